@@ -1,0 +1,1 @@
+"""The four agents, one module per role: analyst, retriever, decision, reviewer."""

@@ -1,0 +1,222 @@
+"""The offline policy model: a stated trend rule behind the chat-model protocol. A rule, not intelligence.
+
+It reads the facts block of the prompt and answers with the same function calls as a language model, so that demo, tests
+and backtests exercise the whole path without a key. It looks at the main timeframe (m), the next (n) and the third (t):
+
+    flat      long   regime trend_up, t: EMA spread > 0, n: MACD histogram > 0, m: close crosses EMA 20 from a pull-back
+                     (0 < distance < 1 ATR), m: RSI 45-68, strength not weak, support and resistance known
+              short  the mirror image
+              wait   otherwise; also when at least ten similar past trades of the side succeeded less than 30 % of the
+                     time
+    position  exit   the regime has turned against the side, or 3 ATR of give-back: MFE > 6 % and half of it lost
+              -50 %  once, when the price has moved 1.5 planned stop distances in favour
+              +40 %  once, when it has moved 0.8 of them, before any reduction, and the trend is strong
+              hold   otherwise; a winner of 5 % or more is recorded once while it is held
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+from langchain_core.callbacks import CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.runnables import Runnable
+from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_openai_tool
+
+from candlegraph.graph.facts import ABSENT, Facts, PositionFacts, TimeframeFacts, parse_facts, significant
+from candlegraph.graph.market import Side
+
+Call = tuple[str, dict[str, Any]]
+
+RISK_ATR = 2.5
+LEVERAGE = 5.0
+LEARNT_CASES, POOR_SUCCESS = 10, 0.3
+RECORD_FROM_PCT = 5.0
+
+
+class PolicyModel(BaseChatModel):
+    """The rule as a LangChain chat model; answers only with functions that were bound."""
+
+    bound: frozenset[str] = frozenset()
+
+    @property
+    def _llm_type(self) -> str:
+        return "candlegraph-policy"
+
+    def bind_tools(
+        self,
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
+        *,
+        tool_choice: str | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Return the rule, restricted to `tools`."""
+        names = frozenset(convert_to_openai_tool(one)["function"]["name"] for one in tools)
+        return self.model_copy(update={"bound": names})
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        calls = policy_calls("\n".join(str(m.content) for m in messages if m.type == "human"), self.bound)
+        answer = AIMessage(
+            content="",
+            tool_calls=[
+                {"name": name, "args": arguments, "id": f"call_{len(messages)}_{i}", "type": "tool_call"}
+                for i, (name, arguments) in enumerate(calls)
+            ],
+        )
+        return ChatResult(generations=[ChatGeneration(message=answer)])
+
+
+def policy_calls(prompt: str, bound: frozenset[str]) -> list[Call]:
+    """Return the calls of the rule for the facts block in `prompt`, memory call first; raise FactsError without one."""
+    facts = parse_facts(prompt)
+    calls = flat_calls(facts) if facts.position is None else position_calls(facts, facts.position)
+    return [call for call in calls if not bound or call[0] in bound]
+
+
+def flat_calls(facts: Facts) -> list[Call]:
+    """Return what the rule does without a position."""
+    side = entry_side(facts)
+    if side is None:
+        return [_stay("signal_wait", facts, "no trend in agreement with a pull-back")]
+    if warning := past_warning(facts, side):
+        return [_stay("signal_wait", facts, warning)]
+    return [_entry(facts, side)]
+
+
+def entry_side(facts: Facts) -> Side | None:
+    """Return the side that the trend rule favours."""
+    views = list(facts.timeframes.values())
+    if facts.missing != ABSENT or facts.trend_strength == "weak" or not (facts.support and facts.resistance):
+        return None
+    sides: tuple[tuple[Side, int], ...] = (("long", 1), ("short", -1))
+    for side, sign in sides:
+        if facts.regime == f"trend_{'up' if sign > 0 else 'down'}" and _pulls_back(views, sign):
+            return side
+    return None
+
+
+def _pulls_back(views: Sequence[TimeframeFacts], sign: int) -> bool:
+    main, second, third = views[0], views[min(1, len(views) - 1)], views[min(2, len(views) - 1)]
+    rsi, distance = main.rsi, main.ema_20_distance
+    if rsi is None or distance is None or third.ema_spread is None or second.macd_histogram is None:
+        return False
+    calm = 45 < (rsi if sign > 0 else 100 - rsi) < 68
+    return calm and 0 < sign * distance < 1 and sign * third.ema_spread > 0 and sign * second.macd_histogram > 0
+
+
+def past_warning(facts: Facts, side: Side) -> str | None:
+    """Return why similar past trades speak against `side`, with their ids."""
+    past = facts.experience
+    if past is None:
+        return None
+    count, rate = (
+        (past.long_cases, past.long_success_rate) if side == "long" else (past.short_cases, past.short_success_rate)
+    )
+    if count < LEARNT_CASES or rate is None or rate >= POOR_SUCCESS:
+        return None
+    return f"{count} similar past {side} trades succeeded {rate:.0%} of the time (cases {past.ids})"
+
+
+def _entry(facts: Facts, side: Side) -> Call:
+    sign = 1 if side == "long" else -1
+    views = list(facts.timeframes.values())
+    atr = views[min(1, len(views) - 1)].atr or 0.0
+    past = "" if facts.experience is None else f"; similar cases {facts.experience.ids}"
+    return f"signal_entry_{side}", {
+        "pair": facts.pair,
+        "leverage": LEVERAGE,
+        "confidence_score": 75.0 if facts.trend_strength == "strong" else 60.0,
+        "key_support": facts.support,
+        "key_resistance": facts.resistance,
+        "rsi_value": views[0].rsi,
+        "trend_strength": facts.trend_strength,
+        "stop_loss": significant(facts.price - sign * RISK_ATR * atr),
+        "take_profit": significant(facts.price + sign * 4 * RISK_ATR * atr),
+        "reason": f"{facts.trend_strength} {facts.regime}, alignment {facts.alignment:+d}, pull-back to EMA 20{past}",
+    }
+
+
+def position_calls(facts: Facts, position: PositionFacts) -> list[Call]:
+    """Return what the rule does with an open position."""
+    sign = 1 if position.side == "long" else -1
+    if reason := exit_reason(facts, position, sign):
+        return [_exit(facts, position, reason)]
+    if adjustment := adjustment_of(facts, position):
+        return [_adjust(facts, *adjustment)]
+    hold = _stay("signal_hold", facts, f"the {position.side} idea still stands")
+    if position.profit_pct >= RECORD_FROM_PCT and position.recorded_decisions == 0:
+        return [_record(facts, position), hold]
+    return [hold]
+
+
+def exit_reason(facts: Facts, position: PositionFacts, sign: int) -> str | None:
+    """Return why the rule leaves, if it does."""
+    if sign * facts.alignment <= -2:
+        return f"the regime turned to {facts.regime}"
+    if position.mfe_pct > 6 and position.profit_pct < position.mfe_pct / 2:
+        return f"half of the best profit {position.mfe_pct:.1f} % was given back"
+    return None
+
+
+def adjustment_of(facts: Facts, position: PositionFacts) -> tuple[float, str] | None:
+    """Return percent and reason of an adjustment, if the rule makes one."""
+    r = position.r_multiple
+    if r is None or not (facts.support and facts.resistance):
+        return None
+    if r >= 1.5 and position.reductions == 0:
+        return -50.0, f"{r:.1f} stop distances in favour: secure half"
+    strong = facts.trend_strength == "strong"
+    if r >= 0.8 and position.adds == 0 and position.reductions == 0 and strong and position.profit_pct > 0:
+        return 40.0, f"{r:.1f} stop distances in favour in a strong trend"
+    return None
+
+
+def _main_rsi(facts: Facts) -> float:
+    """Return the RSI to state; the neutral 50 where it is unavailable, since the functions demand a number."""
+    rsi = next(iter(facts.timeframes.values())).rsi
+    return 50.0 if rsi is None else rsi
+
+
+def _stay(name: Literal["signal_hold", "signal_wait"], facts: Facts, reason: str) -> Call:
+    return name, {"pair": facts.pair, "confidence_score": 60.0, "rsi_value": _main_rsi(facts), "reason": reason}
+
+
+def _exit(facts: Facts, position: PositionFacts, reason: str) -> Call:
+    return "signal_exit", {
+        "pair": facts.pair,
+        "confidence_score": 70.0,
+        "rsi_value": _main_rsi(facts),
+        "trade_score": max(0.0, min(100.0, 50 + 5 * position.profit_pct)),
+        "reason": reason,
+    }
+
+
+def _adjust(facts: Facts, adjustment_pct: float, reason: str) -> Call:
+    return "adjust_position", {
+        "pair": facts.pair,
+        "adjustment_pct": adjustment_pct,
+        "confidence_score": 70.0,
+        "key_support": facts.support,
+        "key_resistance": facts.resistance,
+        "reason": reason,
+    }
+
+
+def _record(facts: Facts, position: PositionFacts) -> Call:
+    return "record_decision_to_rag", {
+        "pair": facts.pair,
+        "decision_type": "hold",
+        "reason": f"held a {position.side} winner in {facts.regime}, {facts.trend_strength} trend",
+        "confidence": 0.7,
+        "current_profit_pct": position.profit_pct,
+    }

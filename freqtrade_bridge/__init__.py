@@ -1,0 +1,1 @@
+"""Freqtrade on one side, the compiled graph on the other; the only package that imports freqtrade."""

@@ -1,0 +1,149 @@
+"""The `candlegraph` command. Each subcommand imports what it needs: `memory stats` loads no freqtrade."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from candlegraph.graph.errors import CandlegraphError
+
+USERDIR = Path("user_data")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand; our own errors become one message and status 1."""
+    arguments = parser().parse_args(argv)
+    try:
+        arguments.run(arguments)
+    except CandlegraphError as e:
+        sys.stderr.write(f"candlegraph: {e}\n")
+        return 1
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    top = argparse.ArgumentParser(prog="candlegraph", description=__doc__)
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    _add_demo(commands.add_parser("demo", help="backtest the sample market, decided by the graph over loopback HTTP"))
+    _add_backtest(commands.add_parser("backtest", help="`freqtrade backtesting` with the graph, a table and a report"))
+    _add_decide(commands.add_parser("decide", help="one candle through the graph, printed node by node"))
+    _add_memory(commands.add_parser("memory", help="look at the experience memory, or clean it up"))
+    _add_serve(commands.add_parser("serve-policy", help="serve the policy rule as an OpenAI-compatible endpoint"))
+    return top
+
+
+def utc(text: str) -> datetime:
+    """Return an ISO time; UTC where it names no zone."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as e:
+        raise argparse.ArgumentTypeError(f"expected a time like 2025-03-01T12:00, was {text!r}") from e
+    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _add_userdir(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--userdir", type=Path, default=USERDIR, help="holds logs/, rag/, results and reports")
+
+
+def _add_demo(command: argparse.ArgumentParser) -> None:
+    _add_userdir(command)
+    command.set_defaults(run=_demo)
+
+
+def _demo(arguments: argparse.Namespace) -> None:
+    from candlegraph.freqtrade_bridge.demo import run_demo
+
+    run_demo(arguments.userdir)
+
+
+def _add_backtest(command: argparse.ArgumentParser) -> None:
+    _add_userdir(command)
+    command.add_argument("--datadir", type=Path, required=True, help="freqtrade candle folder that holds futures/")
+    command.add_argument("--pairs", nargs="+", required=True, metavar="PAIR")
+    command.add_argument("--timerange", required=True, help="as freqtrade takes it: 20250301-20250601")
+    command.add_argument("--config", "-c", type=Path, action="append", default=[], help="freqtrade configuration files")
+    command.add_argument("--offline", action="store_true", help="market metadata from loopback, no network at all")
+    command.add_argument("freqtrade", nargs="*", metavar="-- FREQTRADE OPTION", help="passed on unchanged")
+    command.set_defaults(run=_backtest)
+
+
+def _backtest(arguments: argparse.Namespace) -> None:
+    from candlegraph.freqtrade_bridge.offline import BacktestOrder
+    from candlegraph.freqtrade_bridge.reporting import backtest_and_report
+
+    order = BacktestOrder(
+        datadir=arguments.datadir.resolve(),
+        userdir=arguments.userdir.resolve(),
+        pairs=tuple(arguments.pairs),
+        timerange=arguments.timerange,
+        configs=tuple(path.resolve() for path in arguments.config),
+        extra=tuple(arguments.freqtrade),
+    )
+    backtest_and_report(order, offline=arguments.offline, is_sample=False)
+
+
+def _add_decide(command: argparse.ArgumentParser) -> None:
+    _add_userdir(command)
+    command.add_argument("--pair", required=True)
+    command.add_argument("--at", type=utc, required=True, help="close time of the candle, UTC: the moment of decision")
+    command.add_argument("--datadir", type=Path, help="candle folder; default: USERDIR/data/binance")
+    command.add_argument("--config", "-c", type=Path, action="append", default=[], help="freqtrade configuration files")
+    command.set_defaults(run=_decide)
+
+
+def _decide(arguments: argparse.Namespace) -> None:
+    from candlegraph.freqtrade_bridge.step import decide_and_print
+
+    datadir = arguments.datadir or arguments.userdir / "data" / "binance"
+    decide_and_print(arguments.pair, arguments.at, datadir, arguments.userdir, arguments.config)
+
+
+def _add_memory(command: argparse.ArgumentParser) -> None:
+    actions = command.add_subparsers(required=True, metavar="ACTION")
+    stats = actions.add_parser("stats", help="counts, scores and rewards of a namespace")
+    search = actions.add_parser("search", help="the experiences most like a stored one")
+    cleanup = actions.add_parser("cleanup", help="archive and remove experiences")
+    for action in (stats, search, cleanup):
+        _add_userdir(action)
+        action.add_argument("--namespace", help="default: the newest one")
+    search.add_argument("--like", type=int, required=True, metavar="ID", help="experience id")
+    search.add_argument("-k", type=int, default=5)
+    cleanup.add_argument("--strategy", choices=["low_quality", "compress", "old_records"], required=True)
+    cleanup.add_argument("--as-of", type=utc, help="data time; default: now")
+    cleanup.add_argument("--yes", action="store_true", help="remove; without it only the count is shown")
+    for name, action in (("stats", stats), ("search", search), ("cleanup", cleanup)):
+        action.set_defaults(run=_memory, action=name)
+
+
+def _memory(arguments: argparse.Namespace) -> None:
+    from candlegraph.freqtrade_bridge import memory_commands
+
+    getattr(memory_commands, f"print_{arguments.action}")(arguments)
+
+
+def _add_serve(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--port", type=int, default=8085)
+    command.set_defaults(run=_serve)
+
+
+def _serve(arguments: argparse.Namespace) -> None:
+    import time
+
+    from candlegraph.agents.models.policy_server import PolicyServer
+
+    with PolicyServer(arguments.port) as server:
+        sys.stdout.write(f"the policy rule answers at {server.url} (a rule, not intelligence); Ctrl-C stops it\n")
+        sys.stdout.flush()
+        try:
+            while True:
+                time.sleep(3600)
+        except KeyboardInterrupt:
+            return
+
+
+if __name__ == "__main__":
+    sys.exit(main())

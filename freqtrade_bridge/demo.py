@@ -1,0 +1,32 @@
+"""`candlegraph demo`: the sample market, the policy rule over HTTP, stock freqtrade, a table and a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from candlegraph.agents.models.policy_server import MODEL, PolicyServer
+from candlegraph.freqtrade_bridge.loopback.sample_market import write_sample_market
+from candlegraph.freqtrade_bridge.offline import BacktestOrder
+from candlegraph.freqtrade_bridge.reporting import backtest_and_report
+
+PRUDENT = {"max_leverage": 10, "max_risk_per_trade_pct": 2, "max_position_pct": 30, "max_open_trades": 3}
+
+
+def run_demo(userdir: Path) -> None:
+    """Backtest four weeks of three synthetic pairs; every decision goes through the graph and over HTTP."""
+    market = write_sample_market((userdir / "data" / "binance").resolve())
+    with PolicyServer() as server:
+        Console().print(
+            f"Sample market: {', '.join(market.pairs)}, synthetic prices, {market.timerange}.\n"
+            f"Model: a fixed trend rule (not intelligence), served in the OpenAI protocol on loopback.\n"
+        )
+        order = BacktestOrder(
+            datadir=market.datadir,
+            userdir=userdir.resolve(),
+            pairs=market.pairs,
+            timerange=market.timerange,
+            overrides={"llm_config": {"api_base": server.url, "model": MODEL}, "risk_management": PRUDENT},
+        )
+        backtest_and_report(order, offline=True, is_sample=True)

@@ -1,0 +1,103 @@
+"""Fills to memory: the final exit of a trade becomes a ClosedTrade.
+
+In a backtest `order_filled` fires before `trade.close()`, so profit and reason come from the order (DECISIONS 10).
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timedelta
+from typing import Any
+
+from freqtrade.persistence import Order, Trade
+
+from candlegraph.freqtrade_bridge.plan import Plan
+from candlegraph.memory.experience import ClosedTrade
+
+INSIDE_CANDLE = ("stop_loss", "trailing_stop_loss", "stoploss_on_exchange", "liquidation", "roi")
+FORCED = "force_exit"
+
+
+def is_entry(trade: Trade, order: Order) -> bool:
+    """Return whether `order` opened or enlarged the trade."""
+    return bool(order.ft_order_side == trade.entry_side)
+
+
+def is_final_exit(trade: Trade, order: Order, *, is_backtest: bool) -> bool:
+    """Return whether `order` closed the whole trade.
+
+    Live the trade is closed by now; in a backtest it is still open, with the amount from before the order.
+    """
+    if is_entry(trade, order):
+        return False
+    if is_backtest:
+        return math.isclose(order.safe_amount_after_fee, trade.amount, rel_tol=1e-9)
+    return not trade.is_open
+
+
+def closed_trade_of(
+    trade: Trade,
+    order: Order,
+    plan: Plan,
+    *,
+    extremes: tuple[float, float],
+    now: datetime,
+    length: timedelta,
+    is_backtest: bool,
+    model_score: float | None,
+    identity: dict[str, Any],
+) -> ClosedTrade:
+    """Return the facts of a trade that `order` closes.
+
+    `extremes` are the best and worst price before the exit; the exit price itself joins them. A backtest stamps an exit
+    inside candle [T, T + length) with T: it is known at the end of that candle. `identity` holds namespace, model and
+    prompt_version.
+    """
+    rate = order.safe_price
+    best, worst = _with_exit(extremes, rate, is_short=trade.is_short)
+    result = trade.calculate_profit(rate)
+    reason = order.ft_order_tag or trade.exit_reason or "unknown"
+    inside = is_backtest and reason in INSIDE_CANDLE
+    known_at = now + length - timedelta(microseconds=1) if inside else now
+    return ClosedTrade(
+        trade_key=f"{trade.pair}|{trade.open_date_utc.isoformat()}|{trade.id}",
+        pair=trade.pair,
+        side=trade.trade_direction,
+        leverage=trade.leverage,
+        stake=trade.max_stake_amount or trade.stake_amount,
+        entry_price=trade.open_rate,
+        exit_price=rate,
+        planned_stop=plan.stop,
+        opened_at=trade.open_date_utc,
+        closed_at=max(now, trade.open_date_utc),
+        known_at=max(known_at, trade.open_date_utc),
+        candle_minutes=length.total_seconds() / 60,
+        profit_pct=100 * result.total_profit_ratio,
+        profit_abs=result.total_profit,
+        mfe_pct=100 * trade.calc_profit_ratio(best),
+        mae_pct=100 * trade.calc_profit_ratio(worst),
+        exit_reason=reason,
+        liquidated=reason == "liquidation",
+        forced=is_backtest and reason == FORCED,
+        entry_reason=plan.reason,
+        regime=plan.regime,
+        trend_strength=plan.trend_strength,
+        entry_rsi=plan.entry_rsi,
+        situation=plan.situation,
+        space=plan.space,
+        model_score=model_score,
+        decision_id=plan.decision_id,
+        events=_events(trade, order),
+        **identity,
+    )
+
+
+def _with_exit(extremes: tuple[float, float], rate: float, *, is_short: bool) -> tuple[float, float]:
+    best, worst = extremes
+    return (min(best, rate), max(worst, rate)) if is_short else (max(best, rate), min(worst, rate))
+
+
+def _events(trade: Trade, last: Order) -> tuple[str, ...]:
+    """Return the adds and partial exits between the entry and the last order."""
+    between = [order for order in trade.orders[1:] if order.order_id != last.order_id and order.safe_filled > 0]
+    return tuple(f"{o.ft_order_tag or o.ft_order_side} at {o.safe_price:.6g}" for o in between)

@@ -1,0 +1,1 @@
+"""A local exchange and a sample market: demo and tests without any network."""

@@ -1,0 +1,62 @@
+"""Freqtrade configurations that trade on the loopback exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+PATHS = {
+    "public": "api/v3",
+    "private": "api/v3",
+    "fapiPublic": "fapi/v1",
+    "fapiPublicV2": "fapi/v2",
+    "fapiPublicV3": "fapi/v3",
+    "fapiPrivate": "fapi/v1",
+    "fapiData": "futures/data",
+    "dapiPublic": "dapi/v1",
+    "sapi": "sapi/v1",
+}
+
+
+def offline_exchange(url: str, pairs: Sequence[str]) -> dict[str, Any]:
+    """Return freqtrade's `exchange` block for the loopback exchange at `url`."""
+    return {
+        "name": "binance",
+        "key": "",
+        "secret": "",
+        "enable_ws": False,
+        "only_from_ccxt": True,
+        "markets_refresh_interval": 525_600,
+        "ccxt_config": {
+            "enableRateLimit": False,
+            "options": {"fetchMarkets": {"types": ["linear"]}},
+            "urls": {"api": {name: f"{url}/{path}" for name, path in PATHS.items()}},
+        },
+        "pair_whitelist": list(pairs),
+        "pair_blacklist": [],
+    }
+
+
+def base_config(wallet: float = 10_000, max_open_trades: int = 3) -> dict[str, Any]:
+    """Return the rest of a minimal futures configuration: dry-run, isolated margin, market orders."""
+    pricing = {"price_side": "other", "use_order_book": True, "order_book_top": 1}
+    return {
+        "trading_mode": "futures",
+        "margin_mode": "isolated",
+        "stake_currency": "USDT",
+        "stake_amount": "unlimited",
+        "dry_run": True,
+        "dry_run_wallet": wallet,
+        "tradable_balance_ratio": 0.99,
+        "max_open_trades": max_open_trades,
+        "timeframe": "30m",
+        "fiat_display_currency": "",
+        "cancel_open_orders_on_exit": False,
+        "unfilledtimeout": {"entry": 10, "exit": 10, "unit": "minutes", "exit_timeout_count": 0},
+        "entry_pricing": pricing,
+        "exit_pricing": pricing,
+        "pairlists": [{"method": "StaticPairList"}],
+        "internals": {"process_throttle_secs": 5},
+        "bot_name": "candlegraph",
+        "initial_state": "running",
+    }

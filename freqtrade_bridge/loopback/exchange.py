@@ -1,0 +1,194 @@
+"""The subset of Binance USDT-M futures over HTTP that an unmodified freqtrade asks for, on loopback."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any, Protocol
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+
+from candlegraph.freqtrade_bridge.loopback.markets import Market
+from candlegraph.freqtrade_bridge.loopback.series import TIMEFRAME_MS
+
+FUNDING_MS = 8 * 3_600_000
+SPREAD = 0.0002
+DEPTH = 20
+
+
+class Clock(Protocol):
+    """Where the exchange's time comes from."""
+
+    def now(self) -> int:
+        """Return epoch milliseconds."""
+
+
+def exchange_app(markets: Iterable[Market], clock: Clock) -> FastAPI:
+    """Return the exchange; `app.state.unknown` counts what was asked for and is not offered."""
+    app = FastAPI(openapi_url=None)
+    app.state.unknown = Counter()
+    by_symbol = {market.symbol: market for market in markets}
+    _offer_metadata(app, by_symbol, clock)
+    _offer_market_data(app, by_symbol, clock)
+
+    @app.api_route("/{path:path}", methods=["GET", "POST", "PUT", "DELETE"])
+    async def other(path: str, request: Request) -> JSONResponse:
+        app.state.unknown[f"{request.method} /{path}"] += 1
+        return JSONResponse({"code": -1100, "msg": f"the loopback exchange has no /{path}"}, status_code=404)
+
+    return app
+
+
+def _offer_metadata(app: FastAPI, markets: Mapping[str, Market], clock: Clock) -> None:
+    @app.get("/fapi/v1/ping")
+    async def ping() -> dict[str, Any]:
+        return {}
+
+    @app.get("/fapi/v1/time")
+    async def time() -> dict[str, Any]:
+        return {"serverTime": clock.now()}
+
+    @app.get("/fapi/v1/exchangeInfo")
+    async def exchange_info() -> dict[str, Any]:
+        symbols = [symbol_info(market) for market in markets.values()]
+        rest: dict[str, Any] = {"timezone": "UTC", "rateLimits": [], "exchangeFilters": []}
+        return {"serverTime": clock.now(), **rest, "symbols": symbols}
+
+
+def _offer_market_data(app: FastAPI, markets: Mapping[str, Market], clock: Clock) -> None:
+    def asked(request: Request) -> list[Market]:
+        symbol = request.query_params.get("symbol")
+        return [markets[symbol]] if symbol else list(markets.values())
+
+    @app.get("/fapi/v1/klines")
+    @app.get("/fapi/v1/markPriceKlines")
+    async def klines(request: Request) -> list[Any]:
+        return kline_rows(asked(request)[0], request.query_params, clock.now())
+
+    @app.get("/fapi/v1/fundingRate")
+    async def funding(request: Request) -> list[Any]:
+        return funding_rows(asked(request)[0], request.query_params, clock.now())
+
+    @app.get("/fapi/v1/premiumIndex")
+    async def premium(request: Request) -> Any:
+        return _one_or_all(request, [premium_of(market, clock.now()) for market in asked(request)])
+
+    @app.get("/fapi/v1/depth")
+    async def depth(request: Request) -> dict[str, Any]:
+        return order_book(asked(request)[0], clock.now())
+
+    @app.get("/fapi/v1/ticker/24hr")
+    @app.get("/fapi/v1/ticker/bookTicker")
+    async def ticker(request: Request) -> Any:
+        return _one_or_all(request, [ticker_of(market, clock.now()) for market in asked(request)])
+
+
+def _one_or_all(request: Request, found: list[dict[str, Any]]) -> Any:
+    return found[0] if "symbol" in request.query_params else found
+
+
+def shown(value: float, tick: float) -> str:
+    """Return `value` as the exchange writes it: a decimal text on the tick's grid."""
+    grid = Decimal(repr(tick)).normalize()
+    return f"{Decimal(repr(value)).quantize(grid):f}"
+
+
+def symbol_info(market: Market) -> dict[str, Any]:
+    """Return one entry of exchangeInfo."""
+    tick, step = (f"{Decimal(repr(one)).normalize():f}" for one in (market.tick, market.step))
+    return {
+        "symbol": market.symbol,
+        "pair": market.symbol,
+        "status": "TRADING",
+        "contractType": "PERPETUAL",
+        "baseAsset": market.base,
+        "quoteAsset": market.quote,
+        "marginAsset": market.quote,
+        "baseAssetPrecision": 8,
+        "quotePrecision": 8,
+        "deliveryDate": 4_133_404_800_000,
+        "onboardDate": 1_569_398_400_000,
+        "underlyingType": "COIN",
+        "timeInForce": ["GTC", "IOC", "FOK", "GTX"],
+        "orderTypes": ["LIMIT", "MARKET", "STOP", "STOP_MARKET"],
+        "filters": [
+            {"filterType": "PRICE_FILTER", "minPrice": tick, "maxPrice": "10000000", "tickSize": tick},
+            {"filterType": "LOT_SIZE", "minQty": step, "maxQty": "1000000000", "stepSize": step},
+            {"filterType": "MARKET_LOT_SIZE", "minQty": step, "maxQty": "1000000000", "stepSize": step},
+            {"filterType": "MIN_NOTIONAL", "notional": "5", "minNotional": "5"},
+        ],
+    }
+
+
+def kline_rows(market: Market, query: Any, now: int) -> list[Any]:
+    """Return candles in the exchange's layout."""
+    timeframe = query["interval"]
+    limit = min(int(query.get("limit", 500)), 1500)
+    rows = market.series.klines(timeframe, now, _number(query, "startTime"), _number(query, "endTime"), limit)
+    length = TIMEFRAME_MS[timeframe]
+    return [
+        [row[0], *(shown(price, market.tick) for price in row[1:5]), f"{row[5]:.3f}", row[0] + length - 1,
+         f"{row[5] * row[4]:.3f}", 100, "0", "0", "0"]
+        for row in rows
+    ]  # fmt: skip
+
+
+def funding_rows(market: Market, query: Any, now: int) -> list[Any]:
+    """Return one funding rate every eight hours."""
+    end = min(_number(query, "endTime") or now, now)
+    start = max(_number(query, "startTime") or end - 100 * FUNDING_MS, int(market.series.time[0]))
+    first = -(-start // FUNDING_MS) * FUNDING_MS
+    times = range(first, end + 1, FUNDING_MS)[: min(int(query.get("limit", 100)), 1000)]
+    return [
+        {"symbol": market.symbol, "fundingTime": at, "fundingRate": "0.00010000",
+         "markPrice": shown(market.series.price(at), market.tick)}
+        for at in times
+    ]  # fmt: skip
+
+
+def premium_of(market: Market, now: int) -> dict[str, Any]:
+    """Return mark price and next funding."""
+    price = shown(market.series.price(now), market.tick)
+    prices = {name: price for name in ("markPrice", "indexPrice", "estimatedSettlePrice")}
+    rates = {"lastFundingRate": "0.0001", "interestRate": "0.0001"}
+    return {
+        "symbol": market.symbol,
+        **prices,
+        **rates,
+        "nextFundingTime": (now // FUNDING_MS + 1) * FUNDING_MS,
+        "time": now,
+    }
+
+
+def order_book(market: Market, now: int) -> dict[str, Any]:
+    """Return a book around the present price, deep enough for any demo order."""
+    price = market.series.price(now)
+    half = max(market.tick, price * SPREAD / 2)
+    levels = [half + i * market.tick for i in range(DEPTH)]
+    sides = {"bids": -1, "asks": 1}
+    book = {name: [[shown(price + sign * d, market.tick), "100000"] for d in levels] for name, sign in sides.items()}
+    return {"lastUpdateId": now, "E": now, "T": now, **book}
+
+
+def ticker_of(market: Market, now: int) -> dict[str, Any]:
+    """Return the day's ticker with best bid and ask."""
+    (day,) = market.series.klines("1d", now, None, None, 1)
+    price = market.series.price(now)
+    book = order_book(market, now)
+    named = {
+        "openPrice": day[1],
+        "highPrice": day[2],
+        "lowPrice": day[3],
+        "lastPrice": price,
+        "weightedAvgPrice": price,
+    }
+    best = {"bidPrice": book["bids"][0][0], "bidQty": "100000", "askPrice": book["asks"][0][0], "askQty": "100000"}
+    rest = {"volume": f"{day[5]:.3f}", "quoteVolume": f"{day[5] * price:.3f}", "openTime": day[0], "closeTime": now}
+    change = {"priceChange": "0", "priceChangePercent": "0", "lastQty": "1", "count": 1, "time": now}
+    return {"symbol": market.symbol, **{k: shown(v, market.tick) for k, v in named.items()}, **best, **rest, **change}
+
+
+def _number(query: Any, name: str) -> int | None:
+    return int(query[name]) if name in query else None

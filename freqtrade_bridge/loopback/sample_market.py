@@ -1,0 +1,131 @@
+"""A seeded, synthetic market: trends, ranges and crashes of three pairs, the same bytes on every run.
+
+The pairs bear real names, because freqtrade ships leverage tiers only for these; the prices are invented.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from freqtrade.data.history import get_datahandler
+from freqtrade.enums import CandleType
+from numpy.typing import NDArray
+
+from candlegraph.freqtrade_bridge.loopback.series import TIMEFRAME_MS, Series
+
+VERSION = "sample-2"
+BEGIN, END = pd.Timestamp("2024-09-01", tz="UTC"), pd.Timestamp("2026-01-01", tz="UTC")
+DEMO_TIMERANGE = "20251115-20251213"
+START_PRICES = {"BTC/USDT:USDT": 60_000.0, "ETH/USDT:USDT": 2_500.0, "SOL/USDT:USDT": 150.0}
+CANDLES_PER_DAY = 48
+DAILY_VOLATILITY = 0.022
+CRASH = {
+    "BTC/USDT:USDT": ("2025-06-10", -0.30),
+    "ETH/USDT:USDT": ("2025-03-03", -0.35),
+    "SOL/USDT:USDT": ("2025-12-02", -0.36),
+}
+CRASH_CANDLES = 20
+FUNDING_RATE = 0.0001
+
+
+@dataclass(frozen=True)
+class SampleMarket:
+    """Where the sample market lies, and what to trade of it."""
+
+    datadir: Path
+    pairs: tuple[str, ...]
+    timerange: str
+
+
+def sample_series(pair: str) -> Series:
+    """Return the 30m candles of `pair`: phases of trend and range with a mean of nine days, and one crash."""
+    rng = np.random.default_rng([7, sum(map(ord, pair))])
+    time = np.arange(BEGIN.value // 10**6, END.value // 10**6, TIMEFRAME_MS["30m"], dtype=np.int64)
+    drift, calm = _phases(rng, len(time))
+    sigma = DAILY_VOLATILITY / np.sqrt(CANDLES_PER_DAY)
+    noise = rng.standard_t(5, len(time)) * np.sqrt(3 / 5)
+    returns = drift + sigma * calm * noise + _crash(pair, time, rng)
+    close = START_PRICES[pair] * np.exp(np.cumsum(returns))
+    return _candles(time, close, START_PRICES[pair], sigma, rng)
+
+
+def _phases(rng: np.random.Generator, count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return drift and volatility factor per candle."""
+    drift, calm = np.zeros(count), np.ones(count)
+    at = 0
+    while at < count:
+        length = int(rng.uniform(4, 14) * CANDLES_PER_DAY)
+        daily = float(rng.choice([0.018, -0.018, 0.012, -0.012, 0.0]))
+        drift[at : at + length] = daily / CANDLES_PER_DAY
+        calm[at : at + length] = 0.7 if daily == 0 else 1.0
+        at += length
+    return drift, calm
+
+
+def _crash(pair: str, time: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float64]:
+    day, size = CRASH[pair]
+    extra = np.zeros(len(time))
+    first = int(np.searchsorted(time, pd.Timestamp(day, tz="UTC").value // 10**6)) + 12
+    weights = rng.dirichlet(np.ones(CRASH_CANDLES))
+    extra[first : first + CRASH_CANDLES] = np.log1p(size) * weights
+    return extra
+
+
+def _candles(
+    time: NDArray[np.int64], close: NDArray[np.float64], start: float, sigma: float, rng: np.random.Generator
+) -> Series:
+    opened = np.r_[start, close[:-1]]
+    wick = np.abs(rng.standard_normal((2, len(time)))) * sigma * 0.5
+    high = np.maximum(opened, close) * (1 + wick[0])
+    low = np.minimum(opened, close) * (1 - wick[1])
+    busy = 1 + 40 * (high - low) / close
+    volume = rng.lognormal(3.0, 0.4, len(time)) * busy * 60_000 / start
+    opened, high, low, close = (np.round(prices, 2) for prices in (opened, high, low, close))
+    return Series(
+        TIMEFRAME_MS["30m"], time, opened, np.maximum.reduce([high, opened, close]),
+        np.minimum.reduce([low, opened, close]), close, np.round(volume, 3),
+    )  # fmt: skip
+
+
+def sample_frames(pair: str) -> dict[str, pd.DataFrame]:
+    """Return the candles of `pair` by timeframe, complete buckets only."""
+    series = sample_series(pair)
+    return {timeframe: _frame(series.resampled(length)) for timeframe, length in TIMEFRAME_MS.items()}
+
+
+def _frame(series: Series) -> pd.DataFrame:
+    date = pd.to_datetime(series.time, unit="ms", utc=True)
+    columns = {name: getattr(series, name) for name in ("open", "high", "low", "close", "volume")}
+    return pd.DataFrame({"date": date, **columns})
+
+
+def write_sample_market(datadir: Path) -> SampleMarket:
+    """Write the market as a freqtrade data folder; nothing is done if this version lies there already."""
+    marker = datadir / f"{VERSION}.txt"
+    if not marker.exists():
+        (datadir / "futures").mkdir(parents=True, exist_ok=True)
+        for pair in START_PRICES:
+            _store(datadir, pair)
+        marker.write_text("synthetic candles of candlegraph's sample market\n")
+    return SampleMarket(datadir, tuple(START_PRICES), DEMO_TIMERANGE)
+
+
+def _store(datadir: Path, pair: str) -> None:
+    handler = get_datahandler(datadir, "feather")
+    for timeframe, frame, kind in _files(pair):
+        handler.ohlcv_store(pair, timeframe, frame, kind)
+
+
+def _files(pair: str) -> Iterator[tuple[str, pd.DataFrame, CandleType]]:
+    frames = sample_frames(pair)
+    for timeframe, frame in frames.items():
+        yield timeframe, frame, CandleType.FUTURES
+    yield "1h", frames["1h"], CandleType.MARK
+    funding = pd.DataFrame(
+        {"date": pd.date_range(BEGIN, END, freq="8h", inclusive="left"), "funding_rate": FUNDING_RATE}
+    )
+    yield "1h", funding, CandleType.FUNDING_RATE

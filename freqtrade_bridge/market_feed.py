@@ -1,0 +1,46 @@
+"""Closed candles from freqtrade's data provider, cut by close time on our side.
+
+The provider leaks the whole future on the first `bot_loop_start` of a backtest and is one candle stale afterwards, so a
+backtest reads the full frames once and `Candles` cuts them; live, the frames are fetched anew each loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from candlegraph.tools.market.frames import Candles
+
+
+class MarketFeed:
+    """Candles by pair and timeframe; in a backtest loaded once, live renewed when a newer candle is there."""
+
+    def __init__(self, provider: Any, timeframes: Sequence[str], *, is_backtest: bool) -> None:
+        self._provider = provider
+        self._timeframes = timeframes
+        self._is_backtest = is_backtest
+        self._candles: dict[tuple[str, str], tuple[Any, Candles]] = {}
+
+    def candles(self, pair: str) -> dict[str, Candles]:
+        """Return the candles of `pair` by timeframe, the main one first; timeframes without data are left out."""
+        found = {timeframe: self._of(pair, timeframe) for timeframe in self._timeframes}
+        return {timeframe: candles for timeframe, candles in found.items() if candles is not None}
+
+    def last_candle(self, pair: str, now: datetime) -> datetime | None:
+        """Return the open time of the main candle that closed last, None if it is missing or not there yet."""
+        main = self._of(pair, self._timeframes[0])
+        return None if main is None else main.opened_at(now)
+
+    def _of(self, pair: str, timeframe: str) -> Candles | None:
+        known = self._candles.get((pair, timeframe))
+        if self._is_backtest and known is not None:
+            return known[1]
+        load = self._provider.historic_ohlcv if self._is_backtest else self._provider.get_pair_dataframe
+        frame = load(pair, timeframe)
+        if frame.empty:
+            return None
+        newest = (frame["date"].iloc[-1], float(frame["close"].iloc[-1]))
+        if known is None or known[0] != newest:
+            self._candles[(pair, timeframe)] = known = (newest, Candles(frame, timeframe))
+        return known[1]

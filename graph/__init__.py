@@ -1,0 +1,1 @@
+"""What nodes exchange, and in which order they run."""

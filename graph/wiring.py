@@ -1,0 +1,19 @@
+"""Composition root: freqtrade's configuration in, the context of a run out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from candlegraph.graph.context import Context
+from candlegraph.graph.settings import settings_of
+
+
+def open_context(config: Mapping[str, Any], namespace: str) -> Context:
+    """Return the context of one run, with model and memory opened; raise ConfigError on a bad or missing setting."""
+    context = Context(
+        settings=settings_of(config), namespace=namespace, user_data_dir=str(config.get("user_data_dir", "user_data"))
+    )
+    context.chat_model  # noqa: B018  opened here, so that a bad endpoint or database stops the start and not a candle
+    context.memory  # noqa: B018
+    return context

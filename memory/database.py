@@ -1,0 +1,268 @@
+"""The one durable file: its tables, its engine, and the two ways in, `reading` and `writing`.
+
+Nothing here is SQLite's alone, except what stands behind a check of the dialect.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Engine,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    create_engine,
+    event,
+    insert,
+    inspect,
+    select,
+    update,
+)
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DatabaseError, DBAPIError
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from candlegraph.graph.errors import MemoryStoreError
+from candlegraph.memory.backup import back_up, backup_path
+
+SCHEMA = 1
+Counter = Literal["experiences", "outbox", "decisions"]
+
+metadata = MetaData()
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("key", String(40), primary_key=True, comment="schema, removals, or a counter"),
+    Column("value", BigInteger, nullable=False),
+)
+
+experiences = Table(
+    "experiences",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("revision", BigInteger, nullable=False, index=True, comment="ordered by commit, see `writing`"),
+    Column("namespace", String(200), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("trade_key", String(200), nullable=False),
+    Column("pair", String(60), nullable=False),
+    Column("side", String(10), nullable=False),
+    Column("regime", String(20)),
+    Column("forced", Boolean, nullable=False),
+    Column("known_at", BigInteger, nullable=False, comment="microseconds since 1970, UTC"),
+    Column("profit_pct", Float, nullable=False),
+    Column("score", Float),
+    Column("grade", String(1)),
+    Column("reward", Float),
+    Column("reward_quality", Float),
+    Column("doc", Text, nullable=False, comment="the whole Experience as JSON"),
+    UniqueConstraint("namespace", "kind", "trade_key"),
+    Index("experiences_by_time", "namespace", "known_at"),
+    sqlite_autoincrement=True,  # an id in a log must never come to mean another row
+)
+
+vectors = Table(
+    "vectors",
+    metadata,
+    Column("experience_id", ForeignKey("experiences.id"), primary_key=True),
+    Column("space", String(100), nullable=False),
+    Column("dimension", Integer, nullable=False),
+    Column("vector", LargeBinary, nullable=False, comment="float16"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("namespace", String(200), nullable=False),
+    Column("known_at", BigInteger, nullable=False),
+    Column("pair", String(60), nullable=False),
+    Column("trade_key", String(200), nullable=False),
+    Column("doc", Text, nullable=False, comment="the ClosedTrade as JSON"),
+    UniqueConstraint("namespace", "trade_key"),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("decision_id", String(100), primary_key=True),
+    Column("namespace", String(200), nullable=False),
+    Column("candle", BigInteger, nullable=False),
+    Column("pair", String(60), nullable=False),
+    Column("doc", Text, nullable=False, comment="the DecisionRow as JSON"),
+    Index("decisions_by_candle", "namespace", "candle", "pair"),
+)
+
+_engines: dict[Path, Engine] = {}
+_opening = threading.Lock()
+
+
+def open_engine(path: Path) -> Engine:
+    """Return this process's one engine on the file, created or checked first."""
+    path = path.resolve()
+    with _opening:
+        if path not in _engines:
+            _engines[path] = _opened(path)
+        return _engines[path]
+
+
+def close_engine(path: Path) -> None:
+    """Close every connection to the file; a later `open_engine` starts afresh."""
+    with _opening:
+        engine = _engines.pop(path.resolve(), None)
+    if engine is not None:
+        engine.dispose()
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Yield a connection that sees one consistent state."""
+    with _renamed(engine), engine.connect() as connection:
+        yield connection
+
+
+@contextmanager
+def writing(engine: Engine, counter: Counter) -> Iterator[tuple[Connection, int]]:
+    """Yield a transaction and its number.
+
+    Counting up comes first: it holds the row until the commit, so that numbers are in the order of commits, on any
+    database, and whoever reads up to a number has missed nothing.
+    """
+    ours = meta.c.key == counter
+    with _renamed(engine), engine.begin() as connection:
+        connection.execute(update(meta).where(ours).values(value=meta.c.value + 1))
+        yield connection, connection.execute(select(meta.c.value).where(ours)).scalar_one()
+
+
+def database_path(engine: Engine) -> Path:
+    """Return the file of the engine."""
+    return Path(str(engine.url.database))
+
+
+def _opened(path: Path) -> Engine:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise MemoryStoreError(f"the folder {path.parent} could not be made: {e}; choose another") from e
+    engine = create_engine(URL.create("sqlite", database=str(path)))
+    if _is_sqlite(engine):
+        event.listen(engine, "connect", _on_connect)
+    try:
+        with _renamed(engine):
+            _create_or_check(engine)
+    except MemoryStoreError:
+        engine.dispose()
+        raise
+    return engine
+
+
+def _create_or_check(engine: Engine) -> None:
+    _refuse_damaged(engine)
+    found = set(inspect(engine).get_table_names())
+    if found:
+        _refuse_foreign(engine, found)
+    # Only now is the file known to be ours, and may be changed.
+    _use_wal(engine)
+    if found:
+        _back_up(engine)
+    else:
+        _create(engine)
+
+
+def _create(engine: Engine) -> None:
+    # One transaction, and harmless where another process was faster.
+    with engine.begin() as connection:
+        for table in metadata.sorted_tables:
+            connection.execute(CreateTable(table, if_not_exists=True))
+            for index in table.indexes:
+                connection.execute(CreateIndex(index, if_not_exists=True))
+        if connection.scalar(select(meta.c.value).where(meta.c.key == "schema")) is None:
+            first = {"schema": SCHEMA, "removals": 0, "experiences": 0, "outbox": 0, "decisions": 0}
+            connection.execute(insert(meta), [{"key": key, "value": value} for key, value in first.items()])
+
+
+def _refuse_damaged(engine: Engine) -> None:
+    if not _is_sqlite(engine):
+        return
+    with engine.connect() as connection:
+        result = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+    if result != "ok":
+        raise MemoryStoreError(f"{database_path(engine)} is damaged ({result}); {_how_to_restore(engine)}")
+
+
+def _refuse_foreign(engine: Engine, found: set[str]) -> None:
+    path = database_path(engine)
+    if missing := sorted(set(metadata.tables) - found):
+        raise MemoryStoreError(f"{path} belongs to another program: no table {', '.join(missing)}; choose another file")
+    with engine.connect() as connection:
+        version = connection.scalar(select(meta.c.value).where(meta.c.key == "schema"))
+    if version != SCHEMA:
+        raise MemoryStoreError(
+            f"{path}: expected schema {SCHEMA}, was {version}; "
+            "use the candlegraph that wrote it, or move the file away to start an empty memory"
+        )
+
+
+def _use_wal(engine: Engine) -> None:
+    """Let readers go on while one writes; transactions begin only now, since SQLite refuses the change inside one."""
+    if _is_sqlite(engine):
+        with engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+        event.listen(engine, "begin", _on_begin)
+
+
+def _back_up(engine: Engine) -> None:
+    if _is_sqlite(engine):
+        with writing(engine, "outbox"):  # the write lock: two processes must not fill the same partial copy
+            back_up(engine, database_path(engine))
+
+
+def _is_sqlite(engine: Engine) -> bool:
+    return engine.dialect.name == "sqlite"
+
+
+def _on_connect(raw: Any, _record: Any) -> None:
+    raw.isolation_level = None  # the driver must not begin transactions behind our back
+    cursor = raw.cursor()
+    cursor.execute("PRAGMA busy_timeout = 30000")
+    cursor.execute("PRAGMA synchronous = FULL")  # what was committed survives a power cut
+    cursor.close()
+
+
+def _on_begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+@contextmanager
+def _renamed(engine: Engine) -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as e:
+        path = database_path(engine)
+        if type(e) is DatabaseError:  # the plain class: what is stored cannot be read
+            raise MemoryStoreError(f"{path} is damaged ({e.orig}); {_how_to_restore(engine)}") from e
+        raise MemoryStoreError(f"{path} could not be used: {e.orig}; nothing was written") from e
+
+
+def _how_to_restore(engine: Engine) -> str:
+    path = database_path(engine)
+    away = f"stop every bot, move {path.name}, {path.name}-wal and {path.name}-shm out of {path.parent}"
+    if backup_path(path).exists():
+        return f"to restore: {away}, then copy {backup_path(path).name} to {path.name}"
+    return f"there is no backup; {away}, and an empty memory is made at the next start"

@@ -1,0 +1,86 @@
+"""Every decision, one row per run, pair and candle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AwareDatetime, Field
+from sqlalchemy import func, insert, select
+
+from candlegraph.graph.facts import Regime
+from candlegraph.graph.market import Frozen, Price
+from candlegraph.graph.signal import TradeSignal
+from candlegraph.memory.database import decisions, open_engine, reading, writing
+from candlegraph.memory.rows import micros
+
+
+class DecisionRow(Frozen):
+    """What was decided on one candle of one pair, from what, by whom, and at what cost."""
+
+    decision_id: str = Field(min_length=1)
+    namespace: str = Field(min_length=1)
+    pair: str
+    candle: AwareDatetime = Field(description="open time")
+    as_of: AwareDatetime
+    recorded_at: AwareDatetime = Field(description="wall clock")
+    state: Literal["flat", "long", "short"]
+    price: Price
+    regime: Regime | None = Field(description="None: the run failed before it was known")
+    model: str
+    prompt_version: str
+    prompt_hash: str
+    calls: int = Field(ge=0)
+    repairs: int = Field(ge=0)
+    tokens_in: int = Field(ge=0)
+    tokens_out: int = Field(ge=0)
+    latency_ms: float = Field(ge=0)
+    case_ids: tuple[int, ...]
+    similarities: tuple[float, ...]
+    signal: TradeSignal
+    error: str | None
+
+
+class Ledger:
+    """The decisions of all namespaces, in the memory's database file; safe for many threads and processes."""
+
+    def __init__(self, path: Path) -> None:
+        self._engine = open_engine(path)
+
+    def append(self, rows: Sequence[DecisionRow]) -> int:
+        """Store the rows in one transaction; return how many, since a decision_id that is there already is ignored."""
+        if not rows:
+            return 0
+        with writing(self._engine, "decisions") as (connection, _):
+            ids = decisions.c.decision_id
+            stored = set(connection.scalars(select(ids).where(ids.in_([row.decision_id for row in rows]))))
+            # The first of a batch wins, as the first of all does.
+            new = {row.decision_id: row for row in reversed(rows) if row.decision_id not in stored}
+            if new:
+                connection.execute(insert(decisions), [_columns(row) for row in reversed(new.values())])
+        return len(new)
+
+    def rows(self, namespace: str) -> tuple[DecisionRow, ...]:
+        """Return the decisions of a namespace by candle, then pair."""
+        own = select(decisions.c.doc).where(decisions.c.namespace == namespace)
+        query = own.order_by(decisions.c.candle, decisions.c.pair, decisions.c.decision_id)
+        with reading(self._engine) as connection:
+            return tuple(DecisionRow.model_validate_json(doc) for doc in connection.scalars(query))
+
+    def namespaces(self) -> tuple[str, ...]:
+        """Return all namespaces, the one with the newest candle first."""
+        name = decisions.c.namespace
+        query = select(name).group_by(name).order_by(func.max(decisions.c.candle).desc(), name)
+        with reading(self._engine) as connection:
+            return tuple(connection.scalars(query))
+
+
+def _columns(row: DecisionRow) -> dict[str, object]:
+    return {
+        "decision_id": row.decision_id,
+        "namespace": row.namespace,
+        "candle": micros(row.candle),
+        "pair": row.pair,
+        "doc": row.model_dump_json(),
+    }

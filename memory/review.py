@@ -1,0 +1,110 @@
+"""The reviewer's report by rules: what went right, what went wrong, the lesson.
+
+closed trade → components → sentences; no date and no pair, so that equal trades teach in equal words.
+"""
+
+from __future__ import annotations
+
+from candlegraph.memory.evaluator import Components, components, evaluate, within_stop
+from candlegraph.memory.experience import ClosedTrade, Experience, Occasion, RecordedDecision
+from candlegraph.memory.reward import reward, reward_quality
+
+# part: (from here on it counts as good, sentence), (up to here as bad, sentence, advice)
+GOOD: dict[str, tuple[float, str]] = {
+    "profit": (20, "The net profit was at least 5 % of the stake."),
+    "leverage": (5, "The leverage was modest."),
+    "give_back": (2.5, "Most of the best profit was kept."),
+    "entry": (6, "The entry was well timed: the price hardly went against it."),
+    "exit": (6.5, "The exit came close to the best price."),
+    "efficiency": (15, "The profit came quickly."),
+}
+BAD: dict[str, tuple[float, str, str]] = {
+    "stop": (-5, "The loss went beyond the planned stop.", "leave at the planned stop, never later"),
+    "leverage": (-5, "The leverage was high.", "take less leverage"),
+    "profit": (5, "The loss was at least 5 % of the stake.", "risk less on this setup, or skip it"),
+    "entry": (-6, "The entry was early: the price first went far against it.", "wait for confirmation before entering"),
+    "exit": (-6.5, "The exit kept little or nothing of the best profit.", "take profit while it is there"),
+    "give_back": (-2.5, "Most of the best profit was given back.", "tighten the stop once the profit has grown"),
+}
+LIQUIDATED = ("The position was liquidated.", "keep the stop well before liquidation")
+NO_STOP = ("No stop was planned.", "plan a stop before entering")
+NEVER_GREEN = ("The trade was never in profit.", "wait for confirmation before entering")
+
+
+def experience_of(trade: ClosedTrade) -> Experience:
+    """Return the trade with its scores, rewards and lesson."""
+    scores = evaluate(trade)
+    return Experience(
+        source=trade,
+        scores=scores,
+        reward=reward(trade.profit_pct, scores.total, trade.leverage),
+        reward_quality=reward_quality(trade.profit_pct, scores.total, trade.leverage),
+        strengths=strengths(trade),
+        weaknesses=weaknesses(trade),
+        lesson=lesson(trade),
+        text=_text(trade, trade.entry_reason, f"closed by {trade.exit_reason}"),
+    )
+
+
+def experience_of_decision(decision: RecordedDecision) -> Experience:
+    """Return the recorded decision as an experience: no scores, its reason is the lesson."""
+    taken = f"{decision.decision_type} at {decision.current_profit_pct:+.1f} %"
+    return Experience(
+        source=decision, lesson=f"{taken}: {decision.reason}", text=_text(decision, decision.reason, taken)
+    )
+
+
+def strengths(trade: ClosedTrade) -> tuple[str, ...]:
+    """Return one sentence for each part that went clearly well."""
+    parts = components(trade)
+    found = [text for name, (least, text) in GOOD.items() if getattr(parts, name) >= least]
+    if trade.profit_pct < 0 and within_stop(trade):
+        found.insert(0, "The loss stayed within the planned stop.")
+    return tuple(found)
+
+
+def weaknesses(trade: ClosedTrade) -> tuple[str, ...]:
+    """Return one sentence for each part that went clearly badly, the gravest first."""
+    return tuple(text for text, _ in _faults(trade))
+
+
+def lesson(trade: ClosedTrade) -> str:
+    """Return what to do about the gravest weakness, or what to repeat."""
+    if trade.forced:
+        return "Closed by the end of the data: nothing to learn."
+    outcome = f"{trade.side.capitalize()} in {trade.regime or 'an unknown regime'}"
+    faults = _faults(trade)
+    if trade.profit_pct > 0:
+        return f"{outcome} won; next time {faults[0][1]}." if faults else f"{outcome} won; repeat it the same way."
+    if faults:
+        return f"{outcome} lost; next time {faults[0][1]}."
+    return f"{outcome} lost in good order: the plan was kept, the market went the other way."
+
+
+def _faults(trade: ClosedTrade) -> list[tuple[str, str]]:
+    parts = components(trade)
+    found = [(text, advice) for name, (most, text, advice) in BAD.items() if _is_bad(trade, parts, name, most)]
+    if trade.planned_stop is None:
+        found.insert(0, NO_STOP)
+    if trade.liquidated:
+        found.insert(0, LIQUIDATED)
+    if trade.mfe_pct <= 0:
+        found.append(NEVER_GREEN)
+    return found
+
+
+def _is_bad(trade: ClosedTrade, parts: Components, name: str, most: float) -> bool:
+    if name == "stop" and trade.liquidated:
+        return False  # said by LIQUIDATED
+    if name == "exit" and trade.mfe_pct <= 0:
+        return False  # there was no best profit to keep
+    value: float = getattr(parts, name)
+    return value <= most
+
+
+def _text(source: Occasion, reason: str, end: str) -> str:
+    facts: list[str] = [source.side, source.regime or "unknown regime"]
+    if isinstance(source, ClosedTrade):
+        facts += [f"{source.trend_strength} trend"] if source.trend_strength else []
+        facts += [f"RSI {source.entry_rsi:.0f}"] if source.entry_rsi is not None else []
+    return f"{', '.join(facts)}; {reason}; {end}"

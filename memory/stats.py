@@ -1,0 +1,83 @@
+"""What a namespace of the memory holds, in plain JSON types."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, Connection, func, select
+
+from candlegraph.memory.database import experiences, vectors
+from candlegraph.memory.mirror import Mirror
+
+TREND_TRADES = 10
+
+
+def stats_of(connection: Connection, mirror: Mirror, namespace: str, path: Path) -> dict[str, Any]:
+    """Return counts, index, embedding, rewards and storage of the namespace."""
+    own = experiences.c.namespace == namespace
+    newest = _newest_vector(connection, own)
+    return {
+        "namespace": namespace,
+        "total_experiences": connection.execute(select(func.count()).where(own)).scalar_one(),
+        "by_kind": _counts(connection, experiences.c.kind, own),
+        "by_side": _counts(connection, experiences.c.side, own),
+        "by_grade": _counts(connection, experiences.c.grade, own & experiences.c.grade.is_not(None)),
+        "forced": connection.execute(select(func.count()).where(own & experiences.c.forced)).scalar_one(),
+        "index": _index(connection, mirror, namespace, newest),
+        "embedding": {"provider": "situation", "model": newest[0] if newest else None},
+        "reward_stats": _rewards(connection, own),
+        "storage": {"path": str(path), "bytes": _bytes(path)},
+    }
+
+
+def _newest_vector(connection: Connection, own: ColumnElement[bool]) -> tuple[str, int] | None:
+    query = select(vectors.c.space, vectors.c.dimension).join_from(experiences, vectors).where(own)
+    row = connection.execute(query.order_by(experiences.c.id.desc()).limit(1)).first()
+    return None if row is None else (row.space, row.dimension)
+
+
+def _counts(connection: Connection, column: Column[Any], rows: ColumnElement[bool]) -> dict[str, int]:
+    query = select(column, func.count()).where(rows).group_by(column).order_by(column)
+    return {str(value): count for value, count in connection.execute(query)}
+
+
+def _index(
+    connection: Connection, mirror: Mirror, namespace: str, newest: tuple[str, int] | None
+) -> dict[str, str | int | bool | None]:
+    if newest is None:
+        return {"type": "flat", "dimension": None, "size": 0, "stale": False}
+    space, dimension = newest
+    size = mirror.count(space, dimension, namespace)
+    same = (experiences.c.namespace == namespace) & (vectors.c.space == space) & (vectors.c.dimension == dimension)
+    stored = select(func.count()).select_from(experiences.join(vectors)).where(same)
+    stale = size != connection.execute(stored).scalar_one()
+    return {"type": "flat", "dimension": dimension, "size": size, "stale": stale}
+
+
+def _rewards(connection: Connection, own: ColumnElement[bool]) -> dict[str, float | int | None]:
+    """Return what closed trades earned; those closed by the end of the data taught nothing and are left out."""
+    columns = [experiences.c[name] for name in ("score", "reward", "reward_quality", "profit_pct")]
+    learnt = own & (experiences.c.kind == "trade") & ~experiences.c.forced
+    trades = connection.execute(select(*columns).where(learnt).order_by(experiences.c.known_at, experiences.c.id)).all()
+    return {
+        "total_trades": len(trades),
+        "avg_score": fmean(trade.score for trade in trades) if trades else None,
+        "cumulative_reward": sum(trade.reward for trade in trades),
+        "cumulative_reward_quality": sum(trade.reward_quality for trade in trades),
+        "win_rate": fmean(trade.profit_pct > 0 for trade in trades) if trades else None,
+        "recent_trend": _trend([trade.reward for trade in trades]),
+    }
+
+
+def _trend(rewards: list[float]) -> float | None:
+    """Return the mean reward of the newest ten trades minus that of the ten before; None below twenty."""
+    if len(rewards) < 2 * TREND_TRADES:
+        return None
+    return fmean(rewards[-TREND_TRADES:]) - fmean(rewards[-2 * TREND_TRADES : -TREND_TRADES])
+
+
+def _bytes(path: Path) -> int:
+    files = (path, path.with_name(path.name + "-wal"))
+    return sum(file.stat().st_size for file in files if file.exists())

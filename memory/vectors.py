@@ -1,0 +1,34 @@
+"""Situations as unit vectors, and their durable form: little-endian float16."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vectors = NDArray[np.float32]
+
+
+def unit(situation: Sequence[float]) -> Vectors | None:
+    """Return the direction of `situation`; None where all are zero, since such a vector is like nothing."""
+    vector = np.asarray(situation, dtype=np.float64)
+    if not np.isfinite(vector).all():
+        raise ValueError("expected finite numbers in a situation")
+    largest = np.abs(vector).max(initial=0.0)
+    if largest == 0:
+        return None
+    vector = vector / largest  # before the norm: squares of large numbers would overflow
+    return cast(Vectors, (vector / np.linalg.norm(vector)).astype(np.float32))
+
+
+def packed(vector: Vectors) -> bytes:
+    """Return the bytes to store."""
+    return vector.astype("<f2").tobytes()
+
+
+def unpacked(blobs: Sequence[bytes], dimension: int) -> Vectors:
+    """Return stored vectors as rows, made unit length again after the rounding."""
+    rows = np.frombuffer(b"".join(blobs), dtype="<f2").astype(np.float32).reshape(len(blobs), dimension)
+    return cast(Vectors, rows / np.linalg.norm(rows, axis=1, keepdims=True))

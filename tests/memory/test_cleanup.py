@@ -1,0 +1,108 @@
+from datetime import timedelta
+
+import pytest
+
+from candlegraph.graph.errors import MemoryStoreError
+from candlegraph.graph.settings import Cleanup
+from candlegraph.memory import cleanup as cleanup_module
+from candlegraph.memory.experience import Experience
+from candlegraph.memory.store import ExperienceMemory
+
+ALL = Cleanup(max_share=1)
+
+
+@pytest.fixture
+def now(make_trade):
+    return make_trade(30).known_at
+
+
+@pytest.fixture
+def ids(memory, make_experience):
+    """Ten trades an hour apart: the first four careless losses, ever worse; one in a foreign namespace."""
+    memory.add(make_experience(0, namespace="live", **_loss(50)))
+    losses = [memory.add(make_experience(number, **_loss(10 + number))) for number in range(4)]
+    return losses + [memory.add(make_experience(number)) for number in range(4, 10)]
+
+
+def _loss(pct: float) -> dict:
+    return {"profit_pct": -pct, "mae_pct": -pct, "exit_price": 80, "leverage": 30}
+
+
+def recalled(memory: ExperienceMemory, now) -> set[int]:
+    cases = memory.recall((1, 0, 0.5), "test-1", as_of=now, namespaces=("backtest:a",), k=50, threshold=0)
+    return {case.id for case in cases}
+
+
+def test_low_quality_is_archived_then_deleted(memory, ids, now, path):
+    before = [memory.get(row_id) for row_id in ids]
+    report = memory.cleanup("backtest:a", "low_quality", as_of=now, settings=ALL)
+    assert (report.total, report.matched, report.allowed, report.removed) == (10, 4, 4, 4)
+    assert recalled(memory, now) == set(ids[4:])
+    assert [memory.get(row_id) for row_id in ids[:4]] == [None] * 4
+    [archive] = path.parent.glob("*.jsonl")
+    assert str(archive) == report.archive
+    archived = [Experience.model_validate_json(line) for line in archive.read_text().splitlines()]
+    assert archived == before[3::-1]  # the worst first
+    assert memory.stats("backtest:a")["index"]["stale"] is False
+
+
+def test_no_step_removes_more_than_its_share_and_says_so(memory, ids, now):
+    report = memory.cleanup("backtest:a", "low_quality", as_of=now, settings=Cleanup(max_share=0.25))
+    assert (report.matched, report.allowed, report.removed) == (4, 2, 2)
+    assert recalled(memory, now) == {*ids[:2], *ids[4:]}  # the two worst are gone
+    assert "removed 2 of 10, 4 matched, limited to 2 by max_share; archived in " in report.message
+
+
+def test_old_records_go_by_data_time_oldest_first(memory, ids, make_trade, now):
+    as_of = make_trade(6).known_at + timedelta(days=30)
+    report = memory.cleanup("backtest:a", "old_records", as_of=as_of, settings=Cleanup())
+    assert (report.matched, report.removed) == (6, 5)
+    assert recalled(memory, now) == set(ids[5:])
+
+
+def test_compress_keeps_the_newest(memory, ids, now):
+    report = memory.cleanup("backtest:a", "compress", as_of=now, settings=Cleanup(keep_newest=7))
+    assert (report.matched, report.removed) == (3, 3)
+    assert recalled(memory, now) == set(ids[3:])
+
+
+def test_what_is_not_known_yet_is_not_touched(memory, ids, make_trade, now):
+    report = memory.cleanup("backtest:a", "low_quality", as_of=make_trade(2).known_at, settings=ALL)
+    assert (report.total, report.removed) == (2, 2)
+    assert recalled(memory, now) == set(ids[2:])
+
+
+def test_foreign_namespaces_are_not_touched(memory, ids, now):
+    memory.cleanup("backtest:a", "low_quality", as_of=now, settings=ALL)
+    assert memory.stats("live")["total_experiences"] == 1
+    assert memory.cleanup("nobody", "low_quality", as_of=now, settings=ALL).removed == 0
+
+
+def test_a_preview_counts_and_removes_nothing(memory, ids, now, path):
+    report = memory.preview_cleanup("backtest:a", "low_quality", as_of=now, settings=ALL)
+    assert (report.matched, report.allowed, report.removed, report.archive) == (4, 4, 0, None)
+    assert recalled(memory, now) == set(ids)
+    assert list(path.parent.glob("*.jsonl")) == []
+
+
+def test_two_cleanups_of_one_moment_keep_both_archives(memory, ids, now, path):
+    for _ in range(2):
+        memory.cleanup("backtest:a", "low_quality", as_of=now, settings=Cleanup(max_share=0.2))
+    assert len(list(path.parent.glob("*.jsonl"))) == 2
+
+
+def test_without_an_archive_nothing_is_removed(memory, ids, now, monkeypatch):
+    def full_disk(*_):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(cleanup_module, "_write_durably", full_disk)
+    with pytest.raises(MemoryStoreError, match="nothing was removed"):
+        memory.cleanup("backtest:a", "low_quality", as_of=now, settings=ALL)
+    assert recalled(memory, now) == set(ids)
+
+
+def test_removals_by_another_memory_are_followed_and_ids_never_return(memory, ids, now, path, make_experience):
+    recalled(memory, now)
+    ExperienceMemory(path).cleanup("backtest:a", "compress", as_of=now, settings=Cleanup(keep_newest=1, max_share=1))
+    assert recalled(memory, now) == {ids[-1]}
+    assert memory.add(make_experience(0)) > ids[-1]

@@ -1,0 +1,121 @@
+import resource
+import shutil
+import sqlite3
+
+import pytest
+
+from candlegraph.graph.errors import MemoryStoreError
+from candlegraph.memory.backup import backup_path
+from candlegraph.memory.database import open_engine
+from candlegraph.memory.store import close_memory, open_memory
+
+
+def sql(path, statement):
+    connection = sqlite3.connect(path)
+    with connection:
+        rows = connection.execute(statement).fetchall()
+    connection.close()
+    return rows
+
+
+@pytest.fixture
+def filled(path, make_experience):
+    memory = open_memory(path)
+    for number in range(50):
+        memory.add(make_experience(number))
+    close_memory(path)
+    return path
+
+
+def damage(path):
+    data = bytearray(path.read_bytes())
+    data[8192:40000] = b"\xff" * (40000 - 8192)
+    path.write_bytes(data)
+
+
+def test_directories_are_made_and_writes_are_durable(path):
+    engine = open_engine(path)
+    with engine.connect() as connection:
+        pragmas = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")]
+    assert pragmas == ["wal", 2]
+    assert open_engine(path) is engine
+
+
+@pytest.mark.parametrize("content", [b"not a database at all, but long enough to have a header" * 50])
+def test_a_file_that_is_no_database_is_refused(path, content):
+    path.parent.mkdir()
+    path.write_bytes(content)
+    with pytest.raises(MemoryStoreError, match="damaged .*there is no backup; stop every bot, move memory.db"):
+        open_memory(path)
+    assert path.read_bytes() == content
+
+
+def test_a_damaged_database_is_refused_and_can_be_restored_as_the_message_says(filled):
+    open_memory(filled)  # the second open has something good to back up
+    close_memory(filled)
+    damage(filled)
+    with pytest.raises(MemoryStoreError, match=r"to restore: .* then copy memory.db.bak to memory.db"):
+        open_memory(filled)
+    for name in ("memory.db", "memory.db-wal", "memory.db-shm"):
+        filled.with_name(name).unlink(missing_ok=True)
+    shutil.copy(backup_path(filled), filled)
+    assert open_memory(filled).stats("backtest:a")["index"]["size"] == 50
+
+
+def test_a_damaged_database_never_replaces_the_good_backup(filled):
+    open_memory(filled)
+    close_memory(filled)
+    good = backup_path(filled).read_bytes()
+    damage(filled)
+    with pytest.raises(MemoryStoreError):
+        open_memory(filled)
+    assert backup_path(filled).read_bytes() == good
+
+
+def test_a_foreign_database_is_refused_and_left_alone(path):
+    path.parent.mkdir()
+    sql(path, "create table trades(id integer primary key)")
+    with pytest.raises(MemoryStoreError, match="belongs to another program: .*choose another file"):
+        open_memory(path)
+    assert sql(path, "select name from sqlite_master") == [("trades",)]
+    assert sql(path, "pragma journal_mode") == [("delete",)]
+
+
+def test_another_schema_version_is_refused(filled):
+    sql(filled, "update meta set value = 99 where key = 'schema'")
+    with pytest.raises(MemoryStoreError, match="expected schema 1, was 99"):
+        open_memory(filled)
+
+
+def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
+    (tmp_path / "rag").write_text("a file")
+    with pytest.raises(MemoryStoreError, match="could not be made"):
+        open_memory(tmp_path / "rag" / "memory.db")
+
+
+def test_a_folder_in_the_place_of_the_file_is_refused(path):
+    path.mkdir(parents=True)
+    with pytest.raises(MemoryStoreError, match="could not be used: unable to open"):
+        open_memory(path)
+
+
+def test_a_full_disk_is_an_error_and_leaves_nothing_half_written(memory, path, make_experience):
+    memory.add(make_experience(0))
+    largest = max(file.stat().st_size for file in path.parent.iterdir())
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest, hard))
+    try:
+        with pytest.raises(MemoryStoreError, match="could not be used"):
+            for number in range(1, 400):
+                memory.add(make_experience(number, entry_reason="x" * 4000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    stored = memory.stats("backtest:a")["total_experiences"]
+    assert memory.add(make_experience(999)) is not None
+    stats = memory.stats("backtest:a")
+    assert (stats["total_experiences"], stats["index"]["size"], stats["index"]["stale"]) == (
+        stored + 1,
+        stored + 1,
+        False,
+    )
+    assert sql(path, "pragma integrity_check") == [("ok",)]

@@ -1,0 +1,66 @@
+import pytest
+
+from candlegraph.memory.review import experience_of, experience_of_decision, lesson, strengths, weaknesses
+from candlegraph.memory.reward import reward, reward_quality
+
+
+def test_a_good_win_is_to_be_repeated(make_trade):
+    trade = make_trade(profit_pct=10, mfe_pct=10.5, leverage=2)
+    assert weaknesses(trade) == ()
+    assert "The exit came close to the best price." in strengths(trade)
+    assert lesson(trade) == "Long in trend_up won; repeat it the same way."
+
+
+@pytest.mark.parametrize(
+    ("changes", "weakness", "advice"),
+    [
+        ({"planned_stop": None}, "No stop was planned.", "plan a stop before entering"),
+        ({"exit_price": 90, "profit_pct": -3}, "The loss went beyond the planned stop.", "leave at the planned stop"),
+        ({"leverage": 50}, "The leverage was high.", "take less leverage"),
+        ({"profit_pct": 1, "mfe_pct": 20}, "Most of the best profit was given back.", "take profit while it is there"),
+        ({"mae_pct": -9}, "The entry was early: the price first went far against it.", "wait for confirmation"),
+        ({"liquidated": True, "profit_pct": -100}, "The position was liquidated.", "stop well before liquidation"),
+    ],
+)
+def test_each_fault_is_named_and_leads_to_its_advice(make_trade, changes, weakness, advice):
+    trade = make_trade(**changes)
+    assert weakness in weaknesses(trade)
+    assert advice in lesson(trade)
+
+
+def test_an_orderly_loss_is_not_blamed(make_trade):
+    trade = make_trade(profit_pct=-2, exit_price=99.8, mfe_pct=3, mae_pct=-2.5, leverage=2)
+    assert "The loss stayed within the planned stop." in strengths(trade)
+    never_green = make_trade(profit_pct=-2, exit_price=99.8, mfe_pct=-0.1, mae_pct=-2.5, leverage=2)
+    assert lesson(never_green) == "Long in trend_up lost; next time wait for confirmation before entering."
+
+
+def test_equal_trades_of_other_pairs_and_days_teach_in_equal_words(make_trade):
+    one, other = experience_of(make_trade(0)), experience_of(make_trade(500, pair="ETH/USDT:USDT"))
+    assert (one.lesson, one.strengths, one.weaknesses, one.text) == (
+        other.lesson,
+        other.strengths,
+        other.weaknesses,
+        other.text,
+    )
+    assert one.text == "long, trend_up, strong trend, RSI 45; pullback to support; closed by exit_signal"
+
+
+def test_both_rewards_are_kept(make_trade):
+    experience = experience_of(make_trade(profit_pct=-4, leverage=7))
+    total = experience.scores.total
+    assert experience.reward == reward(-4, total, 7)
+    assert experience.reward_quality == reward_quality(-4, total, 7)
+
+
+def test_nothing_is_learnt_from_the_end_of_the_data(make_trade):
+    experience = experience_of(make_trade(forced=True))
+    assert experience.forced
+    assert experience.lesson == "Closed by the end of the data: nothing to learn."
+
+
+def test_a_recorded_decision_has_no_scores_and_keeps_its_reason(make_recorded):
+    experience = experience_of_decision(make_recorded())
+    assert (experience.kind, experience.scores, experience.reward) == ("decision", None, None)
+    assert experience.lesson == "hold at +7.0 %: trend intact"
+    assert (experience.profit_pct, experience.duration_minutes) == (7, 30)

@@ -1,0 +1,109 @@
+"""Candle frames to a MarketSnapshot; the one place where candles are cut at their close time.
+
+candle folder or exchange frames -> Candles (one timeframe) -> view as of a time -> MarketSnapshot
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from candlegraph.graph.errors import CandleError
+from candlegraph.graph.market import Account, MarketSnapshot, Position, TimeframeView
+from candlegraph.tools.market.indicators import indicators_of
+from candlegraph.tools.market.structure import swings
+
+WINDOW = 600
+"""Closed candles per timeframe, the same live and in backtest, so that every average warms up alike."""
+COLUMNS = ["date", "open", "high", "low", "close", "volume"]
+PAST = 12
+UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def duration(timeframe: str) -> timedelta:
+    """Return the length of one candle; raise CandleError for a text that is not like 30m, 4h or 1d."""
+    number, unit = timeframe[:-1], timeframe[-1:]
+    if not number.isdigit() or unit not in UNITS:
+        raise CandleError(f"expected a timeframe like 30m, 4h or 1d, was {timeframe!r}")
+    return timedelta(**{UNITS[unit]: int(number)})
+
+
+class Candles:
+    """The candles of one pair and timeframe; shows only those closed at the time asked for."""
+
+    def __init__(self, frame: pd.DataFrame, timeframe: str) -> None:
+        if missing := [name for name in COLUMNS if name not in frame.columns]:
+            raise CandleError(f"{timeframe} candles: expected columns {COLUMNS}, {missing} are missing")
+        self.timeframe = timeframe
+        self._length = duration(timeframe)
+        self._frame = frame[COLUMNS].sort_values("date").drop_duplicates("date", keep="last").reset_index(drop=True)
+        self._closes_at = (self._frame["date"] + self._length).dt.as_unit("ns").astype("int64").to_numpy()
+        self._last: tuple[int, TimeframeView] | None = None
+
+    def view(self, as_of: datetime) -> TimeframeView | None:
+        """Return the timeframe as of `as_of`; None if no candle was closed, or the newest one is missing."""
+        end = int(np.searchsorted(self._closes_at, pd.Timestamp(as_of).as_unit("ns").value, side="right"))
+        if end == 0 or self._is_stale(end, as_of):
+            return None
+        if self._last is None or self._last[0] != end:
+            self._last = (end, view_of(self._frame.iloc[max(0, end - WINDOW) : end], self.timeframe))
+        return self._last[1]
+
+    def opened_at(self, as_of: datetime) -> datetime | None:
+        """Return the open time of the last candle closed at `as_of`."""
+        view = self.view(as_of)
+        return None if view is None else view.candle
+
+    def _is_stale(self, end: int, as_of: datetime) -> bool:
+        closed_at = pd.Timestamp(int(self._closes_at[end - 1]), tz="UTC").to_pydatetime()
+        return as_of - closed_at >= self._length
+
+
+def view_of(window: pd.DataFrame, timeframe: str) -> TimeframeView:
+    """Return what the last row of `window` shows, with indicators and swings of the whole window."""
+    last = window.iloc[-1]
+    closes = window["close"].to_numpy(float)
+    return TimeframeView(
+        timeframe=timeframe,
+        candle=last["date"].to_pydatetime(),
+        rows=len(window),
+        **{name: float(last[name]) for name in COLUMNS[1:]},
+        past_closes=tuple(float(x) for x in closes[-1 - PAST : -1]),
+        indicators=indicators_of(window),
+        swing_highs=swings(window["high"].to_numpy(float), highest=True),
+        swing_lows=swings(window["low"].to_numpy(float), highest=False),
+    )
+
+
+def snapshot_of(
+    pair: str,
+    as_of: datetime,
+    candles: Mapping[str, Candles],
+    account: Account,
+    position: Position | None = None,
+) -> MarketSnapshot:
+    """Return all that may be known of `pair` at `as_of`; `candles` by timeframe, the main one first.
+
+    Raises CandleError if the main timeframe has no candle that closed within the last candle length.
+    """
+    views = [view for one in candles.values() if (view := one.view(as_of)) is not None]
+    main = next(iter(candles))
+    if not views or views[0].timeframe != main:
+        raise CandleError(f"{pair}: no closed {main} candle as of {as_of:%Y-%m-%d %H:%M} UTC")
+    return MarketSnapshot(
+        pair=pair, candle=views[0].candle, as_of=as_of, timeframes=tuple(views), account=account, position=position
+    )
+
+
+def read_candles(datadir: Path, pair: str, timeframe: str) -> Candles:
+    """Return the candles of a freqtrade data folder (feather, futures or spot); raise CandleError if there are none."""
+    name = pair.replace("/", "_").replace(":", "_")
+    places = [datadir / "futures" / f"{name}-{timeframe}-futures.feather", datadir / f"{name}-{timeframe}.feather"]
+    path = next((p for p in places if p.is_file()), None)
+    if path is None:
+        raise CandleError(f"{pair} {timeframe}: no candle file; looked for {places[0]} and {places[1].name}")
+    return Candles(pd.read_feather(path), timeframe)

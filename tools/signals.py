@@ -1,0 +1,141 @@
+"""The six terminal functions: calling one ends the decision. Each validates and returns a Proposal as a plain dict."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from langchain_core.tools import BaseTool, tool
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from candlegraph.graph.facts import Strength
+from candlegraph.graph.signal import Action, Proposal
+
+CHINESE = {"强势": "strong", "中等": "moderate", "弱势": "weak"}
+
+Confidence = Annotated[float, Field(ge=1, le=100, description="how sure you are, 1-100")]
+Rsi = Annotated[float, Field(ge=0, le=100, description="the RSI 14 of the main timeframe that you rely on")]
+Reason = Annotated[str, Field(min_length=1, max_length=2000, description="why, in one to three sentences")]
+Pair = Annotated[str, Field(description="the pair of this decision, exactly as given")]
+Level = Annotated[float, Field(gt=0, description="a price")]
+TrendStrength = Annotated[Strength, BeforeValidator(lambda value: CHINESE.get(value, value))]
+
+
+class Arguments(BaseModel):
+    """Strict arguments: no unknown name, no NaN, no infinity."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    pair: Pair
+
+
+class Levels(Arguments):
+    """Arguments that name the levels around the price."""
+
+    key_support: Level
+    key_resistance: Level
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Levels:
+        if self.key_resistance <= self.key_support:
+            raise ValueError(f"key_resistance {self.key_resistance} must be above key_support {self.key_support}")
+        return self
+
+
+class EntryArguments(Levels):
+    """What an entry states."""
+
+    leverage: Annotated[float, Field(ge=1, le=100, description="times the margin")]
+    confidence_score: Confidence
+    rsi_value: Rsi
+    trend_strength: TrendStrength
+    reason: Reason
+    stake_amount: Annotated[float | None, Field(gt=0, description="margin in quote currency")] = None
+    stop_loss: Annotated[float | None, Field(gt=0, description="price that proves the idea wrong")] = None
+    take_profit: Annotated[float | None, Field(gt=0, description="price to take the profit at")] = None
+
+
+class ExitArguments(Arguments):
+    """What an exit states."""
+
+    confidence_score: Confidence
+    rsi_value: Rsi
+    trade_score: Annotated[float, Field(ge=0, le=100, description="your own score of this trade")]
+    reason: Reason
+
+
+class AdjustArguments(Levels):
+    """What an adjustment states."""
+
+    adjustment_pct: Annotated[
+        float, Field(ge=-99, le=100, description="percent of the stake: + adds, - reduces; not 0")
+    ]
+    confidence_score: Confidence
+    reason: Reason
+
+    @model_validator(mode="after")
+    def _does_something(self) -> AdjustArguments:
+        if self.adjustment_pct == 0:
+            raise ValueError("adjustment_pct must not be 0; use signal_hold to keep the position as it is")
+        return self
+
+
+class StayArguments(Arguments):
+    """What holding and waiting state."""
+
+    confidence_score: Confidence
+    rsi_value: Rsi
+    reason: Reason
+
+
+@tool(args_schema=EntryArguments, response_format="content_and_artifact")
+def signal_entry_long(**arguments: Any) -> tuple[str, dict[str, Any]]:
+    """Open a long position now. Only when flat and the evidence favours a rise; give a stop_loss below the price."""
+    return _entry("enter_long", arguments)
+
+
+@tool(args_schema=EntryArguments, response_format="content_and_artifact")
+def signal_entry_short(**arguments: Any) -> tuple[str, dict[str, Any]]:
+    """Open a short position now. Only when flat and the evidence favours a fall; give a stop_loss above the price."""
+    return _entry("enter_short", arguments)
+
+
+@tool(args_schema=ExitArguments, response_format="content_and_artifact")
+def signal_exit(**arguments: Any) -> tuple[str, dict[str, Any]]:
+    """Close the whole open position now. Not for taking part of the profit: use adjust_position for that."""
+    return _proposal("exit", arguments)
+
+
+@tool(args_schema=AdjustArguments, response_format="content_and_artifact")
+def adjust_position(**arguments: Any) -> tuple[str, dict[str, Any]]:
+    """Add to (+) or reduce (-) the open position by a percentage of its stake. Not for closing it: use signal_exit."""
+    return _proposal("adjust", arguments)
+
+
+@tool(args_schema=StayArguments, response_format="content_and_artifact")
+def signal_hold(**arguments: Any) -> tuple[str, dict[str, Any]]:
+    """Keep the open position unchanged until the next candle. Its stop stays in force."""
+    return _proposal("hold", arguments)
+
+
+@tool(args_schema=StayArguments, response_format="content_and_artifact")
+def signal_wait(**arguments: Any) -> tuple[str, dict[str, Any]]:
+    """Stay flat until the next candle. The right answer whenever the evidence is mixed."""
+    return _proposal("wait", arguments)
+
+
+ENTRY_TOOLS: tuple[BaseTool, ...] = (signal_entry_long, signal_entry_short)
+FLAT_TOOLS: tuple[BaseTool, ...] = (*ENTRY_TOOLS, signal_wait)
+POSITION_TOOLS: tuple[BaseTool, ...] = (signal_exit, adjust_position, signal_hold)
+TERMINAL_TOOLS: tuple[BaseTool, ...] = (*FLAT_TOOLS, *POSITION_TOOLS)
+TERMINAL_NAMES = frozenset(one.name for one in TERMINAL_TOOLS)
+
+
+def _entry(action: Action, arguments: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    renamed = {"stake_amount": "stake", "stop_loss": "stop"}
+    return _proposal(action, {renamed.get(name, name): value for name, value in arguments.items()})
+
+
+def _proposal(action: Action, arguments: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    known = {name: arguments[name] for name in Proposal.model_fields if arguments.get(name) is not None}
+    proposal = Proposal(**known | {"action": action, "confidence": arguments.get("confidence_score", 1)})
+    return f"{action} accepted", proposal.model_dump(exclude_none=True)
