@@ -12,7 +12,10 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from candlegraph.graph.facts import Facts, render_facts
 from candlegraph.graph.state import Case, Lessons
 
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
+CONTROL = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e0fff]+"
+)
+"""Control, invisible and direction characters, and the tag characters that spell words nobody sees."""
 LESSON_LENGTH = 240
 
 

@@ -34,6 +34,8 @@ async def decision(state: CandleState, runtime: Runtime[Context]) -> dict[str, A
     opening = [] if state.messages else briefing(state.facts, state.lessons or Lessons())
     tools = allowed_tools(state, context.settings)
     answer = await context.bound_model(tools).ainvoke([*state.messages, *opening])
+    for number, call in enumerate([*answer.tool_calls, *answer.invalid_tool_calls]):
+        call["id"] = call["id"] or f"call_{number}"  # some servers leave it out; every call is answered by its id
     return {"messages": [*opening, answer]}
 
 
@@ -102,10 +104,19 @@ def faults(state: CandleState, settings: Settings) -> dict[str, str]:
     for call in answer.tool_calls:
         if fault := call_fault(call["name"], call["args"], allowed, state, settings):
             found[call["id"] or ""] = fault
+    found |= surplus_memory_calls(state, settings)
     terminal = [call["id"] or "" for call in answer.tool_calls if call["name"] in TERMINAL_NAMES]
     if len(terminal) > 1:
         found |= dict.fromkeys(terminal, "Several signal functions were called and none was executed. Choose one.")
     return found
+
+
+def surplus_memory_calls(state: CandleState, settings: Settings) -> dict[str, str]:
+    """Return a message for each memory call of the newest answer that is more than the budget still holds."""
+    most = settings.llm_config.decision.max_memory_calls
+    left = max(0, most - memory_calls(state.messages))
+    calls = [call["id"] or "" for call in last_answer(state).tool_calls if call["name"] in MEMORY_NAMES]
+    return dict.fromkeys(calls[left:], f"At most {most} memory calls a decision are allowed. Call a signal function.")
 
 
 def not_json(call: Any) -> str:
@@ -121,28 +132,31 @@ def call_fault(
         return f"Unknown function {name}. Valid now: {listed(allowed)}."
     if name not in allowed:
         return f"{name} is not allowed now. Valid now: {listed(allowed)}."
-    if fault := schema_fault(name, args):
-        return fault
+    try:
+        arguments = validated(name, args)
+    except ValidationError as e:
+        return schema_fault(name, e)
     pair = state.snapshot.pair if state.snapshot else None
-    if args.get("pair", pair) != pair:
-        return f"pair must be {pair!r}, was {args['pair']!r}."
-    if settings.llm_config.decision.reject_false_claims and (claims := false_claims(args, state)):
+    if arguments.get("pair", pair) != pair:
+        return f"pair must be {pair!r}, was {arguments['pair']!r}."
+    if settings.llm_config.decision.reject_false_claims and (claims := false_claims(arguments, state)):
         return "These claims contradict the data: " + "; ".join(claims)
     return None
 
 
-def schema_fault(name: str, args: dict[str, Any]) -> str | None:
-    """Return how `args` break the function's schema, field by field, or None."""
+def validated(name: str, args: dict[str, Any]) -> dict[str, Any]:
+    """Return `args` as the function will read them; raise ValidationError."""
     schema = BY_NAME[name].args_schema
     assert isinstance(schema, type) and issubclass(schema, BaseModel)
-    try:
-        schema.model_validate(args)
-    except ValidationError as e:
-        lines = [
-            f"{'.'.join(map(str, one['loc'])) or name}: {one['msg']}, was {_shown(one['input'])}" for one in e.errors()
-        ]
-        return f"Wrong arguments for {name}: " + "; ".join(lines)
-    return None
+    return schema.model_validate(args).model_dump()
+
+
+def schema_fault(name: str, error: ValidationError) -> str:
+    """Return how the arguments break the function's schema, field by field."""
+    lines = [
+        f"{'.'.join(map(str, one['loc'])) or name}: {one['msg']}, was {_shown(one['input'])}" for one in error.errors()
+    ]
+    return f"Wrong arguments for {name}: " + "; ".join(lines)
 
 
 def false_claims(claims: dict[str, Any], state: CandleState) -> tuple[str, ...]:

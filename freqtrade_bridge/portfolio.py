@@ -40,7 +40,7 @@ def position_of(trade: Trade, plan: Plan, price: float, as_of: datetime, length:
         mfe_pct=100 * trade.calc_profit_ratio(best),
         mae_pct=100 * trade.calc_profit_ratio(worst),
         opened_at=trade.open_date_utc,
-        age_candles=max(0, int((as_of - trade.open_date_utc) / length)),
+        age_candles=max(0, round((as_of - trade.open_date_utc) / length)),
         adds=trade.nr_of_successful_entries - 1,
         reductions=trade.nr_of_successful_exits,
         recorded_decisions=recorded,

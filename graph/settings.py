@@ -18,9 +18,9 @@ Pct = float
 
 
 class Block(BaseModel):
-    """A frozen group of keys that refuses unknown ones."""
+    """A frozen group of keys that refuses unknown ones; a traceback never shows what was given, it may be a key."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
 
 
 class DecisionSettings(Block):

@@ -80,7 +80,7 @@ def _with_leverage(plan: EntryPlan, distance: float, limits: Limits) -> EntryPla
     whole = math.floor(plan.leverage)
     if whole < 1:
         return _refused(plan, "liquidation_buffer", f"a stop {distance:.2%} away lies beyond liquidation even at 1x")
-    return plan.model_copy(update={"leverage": float(whole)})
+    return _lowered(plan, "leverage", plan.leverage, {"whole_number": float(whole)})
 
 
 def _with_stake(plan: EntryPlan, account: Account, distance: float, limits: Limits) -> EntryPlan:
@@ -126,6 +126,8 @@ def size_add(
     rules = limits.rules
     if position.stop is None:
         return 0.0, (Clamp(key="stop_atr_multiple", before=stake, after=0.0, reason="the position has no stop"),)
+    if (rate - position.stop) * (1 if position.side == "long" else -1) <= 0:
+        return 0.0, (Clamp(key="stop_atr_multiple", before=stake, after=0.0, reason="the price is beyond the stop"),)
     if position.profit_pct < 0 and not rules.allow_add_to_loser:
         return 0.0, (Clamp(key="allow_add_to_loser", before=stake, after=0.0, reason="the position is losing"),)
     at_risk = position.stake * position.leverage * _loss_ratio(position, position.entry_price, limits)

@@ -6,16 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 PATHS = {
-    "public": "api/v3",
-    "private": "api/v3",
-    "fapiPublic": "fapi/v1",
-    "fapiPublicV2": "fapi/v2",
-    "fapiPublicV3": "fapi/v3",
-    "fapiPrivate": "fapi/v1",
-    "fapiData": "futures/data",
-    "dapiPublic": "dapi/v1",
-    "sapi": "sapi/v1",
-}
+    "public": "api/v3", "private": "api/v3", "v1": "api/v1",
+    "fapiPublic": "fapi/v1", "fapiPublicV2": "fapi/v2", "fapiPublicV3": "fapi/v3", "fapiData": "futures/data",
+    "fapiPrivate": "fapi/v1", "fapiPrivateV2": "fapi/v2", "fapiPrivateV3": "fapi/v3",
+    "dapiPublic": "dapi/v1", "dapiPrivate": "dapi/v1", "dapiPrivateV2": "dapi/v2", "dapiData": "futures/data",
+    "eapiPublic": "eapi/v1", "eapiPrivate": "eapi/v1", "papi": "papi/v1", "papiV2": "papi/v2",
+    "sapi": "sapi/v1", "sapiV2": "sapi/v2", "sapiV3": "sapi/v3", "sapiV4": "sapi/v4",
+}  # fmt: skip
+"""Every API of ccxt's binance: freqtrade merges these over ccxt's own, and one left out would be the real exchange."""
 
 
 def offline_exchange(url: str, pairs: Sequence[str]) -> dict[str, Any]:
@@ -54,7 +52,8 @@ def base_config(wallet: float = 10_000, max_open_trades: int = 3) -> dict[str, A
         "cancel_open_orders_on_exit": False,
         "unfilledtimeout": {"entry": 10, "exit": 10, "unit": "minutes", "exit_timeout_count": 0},
         "entry_pricing": pricing,
-        "exit_pricing": pricing,
+        "exit_pricing": dict(pricing),
+        "order_types": {"entry": "market", "exit": "market", "stoploss": "market", "stoploss_on_exchange": False},
         "pairlists": [{"method": "StaticPairList"}],
         "internals": {"process_throttle_secs": 5},
         "bot_name": "candlegraph",

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Protocol
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 
 from candlegraph.freqtrade_bridge.loopback.markets import Market
-from candlegraph.freqtrade_bridge.loopback.series import TIMEFRAME_MS
+from candlegraph.freqtrade_bridge.loopback.series import length_of
+from candlegraph.graph.errors import CandleError, CandlegraphError
 
 FUNDING_MS = 8 * 3_600_000
 SPREAD = 0.0002
 DEPTH = 20
+LEVEL_NOTIONAL = 1_000_000
+"""What waits on each level of the book, in quote currency: deep enough for any demo order."""
 
 
 class Clock(Protocol):
@@ -25,20 +28,48 @@ class Clock(Protocol):
         """Return epoch milliseconds."""
 
 
+class UnknownSymbolError(CandlegraphError):
+    """A request names no symbol, or one that is not listed here."""
+
+
 def exchange_app(markets: Iterable[Market], clock: Clock) -> FastAPI:
-    """Return the exchange; `app.state.unknown` counts what was asked for and is not offered."""
+    """Return the exchange; `app.state.hits` counts requests, `app.state.unknown` those for what is not offered."""
     app = FastAPI(openapi_url=None)
-    app.state.unknown = Counter()
+    app.state.hits, app.state.unknown = Counter(), Counter()
     by_symbol = {market.symbol: market for market in markets}
+    _count_hits(app)
+    _refuse_as_binance(app)
     _offer_metadata(app, by_symbol, clock)
     _offer_market_data(app, by_symbol, clock)
 
     @app.api_route("/{path:path}", methods=["GET", "POST", "PUT", "DELETE"])
     async def other(path: str, request: Request) -> JSONResponse:
         app.state.unknown[f"{request.method} /{path}"] += 1
-        return JSONResponse({"code": -1100, "msg": f"the loopback exchange has no /{path}"}, status_code=404)
+        return refusal(404, -1100, f"the loopback exchange has no /{path}; it offers public USDT-M futures data only")
 
     return app
+
+
+def refusal(status: int, code: int, message: str) -> JSONResponse:
+    """Return an error as Binance writes it: ccxt names its exception by the code."""
+    return JSONResponse({"code": code, "msg": message}, status_code=status)
+
+
+def _count_hits(app: FastAPI) -> None:
+    @app.middleware("http")
+    async def count(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
+        app.state.hits[f"{request.method} {request.url.path}"] += 1
+        return await answer(request)
+
+
+def _refuse_as_binance(app: FastAPI) -> None:
+    @app.exception_handler(CandleError)
+    async def no_such_candles(request: Request, error: CandleError) -> JSONResponse:
+        return refusal(400, -1120, f"Invalid interval: {error}")
+
+    @app.exception_handler(UnknownSymbolError)
+    async def no_such_symbol(request: Request, error: UnknownSymbolError) -> JSONResponse:
+        return refusal(400, -1121, f"Invalid symbol: {error}")
 
 
 def _offer_metadata(app: FastAPI, markets: Mapping[str, Market], clock: Clock) -> None:
@@ -58,31 +89,38 @@ def _offer_metadata(app: FastAPI, markets: Mapping[str, Market], clock: Clock) -
 
 
 def _offer_market_data(app: FastAPI, markets: Mapping[str, Market], clock: Clock) -> None:
-    def asked(request: Request) -> list[Market]:
-        symbol = request.query_params.get("symbol")
-        return [markets[symbol]] if symbol else list(markets.values())
-
     @app.get("/fapi/v1/klines")
     @app.get("/fapi/v1/markPriceKlines")
     async def klines(request: Request) -> list[Any]:
-        return kline_rows(asked(request)[0], request.query_params, clock.now())
+        return kline_rows(_asked(request, markets), request.query_params, clock.now())
 
     @app.get("/fapi/v1/fundingRate")
     async def funding(request: Request) -> list[Any]:
-        return funding_rows(asked(request)[0], request.query_params, clock.now())
+        return funding_rows(_asked(request, markets), request.query_params, clock.now())
 
     @app.get("/fapi/v1/premiumIndex")
     async def premium(request: Request) -> Any:
-        return _one_or_all(request, [premium_of(market, clock.now()) for market in asked(request)])
+        return _one_or_all(request, [premium_of(market, clock.now()) for market in _asked_or_all(request, markets)])
 
     @app.get("/fapi/v1/depth")
     async def depth(request: Request) -> dict[str, Any]:
-        return order_book(asked(request)[0], clock.now())
+        return order_book(_asked(request, markets), clock.now())
 
     @app.get("/fapi/v1/ticker/24hr")
     @app.get("/fapi/v1/ticker/bookTicker")
     async def ticker(request: Request) -> Any:
-        return _one_or_all(request, [ticker_of(market, clock.now()) for market in asked(request)])
+        return _one_or_all(request, [ticker_of(market, clock.now()) for market in _asked_or_all(request, markets)])
+
+
+def _asked(request: Request, markets: Mapping[str, Market]) -> Market:
+    market = markets.get(request.query_params.get("symbol", ""))
+    if market is None:
+        raise UnknownSymbolError(f"expected one of {', '.join(markets)}, was {request.query_params.get('symbol')!r}")
+    return market
+
+
+def _asked_or_all(request: Request, markets: Mapping[str, Market]) -> list[Market]:
+    return [_asked(request, markets)] if "symbol" in request.query_params else list(markets.values())
 
 
 def _one_or_all(request: Request, found: list[dict[str, Any]]) -> Any:
@@ -95,9 +133,15 @@ def shown(value: float, tick: float) -> str:
     return f"{Decimal(repr(value)).quantize(grid):f}"
 
 
+def exact(value: float) -> str:
+    """Return `value` as the shortest decimal text that reads back as the same number."""
+    return f"{Decimal(repr(value)):f}"
+
+
 def symbol_info(market: Market) -> dict[str, Any]:
     """Return one entry of exchangeInfo."""
-    tick, step = (f"{Decimal(repr(one)).normalize():f}" for one in (market.tick, market.step))
+    numbers = (market.tick, market.step, market.max_quantity)
+    tick, step, most = (f"{Decimal(repr(number)).normalize():f}" for number in numbers)
     return {
         "symbol": market.symbol,
         "pair": market.symbol,
@@ -115,22 +159,22 @@ def symbol_info(market: Market) -> dict[str, Any]:
         "orderTypes": ["LIMIT", "MARKET", "STOP", "STOP_MARKET"],
         "filters": [
             {"filterType": "PRICE_FILTER", "minPrice": tick, "maxPrice": "10000000", "tickSize": tick},
-            {"filterType": "LOT_SIZE", "minQty": step, "maxQty": "1000000000", "stepSize": step},
-            {"filterType": "MARKET_LOT_SIZE", "minQty": step, "maxQty": "1000000000", "stepSize": step},
+            {"filterType": "LOT_SIZE", "minQty": step, "maxQty": most, "stepSize": step},
+            {"filterType": "MARKET_LOT_SIZE", "minQty": step, "maxQty": most, "stepSize": step},
             {"filterType": "MIN_NOTIONAL", "notional": "5", "minNotional": "5"},
         ],
     }
 
 
 def kline_rows(market: Market, query: Any, now: int) -> list[Any]:
-    """Return candles in the exchange's layout."""
+    """Return candles in the exchange's layout, unrounded: a bot on loopback and a backtest see equal candles."""
     timeframe = query["interval"]
     limit = min(int(query.get("limit", 500)), 1500)
     rows = market.series.klines(timeframe, now, _number(query, "startTime"), _number(query, "endTime"), limit)
-    length = TIMEFRAME_MS[timeframe]
+    length = length_of(timeframe)
     return [
-        [row[0], *(shown(price, market.tick) for price in row[1:5]), f"{row[5]:.3f}", row[0] + length - 1,
-         f"{row[5] * row[4]:.3f}", 100, "0", "0", "0"]
+        [row[0], *map(exact, row[1:]), row[0] + length - 1,
+         exact(row[5] * row[4]), 100, "0", "0", "0"]
         for row in rows
     ]  # fmt: skip
 
@@ -168,7 +212,8 @@ def order_book(market: Market, now: int) -> dict[str, Any]:
     half = max(market.tick, price * SPREAD / 2)
     levels = [half + i * market.tick for i in range(DEPTH)]
     sides = {"bids": -1, "asks": 1}
-    book = {name: [[shown(price + sign * d, market.tick), "100000"] for d in levels] for name, sign in sides.items()}
+    quantity = shown(max(market.step, LEVEL_NOTIONAL / price), market.step)
+    book = {name: [[shown(price + sign * d, market.tick), quantity] for d in levels] for name, sign in sides.items()}
     return {"lastUpdateId": now, "E": now, "T": now, **book}
 
 
@@ -178,15 +223,18 @@ def ticker_of(market: Market, now: int) -> dict[str, Any]:
     price = market.series.price(now)
     book = order_book(market, now)
     named = {
+        "priceChange": price - day[1],
         "openPrice": day[1],
         "highPrice": day[2],
         "lowPrice": day[3],
         "lastPrice": price,
         "weightedAvgPrice": price,
     }
-    best = {"bidPrice": book["bids"][0][0], "bidQty": "100000", "askPrice": book["asks"][0][0], "askQty": "100000"}
+    (bid, bid_quantity), (ask, ask_quantity) = book["bids"][0], book["asks"][0]
+    best = {"bidPrice": bid, "bidQty": bid_quantity, "askPrice": ask, "askQty": ask_quantity}
     rest = {"volume": f"{day[5]:.3f}", "quoteVolume": f"{day[5] * price:.3f}", "openTime": day[0], "closeTime": now}
-    change = {"priceChange": "0", "priceChangePercent": "0", "lastQty": "1", "count": 1, "time": now}
+    percent = f"{(price / day[1] - 1) * 100:.3f}"
+    change = {"priceChangePercent": percent, "lastQty": bid_quantity, "count": 1, "time": now}
     return {"symbol": market.symbol, **{k: shown(v, market.tick) for k, v in named.items()}, **best, **rest, **change}
 
 

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from candlegraph.freqtrade_bridge.loopback.series import TIMEFRAME_MS, Series
+from candlegraph.freqtrade_bridge.loopback.series import Series, length_of
 from candlegraph.graph.errors import CandleError
 
+MAX_NOTIONAL = 1e9
+"""What the largest order is worth, about, in quote currency: the largest quantity follows from it."""
 DIGITS = 6
 """Significant digits of a price: 64000.1 has a tick of 0.1, 0.0000085 one of 1e-11."""
 
@@ -24,6 +26,7 @@ class Market:
     series: Series
     tick: float
     step: float
+    max_quantity: float
 
     @property
     def base(self) -> str:
@@ -41,21 +44,28 @@ class Market:
         return self.base + self.quote
 
 
+def decimals_of(price: float) -> int:
+    """Return how many decimals a price of six significant digits has; negative for whole tens."""
+    return DIGITS - 1 - math.floor(math.log10(price))
+
+
 def market_of(pair: str, series: Series) -> Market:
     """Return a market whose precision follows the magnitude of its last price; it is not the exchange's own."""
-    price = float(series.close[-1])
+    price = float(series.close[-1]) if len(series.close) else math.nan
+    if not (math.isfinite(price) and price > 0):
+        raise CandleError(f"{pair}: expected a last close above 0, was {price}; the candle file is empty or damaged")
     magnitude = math.floor(math.log10(price))
-    tick = 10.0 ** (magnitude - DIGITS + 1)
+    tick = 10.0 ** -decimals_of(price)
     step = 10.0 ** min(0, 1 - magnitude) if price > 10 else 1.0
-    return Market(pair, series, tick, step)
+    return Market(pair, series, tick, step, max_quantity=MAX_NOTIONAL / 10.0**magnitude)
 
 
 def markets_of_datadir(datadir: Path, pairs: Iterable[str], timeframe: str = "30m") -> list[Market]:
     """Return the markets of a freqtrade futures folder; raise CandleError naming the file that is missing."""
-    found = []
+    length, found = length_of(timeframe), []
     for pair in pairs:
         path = datadir / "futures" / f"{pair.replace('/', '_').replace(':', '_')}-{timeframe}-futures.feather"
         if not path.is_file():
             raise CandleError(f"{pair}: no candle file {path}; --datadir is the folder that holds futures/")
-        found.append(market_of(pair, Series.of_frame(pd.read_feather(path), TIMEFRAME_MS[timeframe])))
+        found.append(market_of(pair, Series.of_frame(pd.read_feather(path), length)))
     return found

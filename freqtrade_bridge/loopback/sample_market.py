@@ -15,10 +15,12 @@ from freqtrade.data.history import get_datahandler
 from freqtrade.enums import CandleType
 from numpy.typing import NDArray
 
+from candlegraph.freqtrade_bridge.loopback.markets import decimals_of
 from candlegraph.freqtrade_bridge.loopback.series import TIMEFRAME_MS, Series
+from candlegraph.graph.errors import CandleError
 
-VERSION = "sample-2"
-BEGIN, END = pd.Timestamp("2024-09-01", tz="UTC"), pd.Timestamp("2026-01-01", tz="UTC")
+VERSION = "sample-5"
+BEGIN, END = pd.Timestamp("2023-01-01", tz="UTC"), pd.Timestamp("2026-01-01", tz="UTC")
 DEMO_TIMERANGE = "20251115-20251213"
 START_PRICES = {"BTC/USDT:USDT": 60_000.0, "ETH/USDT:USDT": 2_500.0, "SOL/USDT:USDT": 150.0}
 CANDLES_PER_DAY = 48
@@ -49,7 +51,7 @@ def sample_series(pair: str) -> Series:
     sigma = DAILY_VOLATILITY / np.sqrt(CANDLES_PER_DAY)
     noise = rng.standard_t(5, len(time)) * np.sqrt(3 / 5)
     returns = drift + sigma * calm * noise + _crash(pair, time, rng)
-    close = START_PRICES[pair] * np.exp(np.cumsum(returns))
+    close = START_PRICES[pair] * np.exp(np.cumsum(returns - returns.mean()))  # it ends where it began
     return _candles(time, close, START_PRICES[pair], sigma, rng)
 
 
@@ -82,9 +84,9 @@ def _candles(
     wick = np.abs(rng.standard_normal((2, len(time)))) * sigma * 0.5
     high = np.maximum(opened, close) * (1 + wick[0])
     low = np.minimum(opened, close) * (1 - wick[1])
-    busy = 1 + 40 * (high - low) / close
-    volume = rng.lognormal(3.0, 0.4, len(time)) * busy * 60_000 / start
-    opened, high, low, close = (np.round(prices, 2) for prices in (opened, high, low, close))
+    busy = (high - low) / close / sigma
+    volume = rng.lognormal(3.0, 0.4, len(time)) * (0.2 + busy) * 60_000 / start
+    opened, high, low, close = (np.round(prices, decimals_of(close[-1])) for prices in (opened, high, low, close))
     return Series(
         TIMEFRAME_MS["30m"], time, opened, np.maximum.reduce([high, opened, close]),
         np.minimum.reduce([low, opened, close]), close, np.round(volume, 3),
@@ -104,14 +106,26 @@ def _frame(series: Series) -> pd.DataFrame:
 
 
 def write_sample_market(datadir: Path) -> SampleMarket:
-    """Write the market as a freqtrade data folder; nothing is done if this version lies there already."""
+    """Write the market as a freqtrade data folder; nothing is done if this version lies there already.
+
+    Raise CandleError instead of overwriting candles of these pairs that are not an older sample.
+    """
     marker = datadir / f"{VERSION}.txt"
     if not marker.exists():
+        _refuse_foreign_candles(datadir)
         (datadir / "futures").mkdir(parents=True, exist_ok=True)
         for pair in START_PRICES:
             _store(datadir, pair)
         marker.write_text("synthetic candles of candlegraph's sample market\n")
     return SampleMarket(datadir, tuple(START_PRICES), DEMO_TIMERANGE)
+
+
+def _refuse_foreign_candles(datadir: Path) -> None:
+    if any(datadir.glob("sample-*.txt")):
+        return
+    for pair in START_PRICES:
+        for path in datadir.glob(f"futures/{pair.replace('/', '_').replace(':', '_')}-*"):
+            raise CandleError(f"{pair}: {path} is no sample candle file; give the sample market a folder of its own")
 
 
 def _store(datadir: Path, pair: str) -> None:

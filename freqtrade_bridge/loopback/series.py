@@ -8,9 +8,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from candlegraph.graph.errors import CandleError
+
 TIMEFRAME_MS = {"30m": 1_800_000, "1h": 3_600_000, "4h": 14_400_000, "1d": 86_400_000}
 Floats = NDArray[np.float64]
 Row = tuple[int, float, float, float, float, float]
+
+
+def length_of(timeframe: str) -> int:
+    """Return the length of a candle in ms; raise CandleError for a timeframe that is not offered."""
+    if timeframe not in TIMEFRAME_MS:
+        raise CandleError(f"expected a timeframe of {', '.join(TIMEFRAME_MS)}, was {timeframe!r}")
+    return TIMEFRAME_MS[timeframe]
 
 
 @dataclass(frozen=True)
@@ -37,6 +46,8 @@ class Series:
         """Return the candles of a longer timeframe, the last one possibly incomplete."""
         if length_ms == self.base_ms:
             return self
+        if length_ms % self.base_ms:
+            raise CandleError(f"expected a multiple of the {self.base_ms} ms base candle, was {length_ms} ms")
         if length_ms not in self._resampled:
             self._resampled[length_ms] = self._resample(length_ms)
         return self._resampled[length_ms]
@@ -63,7 +74,7 @@ class Series:
 
     def klines(self, timeframe: str, now: int, start: int | None, end: int | None, limit: int) -> list[Row]:
         """Return at most `limit` candles opened at or before `now`, the newest ones unless `start` is given."""
-        all_ = self.resampled(TIMEFRAME_MS[timeframe])
+        all_ = self.resampled(length_of(timeframe))
         stop = int(np.searchsorted(all_.time, min(now, end if end is not None else now), "right"))
         begin = max(0, stop - limit)
         if start is not None:

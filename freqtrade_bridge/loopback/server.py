@@ -23,26 +23,36 @@ class LoopbackExchange:
 
     def __init__(self, markets: Iterable[Market], clock: Clock | None = None) -> None:
         self.app = exchange_app(markets, clock or RealClock())
-        self._socket = socket.socket()
-        self._server = uvicorn.Server(uvicorn.Config(self.app, log_level="error", lifespan="off"))
-        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
+        self._server = uvicorn.Server(uvicorn.Config(self.app, log_config=None, access_log=False, lifespan="off"))
+        self._listening: socket.socket | None = None
+        self._thread: threading.Thread | None = None
 
     @property
     def url(self) -> str:
-        """Return the base URL."""
-        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        """Return the base URL; raise BridgeError outside the `with` block."""
+        if self._listening is None:
+            raise BridgeError("expected a started loopback exchange: use `with LoopbackExchange(...)`")
+        return f"http://127.0.0.1:{self._listening.getsockname()[1]}"
 
     def __enter__(self) -> LoopbackExchange:
-        self._socket.bind(("127.0.0.1", 0))
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._listening]}, daemon=True)
         self._thread.start()
-        waited = time.monotonic()
+        began = time.monotonic()
         while not self._server.started:
-            if time.monotonic() - waited > START_SECONDS:
+            if not self._thread.is_alive() or time.monotonic() - began > START_SECONDS:
+                self._stop()
                 raise BridgeError(f"the loopback exchange did not start within {START_SECONDS} s")
             time.sleep(0.01)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
         self._server.should_exit = True
-        self._thread.join(10)
-        self._socket.close()
+        if self._thread is not None:
+            self._thread.join(10)
+        if self._listening is not None:
+            self._listening.close()
+            self._listening = None

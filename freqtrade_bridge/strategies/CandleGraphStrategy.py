@@ -22,7 +22,7 @@ class CandleGraphStrategy(IStrategy):
     startup_candle_count = 600
     minimal_roi: dict[str, float] = {}
     use_custom_roi = True
-    stoploss = -0.99  # wide: the plan's stop is set at the entry fill, and a trade without it is closed at once
+    stoploss = -0.5  # of the margin; in force until the plan's stop is, and a trade whose plan fails is closed
     use_custom_stoploss = True
     use_exit_signal = True
     position_adjustment_enable = True

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from candlegraph.graph.errors import CandleError
 from candlegraph.graph.market import Account, MarketSnapshot, Position, TimeframeView
@@ -40,17 +41,20 @@ class Candles:
             raise CandleError(f"{timeframe} candles: expected columns {COLUMNS}, {missing} are missing")
         self.timeframe = timeframe
         self._length = duration(timeframe)
-        self._frame = frame[COLUMNS].sort_values("date").drop_duplicates("date", keep="last").reset_index(drop=True)
+        ordered = frame[COLUMNS].sort_values("date", kind="stable")  # of two rows for one candle the later one counts
+        self._frame = ordered.drop_duplicates("date", keep="last").reset_index(drop=True)
         self._closes_at = (self._frame["date"] + self._length).dt.as_unit("ns").astype("int64").to_numpy()
+        self._starts = unbroken_since(self._frame)
         self._last: tuple[int, TimeframeView] | None = None
 
     def view(self, as_of: datetime) -> TimeframeView | None:
-        """Return the timeframe as of `as_of`; None if no candle was closed, or the newest one is missing."""
+        """Return the timeframe as of `as_of`; None if no candle was closed, or the newest one is missing or broken."""
         end = int(np.searchsorted(self._closes_at, pd.Timestamp(as_of).as_unit("ns").value, side="right"))
-        if end == 0 or self._is_stale(end, as_of):
+        if end == 0 or self._is_stale(end, as_of) or self._starts[end - 1] == end:
             return None
         if self._last is None or self._last[0] != end:
-            self._last = (end, view_of(self._frame.iloc[max(0, end - WINDOW) : end], self.timeframe))
+            start = max(end - WINDOW, int(self._starts[end - 1]))
+            self._last = (end, view_of(self._frame.iloc[start:end], self.timeframe))
         return self._last[1]
 
     def opened_at(self, as_of: datetime) -> datetime | None:
@@ -61,6 +65,16 @@ class Candles:
     def _is_stale(self, end: int, as_of: datetime) -> bool:
         closed_at = pd.Timestamp(int(self._closes_at[end - 1]), tz="UTC").to_pydatetime()
         return as_of - closed_at >= self._length
+
+
+def unbroken_since(frame: pd.DataFrame) -> NDArray[np.int64]:
+    """Return for each row where its run of usable rows starts: after the last one with a NaN or without a price.
+
+    A window never reaches over such a row, so indicators are unavailable until they have warmed up behind it.
+    """
+    numbers = frame[COLUMNS[1:]].to_numpy(float)
+    usable = np.isfinite(numbers).all(axis=1) & (numbers[:, :-1] > 0).all(axis=1)
+    return np.maximum.accumulate(np.where(usable, 0, np.arange(1, len(frame) + 1)))
 
 
 def view_of(window: pd.DataFrame, timeframe: str) -> TimeframeView:
@@ -100,10 +114,13 @@ def snapshot_of(
 
 
 def read_candles(datadir: Path, pair: str, timeframe: str) -> Candles:
-    """Return the candles of a freqtrade data folder (feather, futures or spot); raise CandleError if there are none."""
+    """Return the candles of a freqtrade data folder (feather, futures or spot); raise CandleError naming the file."""
     name = pair.replace("/", "_").replace(":", "_")
     places = [datadir / "futures" / f"{name}-{timeframe}-futures.feather", datadir / f"{name}-{timeframe}.feather"]
     path = next((p for p in places if p.is_file()), None)
     if path is None:
         raise CandleError(f"{pair} {timeframe}: no candle file; looked for {places[0]} and {places[1].name}")
-    return Candles(pd.read_feather(path), timeframe)
+    try:
+        return Candles(pd.read_feather(path), timeframe)
+    except (CandleError, OSError, ValueError) as e:  # ValueError: pyarrow's name for a damaged file
+        raise CandleError(f"{path}: {e}") from e

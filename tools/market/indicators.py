@@ -41,7 +41,7 @@ def indicators_of(window: pd.DataFrame) -> Indicators:
     values = _by_ta(window["close"]) | {
         "adx": talib.ADX(high, low, close, 14)[-1],
         "atr": talib.ATR(high, low, close, 14)[-1],
-        "mfi": talib.MFI(high, low, close, volume, 14)[-1],
+        "mfi": talib.MFI(high, low, close, volume, 14)[-1] if volume[-14:].any() else math.nan,  # TA-Lib says 0
         "obv_slope": obv_slope(window["close"], window["volume"]),
     }
     return Indicators(**{name: _available(name, values[name], len(window)) for name in NEEDED_ROWS})

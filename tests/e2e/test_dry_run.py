@@ -1,0 +1,105 @@
+"""The real dry-run bot in virtual time: it decides like the backtest, and a planted failure leaves nothing unprotected."""
+
+from datetime import UTC, datetime, timedelta
+
+import backtests
+import pytest
+import rule
+from freqtrade.persistence import Trade
+from virtual_dry_run import VirtualDryRun
+
+from candlegraph.agents import analyst
+from candlegraph.freqtrade_bridge.loopback.markets import market_of
+from candlegraph.freqtrade_bridge.loopback.sample_market import sample_series
+from candlegraph.freqtrade_bridge.session import Session
+from candlegraph.memory.ledger import Ledger
+
+CONFIG = {"strategy": "RuleStrategy", "strategy_path": str(backtests.TEST_STRATEGIES)}
+START = datetime(2025, 11, 15, 0, 30, 2, tzinfo=UTC)
+MAX_LEVERAGE = 2
+RISK = {"max_leverage": MAX_LEVERAGE, "max_position_pct": 3}
+
+
+def dry_run(pairs, **config):
+    return VirtualDryRun(CONFIG | config, [market_of(pair, sample_series(pair)) for pair in pairs], START)
+
+
+def actions(rows, first, last):
+    return {(row.pair, row.candle): row.signal.action for row in rows if first < row.as_of <= last}
+
+
+def ledger_of(bot):
+    context = bot.strategy.session.context
+    return Ledger(context.database).rows(context.namespace)
+
+
+def test_a_dry_run_decides_and_trades_like_the_backtest(sample, tmp_path, monkeypatch):
+    # Stops so far away that none is hit: one loop a candle does not see the lows between, the backtest does.
+    monkeypatch.setattr(rule, "STOP_ATR", 12.0)
+    pairs, hours = sample.pairs[:2], 48
+    first = START.replace(minute=0, second=0)
+    last = first + timedelta(hours=hours)
+    with dry_run(pairs) as run:
+        run.run_until(last + timedelta(minutes=1))
+        live = actions(ledger_of(run.bot), first, last)
+        live_trades = [(t.pair, t.trade_direction, t.leverage, t.exit_reason) for t in Trade.get_trades()]
+    back = backtests.run(sample.datadir, tmp_path, pairs, "20251115-20251117", "RuleStrategy")
+    assert len(live) == 2 * 2 * hours
+    expected = actions(back.decisions(), first, last - timedelta(minutes=30))
+    assert {key: (action, live[key]) for key, action in expected.items() if live[key] != action} == {}
+    closed = [trade for trade in live_trades if trade[3] is not None]
+    assert len(closed) >= 2
+    sides = ["short" if short else "long" for short in back.trades["is_short"]]
+    assert {(p, s) for p, s, *_ in closed} <= set(zip(back.trades["pair"], sides, strict=True))
+
+
+DOORS = ["decide", "order", "stake", "confirm_entry", "filled", "plan_of", "adjustment"]
+
+
+def broken_after(method, calls):
+    """Let a method work for some calls, then fail."""
+    seen = {"calls": 0}
+
+    def sometimes(self, *args, **kwargs):
+        seen["calls"] += 1
+        if seen["calls"] > calls:
+            raise RuntimeError("planted")
+        return method(self, *args, **kwargs)
+
+    return sometimes
+
+
+@pytest.mark.parametrize("calls", [0, 3])
+@pytest.mark.parametrize("door", DOORS)
+def test_a_failing_callback_never_leaves_the_gate_nor_a_position_without_stop(door, calls, sample, monkeypatch):
+    monkeypatch.setattr(Session, door, broken_after(getattr(Session, door), calls))
+    with dry_run(sample.pairs[:1], risk_management=RISK) as run:
+        for _ in range(50):
+            run.step()
+            assert_protected(run)
+        assert run.loops == 50
+
+
+def test_a_failing_graph_waits_live_and_is_logged(sample, monkeypatch):
+    def explode(*args):
+        raise RuntimeError("planted")
+
+    monkeypatch.setattr(analyst, "facts_of", explode)
+    with dry_run(sample.pairs[:1]) as run:
+        for _ in range(3):
+            run.step()
+        rows = ledger_of(run.bot)
+        assert {(row.signal.action, row.signal.source) for row in rows} == {("wait", "fallback")}
+        assert all("planted" in row.error for row in rows)
+        assert not Trade.get_trades().all()
+
+
+def assert_protected(run):
+    for trade in Trade.get_trades().all():
+        assert trade.leverage <= MAX_LEVERAGE
+        assert trade.max_stake_amount <= 0.03 * 10_000 * 1.01
+        if trade.is_open:
+            distance = abs(trade.stop_loss / trade.open_rate - 1)
+            # Where the plan's stop failed, half the margin is the stop, and the next loop closes the trade.
+            just_opened = run.now() - trade.open_date_utc < timedelta(minutes=31)
+            assert distance < 0.1 or (just_opened and distance <= 0.5 / trade.leverage + 0.001)

@@ -1,0 +1,54 @@
+"""A fixed rule without same-candle reversal, as a chat model and as the numbers a vectorised strategy needs."""
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
+
+from candlegraph.graph.facts import parse_facts, significant
+
+LEVERAGE = {"long": 3.0, "short": 2.0}
+STAKE, STOP_ATR, LOW, HIGH = 500.0, 1.0, 40.0, 60.0
+
+
+def stop_of(side, price, atr):
+    """Return the stop of the rule, from numbers with six significant digits as a prompt shows them."""
+    sign = 1 if side == "long" else -1
+    return significant(significant(price) - sign * STOP_ATR * significant(atr))
+
+
+def side_of(rsi, spread):
+    """Return which side the rule enters; the regions of entry and exit do not touch, so it never reverses at once."""
+    if significant(rsi) > HIGH and spread > 0:
+        return "long"
+    return "short" if significant(rsi) < LOW and spread < 0 else None
+
+
+def leaves(rsi):
+    """Return whether the rule closes a position."""
+    return LOW <= significant(rsi) <= HIGH
+
+
+class RuleModel(BaseChatModel):
+    @property
+    def _llm_type(self):
+        return "rule"
+
+    def bind_tools(self, tools, **kwargs):
+        return self
+
+    def _generate(self, messages, stop=None, run_manager=None, **kwargs):
+        name, arguments = self.call(parse_facts(messages[1].content))
+        call = {"name": name, "args": arguments, "id": "1", "type": "tool_call"}
+        return ChatResult(generations=[ChatGeneration(message=AIMessage("", tool_calls=[call]))])
+
+    def call(self, facts):
+        main, higher, highest = facts.timeframes["30m"], facts.timeframes["1h"], facts.timeframes["4h"]
+        common = {"pair": facts.pair, "confidence_score": 50, "rsi_value": main.rsi, "reason": "rule"}
+        if facts.position is not None:
+            return ("signal_exit", common | {"trade_score": 50}) if leaves(main.rsi) else ("signal_hold", common)
+        side = side_of(main.rsi, highest.ema_spread)
+        if side is None:
+            return "signal_wait", common
+        levels = {"key_support": facts.price * 0.9, "key_resistance": facts.price * 1.1, "trend_strength": "weak"}
+        size = {"leverage": LEVERAGE[side], "stake_amount": STAKE, "stop_loss": stop_of(side, facts.price, higher.atr)}
+        return f"signal_entry_{side}", common | levels | size

@@ -1,0 +1,303 @@
+"""The risk gate: whatever is proposed, every limit holds, and nothing is ever raised."""
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from candlegraph.graph.market import Account
+from candlegraph.graph.settings import RiskManagement
+from candlegraph.tools.risk import EntryPlan, Limits, size_add, size_entry
+
+NEAR = 1 + 1e-9
+RATE, ATR = 100.0, 1.5
+ACCOUNT = Account(equity=10_000, free=8_000, open_positions=1)
+PRICES = st.floats(1e-8, 1e6)
+RULES = st.builds(
+    RiskManagement,
+    max_leverage=st.floats(1, 100),
+    max_position_pct=st.floats(0.1, 100),
+    max_open_trades=st.integers(3, 8),
+    max_risk_per_trade_pct=st.floats(0.01, 100),
+    stop_atr_multiple=st.floats(0.1, 20),
+    liquidation_buffer=st.floats(0, 0.5) | st.floats(0, 0.99),
+    maintenance_margin_pct=st.floats(0, 5) | st.floats(0, 49),
+    allow_add_to_loser=st.booleans(),
+)
+LIMITS = st.builds(
+    Limits,
+    rules=RULES,
+    fee_ratio=st.floats(0, 0.01),
+    exchange_max_leverage=st.floats(1, 125) | st.just(math.inf),
+    min_stake=st.floats(0, 20),
+    max_stake=st.just(math.inf) | st.floats(0, 1e6),
+)
+ACCOUNTS = st.builds(
+    lambda free, used, slots: Account(equity=free + used, free=free, open_positions=slots),
+    st.floats(100, 1e6) | st.floats(0, 1e6),
+    st.floats(0, 1e6),
+    st.integers(0, 4),
+)
+SIDES = st.sampled_from(["long", "short"])
+
+
+@st.composite
+def entries(draw):
+    """Return a schema-valid entry with the rate it comes at; stops may lie anywhere, and mostly near."""
+    rate = draw(PRICES)
+    stop = draw(st.none() | st.floats(0.9, 1.1).map(lambda share: rate * share) | PRICES)
+    stake = draw(st.none() | st.floats(1e-6, 1e7))
+    plan = EntryPlan(side=draw(SIDES), leverage=draw(st.floats(1, 100)), stake=stake, stop=stop)
+    atr = draw(st.none() | st.just(0.0) | st.floats(1e-5, 0.5).map(lambda share: rate * share))
+    return plan, rate, atr
+
+
+@settings(max_examples=100, deadline=None)
+@given(entry=entries(), account=ACCOUNTS, limits=LIMITS)
+def test_a_sized_entry_keeps_every_limit(entry, account, limits):
+    plan, rate, atr = entry
+    sized = size_entry(plan, account, rate, atr, limits)
+    if sized.refusal:
+        assert sized.stake == 0
+        assert sized.clamps[-1].after == 0
+        assert sized.refusal.startswith(sized.clamps[-1].key)
+        return
+    rules = limits.rules
+    distance = abs(rate - sized.stop) / rate
+    assert account.open_positions < rules.max_open_trades
+    assert sized.leverage == int(sized.leverage) >= 1
+    assert sized.leverage <= min(rules.max_leverage, limits.exchange_max_leverage)
+    assert 0 < sized.stop < rate if sized.side == "long" else sized.stop > rate
+    to_liquidation = 1 / sized.leverage - rules.maintenance_margin_pct / 100
+    assert distance <= to_liquidation * (1 - rules.liquidation_buffer) * NEAR + 1e-12
+    assert max(limits.min_stake, 0) <= sized.stake <= min(account.free, limits.max_stake)
+    assert sized.stake > 0
+    assert sized.stake <= rules.max_position_pct / 100 * account.equity
+    loss = sized.stake * sized.leverage * (distance + 2 * limits.fee_ratio)
+    assert loss <= rules.max_risk_per_trade_pct / 100 * account.equity * NEAR
+
+
+@settings(max_examples=200, deadline=None)
+@given(entry=entries(), account=ACCOUNTS, limits=LIMITS)
+def test_nothing_is_raised_and_every_lowered_number_names_its_key(entry, account, limits):
+    plan, rate, atr = entry
+    sized = size_entry(plan, account, rate, atr, limits)
+    assert sized.leverage <= plan.leverage
+    assert plan.stake is None or sized.stake <= plan.stake
+    assert all(clamp.key and clamp.reason for clamp in sized.clamps)
+    lowered = {clamp.after for clamp in sized.clamps}
+    assert sized.leverage == plan.leverage or sized.leverage in lowered or sized.refusal
+    assert sized.stop == plan.stop or sized.stop in lowered or sized.refusal
+    if plan.stake is not None:
+        assert sized.stake == plan.stake or sized.stake in lowered
+
+
+@settings(max_examples=100, deadline=None)
+@given(entry=entries(), account=ACCOUNTS, limits=LIMITS)
+def test_a_second_pass_changes_nothing(entry, account, limits):
+    plan, rate, atr = entry
+    once = size_entry(plan, account, rate, atr, limits)
+    assert once.refusal or size_entry(once, account, rate, atr, limits) == once
+
+
+@settings(max_examples=100, deadline=None)
+@given(entry=entries(), account=ACCOUNTS, limits=LIMITS)
+def test_a_side_and_the_market_around_it_may_be_mirrored(entry, account, limits):
+    """Stops at equal distance cost both sides the same."""
+    plan, rate, _ = entry
+    stop = rate * 0.9529
+    long = size_entry(plan.model_copy(update={"side": "long", "stop": stop}), account, rate, None, limits)
+    mirrored = plan.model_copy(update={"side": "short", "stop": 2 * rate - stop})
+    short = size_entry(mirrored, account, rate, None, limits)
+    assert (long.refusal is None) == (short.refusal is None)
+    assert short.leverage == pytest.approx(long.leverage)
+    assert short.stake == pytest.approx(long.stake)
+
+
+def entry(side="long", leverage=10.0, stake=1000.0, stop=98.0):
+    return EntryPlan(side=side, leverage=leverage, stake=stake, stop=stop)
+
+
+def limits(**rules):
+    return Limits(rules=RiskManagement(**rules))
+
+
+def sized(plan=None, account=ACCOUNT, atr=ATR, **rules):
+    return size_entry(plan or entry(), account, RATE, atr, limits(**rules))
+
+
+def test_an_entry_within_the_limits_is_left_as_it_is():
+    assert sized() == entry()
+
+
+def position_size(make_position, **rules):
+    """Return the addition to a losing position."""
+    losing = make_position("long", price=RATE, entry_price=102, stop=97, profit_pct=-10)
+    return size_add(100, losing, ACCOUNT, RATE, limits(**rules))
+
+
+TABLE = {
+    "max_leverage": (sized, {"max_leverage": 3}, "leverage", 3, "max_leverage"),
+    "max_position_pct": (sized, {"max_position_pct": 5}, "stake", 500, "max_position_pct"),
+    "max_open_trades": (sized, {"max_open_trades": 1}, "stake", 0, "max_open_trades"),
+    "max_risk_per_trade_pct": (
+        sized,
+        {"max_risk_per_trade_pct": 1},
+        "stake",
+        pytest.approx(100 / (10 * 0.021)),
+        "max_risk_per_trade_pct",
+    ),
+    "stop_atr_multiple": (
+        lambda **rules: sized(entry(stop=None), **rules),
+        {"stop_atr_multiple": 3},
+        "stop",
+        95.5,
+        "stop_atr_multiple",
+    ),
+    "liquidation_buffer": (sized, {"liquidation_buffer": 0.9}, "leverage", 4, "liquidation_buffer"),
+    "maintenance_margin_pct": (sized, {"maintenance_margin_pct": 20}, "leverage", 4, "liquidation_buffer"),
+}
+
+
+@pytest.mark.parametrize("key", TABLE)
+def test_changing_a_key_changes_the_entry_and_names_what_limited_it(key):
+    act, change, field, value, named = TABLE[key]
+    before, after = act(), act(**change)
+    assert getattr(before, field) != getattr(after, field)
+    assert getattr(after, field) == value
+    assert named in [clamp.key for clamp in after.clamps]
+
+
+def test_adding_to_a_loser_needs_its_key(make_position):
+    refused, clamps = position_size(make_position)
+    assert (refused, [clamp.key for clamp in clamps]) == (0, ["allow_add_to_loser"])
+    assert position_size(make_position, allow_add_to_loser=True) == (100, ())
+
+
+def test_every_key_has_a_test_that_changes_it():
+    assert {*TABLE, "allow_add_to_loser"} == set(RiskManagement.model_fields)
+
+
+@pytest.mark.parametrize(
+    "side, stop, atr, expected",
+    [
+        ("long", 98, 1.5, 98),
+        ("long", None, 1.5, 97),
+        ("long", 100, 1.5, 97),
+        ("long", 103, 1.5, 97),
+        ("short", 103, 1.5, 103),
+        ("short", None, 1.5, 103),
+        ("short", 98, 1.5, 103),
+        ("long", 98, None, 98),
+        ("long", None, None, None),
+        ("long", None, 0.0, None),
+        ("long", None, 60.0, None),
+    ],
+)
+def test_a_stop_is_on_the_losing_side_or_derived_or_the_entry_is_refused(side, stop, atr, expected):
+    result = sized(entry(side, stop=stop, leverage=1), atr=atr)
+    assert result.stop == expected
+    assert (result.refusal is None) == (expected is not None)
+    assert ("stop_atr_multiple" in [c.key for c in result.clamps]) == (stop != expected or expected is None)
+
+
+@pytest.mark.parametrize("leverage, whole", [(7.9, 7), (1.0, 1), (1.99, 1), (10, 10)])
+def test_leverage_is_cut_to_a_whole_number_and_says_so(leverage, whole):
+    result = sized(entry(leverage=leverage))
+    assert result.leverage == whole
+    assert ("whole_number" in [clamp.key for clamp in result.clamps]) == (leverage != whole)
+
+
+def test_a_stop_beyond_liquidation_even_without_leverage_is_refused():
+    result = sized(entry(stop=15.0))
+    assert result.refusal.startswith("liquidation_buffer")
+    assert result.stake == 0
+
+
+@pytest.mark.parametrize(
+    "change, key",
+    [
+        ({"exchange_max_leverage": 4}, "exchange"),
+        ({"max_stake": 300}, "exchange"),
+        ({"fee_ratio": 0.04}, "max_risk_per_trade_pct"),
+    ],
+)
+def test_what_the_exchange_says_limits_too(change, key):
+    result = size_entry(entry(), ACCOUNT, RATE, ATR, Limits(rules=RiskManagement()).model_copy(update=change))
+    assert [clamp.key for clamp in result.clamps] == [key]
+
+
+def test_a_stake_below_the_exchange_minimum_is_refused_and_never_raised():
+    result = size_entry(entry(stake=4), ACCOUNT, RATE, ATR, Limits(rules=RiskManagement(), min_stake=5))
+    assert (result.stake, result.refusal) == (0, "exchange: stake 4 is below the minimum 5")
+
+
+def test_a_stake_nobody_asked_for_is_the_share_of_a_free_slot():
+    assert sized(entry(stake=None, leverage=1)).stake == 8000 / 4
+    assert sized(entry(stake=None, leverage=1), max_open_trades=3).stake == 8000 / 2
+
+
+def test_free_funds_limit_the_stake():
+    result = sized(entry(stake=4000, leverage=1), Account(equity=10_000, free=700, open_positions=1))
+    assert (result.stake, [clamp.key for clamp in result.clamps]) == (700, ["free"])
+
+
+def test_the_profit_target_passes_through():
+    assert sized(entry().model_copy(update={"take_profit": 130.0})).take_profit == 130
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data(), side=SIDES, account=ACCOUNTS, limits=LIMITS, leverage=st.integers(1, 50), held=st.floats(1, 1e5))
+def test_the_whole_position_keeps_every_limit_after_an_addition(
+    make_position, data, side, account, limits, leverage, held
+):
+    share = st.floats(0.5, 1.5)
+    rate, stop = (data.draw(share) * 100 for _ in range(2))
+    position = make_position(
+        side, entry_price=100, stop=stop, leverage=leverage, stake=held, profit_pct=data.draw(st.floats(-50, 50))
+    )
+    wanted = data.draw(st.floats(0.01, 1.0)) * held
+    added, clamps = size_add(wanted, position, account, rate, limits)
+    assert 0 <= added <= wanted
+    assert added == wanted or clamps[-1].after == added
+    if added == 0:
+        assert clamps
+        return
+    rules, sign = limits.rules, 1 if side == "long" else -1
+    assert rules.allow_add_to_loser or position.profit_pct >= 0
+    assert sign * (rate - stop) > 0
+    assert limits.min_stake <= added <= min(account.free, limits.max_stake)
+    assert held + added <= rules.max_position_pct / 100 * account.equity * NEAR
+    moves = [(held, sign * (100 - stop) / 100), (added, sign * (rate - stop) / rate)]
+    loss = leverage * sum(stake * (move + 2 * limits.fee_ratio) for stake, move in moves)
+    assert loss <= rules.max_risk_per_trade_pct / 100 * account.equity * NEAR
+
+
+ADD_TABLE = [
+    ({"stop": None}, {}, 0, "stop_atr_multiple"),
+    ({"stop": 101}, {}, 0, "stop_atr_multiple"),
+    ({"profit_pct": -0.1}, {}, 0, "allow_add_to_loser"),
+    ({}, {"max_position_pct": 6}, 100, "max_position_pct"),
+    ({}, {"max_position_pct": 5}, 0, "max_position_pct"),
+    ({"stop": 90, "entry_price": 90}, {"max_risk_per_trade_pct": 1}, None, "max_risk_per_trade_pct"),
+]
+
+
+@pytest.mark.parametrize("changes, rules, added, key", ADD_TABLE)
+def test_an_addition_is_lowered_by_the_limit_of_the_whole_position(make_position, changes, rules, added, key):
+    position = make_position("long", price=RATE, **{"stake": 500, "leverage": 5, "stop": 97} | changes)
+    result, clamps = size_add(400, position, ACCOUNT, RATE, limits(**rules))
+    assert key in [clamp.key for clamp in clamps]
+    assert result == added if added is not None else 0 < result < 400
+
+
+def test_an_addition_within_the_limits_is_left_as_it_is(make_position):
+    assert size_add(400, make_position("long", price=RATE, stop=97), ACCOUNT, RATE, limits()) == (400, ())
+
+
+@pytest.mark.parametrize("side, stop", [("long", 100.0), ("long", 104.0), ("short", 100.0), ("short", 96.0)])
+def test_nothing_is_added_beyond_the_stop_even_where_trading_is_free(make_position, side, stop):
+    position = make_position(side, price=RATE, stop=stop)
+    added, clamps = size_add(100, position, ACCOUNT, RATE, Limits(rules=RiskManagement(), fee_ratio=0))
+    assert (added, clamps[0].reason) == (0, "the price is beyond the stop")
