@@ -90,7 +90,11 @@ def _add_decide(command: argparse.ArgumentParser) -> None:
     _add_userdir(command)
     command.add_argument("--pair", required=True)
     command.add_argument("--at", type=utc, required=True, help="close time of the candle, UTC: the moment of decision")
-    command.add_argument("--datadir", type=Path, help="candle folder; default: USERDIR/data/binance")
+    command.add_argument(
+        "--datadir",
+        type=Path,
+        help="candle folder that holds futures/; default: USERDIR/data/sample, which the demo writes",
+    )
     command.add_argument("--config", "-c", type=Path, action="append", default=[], help="freqtrade configuration files")
     command.set_defaults(run=_decide)
 
@@ -98,7 +102,7 @@ def _add_decide(command: argparse.ArgumentParser) -> None:
 def _decide(arguments: argparse.Namespace) -> None:
     from candlegraph.freqtrade_bridge.step import decide_and_print
 
-    datadir = arguments.datadir or arguments.userdir / "data" / "binance"
+    datadir = arguments.datadir or arguments.userdir / "data" / "sample"
     decide_and_print(arguments.pair, arguments.at, datadir, arguments.userdir, arguments.config)
 
 

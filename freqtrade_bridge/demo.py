@@ -16,7 +16,7 @@ PRUDENT = {"max_leverage": 10, "max_risk_per_trade_pct": 2, "max_position_pct": 
 
 def run_demo(userdir: Path) -> None:
     """Backtest four weeks of three synthetic pairs; every decision goes through the graph and over HTTP."""
-    market = write_sample_market((userdir / "data" / "binance").resolve())
+    market = write_sample_market((userdir / "data" / "sample").resolve())
     with PolicyServer() as server:
         Console().print(
             f"Sample market: {', '.join(market.pairs)}, synthetic prices, {market.timerange}.\n"

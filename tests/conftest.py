@@ -220,7 +220,8 @@ class ScriptedServer:
     """An OpenAI-compatible endpoint on loopback that plays `script`, its last item for ever.
 
     Items: {"tools": [(name, arguments or text), ...]}, {"text": ...}, {"status": 429, "headers": {...}}, {"raw": ...};
-    {"sleep": seconds} and {"finish": reason} go with any of them. `seen` holds (path, headers, body) of each request.
+    {"sleep": seconds} and {"finish": reason} go with any of them. `seen` holds path, headers (lower-case
+    names) and body of each request.
     """
 
     def __init__(self):
@@ -254,7 +255,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        item = self.owner.next_item((self.path, dict(self.headers), body))
+        item = self.owner.next_item((self.path, {name.lower(): value for name, value in self.headers.items()}, body))
         time.sleep(item.get("sleep", 0))
         status, error = item.get("status", 200), {"error": {"message": "scripted", "type": "scripted"}}
         payload = item["raw"] if "raw" in item else error if status != 200 else self._completion(item)

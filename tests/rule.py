@@ -43,6 +43,9 @@ class RuleModel(BaseChatModel):
 
     def call(self, facts):
         main, higher, highest = facts.timeframes["30m"], facts.timeframes["1h"], facts.timeframes["4h"]
+        if None in (main.rsi, higher.atr, highest.ema_spread):  # warming up, which only lookahead-analysis shows us
+            name = "signal_wait" if facts.position is None else "signal_hold"
+            return name, {"pair": facts.pair, "confidence_score": 1, "rsi_value": 50, "reason": "unavailable"}
         common = {"pair": facts.pair, "confidence_score": 50, "rsi_value": main.rsi, "reason": "rule"}
         if facts.position is not None:
             return ("signal_exit", common | {"trade_score": 50}) if leaves(main.rsi) else ("signal_hold", common)

@@ -19,16 +19,16 @@ from candlegraph.freqtrade_bridge.loopback.markets import decimals_of
 from candlegraph.freqtrade_bridge.loopback.series import TIMEFRAME_MS, Series
 from candlegraph.graph.errors import CandleError
 
-VERSION = "sample-5"
+VERSION = "sample-6"
 BEGIN, END = pd.Timestamp("2023-01-01", tz="UTC"), pd.Timestamp("2026-01-01", tz="UTC")
-DEMO_TIMERANGE = "20251115-20251213"
+DEMO_TIMERANGE = "20251005-20251102"
 START_PRICES = {"BTC/USDT:USDT": 60_000.0, "ETH/USDT:USDT": 2_500.0, "SOL/USDT:USDT": 150.0}
 CANDLES_PER_DAY = 48
 DAILY_VOLATILITY = 0.022
 CRASH = {
     "BTC/USDT:USDT": ("2025-06-10", -0.30),
     "ETH/USDT:USDT": ("2025-03-03", -0.35),
-    "SOL/USDT:USDT": ("2025-12-02", -0.36),
+    "SOL/USDT:USDT": ("2025-10-28", -0.36),
 }
 CRASH_CANDLES = 20
 FUNDING_RATE = 0.0001

@@ -171,13 +171,10 @@ def test_entering_and_waiting_are_not_allowed_in_a_position(decide, calling, rig
     assert state.signal.action == "hold"
 
 
-def test_numbers_written_as_text_are_read_as_numbers(decide, calling, right):
-    as_text = right(LONG, leverage="3", rsi_value="50.5", key_support="1", stake_amount="400")
-    state, _ = decide(calling(as_text), decision={"reject_false_claims": True, "max_repairs": 0})
-    assert (state.signal.action, state.signal.leverage, state.signal.stake) in [
-        ("enter_long", 3, 400),
-        ("wait", None, None),
-    ]
+def test_numbers_written_as_text_are_read_as_numbers(decide, calling, args):
+    written = {key: str(value) for key, value in args(LONG).items()}
+    state, _ = decide(calling((LONG, written)), decision={"reject_false_claims": True, "max_repairs": 0})
+    assert (state.signal.action, state.signal.leverage, state.signal.stake) == ("enter_long", 3, 400)
 
 
 def test_a_call_without_an_id_is_given_one(decide, calling, right):

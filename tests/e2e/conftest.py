@@ -27,4 +27,4 @@ def market(sample):
     real = os.environ.get("CANDLEGRAPH_MARKET")
     if real:
         return Path(real) / "binance", ("BTC/USDT:USDT", "ETH/USDT:USDT"), "2025-03-01"
-    return sample.datadir, sample.pairs[:2], "2025-11-15"
+    return sample.datadir, sample.pairs[:2], "2025-10-10"

@@ -1,0 +1,110 @@
+"""`langgraph dev` starts without network and key, and the official client runs the graph as Studio would."""
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from langgraph_sdk import get_client
+
+from candlegraph.graph.market import Account
+from candlegraph.tools.market.frames import read_candles, snapshot_of
+
+ROOT = Path(__file__).parents[2]
+TIMEFRAMES = ("30m", "1h", "4h", "1d")
+NODES = ["analyst", "retriever", "decision", "tools", "reviewer"]
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    port, folder = free_port(), tmp_path_factory.mktemp("studio")
+    hidden = ("LANGSMITH_API_KEY", "OPENAI_API_KEY", "CANDLEGRAPH_API_KEY")
+    env = {name: value for name, value in os.environ.items() if name not in hidden}
+    env |= {"LANGGRAPH_CLI_NO_ANALYTICS": "1", "LANGGRAPH_NO_VERSION_CHECK": "1", "LANGSMITH_TRACING": "false"}
+    # A proxy that refuses: any request that leaves loopback fails, as it would without a network.
+    env |= {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1,localhost"}
+    command = [
+        str(Path(sys.executable).parent / "langgraph"),
+        "dev",
+        "--no-browser",
+        "--no-reload",
+        "--port",
+        str(port),
+    ]
+    log = (folder / "server.log").open("w")
+    process = subprocess.Popen(
+        [*command, "--config", str(ROOT / "langgraph.json")], cwd=ROOT, env=env, stdout=log, stderr=subprocess.STDOUT
+    )
+    try:
+        wait_for(port, process, folder / "server.log")
+        yield f"http://127.0.0.1:{port}", folder
+    finally:
+        process.terminate()
+        process.wait(20)
+        log.close()
+
+
+def wait_for(port, process, log):
+    for _ in range(600):
+        assert process.poll() is None, log.read_text()[-3000:]
+        with socket.socket() as one:
+            if one.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise AssertionError(log.read_text()[-3000:])
+
+
+async def updates_of(url, given, context):
+    client = get_client(url=url)
+    found = []
+    async for event in client.runs.stream(None, "candlegraph", input=given, context=context, stream_mode=["updates"]):
+        assert event.event != "error", event.data
+        if event.event == "updates":
+            found += [(node, written) for node, written in event.data.items()]
+    return found
+
+
+def test_studio_runs_the_graph_from_pair_and_candle(server, sample):
+    url, folder = server
+    context = {"datadir": str(sample.datadir), "user_data_dir": str(folder / "user")}
+    given = {"pair": sample.pairs[0], "candle": "2025-10-10T12:00:00Z"}
+    found = asyncio.run(updates_of(url, given, context))
+    assert [node for node, _ in found] == NODES
+    assert found[0][1]["facts"]["pair"] == sample.pairs[0]
+    assert found[-1][1]["signal"]["action"] in ("wait", "enter_long", "enter_short")
+
+
+def test_studio_runs_the_graph_from_a_full_snapshot(server, sample):
+    url, folder = server
+    pair = sample.pairs[0]
+    candles = {timeframe: read_candles(sample.datadir, pair, timeframe) for timeframe in TIMEFRAMES}
+    as_of = candles["30m"]._frame["date"].iloc[-500].to_pydatetime()
+    snapshot = snapshot_of(pair, as_of, candles, Account(equity=1000, free=1000, open_positions=0))
+    given = {"snapshot": json.loads(snapshot.model_dump_json())}
+    found = asyncio.run(updates_of(url, given, {"user_data_dir": str(folder / "user")}))
+    assert [node for node, _ in found] == NODES
+    assert found[-1][1]["signal"]["source"] == "model"
+
+
+def test_the_schemas_that_studio_shows_name_input_and_context(server):
+    url, _ = server
+
+    async def schemas():
+        client = get_client(url=url)
+        (assistant,) = await client.assistants.search(graph_id="candlegraph")
+        return await client.assistants.get_schemas(assistant["assistant_id"])
+
+    found = asyncio.run(schemas())
+    assert {"pair", "candle", "snapshot"} <= set(found["input_schema"]["properties"])
+    assert {"settings", "namespace", "datadir"} <= set(found["context_schema"]["properties"])

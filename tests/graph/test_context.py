@@ -1,0 +1,80 @@
+"""The context: what it opens, when, and what it keeps."""
+
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from candlegraph.agents.models.policy import PolicyModel
+from candlegraph.graph.context import Context
+from candlegraph.graph.errors import ConfigError
+from candlegraph.graph.wiring import open_context
+from candlegraph.memory.store import close_memory
+from candlegraph.tools.signals import FLAT_TOOLS, POSITION_TOOLS
+
+
+def test_the_default_context_decides_by_the_policy_rule():
+    assert isinstance(Context().chat_model, PolicyModel)
+    assert Context().model_name == "policy"
+
+
+def test_another_model_is_put_into_a_copy(scripted, make_context):
+    context = make_context()
+    model = scripted()
+    copy = context.with_model(model)
+    assert copy.chat_model is model
+    assert isinstance(context.chat_model, PolicyModel)
+    assert copy.settings is context.settings
+
+
+def test_a_model_is_bound_once_per_set_of_functions(make_context):
+    context = make_context()
+    flat = context.bound_model(FLAT_TOOLS)
+    assert context.bound_model(FLAT_TOOLS) is flat
+    assert context.bound_model(POSITION_TOOLS) is not flat
+
+
+def test_a_copy_with_another_model_binds_anew(make_context, scripted):
+    context = make_context()
+    before = context.bound_model(FLAT_TOOLS)
+    assert context.with_model(scripted()).bound_model(FLAT_TOOLS) is not before
+    assert context.bound_model(FLAT_TOOLS) is before
+
+
+def test_the_database_lies_below_the_user_folder(make_context, tmp_path):
+    context = make_context()
+    assert context.database == tmp_path / "rag" / "candlegraph.sqlite"
+    assert not context.database.exists()
+    assert context.memory is context.memory
+    assert context.database.exists()
+
+
+def test_the_own_namespace_is_read_first_and_others_only_where_configured(make_context):
+    assert make_context(namespace="live").namespaces == ("live",)
+    other = {"rag_config": {"read_namespaces": ["backtest:a", "dry_run"]}}
+    assert make_context(namespace="live", experience_config=other).namespaces == ("live", "backtest:a", "dry_run")
+
+
+def test_studio_may_edit_it_as_plain_json_and_sees_no_key(make_context):
+    context = make_context(llm_config={"api_key": "sk-secret"})
+    shown = context.model_dump(mode="json")
+    assert "sk-secret" not in json.dumps(shown)
+    assert Context.model_validate(Context().model_dump(mode="json")) == Context()
+
+
+@pytest.mark.parametrize("wrong", [{"namespace": ""}, {"wallet": 0}, {"surprise": 1}])
+def test_a_wrong_context_is_refused(wrong):
+    with pytest.raises(ValidationError):
+        Context(**wrong)
+
+
+def test_a_run_opens_model_and_memory_at_its_start(tmp_path):
+    context = open_context({"user_data_dir": tmp_path, "risk_management": {"max_leverage": 3}}, "dry_run")
+    assert (context.namespace, context.settings.risk_management.max_leverage) == ("dry_run", 3)
+    assert context.database.exists()
+    close_memory(context.database)
+
+
+def test_a_model_that_cannot_be_opened_stops_the_start(tmp_path):
+    with pytest.raises(ConfigError, match="api_base"):
+        open_context({"user_data_dir": tmp_path, "llm_config": {"model": "gpt-x"}}, "live")
