@@ -28,9 +28,9 @@ def print_search(arguments: Namespace) -> None:
     """Print the experiences whose situation is most like that of a stored one, known before it."""
     memory, namespace = _opened(arguments)
     model = memory.get(arguments.like)
-    if model is None or model.source.situation is None:
+    source = None if model is None else model.source
+    if source is None or source.situation is None:
         raise MemoryStoreError(f"memory search: no experience {arguments.like} with a situation")
-    source = model.source
     as_of = source.known_at + timedelta(microseconds=1)
     cases = memory.recall(
         source.situation, source.space, as_of=as_of, namespaces=(namespace,), k=arguments.k, threshold=0.0

@@ -18,6 +18,7 @@ from candlegraph.graph.context import Context
 from candlegraph.graph.errors import ConfigError
 from candlegraph.graph.facts import Facts, render_facts
 from candlegraph.graph.settings import settings_of
+from candlegraph.graph.state import CandleInput
 from candlegraph.tools.market.frames import duration
 
 LONGEST = 4000
@@ -28,7 +29,7 @@ def decide_and_print(pair: str, at: datetime, datadir: Path, userdir: Path, conf
     settings = settings_of(merged(configs))
     context = Context(settings=settings, user_data_dir=str(userdir), datadir=str(datadir))
     candle = at - duration(settings.context_config.timeframes[0])
-    asyncio.run(_print_nodes({"pair": pair, "candle": candle}, context, Console()))
+    asyncio.run(_print_nodes(CandleInput(pair=pair, candle=candle), context, Console()))
 
 
 def merged(configs: Sequence[Path]) -> dict[str, Any]:
@@ -42,7 +43,7 @@ def merged(configs: Sequence[Path]) -> dict[str, Any]:
         raise ConfigError(str(e)) from e
 
 
-async def _print_nodes(given: dict[str, Any], context: Context, console: Console) -> None:
+async def _print_nodes(given: CandleInput, context: Context, console: Console) -> None:
     async for update in graph.astream(given, context=context, stream_mode="updates"):
         for node, written in update.items():
             for key, value in (written or {}).items():

@@ -17,6 +17,10 @@ from candlegraph.graph.settings import RiskManagement
 from candlegraph.graph.signal import Clamp
 
 
+SMALLEST_ADD = 0.01
+"""Share of the stake under which an addition is not worth its order."""
+
+
 class Limits(Frozen):
     """Hard limits of one order: ours, and what the exchange allows."""
 
@@ -140,8 +144,10 @@ def size_add(
     }
     plan = EntryPlan(side=position.side, leverage=position.leverage, stake=stake, stop=position.stop)
     plan = _lowered(plan, "stake", stake, ceilings)
-    if plan.stake is None or plan.stake <= 0 or plan.stake < limits.min_stake:
-        plan = _refused(plan, "exchange", f"the addition is below the minimum {limits.min_stake:.6g}")
+    smallest = max(limits.min_stake, SMALLEST_ADD * position.stake)
+    if plan.stake is None or plan.stake < smallest:
+        key = plan.clamps[-1].key if plan.clamps else "exchange"
+        plan = _refused(plan, key, f"what is left to add is below {smallest:.6g}")
     return plan.stake or 0.0, plan.clamps
 
 

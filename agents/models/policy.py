@@ -8,7 +8,7 @@ and backtests exercise the whole path without a key. It looks at the main timefr
               short  the mirror image
               wait   otherwise; also when at least ten similar past trades of the side succeeded less than 30 % of the
                      time
-    position  exit   the regime has turned against the side, or 3 ATR of give-back: MFE > 6 % and half of it lost
+    position  exit   the regime has turned against the side, or half of a best profit over 6 % was given back
               -50 %  once, when the price has moved 1.5 planned stop distances in favour
               +40 %  once, when it has moved 0.8 of them, before any reduction, and the trend is strong
               hold   otherwise; a winner of 5 % or more is recorded once while it is held
@@ -34,6 +34,8 @@ Call = tuple[str, dict[str, Any]]
 
 RISK_ATR = 2.5
 LEVERAGE = 5.0
+STAKE_SHARE = 0.12
+"""Of the equity, so that a winner may be added to within the risk limit."""
 LEARNT_CASES, POOR_SUCCESS = 10, 0.3
 RECORD_FROM_PCT = 5.0
 
@@ -132,7 +134,9 @@ def _entry(facts: Facts, side: Side) -> Call:
     views = list(facts.timeframes.values())
     atr = views[min(1, len(views) - 1)].atr or 0.0
     past = "" if facts.experience is None else f"; similar cases {facts.experience.ids}"
+    stake = significant(STAKE_SHARE * facts.account.equity)
     return f"signal_entry_{side}", {
+        **({"stake_amount": stake} if 0 < stake <= facts.account.free else {}),
         "pair": facts.pair,
         "leverage": LEVERAGE,
         "confidence_score": 75.0 if facts.trend_strength == "strong" else 60.0,

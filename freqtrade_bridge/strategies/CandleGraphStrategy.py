@@ -39,10 +39,12 @@ class CandleGraphStrategy(IStrategy):
     def bot_start(self, **kwargs: Any) -> None:
         """Open model, memory and ledger; a bad setting stops the start. Heavy imports happen here, not at import."""
         from candlegraph.freqtrade_bridge.backtest_hook import install
+        from candlegraph.freqtrade_bridge.blank_secrets import blank_secrets
         from candlegraph.freqtrade_bridge.session import Session, namespace_of
         from candlegraph.graph.errors import ConfigError
 
         context = self.open_context(namespace_of(self.config["runmode"]))
+        blank_secrets(self.config)
         main = context.settings.context_config.timeframes[0]
         if main != self.timeframe:
             raise ConfigError(

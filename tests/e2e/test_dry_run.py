@@ -1,4 +1,4 @@
-"""The real dry-run bot in virtual time: it decides like the backtest, and a planted failure leaves nothing unprotected."""
+"""The real dry-run bot in virtual time: it decides like the backtest, and a failure leaves nothing unprotected."""
 
 from datetime import UTC, datetime, timedelta
 

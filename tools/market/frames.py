@@ -114,13 +114,27 @@ def snapshot_of(
 
 
 def read_candles(datadir: Path, pair: str, timeframe: str) -> Candles:
-    """Return the candles of a freqtrade data folder (feather, futures or spot); raise CandleError naming the file."""
+    """Return the candles of a freqtrade data folder; raise CandleError naming the file."""
+    path = candle_file(datadir, pair, timeframe)
+    try:
+        return Candles(read_frame(path), timeframe)
+    except CandleError as e:
+        raise CandleError(f"{path}: {e}") from e
+
+
+def candle_file(datadir: Path, pair: str, timeframe: str) -> Path:
+    """Return the pair's feather file, futures before spot; raise CandleError if there is none."""
     name = pair.replace("/", "_").replace(":", "_")
     places = [datadir / "futures" / f"{name}-{timeframe}-futures.feather", datadir / f"{name}-{timeframe}.feather"]
     path = next((p for p in places if p.is_file()), None)
     if path is None:
         raise CandleError(f"{pair} {timeframe}: no candle file; looked for {places[0]} and {places[1].name}")
+    return path
+
+
+def read_frame(path: Path) -> pd.DataFrame:
+    """Return the frame of a candle file; raise CandleError if it is damaged."""
     try:
-        return Candles(pd.read_feather(path), timeframe)
-    except (CandleError, OSError, ValueError) as e:  # ValueError: pyarrow's name for a damaged file
-        raise CandleError(f"{path}: {e}") from e
+        return pd.read_feather(path)
+    except (OSError, ValueError) as e:  # ValueError: pyarrow's name for a damaged file
+        raise CandleError(f"cannot be read: {e}") from e

@@ -1,0 +1,110 @@
+"""The numbers of a run, and the table a person reads at its end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from statistics import median, quantiles
+
+from rich.console import Console
+from rich.table import Table
+
+from candlegraph.freqtrade_bridge.report.result import RunResult
+from candlegraph.graph.market import Frozen
+from candlegraph.memory.ledger import DecisionRow
+
+POLICY_MODELS = ("policy", "candlegraph-policy")
+
+
+class Summary(Frozen):
+    """One run in numbers; ratios are of the starting balance."""
+
+    model: str
+    is_rule: bool
+    is_sample: bool
+    currency: str
+    decisions: int
+    actions: dict[str, int]
+    sources: dict[str, int]
+    repairs: int
+    clamps: dict[str, int]
+    trades: int
+    long_trades: int
+    short_trades: int
+    won_trades: int
+    additions: int
+    partial_exits: int
+    profit_abs: float
+    profit_ratio: float
+    max_drawdown_ratio: float
+    buy_and_hold_ratio: float
+    median_ms: float
+    p95_ms: float
+    remembered: int
+    with_cases: int
+
+
+def summary_of(result: RunResult, decisions: Sequence[DecisionRow], *, remembered: int, is_sample: bool) -> Summary:
+    """Return the summary of a run from its files."""
+    times = [row.latency_ms for row in decisions]
+    adjustments = [order for trade in result.trades for order in trade.adjustments]
+    model = decisions[0].model if decisions else "none"
+    return Summary(
+        model=model,
+        is_rule=model in POLICY_MODELS,
+        is_sample=is_sample,
+        currency=result.currency,
+        decisions=len(decisions),
+        actions=dict(Counter(row.signal.action for row in decisions).most_common()),
+        sources=dict(Counter(row.signal.source for row in decisions).most_common()),
+        repairs=sum(row.repairs for row in decisions),
+        clamps=dict(Counter(clamp.key for row in decisions for clamp in row.signal.clamps).most_common()),
+        trades=len(result.trades),
+        long_trades=sum(not trade.is_short for trade in result.trades),
+        short_trades=sum(trade.is_short for trade in result.trades),
+        won_trades=sum(trade.profit_abs > 0 for trade in result.trades),
+        additions=sum(order.is_entry for order in adjustments),
+        partial_exits=sum(not order.is_entry for order in adjustments),
+        profit_abs=result.profit_abs,
+        profit_ratio=result.profit_ratio,
+        max_drawdown_ratio=result.max_drawdown_ratio,
+        buy_and_hold_ratio=result.market_change,
+        median_ms=median(times) if times else 0.0,
+        p95_ms=quantiles(times, n=20)[-1] if len(times) > 1 else 0.0,
+        remembered=remembered,
+        with_cases=sum(bool(row.case_ids) for row in decisions),
+    )
+
+
+def summary_rows(summary: Summary) -> list[tuple[str, str]]:
+    """Return label and value of every line."""
+    won = f"{summary.won_trades / summary.trades:.0%} won" if summary.trades else "none"
+    return [
+        ("model", f"{summary.model}{' (a fixed rule, not intelligence)' if summary.is_rule else ''}"),
+        ("prices", "synthetic sample market" if summary.is_sample else "candle folder"),
+        ("decisions", f"{summary.decisions} ({_counts(summary.actions)})"),
+        ("decided by", f"{_counts(summary.sources)}; {summary.repairs} answers sent back for repair"),
+        ("clamps of the gate", _counts(summary.clamps)),
+        ("trades", f"{summary.trades} ({summary.long_trades} long, {summary.short_trades} short; {won})"),
+        ("adjustments", f"{summary.additions} additions, {summary.partial_exits} partial exits"),
+        ("profit", f"{summary.profit_abs:+,.2f} {summary.currency} ({summary.profit_ratio:+.2%})"),
+        ("buy and hold", f"{summary.buy_and_hold_ratio:+.2%} (mean of the pairs, unleveraged)"),
+        ("max drawdown", f"{summary.max_drawdown_ratio:.2%} of the account, by closed trades"),
+        ("time per decision", f"{summary.median_ms:.1f} ms median, {summary.p95_ms:.1f} ms p95, model included"),
+        (
+            "cases remembered",
+            f"{summary.remembered}; {summary.with_cases} decisions had similar past cases before them",
+        ),
+    ]
+
+
+def print_summary(summary: Summary, console: Console) -> None:
+    """Print the table."""
+    table = Table(title="What the graph did", show_header=False, title_justify="left")
+    for label, value in summary_rows(summary):
+        table.add_row(label, value)
+    console.print(table)
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items()) or "none"

@@ -1,0 +1,60 @@
+"""After a backtest: the table, and the page to open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+
+from candlegraph.freqtrade_bridge.offline import BacktestOrder, run_freqtrade, run_offline
+from candlegraph.freqtrade_bridge.report.page import write_page
+from candlegraph.freqtrade_bridge.report.result import RunResult, last_result, read_result
+from candlegraph.freqtrade_bridge.report.summary import print_summary, summary_of
+from candlegraph.graph.context import DATABASE
+from candlegraph.memory.ledger import Ledger
+from candlegraph.memory.store import open_memory
+from candlegraph.tools.market.frames import candle_file, read_frame
+
+OFFLINE_NOTE = "Offline: tick sizes follow the candles, leverage tiers are those that freqtrade ships; neither is live."
+
+
+def backtest_and_report(order: BacktestOrder, *, offline: bool, is_sample: bool) -> Path:
+    """Run the backtest, print its table, and return the page that was written."""
+    if offline:
+        run_offline(order)
+    else:
+        run_freqtrade(order, order.configs)
+    console = Console()
+    page = report(order, console, is_sample=is_sample)
+    if offline:
+        console.print(OFFLINE_NOTE)
+    console.print(f"Report: {page}", soft_wrap=True)
+    return page
+
+
+def report(order: BacktestOrder, console: Console, *, is_sample: bool) -> Path:
+    """Print the table of the newest run under the order's userdir, and write its page."""
+    archive = last_result(order.userdir)
+    result = read_result(archive)
+    database = order.userdir / DATABASE
+    namespace = newest_backtest(Ledger(database).namespaces())
+    decisions = Ledger(database).rows(namespace)
+    remembered = int(open_memory(database).stats(namespace)["total_experiences"])
+    summary = summary_of(result, decisions, remembered=remembered, is_sample=is_sample)
+    print_summary(summary, console)
+    candles = {pair: candles_of(order.datadir, pair, result) for pair in result.pairs}
+    return write_page(order.userdir / "reports" / f"{archive.stem}.html", result, decisions, candles, summary)
+
+
+def newest_backtest(namespaces: Iterable[str]) -> str:
+    """Return the namespace of the newest backtest: its name begins with the time of its start."""
+    return max(name for name in namespaces if name.startswith("backtest:"))
+
+
+def candles_of(datadir: Path, pair: str, result: RunResult) -> pd.DataFrame:
+    """Return the main timeframe of `pair` within the run."""
+    frame = read_frame(candle_file(datadir, pair, result.timeframe))
+    begin, end = (pd.Timestamp(ms, unit="ms", tz="UTC") for ms in (result.begin_ms, result.end_ms))
+    return frame[(frame["date"] >= begin) & (frame["date"] <= end)]
