@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 Row = Sequence[str]
+WIDTH = 110
 
 
 def show(title: str, head: Row, rows: Sequence[Row], notes: Sequence[str], *, markdown: bool) -> None:
@@ -19,6 +20,7 @@ def show(title: str, head: Row, rows: Sequence[Row], notes: Sequence[str], *, ma
     for row in rows:
         table.add_row(*row)
     console = Console(stderr=markdown, soft_wrap=True, highlight=False)
+    console.width = max(console.width, WIDTH)  # a pipe counts as 80 columns, and cells would be cut
     console.print(f"{title}; {cores()}")
     console.print(table)
     for note in notes:

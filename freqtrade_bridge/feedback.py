@@ -6,6 +6,7 @@ In a backtest `order_filled` fires before `trade.close()`, so profit and reason 
 from __future__ import annotations
 
 import math
+from copy import copy
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -55,7 +56,7 @@ def closed_trade_of(
     """
     rate = order.safe_price
     best, worst = _with_exit(extremes, rate, is_short=trade.is_short)
-    result = trade.calculate_profit(rate)
+    profit_ratio, profit_abs = _result(trade, is_backtest=is_backtest)
     reason = order.ft_order_tag or trade.exit_reason or "unknown"
     inside = is_backtest and reason in INSIDE_CANDLE
     known_at = now + length - timedelta(microseconds=1) if inside else now
@@ -72,8 +73,8 @@ def closed_trade_of(
         closed_at=max(now, trade.open_date_utc),
         known_at=max(known_at, trade.open_date_utc),
         candle_minutes=length.total_seconds() / 60,
-        profit_pct=100 * result.total_profit_ratio,
-        profit_abs=result.total_profit,
+        profit_pct=100 * profit_ratio,
+        profit_abs=profit_abs,
         mfe_pct=100 * trade.calc_profit_ratio(best),
         mae_pct=100 * trade.calc_profit_ratio(worst),
         exit_reason=reason,
@@ -90,6 +91,17 @@ def closed_trade_of(
         events=_events(trade, order),
         **identity,
     )
+
+
+def _result(trade: Trade, *, is_backtest: bool) -> tuple[float, float]:
+    """Return profit ratio (of the stake) and amount over all orders, net of fees and funding, as freqtrade counts them.
+
+    Live they stand in the closed trade; a backtest has not closed it yet, so a copy is settled.
+    """
+    settled = copy(trade) if is_backtest else trade
+    if is_backtest:
+        settled.recalc_trade_from_orders(is_closing=True)
+    return settled.close_profit, settled.close_profit_abs
 
 
 def _with_exit(extremes: tuple[float, float], rate: float, *, is_short: bool) -> tuple[float, float]:

@@ -16,7 +16,6 @@ from candlegraph.graph.market import Account, Frozen, Position, Price, Side
 from candlegraph.graph.settings import RiskManagement
 from candlegraph.graph.signal import Clamp
 
-
 SMALLEST_ADD = 0.01
 """Share of the stake under which an addition is not worth its order."""
 

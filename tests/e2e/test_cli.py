@@ -1,0 +1,159 @@
+"""The command line as a user runs it: backtest offline, look at the memory, decide one candle, serve the rule."""
+
+import json
+import subprocess
+import sys
+import zipfile
+from collections import Counter
+
+import httpx
+import pytest
+
+from candlegraph.freqtrade_bridge.report.result import last_result, read_result
+
+PLANTED = "sk-planted-key-0123456789"
+
+
+def candlegraph(*words, env=None):
+    command = [sys.executable, "-m", "candlegraph.freqtrade_bridge.cli", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+
+
+def lines_of(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def run(sample, tmp_path_factory):
+    """Backtest eight days of two pairs through the CLI, with a literal key in a configuration file."""
+    userdir = tmp_path_factory.mktemp("user")
+    config = userdir / "extra.json"
+    from candlegraph.freqtrade_bridge.loopback.configuration import base_config
+
+    config.write_text(json.dumps(base_config() | {"llm_config": {"api_key": PLANTED}}))
+    words = ["backtest", "--offline", "--datadir", sample.datadir, "--pairs", *sample.pairs[:2]]
+    words += ["--timerange", "20251012-20251020", "--userdir", userdir, "--config", config]
+    done = candlegraph(*words)
+    assert done.returncode == 0, done.stderr[-3000:] + done.stdout[-2000:]
+    return userdir, done, sample
+
+
+def test_it_ends_with_a_table_and_a_page(run):
+    userdir, done, _ = run
+    assert "What the graph did" in done.stdout
+    (page,) = (userdir / "reports").glob("*.html")
+    assert str(page) in done.stdout
+    assert page.stat().st_size > 1_000_000
+
+
+def test_each_pair_and_candle_has_exactly_one_line(run):
+    userdir, _, sample = run
+    lines = lines_of(userdir / "logs" / "llm_decisions.jsonl")
+    counts = Counter((line["pair"], line["candle"]) for line in lines)
+    assert set(counts.values()) == {1}
+    assert len(counts) == 2 * 8 * 48
+    assert {line["pair"] for line in lines} == set(sample.pairs[:2])
+
+
+def test_trades_of_both_sides_an_addition_and_a_partial_exit_occur(run):
+    result = read_result(last_result(run[0]))
+    tags = {order.tag for trade in result.trades for order in trade.adjustments}
+    assert {trade.side for trade in result.trades} == {"long", "short"}
+    assert {"graph_add", "graph_reduce"} <= tags
+
+
+def test_every_trade_had_its_planned_stop_and_lost_no_more_than_the_limit(run):
+    for trade in read_result(last_result(run[0])).trades:
+        assert trade.stop is not None
+        assert abs(trade.stop / trade.entry_price - 1) < 0.15
+        assert trade.profit_abs > -0.05 * 10_000 * 1.2
+
+
+def test_later_decisions_cite_earlier_trades_and_none_cites_the_future(run):
+    userdir, _, _ = run
+    lines = lines_of(userdir / "logs" / "llm_decisions.jsonl")
+    assert any(line["case_ids"] for line in lines)
+    experiences = lines_of(userdir / "logs" / "trade_experience.jsonl")
+    assert experiences
+    first = min(one["source"]["known_at"] for one in experiences)
+    recorded = any(line["case_ids"] and line["as_of"] <= first for line in lines)
+    assert not recorded or all(line["signal"]["action"] in ("hold", "wait") for line in lines[:1])
+
+
+def test_closed_trades_are_scored_and_rewarded(run):
+    userdir, _, _ = run
+    trades = [one for one in lines_of(userdir / "logs" / "trade_experience.jsonl") if one["source"]["kind"] == "trade"]
+    result = read_result(last_result(userdir))
+    assert len(trades) == len(result.trades)
+    by_profit = sorted(one["source"]["profit_abs"] for one in trades)
+    assert by_profit == pytest.approx(sorted(trade.profit_abs for trade in result.trades), abs=0.01)
+    assert all(0 <= one["scores"]["total"] <= 100 and one["reward"] is not None for one in trades)
+    for one in trades:
+        source = one["source"]
+        assert source["mae_pct"] - 0.3 <= source["profit_pct"] <= source["mfe_pct"] + 0.3 or source["events"]
+    assert len(lines_of(userdir / "rag" / "rewards.jsonl")) == len(trades)
+
+
+def test_no_secret_is_left_anywhere(run):
+    userdir, done, _ = run
+    (userdir / "extra.json").unlink(missing_ok=True)
+    with zipfile.ZipFile(last_result(userdir)) as archive:
+        for name in archive.namelist():
+            assert PLANTED.encode() not in archive.read(name), name
+    for path in userdir.rglob("*"):
+        assert not path.is_file() or PLANTED.encode() not in path.read_bytes(), path
+    assert PLANTED not in done.stdout + done.stderr
+
+
+def test_the_memory_commands_read_and_clean(run):
+    userdir, _, _ = run
+    stats = candlegraph("memory", "stats", "--userdir", userdir)
+    assert stats.returncode == 0 and "reward_stats" in stats.stdout
+    search = candlegraph("memory", "search", "--userdir", userdir, "--like", 3, "-k", 2)
+    assert search.returncode == 0 and "similarity" in search.stdout
+    words = ["memory", "cleanup", "--userdir", userdir, "--strategy", "low_quality"]
+    preview = candlegraph(*words)
+    assert "nothing was removed" in preview.stdout.replace("\n", " ")
+    removed = candlegraph(*words, "--yes")
+    assert removed.returncode == 0 and "archived" in removed.stdout.replace("\n", " ")
+    assert list((userdir / "rag").glob("*.removed.*"))
+
+
+def test_memory_stats_loads_no_freqtrade(run):
+    code = (
+        "import sys; from candlegraph.freqtrade_bridge.cli import main;"
+        f"main(['memory', 'stats', '--userdir', {str(run[0])!r}]); assert 'freqtrade' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_one_candle_is_printed_node_by_node(sample, tmp_path):
+    words = ["--pair", sample.pairs[0], "--at", "2025-10-12T12:00", "--datadir", sample.datadir, "--userdir", tmp_path]
+    done = candlegraph("decide", *words)
+    assert done.returncode == 0, done.stderr
+    for node in ("analyst · facts", "retriever · lessons", "decision · messages", "reviewer · signal"):
+        assert node in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["decide", "--pair", "NO/USDT:USDT", "--at", "2025-10-12T12:00"], "no candle file"),
+        (["memory", "stats"], "no memory at"),
+        (["decide", "--pair", "X", "--at", "noon"], "expected a time like"),
+    ],
+)
+def test_bad_input_gets_one_message(words, message, tmp_path):
+    done = candlegraph(*words, "--userdir", tmp_path)
+    assert done.returncode != 0
+    assert message in done.stderr.replace("\n", " ")
+    assert "Traceback" not in done.stderr
+
+
+def test_serve_policy_answers_in_the_openai_protocol():
+    command = [sys.executable, "-u", "-m", "candlegraph.freqtrade_bridge.cli", "serve-policy", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        url = next(word for word in process.stdout.readline().split() if word.startswith("http://127.0.0.1"))
+        assert httpx.get(f"{url}/models").json()["data"][0]["id"] == "candlegraph-policy"
+        process.terminate()
