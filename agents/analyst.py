@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,12 @@ from candlegraph.tools.market.frames import duration, read_candles, snapshot_of
 from candlegraph.tools.market.situation import situation_of
 
 
-def analyst(state: CandleState, runtime: Runtime[Context]) -> dict[str, Any]:
+async def analyst(state: CandleState, runtime: Runtime[Context]) -> dict[str, Any]:
     """State what is known at the candle's close."""
     context = runtime.context or Context()
-    snapshot = state.snapshot or load_snapshot(state, context)
+    snapshot = state.snapshot
+    if snapshot is None:
+        snapshot = await asyncio.to_thread(load_snapshot, state, context)
     config = context.settings.context_config
     facts = facts_of(snapshot, config.timeframes, config.required_indicators)
     return {"snapshot": snapshot, "facts": facts, "situation": situation_of(facts)}

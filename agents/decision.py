@@ -72,7 +72,7 @@ def after_tools(state: CandleState) -> Literal["decision", "reviewer"]:
     return "reviewer" if any(call["name"] in TERMINAL_NAMES for call in last_answer(state).tool_calls) else "decision"
 
 
-def repair(state: CandleState, runtime: Runtime[Context]) -> dict[str, Any]:
+async def repair(state: CandleState, runtime: Runtime[Context]) -> dict[str, Any]:
     """Answer every call of a faulty message, so that the model can correct itself."""
     context = runtime.context or Context()
     found = faults(state, context.settings)

@@ -19,7 +19,7 @@ from candlegraph.tools.risk import EntryPlan, Limits, size_add, size_entry
 from candlegraph.tools.signals import TERMINAL_NAMES
 
 
-def reviewer(state: CandleState, runtime: Runtime[Context]) -> dict[str, Any]:
+async def reviewer(state: CandleState, runtime: Runtime[Context]) -> dict[str, Any]:
     """Turn the proposal into the terminal signal, or fall back to hold or wait."""
     context = runtime.context or Context()
     proposal = proposal_of(state.messages)

@@ -31,6 +31,7 @@ class Context(BaseModel):
     wallet: float = Field(10_000, gt=0, description="free equity assumed for such inputs, quote currency")
 
     _model: BaseChatModel | None = PrivateAttr(default=None)
+    _memory: ExperienceMemory | None = PrivateAttr(default=None)
     _bound: dict[tuple[str, ...], Runnable[LanguageModelInput, AIMessage]] = PrivateAttr(default_factory=dict)
 
     def with_model(self, model: BaseChatModel) -> Context:
@@ -67,7 +68,9 @@ class Context(BaseModel):
     @property
     def memory(self) -> ExperienceMemory:
         """Return the experience memory."""
-        return open_memory(self.database)
+        if self._memory is None:
+            self._memory = open_memory(self.database)
+        return self._memory
 
     @property
     def namespaces(self) -> tuple[str, ...]:

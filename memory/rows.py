@@ -42,6 +42,8 @@ def delete_experiences(connection: Connection, revision: int, ids: Sequence[int]
 
 def experiences_by_id(connection: Connection, ids: Sequence[int]) -> dict[int, Experience]:
     """Return the stored experiences of `ids`."""
+    if not ids:
+        return {}
     rows = connection.execute(select(experiences.c.id, experiences.c.doc).where(experiences.c.id.in_(ids)))
     return {row_id: Experience.model_validate_json(doc) for row_id, doc in rows}
 

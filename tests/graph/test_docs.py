@@ -1,0 +1,73 @@
+"""The documents against the code: configuration keys, links, example configuration, no machine's paths."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import rapidjson
+
+from candlegraph.agents.briefing import prompt_version, system_prompt
+from candlegraph.graph.settings import Block, Settings, settings_of
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+FILES = [*PAGES, *(ROOT / name for name in ("config.example.json", "Dockerfile", "compose.yaml"))]
+ROW = re.compile(r"^\| `((?:llm|experience|risk|context)_\w+\.[\w.]+)` \| `(.*?)` \| (.+) \|$", re.MULTILINE)
+LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
+
+
+def keys_of(block, prefix=""):
+    """Return every key below `block` with its default."""
+    found = {}
+    for name in type(block).model_fields:
+        value = getattr(block, name)
+        inner = keys_of(value, f"{prefix}{name}.") if isinstance(value, Block) else {f"{prefix}{name}": value}
+        found |= inner
+    return found
+
+
+def anchors_of(page):
+    """Return the anchors that a page's headings give on GitHub."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/configuration.md"])
+def test_every_key_is_documented_once_with_its_true_default_and_none_is_invented(page):
+    rows = ROW.findall((ROOT / page).read_text(encoding="utf-8"))
+    documented = {key: json.loads(default) for key, default, _ in rows}
+    assert len(rows) == len(documented)
+    assert documented == json.loads(json.dumps(keys_of(Settings())))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for target, anchor in LINK.findall(page.read_text(encoding="utf-8")):
+        if target.startswith("http"):
+            continue
+        path = page.parent / target if target else page
+        assert path.exists(), f"{page.name}: {target}"
+        assert not anchor or anchor in anchors_of(path), f"{page.name}: {target}#{anchor}"
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_no_path_of_a_machine_is_written_down(file):
+    assert not re.search(r"(?<![\w.])/(?:work|root|tmp)\b", file.read_text(encoding="utf-8"))
+
+
+def test_the_example_configuration_is_valid_and_starts_without_a_key():
+    config = rapidjson.loads(
+        (ROOT / "config.example.json").read_text(), parse_mode=rapidjson.PM_COMMENTS | rapidjson.PM_TRAILING_COMMAS
+    )
+    assert set(Settings.model_fields) <= set(config)
+    settings = settings_of(config)
+    assert settings.llm_config.api_key is None and settings.llm_config.model == "policy"
+    assert config["timeframe"] == settings.context_config.timeframes[0]
+    assert config["max_open_trades"] == settings.risk_management.max_open_trades
+
+
+def test_the_prompt_page_shows_the_present_prompt():
+    page = (ROOT / "docs" / "prompt.md").read_text(encoding="utf-8")
+    assert system_prompt().strip() in page
+    assert prompt_version() in page
