@@ -11,6 +11,9 @@ from candlegraph.graph.state import CandleState, Lessons
 from candlegraph.memory.recall import summary_of
 from candlegraph.tools.market.situation import space_of
 
+LOOKED_AT = 3
+"""Cases looked at for each trade that the summary needs: recorded decisions are among them, at most one a trade."""
+
 
 def retriever(state: CandleState, runtime: Runtime[Context]) -> dict[str, Any]:
     """Recall the cases; the summary comes once enough of them are there to mean something."""
@@ -23,7 +26,7 @@ def retriever(state: CandleState, runtime: Runtime[Context]) -> dict[str, Any]:
         space_of(state.facts),
         as_of=state.snapshot.as_of,
         namespaces=context.namespaces,
-        k=max(config.rag_config.vector_store.top_k, config.min_trades_for_learning),
+        k=max(config.rag_config.vector_store.top_k, LOOKED_AT * config.min_trades_for_learning),
         threshold=config.rag_config.vector_store.similarity_threshold,
     )
     shown = cases[: config.rag_config.vector_store.top_k]

@@ -117,6 +117,7 @@ def _add_memory(command: argparse.ArgumentParser) -> None:
     search.add_argument("--like", type=int, required=True, metavar="ID", help="experience id")
     search.add_argument("-k", type=int, default=5)
     cleanup.add_argument("--strategy", choices=["low_quality", "compress", "old_records"], required=True)
+    cleanup.add_argument("--config", "-c", type=Path, action="append", default=[], help="for experience_config")
     cleanup.add_argument("--as-of", type=utc, help="data time; default: now")
     cleanup.add_argument("--yes", action="store_true", help="remove; without it only the count is shown")
     for name, action in (("stats", stats), ("search", search), ("cleanup", cleanup)):

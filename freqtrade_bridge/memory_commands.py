@@ -10,7 +10,7 @@ from rich.table import Table
 
 from candlegraph.graph.context import DATABASE
 from candlegraph.graph.errors import MemoryStoreError
-from candlegraph.graph.settings import Cleanup
+from candlegraph.graph.settings import Cleanup, settings_of
 from candlegraph.memory.store import ExperienceMemory, open_memory
 
 
@@ -58,8 +58,16 @@ def print_cleanup(arguments: Namespace) -> None:
     memory, namespace = _opened(arguments)
     as_of = arguments.as_of or datetime.now(UTC)
     act = memory.cleanup if arguments.yes else memory.preview_cleanup
-    report = act(namespace, arguments.strategy, as_of=as_of, settings=Cleanup())
+    report = act(namespace, arguments.strategy, as_of=as_of, settings=_cleanup_settings(arguments))
     Console().print(report.message if arguments.yes else f"{report.message}; nothing was removed, --yes removes")
+
+
+def _cleanup_settings(arguments: Namespace) -> Cleanup:
+    if not arguments.config:
+        return Cleanup()
+    from candlegraph.freqtrade_bridge.step import merged  # loads freqtrade, which only a --config needs
+
+    return settings_of(merged(arguments.config)).experience_config.rag_config.cleanup
 
 
 def _opened(arguments: Namespace) -> tuple[ExperienceMemory, str]:

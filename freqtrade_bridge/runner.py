@@ -31,7 +31,7 @@ class Outcome(BaseModel):
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
 
     state: CandleState | None = None
-    error: Exception | None = None
+    error: BaseException | None = None
     latency_ms: float = 0
 
 
@@ -92,12 +92,12 @@ class Runner:
     async def _one(self, snapshot: MarketSnapshot) -> Outcome:
         started = time.perf_counter()
         async with self._limit:
-            state, error = None, None
-            try:
-                state = await self._invoke(snapshot)
-            except Exception as failure:  # noqa: BLE001  a pair's failure is its own outcome, and is raised by a backtest
-                error = failure
-        return Outcome(state=state, error=error, latency_ms=1000 * (time.perf_counter() - started))
+            # A pair's failure is its own outcome: a backtest raises it, live it means hold or wait.
+            (result,) = await asyncio.gather(self._invoke(snapshot), return_exceptions=True)
+        latency_ms = 1000 * (time.perf_counter() - started)
+        if isinstance(result, BaseException):
+            return Outcome(error=result, latency_ms=latency_ms)
+        return Outcome(state=result, latency_ms=latency_ms)
 
     async def _invoke(self, snapshot: MarketSnapshot) -> CandleState:
         identity = decision_id(self._context.namespace, snapshot.pair, snapshot.candle)

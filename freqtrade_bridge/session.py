@@ -36,6 +36,7 @@ from candlegraph.tools.risk import EntryPlan, Limits, size_add, size_entry
 logger = logging.getLogger(__name__)
 
 LIVE_MODES = (RunMode.LIVE, RunMode.DRY_RUN)
+HTTP_LOGGERS = ("httpx", "httpx2")
 PROGRESS_EVERY = 250
 DEFAULT_FEE = 0.0005
 STAKE_TOLERANCE = 1.001
@@ -56,6 +57,8 @@ class Session:
 
     def __init__(self, config: Mapping[str, Any], context: Context, provider: Any, wallets: Any) -> None:
         self.context = context
+        for name in HTTP_LOGGERS:  # one INFO line per model call would drown freqtrade's log
+            logging.getLogger(name).setLevel(logging.WARNING)
         self._currency = str(config["stake_currency"])
         self._fee = float(config.get("fee") or DEFAULT_FEE)
         self._wallets = wallets

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from candlegraph.graph.errors import ConfigError
 
+Indicator = Literal["ema_20", "ema_50", "ema_200", "adx", "rsi", "macd", "bollinger", "atr", "mfi", "obv_slope"]
 Pct = float
 """A percentage: 2 means 2 %."""
 
@@ -101,7 +102,7 @@ class ContextConfig(Block):
     timeframes: tuple[str, ...] = Field(
         ("30m", "1h", "4h", "1d"), min_length=1, description="the first is the main one"
     )
-    required_indicators: tuple[str, ...] = Field(
+    required_indicators: tuple[Indicator, ...] = Field(
         ("ema_20", "ema_50", "rsi", "adx", "macd", "atr", "bollinger"),
         description="no entry while one of them is unavailable on any timeframe",
     )

@@ -59,7 +59,7 @@ def test_the_journey_of_one_candle(make_context, make_snapshot, make_trade, scri
 
     assert len(state.lessons.cases) == 5
     prompt = parse_facts(model.seen[0][1].content)
-    assert (prompt.experience.long_cases, prompt.experience.long_success_rate) == (10, 0)
+    assert (prompt.experience.long_cases, prompt.experience.long_success_rate) == (12, 0)
     assert '"total_experiences": 12' in state.messages[-3].content
     assert [message.type for message in state.messages] == ["system", "human", *["ai", "tool"] * 3]
     assert state.signal.action == "enter_long"
