@@ -6,6 +6,7 @@ Nothing here is SQLite's alone, except what stands behind a check of the dialect
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,13 +36,14 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DatabaseError, DBAPIError
+from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from candlegraph.graph.errors import MemoryStoreError
 from candlegraph.memory.backup import back_up, backup_path
 
 SCHEMA = 1
+BUSY_SECONDS = 30
 Counter = Literal["experiences", "outbox", "decisions"]
 
 metadata = MetaData()
@@ -222,9 +224,21 @@ def _refuse_foreign(engine: Engine, found: set[str]) -> None:
 def _use_wal(engine: Engine) -> None:
     """Let readers go on while one writes; transactions begin only now, since SQLite refuses the change inside one."""
     if _is_sqlite(engine):
-        with engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+        _switch_to_wal(engine, time.monotonic() + BUSY_SECONDS)
         event.listen(engine, "begin", _on_begin)
+
+
+def _switch_to_wal(engine: Engine, deadline: float) -> None:
+    """Change the journal; SQLite does not wait for other processes here, whatever its busy_timeout, so we do."""
+    while True:
+        try:
+            with engine.connect() as connection:
+                connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+            return
+        except OperationalError as e:
+            if "locked" not in str(e.orig) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
 
 
 def _back_up(engine: Engine) -> None:
@@ -240,7 +254,7 @@ def _is_sqlite(engine: Engine) -> bool:
 def _on_connect(raw: Any, _record: Any) -> None:
     raw.isolation_level = None  # the driver must not begin transactions behind our back
     cursor = raw.cursor()
-    cursor.execute("PRAGMA busy_timeout = 30000")
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
     cursor.execute("PRAGMA synchronous = FULL")  # what was committed survives a power cut
     cursor.close()
 

@@ -50,10 +50,13 @@ def decimals_of(price: float) -> int:
 
 
 def market_of(pair: str, series: Series) -> Market:
-    """Return a market whose precision follows the magnitude of its last price; it is not the exchange's own."""
-    price = float(series.close[-1]) if len(series.close) else math.nan
+    """Return a market whose precision follows the magnitude of its first price; it is not the exchange's own.
+
+    The first, because the last one lies in the future of a backtest.
+    """
+    price = float(series.close[0]) if len(series.close) else math.nan
     if not (math.isfinite(price) and price > 0):
-        raise CandleError(f"{pair}: expected a last close above 0, was {price}; the candle file is empty or damaged")
+        raise CandleError(f"{pair}: expected a first close above 0, was {price}; the candle file is empty or damaged")
     magnitude = math.floor(math.log10(price))
     tick = 10.0 ** -decimals_of(price)
     step = 10.0 ** min(0, 1 - magnitude) if price > 10 else 1.0

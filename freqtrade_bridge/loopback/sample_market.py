@@ -86,7 +86,7 @@ def _candles(
     low = np.minimum(opened, close) * (1 - wick[1])
     busy = (high - low) / close / sigma
     volume = rng.lognormal(3.0, 0.4, len(time)) * (0.2 + busy) * 60_000 / start
-    opened, high, low, close = (np.round(prices, decimals_of(close[-1])) for prices in (opened, high, low, close))
+    opened, high, low, close = (np.round(prices, decimals_of(close[0])) for prices in (opened, high, low, close))
     return Series(
         TIMEFRAME_MS["30m"], time, opened, np.maximum.reduce([high, opened, close]),
         np.minimum.reduce([low, opened, close]), close, np.round(volume, 3),

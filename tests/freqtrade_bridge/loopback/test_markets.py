@@ -33,7 +33,7 @@ def test_precision_follows_the_price(price: float, tick: str, step: str) -> None
 
 @pytest.mark.parametrize("price", [0.0, float("nan")])
 def test_a_market_without_a_price_is_refused(price: float) -> None:
-    with pytest.raises(CandleError, match="A/USDT:USDT: expected a last close above 0"):
+    with pytest.raises(CandleError, match="A/USDT:USDT: expected a first close above 0"):
         market_of("A/USDT:USDT", series(price))
 
 
