@@ -60,7 +60,9 @@ class PositionFacts(Frozen):
     age_candles: int
     adds: int
     reductions: int
+    give_back_pct: float = Field(description="best net profit minus the present one, of the stake")
     recorded_decisions: int
+    holds: int
 
 
 class AccountFacts(Frozen):
@@ -68,7 +70,13 @@ class AccountFacts(Frozen):
 
     equity: float
     free: float
+    used: float
+    exposure: float
     open_positions: int
+    slots: int | None
+    day_profit_pct: float
+    drawdown_pct: float
+    halted: str = Field(ABSENT, description="why entries are halted, or none")
 
 
 class ExperienceFacts(Frozen):
@@ -146,7 +154,7 @@ def parse_facts(text: str) -> Facts:
         raise FactsError(f"facts block: {e}") from e
 
 
-TEXT_KEYS = ("missing", "experience.ids")
+TEXT_KEYS = ("missing", "experience.ids", "account.halted")
 
 
 def _insert(tree: dict[str, Any], dotted: str, value: str | None) -> None:

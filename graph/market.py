@@ -37,6 +37,25 @@ class Indicators(Frozen):
     obv_slope: float | None = Field(description="OBV change over 20 candles per volume traded in them, -1..1")
 
 
+class PastIndicators(Frozen):
+    """Older values of the indicators, oldest first, without this candle's; None = unavailable then."""
+
+    rsi: tuple[float | None, ...] = ()
+    adx: tuple[float | None, ...] = ()
+    atr: tuple[float | None, ...] = ()
+    macd_histogram: tuple[float | None, ...] = Field((), description="MACD - signal, price units")
+    mfi: tuple[float | None, ...] = ()
+    volume: tuple[float | None, ...] = ()
+
+
+class Level(Frozen):
+    """A price where the market turned before."""
+
+    price: Price
+    touches: int = Field(ge=1, description="swings that turned there")
+    kind: Literal["support", "resistance"] = Field(description="by its side of the close")
+
+
 class TimeframeView(Frozen):
     """One timeframe as of the decision: its last closed candle, indicators and swing levels."""
 
@@ -52,6 +71,30 @@ class TimeframeView(Frozen):
     indicators: Indicators
     swing_highs: tuple[float, ...] = Field(description="confirmed swing highs in the window, newest last")
     swing_lows: tuple[float, ...]
+    levels: tuple[Level, ...] = Field((), description="nearest to the close first")
+    patterns: tuple[str, ...] = Field((), description="candle patterns that the last closed candles complete")
+    past_indicators: PastIndicators = PastIndicators()
+
+
+class Reading(Frozen):
+    """One sentiment value with its origin."""
+
+    value: float
+    at: AwareDatetime = Field(description="when the value held")
+    source: str
+    label: str = Field("", description="the source's own word, outside text")
+    past: tuple[float, ...] = Field((), description="older values, oldest first")
+
+
+class Sentiment(Frozen):
+    """What the crowd does; None = unavailable, with the reason in `unavailable`."""
+
+    fear_greed: Reading | None = Field(None, description="0 fear - 100 greed")
+    funding_rate: Reading | None = Field(None, description="ratio per funding interval; positive: longs pay")
+    open_interest: Reading | None = Field(None, description="notional in quote currency")
+    long_short_ratio: Reading | None = Field(None, description="accounts long per account short")
+    book_imbalance: Reading | None = Field(None, description="(bids - asks) / (bids + asks) near the price, -1..1")
+    unavailable: dict[str, str] = Field({}, description="why, by name")
 
 
 class Position(Frozen):
@@ -74,6 +117,8 @@ class Position(Frozen):
     reductions: int = Field(ge=0)
     recorded_decisions: int = Field(ge=0, description="record_decision_to_rag calls that were stored for this trade")
     entry_reason: str
+    holds: int = Field(0, ge=0, description="decisions in a row that left it as it is")
+    past_reasons: tuple[str, ...] = Field((), description="reasons of the newest decisions, oldest first")
 
 
 class Account(Frozen):
@@ -81,7 +126,13 @@ class Account(Frozen):
 
     equity: float = Field(ge=0, description="free + used + open profit")
     free: float = Field(ge=0)
+    used: float = Field(0, ge=0, description="margin of open positions")
+    exposure: float = Field(0, ge=0, description="notional of open positions, quote currency")
     open_positions: int = Field(ge=0)
+    slots: int | None = Field(None, ge=0, description="most positions at once; None: the configuration's")
+    day_profit_pct: float = Field(0, description="equity against the start of the UTC day")
+    drawdown_pct: float = Field(0, ge=0, le=100, description="below the highest equity so far")
+    halted: str | None = Field(None, description="why entries are halted until a reset")
 
 
 class MarketSnapshot(Frozen):
@@ -93,6 +144,8 @@ class MarketSnapshot(Frozen):
     timeframes: tuple[TimeframeView, ...] = Field(min_length=1)
     account: Account
     position: Position | None = None
+    sentiment: Sentiment = Sentiment()
+    candles_since_loss: int | None = Field(None, ge=0, description="main candles since the pair's last losing trade")
 
     @property
     def main(self) -> TimeframeView:

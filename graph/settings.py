@@ -14,6 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from candlegraph.graph.errors import ConfigError
 
 Indicator = Literal["ema_20", "ema_50", "ema_200", "adx", "rsi", "macd", "bollinger", "atr", "mfi", "obv_slope"]
+SentimentSource = Literal["fear_greed", "funding_rate", "open_interest", "long_short_ratio", "book_imbalance"]
+Language = Literal["en", "zh"]
+Verdict = Literal["block", "warn", "off"]
 Pct = float
 """A percentage: 2 means 2 %."""
 
@@ -81,19 +84,103 @@ class ExperienceConfig(Block):
     record_min_profit_pct: Pct = Field(5, description="record_decision_to_rag is bound from this profit on")
 
 
+class Checks(Block):
+    """The DecisionChecker's rules: each blocks, warns or is off; the numbers are its thresholds."""
+
+    claims: Verdict = Field("warn", description="what the model reports contradicts the data")
+    against_trend: Verdict = Field("warn", description="an entry against the trend of the two highest timeframes")
+    against_trend_confidence: float = Field(75, ge=0, le=100, description="confidence that still allows it")
+    reward_to_risk: Verdict = Field("warn", description="the target, else the next level, is too near for the stop")
+    min_reward_to_risk: float = Field(1, gt=0, le=100)
+    near_level: Verdict = Field("warn", description="a long right under a resistance, a short right over a support")
+    near_level_atr: float = Field(0.25, ge=0, le=20, description="in ATR of the main timeframe")
+    cooldown: Verdict = Field("warn", description="an entry soon after a loss on the pair")
+    cooldown_candles: int = Field(2, ge=1, le=1000)
+    repeated_reason: Verdict = Field("warn", description="a hold for the same reason again and again")
+    repeated_reason_count: int = Field(5, ge=2, le=100)
+    no_progress: Verdict = Field("warn", description="a position that has gone nowhere for long")
+    no_progress_candles: int = Field(48, ge=1, le=10_000)
+    no_progress_r: float = Field(0.5, ge=0, le=100, description="planned stop distances that count as progress")
+    profit_erosion: Verdict = Field("warn", description="much of the best profit was given back")
+    erosion_from_pct: Pct = Field(5, ge=0, description="best profit that makes the rule look, of the stake")
+    erosion_share: float = Field(0.6, gt=0, le=1, description="share of it given back")
+
+
+class Protection(Block):
+    """One of Freqtrade's protections, in its own words."""
+
+    method: Literal["CooldownPeriod", "StoplossGuard", "MaxDrawdown", "LowProfitPairs"]
+    stop_duration_candles: int = Field(2, ge=1)
+    lookback_period_candles: int = Field(24, ge=1)
+    trade_limit: int = Field(1, ge=1)
+    only_per_pair: bool = False
+    only_per_side: bool = False
+    required_profit: float = 0.0
+    max_allowed_drawdown: float = Field(0.15, gt=0, le=1)
+    calculation_mode: Literal["ratios", "equity"] = "equity"
+
+
+class Approval(Block):
+    """A person approves each entry; off by default."""
+
+    required: bool = False
+    expires_seconds: float = Field(600, gt=0, description="no answer by then is no trade")
+    max_drift_pct: Pct = Field(0.5, gt=0, le=100, description="the price may have moved this far since the proposal")
+
+
 class RiskManagement(Block):
     """Hard limits; code enforces them, the model only proposes."""
 
     max_leverage: float = Field(100, ge=1, le=100)
+    default_leverage: float = Field(10, ge=1, le=100, description="most leverage without model freedom, or a decision")
+    allow_model_freedom: bool = Field(True, description="false: also default leverage and freqtrade's stake are limits")
     max_position_pct: Pct = Field(50, gt=0, le=100, description="margin of one trade, of equity")
+    max_total_exposure: float = Field(10, gt=0, le=500, description="notional of all positions, in equities")
     max_open_trades: int = Field(5, ge=1)
     max_risk_per_trade_pct: Pct = Field(5, gt=0, le=100, description="loss at the stop with fees, of equity")
+    min_confidence: float = Field(50, ge=0, le=100, description="a less confident entry or addition is refused")
+    max_daily_loss_pct: Pct = Field(10, gt=0, le=100, description="no entry for the rest of the UTC day")
+    emergency_stop_loss: float = Field(-0.15, lt=0, ge=-1, description="drawdown that closes all and halts entries")
     stop_atr_multiple: float = Field(2, gt=0, le=20, description="stop distance where the model gave none, in ATR")
+    stop_on_exchange: bool = Field(True, description="the stop rests on the exchange, where freqtrade supports it")
+    break_even_after_r: float | None = Field(
+        None, gt=0, le=100, description="move the stop to the entry, in stop distances"
+    )
+    trailing_after_r: float | None = Field(None, gt=0, le=100, description="trail the stop from this profit on")
+    trailing_distance_r: float = Field(1, gt=0, le=100, description="behind the best price, in stop distances")
     liquidation_buffer: float = Field(
         0.2, ge=0, lt=1, description="share of the way to liquidation kept behind the stop"
     )
     maintenance_margin_pct: Pct = Field(1, ge=0, lt=50, description="assumed where the exchange's tier is not known")
     allow_add_to_loser: bool = False
+    checks: Checks = Checks()
+    protections: tuple[Protection, ...] = Field((), description="freqtrade's own, live and in backtest")
+    approval: Approval = Approval()
+
+
+class TokenAllocation(Block):
+    """Most tokens of each section of the prompt."""
+
+    system: int = Field(500, ge=0)
+    current_market: int = Field(800, ge=0)
+    account: int = Field(200, ge=0)
+    position: int = Field(400, ge=0)
+    indicator_history: int = Field(1000, ge=0)
+    similar_trades: int = Field(1500, ge=0)
+    multi_timeframe: int = Field(2000, ge=0)
+
+
+class SentimentSettings(Block):
+    """What is asked of the exchange and the Fear & Greed index, live only."""
+
+    sources: tuple[SentimentSource, ...] = Field(
+        ("fear_greed", "funding_rate", "open_interest", "long_short_ratio", "book_imbalance"),
+        description="an empty list asks nothing",
+    )
+    fear_greed_url: str = "https://api.alternative.me/fng/"
+    timeout: float = Field(5, gt=0, le=60, description="seconds per request")
+    cache_seconds: float = Field(300, ge=0, description="a younger value is not asked for again")
+    max_age_minutes: float = Field(180, gt=0, description="an older value is unavailable; a day for fear_greed")
 
 
 class ContextConfig(Block):
@@ -106,6 +193,13 @@ class ContextConfig(Block):
         ("ema_20", "ema_50", "rsi", "adx", "macd", "atr", "bollinger"),
         description="no entry while one of them is unavailable on any timeframe",
     )
+    max_flat_candles: int = Field(
+        12, ge=1, le=600, description="more flat candles without volume in a row are a gap: the window starts behind it"
+    )
+    language: Language = Field("en", description="of the prompt")
+    max_context_tokens: int = Field(6000, ge=3000, description="the whole prompt, tool schemas included")
+    allocation: TokenAllocation = TokenAllocation()
+    sentiment: SentimentSettings = SentimentSettings()
 
 
 class Settings(Block):

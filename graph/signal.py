@@ -57,6 +57,7 @@ class TradeSignal(Frozen):
     source: Source
     clamps: tuple[Clamp, ...] = ()
     claim_mismatches: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = Field((), description="rules that warned, each as `rule: why`")
     trade_score: float | None = None
     trade_id: int | None = Field(None, description="the open trade this signal belongs to")
     decision_id: str = Field("", description="ledger row, trace and checkpoint thread share this id")

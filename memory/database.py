@@ -42,9 +42,12 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from candlegraph.graph.errors import MemoryStoreError
 from candlegraph.memory.backup import back_up, backup_path
 
-SCHEMA = 1
+SCHEMA = 2
+"""2 added the tables `account` and `proposals`."""
+FIRST_TABLES = {"meta", "experiences", "vectors", "outbox", "decisions"}
+COUNTERS = ("removals", "experiences", "outbox", "decisions", "account", "proposals")
 BUSY_SECONDS = 30
-Counter = Literal["experiences", "outbox", "decisions"]
+Counter = Literal["experiences", "outbox", "decisions", "account", "proposals"]
 
 metadata = MetaData()
 
@@ -109,6 +112,24 @@ decisions = Table(
     Column("pair", String(60), nullable=False),
     Column("doc", Text, nullable=False, comment="the DecisionRow as JSON"),
     Index("decisions_by_candle", "namespace", "candle", "pair"),
+)
+
+account = Table(
+    "account",
+    metadata,
+    Column("namespace", String(200), primary_key=True),
+    Column("doc", Text, nullable=False, comment="the AccountMark as JSON"),
+)
+
+proposals = Table(
+    "proposals",
+    metadata,
+    Column("id", String(40), primary_key=True, comment="hash of what is proposed"),
+    Column("namespace", String(200), nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("created_at", BigInteger, nullable=False, comment="microseconds since 1970, UTC"),
+    Column("doc", Text, nullable=False, comment="the Proposal as JSON"),
+    Index("proposals_by_status", "namespace", "status"),
 )
 
 _engines: dict[Path, Engine] = {}
@@ -177,26 +198,27 @@ def _opened(path: Path) -> Engine:
 def _create_or_check(engine: Engine) -> None:
     _refuse_damaged(engine)
     found = set(inspect(engine).get_table_names())
-    if found:
-        _refuse_foreign(engine, found)
+    version = _version(engine, found) if found else 0
     # Only now is the file known to be ours, and may be changed.
     _use_wal(engine)
     if found:
         _back_up(engine)
-    else:
+    if version < SCHEMA:
         _create(engine)
 
 
 def _create(engine: Engine) -> None:
-    # One transaction, and harmless where another process was faster.
+    """Make what is missing: all, or what a newer schema added. Harmless where another process was faster."""
     with engine.begin() as connection:
         for table in metadata.sorted_tables:
             connection.execute(CreateTable(table, if_not_exists=True))
             for index in table.indexes:
                 connection.execute(CreateIndex(index, if_not_exists=True))
-        if connection.scalar(select(meta.c.value).where(meta.c.key == "schema")) is None:
-            first = {"schema": SCHEMA, "removals": 0, "experiences": 0, "outbox": 0, "decisions": 0}
-            connection.execute(insert(meta), [{"key": key, "value": value} for key, value in first.items()])
+        known = set(connection.scalars(select(meta.c.key)))
+        first = {"schema": SCHEMA} | dict.fromkeys(COUNTERS, 0)
+        if new := [{"key": key, "value": value} for key, value in first.items() if key not in known]:
+            connection.execute(insert(meta), new)
+        connection.execute(update(meta).where(meta.c.key == "schema").values(value=SCHEMA))
 
 
 def _refuse_damaged(engine: Engine) -> None:
@@ -208,17 +230,19 @@ def _refuse_damaged(engine: Engine) -> None:
         raise MemoryStoreError(f"{database_path(engine)} is damaged ({result}); {_how_to_restore(engine)}")
 
 
-def _refuse_foreign(engine: Engine, found: set[str]) -> None:
+def _version(engine: Engine, found: set[str]) -> int:
+    """Return the schema of a file that is ours; refuse any other."""
     path = database_path(engine)
-    if missing := sorted(set(metadata.tables) - found):
+    if missing := sorted(FIRST_TABLES - found):
         raise MemoryStoreError(f"{path} belongs to another program: no table {', '.join(missing)}; choose another file")
     with engine.connect() as connection:
         version = connection.scalar(select(meta.c.value).where(meta.c.key == "schema"))
-    if version != SCHEMA:
+    if version is None or not 1 <= version <= SCHEMA:
         raise MemoryStoreError(
             f"{path}: expected schema {SCHEMA}, was {version}; "
             "use the candlegraph that wrote it, or move the file away to start an empty memory"
         )
+    return int(version)
 
 
 def _use_wal(engine: Engine) -> None:

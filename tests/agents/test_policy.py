@@ -66,7 +66,9 @@ def market(sign=1, main=None, second=None, third=None, **changes):
             "4h": timeframe(sign, **third or {}),
             "1d": timeframe(sign),
         },
-        "account": AccountFacts(equity=1000, free=1000, open_positions=0),
+        "account": AccountFacts(
+            equity=1000, free=1000, used=0, exposure=0, open_positions=0, slots=3, day_profit_pct=0, drawdown_pct=0
+        ),
     }
     return Facts(**known | changes)
 
@@ -86,6 +88,8 @@ def held(side="long", **changes):
         "adds": 0,
         "reductions": 0,
         "recorded_decisions": 0,
+        "give_back_pct": 0.0,
+        "holds": 0,
     }
     return PositionFacts(**known | changes)
 

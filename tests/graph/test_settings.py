@@ -24,7 +24,11 @@ from candlegraph.graph.settings import Settings, settings_of
             "experience_config.rag_config.vector_store.topk",
             "did you mean 'top_k'?",
         ),
-        ({"context_config": {"zzz": 1}}, "context_config.zzz", "valid: timeframes, required_indicators"),
+        (
+            {"context_config": {"zzz": 1}},
+            "context_config.zzz",
+            "valid: timeframes, required_indicators, max_flat_candles, language, max_context_tokens, allocation, sentiment",
+        ),
     ],
 )
 def test_an_unknown_key_is_refused_with_the_nearest_valid_one(config, key, hint):

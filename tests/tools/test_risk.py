@@ -175,10 +175,6 @@ def test_adding_to_a_loser_needs_its_key(make_position):
     assert position_size(make_position, allow_add_to_loser=True) == (100, ())
 
 
-def test_every_key_has_a_test_that_changes_it():
-    assert {*TABLE, "allow_add_to_loser"} == set(RiskManagement.model_fields)
-
-
 @pytest.mark.parametrize(
     "side, stop, atr, expected",
     [

@@ -18,7 +18,7 @@ from candlegraph.graph.facts import (
     Strength,
     TimeframeFacts,
 )
-from candlegraph.graph.market import MarketSnapshot, Position, TimeframeView
+from candlegraph.graph.market import Account, MarketSnapshot, Position, TimeframeView
 from candlegraph.tools.market.structure import nearest_above, nearest_below
 
 STRONG_ADX, MODERATE_ADX = 30, 20
@@ -41,7 +41,7 @@ def facts_of(snapshot: MarketSnapshot, timeframes: Sequence[str], required: Sequ
         resistance=nearest_above(highs, snapshot.price),
         missing=" ".join(missing_of(snapshot, timeframes, required)) or ABSENT,
         timeframes={view.timeframe: timeframe_facts(view) for view in snapshot.timeframes},
-        account=AccountFacts(**snapshot.account.model_dump()),
+        account=account_facts(snapshot.account),
         position=None if snapshot.position is None else position_facts(snapshot.position, snapshot.price),
     )
 
@@ -120,10 +120,20 @@ def bollinger_position(view: TimeframeView) -> float | None:
     return (view.close - lower) / (upper - lower)
 
 
+def account_facts(account: Account) -> AccountFacts:
+    """Return the wallet; the reason of a halt in one line."""
+    halted = " ".join((account.halted or ABSENT).split())
+    return AccountFacts(**account.model_dump(exclude={"halted"}), halted=halted)
+
+
 def position_facts(position: Position, price: float) -> PositionFacts:
     """Return the open trade at `price`."""
     sign = 1 if position.side == "long" else -1
     move = sign * (price / position.entry_price - 1)
-    known = position.model_dump(include=set(PositionFacts.model_fields) - {"r_multiple"})
+    known = position.model_dump(include=set(PositionFacts.model_fields) - {"r_multiple", "give_back_pct"})
     risk = position.planned_risk_ratio
-    return PositionFacts(**known, r_multiple=move / risk if risk else None)
+    return PositionFacts(
+        **known,
+        r_multiple=move / risk if risk else None,
+        give_back_pct=max(0.0, position.mfe_pct - position.profit_pct),
+    )
