@@ -1,4 +1,7 @@
-"""Reviewer: claims against data, then the risk gate; it can only make a decision safer, never bigger."""
+"""Reviewer: it can only make a decision safer, never bigger.
+
+proposal -> risk gate -> checker's rules -> signal
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,17 @@ from typing import Any
 from langchain_core.messages import AnyMessage, ToolMessage
 from langgraph.runtime import Runtime
 
+from candlegraph.agents.checker import Case, Finding, findings
 from candlegraph.agents.decision import false_claims, faults
 from candlegraph.graph.context import Context
-from candlegraph.graph.facts import ABSENT
+from candlegraph.graph.facts import ABSENT, Facts
 from candlegraph.graph.market import MarketSnapshot
-from candlegraph.graph.settings import Settings
+from candlegraph.graph.settings import RiskManagement, Settings
 from candlegraph.graph.signal import SIDE_OF, Proposal, Source, TradeSignal
 from candlegraph.graph.state import CandleState
 from candlegraph.tools.risk import EntryPlan, Limits, size_add, size_entry
 from candlegraph.tools.signals import TERMINAL_NAMES
+from candlegraph.tools.stops import StopBasis
 
 
 async def reviewer(state: CandleState, runtime: Runtime[Context]) -> dict[str, Any]:
@@ -39,19 +44,44 @@ def proposal_of(messages: Sequence[AnyMessage]) -> Proposal | None:
 
 def review(proposal: Proposal, state: CandleState, settings: Settings) -> TradeSignal:
     """Return the signal for `proposal` after every rule."""
-    snapshot = state.snapshot
-    assert snapshot is not None and state.facts is not None, "the analyst runs first"
+    snapshot, facts = state.snapshot, state.facts
+    assert snapshot is not None and facts is not None, "the analyst runs first"
     mismatches = false_claims(proposal.model_dump(exclude_none=True), state)
-    if proposal.action in SIDE_OF:
-        if state.facts.missing != ABSENT:
-            signal = stay(state, f"no entry while {state.facts.missing} is unavailable", "veto")
-        else:
-            signal = entry(proposal, snapshot, settings)
-    elif proposal.action == "adjust":
-        signal = adjustment(proposal, snapshot, settings)
+    if proposal.action in SIDE_OF and facts.missing != ABSENT:
+        signal = stay(state, f"no entry while {facts.missing} is unavailable", "veto")
     else:
-        signal = plain_signal(proposal, snapshot)
+        signal = gated(proposal, snapshot, facts, settings.risk_management)
+    if signal.source == "model":
+        case = Case(
+            proposal=proposal,
+            snapshot=snapshot,
+            facts=facts,
+            mismatches=mismatches,
+            stop=signal.stop,
+            take_profit=signal.take_profit,
+        )
+        signal = checked(signal, state, findings(case, settings.risk_management.checks))
     return signal.model_copy(update={"claim_mismatches": mismatches, "confidence": proposal.confidence})
+
+
+def gated(proposal: Proposal, snapshot: MarketSnapshot, facts: Facts, rules: RiskManagement) -> TradeSignal:
+    """Return the signal within the limits of the risk gate."""
+    if proposal.action in SIDE_OF:
+        return entry(proposal, snapshot, facts, Limits(rules=rules))
+    if proposal.action == "adjust":
+        return adjustment(proposal, snapshot, Limits(rules=rules))
+    return plain_signal(proposal, snapshot)
+
+
+def checked(signal: TradeSignal, state: CandleState, found: Sequence[Finding]) -> TradeSignal:
+    """Return `signal` with the warnings of the checker, or what is safer where a rule blocks it."""
+    warnings = tuple(f"{one.rule}: {one.why}" for one in found if one.verdict == "warn")
+    blocks = "; ".join(f"risk_management.checks.{one.rule}: {one.why}" for one in found if one.verdict == "block")
+    if not blocks:
+        return signal.model_copy(update={"warnings": warnings})
+    refused = stay(state, f"{signal.action} refused: {blocks}", "veto")
+    safer = "exit" if signal.action == "hold" else refused.action
+    return refused.model_copy(update={"action": safer, "clamps": signal.clamps, "warnings": warnings})
 
 
 def plain_signal(proposal: Proposal, snapshot: MarketSnapshot) -> TradeSignal:
@@ -68,7 +98,7 @@ def plain_signal(proposal: Proposal, snapshot: MarketSnapshot) -> TradeSignal:
     )
 
 
-def entry(proposal: Proposal, snapshot: MarketSnapshot, settings: Settings) -> TradeSignal:
+def entry(proposal: Proposal, snapshot: MarketSnapshot, facts: Facts, limits: Limits) -> TradeSignal:
     """Return the entry within every limit, or wait with the reason of the refusal."""
     plan = EntryPlan(
         side=SIDE_OF[proposal.action],
@@ -76,30 +106,16 @@ def entry(proposal: Proposal, snapshot: MarketSnapshot, settings: Settings) -> T
         stake=proposal.stake,
         stop=proposal.stop,
         take_profit=proposal.take_profit,
-    )
-    limits = Limits(rules=settings.risk_management)
-    sized = size_entry(plan, snapshot.account, snapshot.price, stop_atr(snapshot), limits)
-    if sized.refusal:
-        return TradeSignal(
-            action="wait",
-            confidence=proposal.confidence,
-            reason=f"{proposal.action} refused: {sized.refusal}",
-            source="veto",
-            clamps=sized.clamps,
-        )
-    # A stake that nobody asked for stays open: freqtrade proposes one at the order, and the gate runs again there.
-    return TradeSignal(
-        action=proposal.action,
-        side=sized.side,
-        leverage=sized.leverage,
-        stake=None if proposal.stake is None else sized.stake,
-        stop=sized.stop,
-        take_profit=sized.take_profit,
         confidence=proposal.confidence,
-        reason=proposal.reason,
-        source="model",
-        clamps=sized.clamps,
     )
+    sized = size_entry(plan, snapshot.account, snapshot.price, stop_basis(snapshot, facts), limits)
+    signal = plain_signal(proposal, snapshot).model_copy(update={"clamps": sized.clamps})
+    if sized.refusal:
+        refused = {"action": "wait", "source": "veto", "reason": f"{proposal.action} refused: {sized.refusal}"}
+        return signal.model_copy(update=refused)
+    # A stake that nobody asked for stays open: freqtrade proposes one at the order, and the gate runs again there.
+    planned = sized.model_dump(include={"side", "leverage", "stop", "take_profit"})
+    return signal.model_copy(update=planned | {"stake": None if proposal.stake is None else sized.stake})
 
 
 def stop_atr(snapshot: MarketSnapshot) -> float | None:
@@ -108,20 +124,28 @@ def stop_atr(snapshot: MarketSnapshot) -> float | None:
     return views[min(1, len(views) - 1)].indicators.atr
 
 
-def adjustment(proposal: Proposal, snapshot: MarketSnapshot, settings: Settings) -> TradeSignal:
+def stop_basis(snapshot: MarketSnapshot, facts: Facts | None) -> StopBasis:
+    """Return what a stop is derived from."""
+    if facts is None:
+        return StopBasis(atr=stop_atr(snapshot))
+    return StopBasis(atr=stop_atr(snapshot), support=facts.support, resistance=facts.resistance)
+
+
+def adjustment(proposal: Proposal, snapshot: MarketSnapshot, limits: Limits) -> TradeSignal:
     """Return the adjustment; an addition within every limit, or hold with the reason of the refusal."""
-    position = snapshot.position
-    assert position is not None and proposal.adjustment_pct is not None, "adjust is only bound in a position"
-    signal = plain_signal(proposal, snapshot).model_copy(update={"adjustment_pct": proposal.adjustment_pct})
-    if proposal.adjustment_pct < 0:
+    position, wanted = snapshot.position, proposal.adjustment_pct
+    assert position is not None and wanted is not None, "adjust is only bound in a position"
+    signal = plain_signal(proposal, snapshot).model_copy(update={"adjustment_pct": wanted})
+    if wanted < 0:
         return signal
-    wanted = position.stake * proposal.adjustment_pct / 100
-    limits = Limits(rules=settings.risk_management)
-    allowed, clamps = size_add(wanted, position, snapshot.account, snapshot.price, limits)
+    stake, confidence = position.stake * wanted / 100, proposal.confidence
+    allowed, clamps = size_add(stake, position, snapshot.account, snapshot.price, limits, confidence)
+    signal = signal.model_copy(update={"clamps": clamps})
     if allowed <= 0:
-        refused = {"action": "hold", "adjustment_pct": None, "source": "veto", "clamps": clamps}
-        return signal.model_copy(update=refused | {"reason": f"addition refused: {clamps[-1].reason}"})
-    return signal.model_copy(update={"adjustment_pct": 100 * allowed / position.stake, "clamps": clamps})
+        why = f"addition refused: {clamps[-1].key}: {clamps[-1].reason}"
+        return signal.model_copy(update={"action": "hold", "adjustment_pct": None, "source": "veto", "reason": why})
+    # Dividing again may round up, and nothing may come out above what was asked for.
+    return signal.model_copy(update={"adjustment_pct": min(wanted, 100 * allowed / position.stake)})
 
 
 def stay(state: CandleState, reason: str, source: Source) -> TradeSignal:

@@ -50,6 +50,9 @@ def _validate_row(original: Any) -> Any:
 
 def _backtest(original: Any) -> Any:
     def backtest(self: Any, processed: Any, start_date: datetime, end_date: datetime) -> Any:
+        if hasattr(self.strategy, "decided_columns") and self.strategy.protections:
+            # Configured is meant: freqtrade's backtest would leave them out without a word.
+            self.enable_protections = self.config["enable_protections"] = True
         result = original(self, processed, start_date, end_date)
         if hasattr(self.strategy, "decided_columns"):
             _raise_failure(self.strategy)

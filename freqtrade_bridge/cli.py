@@ -32,6 +32,10 @@ def parser() -> argparse.ArgumentParser:
     _add_backtest(commands.add_parser("backtest", help="`freqtrade backtesting` with the graph, a table and a report"))
     _add_decide(commands.add_parser("decide", help="one candle through the graph, printed node by node"))
     _add_memory(commands.add_parser("memory", help="look at the experience memory, or clean it up"))
+    _add_account(commands.add_parser("account", help="drawdown and emergency stop: look, or reset"))
+    _add_approvals(commands.add_parser("approvals", help="the entries that wait for a person"))
+    _add_answer(commands.add_parser("approve", help="let a waiting entry trade"), "approve")
+    _add_answer(commands.add_parser("reject", help="refuse a waiting entry"), "reject")
     _add_serve(commands.add_parser("serve-policy", help="serve the policy rule as an OpenAI-compatible endpoint"))
     return top
 
@@ -128,6 +132,42 @@ def _memory(arguments: argparse.Namespace) -> None:
     from candlegraph.freqtrade_bridge import memory_commands
 
     getattr(memory_commands, f"print_{arguments.action}")(arguments)
+
+
+def _add_account(command: argparse.ArgumentParser) -> None:
+    actions = command.add_subparsers(required=True, metavar="ACTION")
+    show = actions.add_parser("show", help="peak, day and halt of every namespace")
+    reset = actions.add_parser("reset", help="forget them: entries may go on after an emergency stop")
+    reset.add_argument("--namespace", choices=["live", "dry_run"], required=True)
+    for name, action in (("show", show), ("reset", reset)):
+        _add_userdir(action)
+        action.set_defaults(run=_account, action=name)
+
+
+def _account(arguments: argparse.Namespace) -> None:
+    from candlegraph.freqtrade_bridge import account_commands
+
+    getattr(account_commands, f"print_{arguments.action}")(arguments)
+
+
+def _add_approvals(command: argparse.ArgumentParser) -> None:
+    _add_userdir(command)
+    command.add_argument("--namespace", help="live or dry_run; default: all")
+    command.set_defaults(run=_approval, action="approvals")
+
+
+def _add_answer(command: argparse.ArgumentParser, action: str) -> None:
+    command.add_argument("id", help="the first digits of the proposal's id, six or more")
+    _add_approvals(command)
+    command.set_defaults(action=action)
+    if action == "reject":
+        command.add_argument("--reason", default="", help="kept with the decision")
+
+
+def _approval(arguments: argparse.Namespace) -> None:
+    from candlegraph.freqtrade_bridge import approval_commands
+
+    getattr(approval_commands, f"print_{arguments.action}")(arguments)
 
 
 def _add_serve(command: argparse.ArgumentParser) -> None:

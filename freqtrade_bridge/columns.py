@@ -19,7 +19,10 @@ class Columns(NamedTuple):
 
 
 NOTHING = Columns()
-EXIT_TAG, ADD_TAG, REDUCE_TAG, STOP_TAG = "graph_exit", "graph_add", "graph_reduce", "graph_stop_missing"
+LONG_TAG, SHORT_TAG = "graph_long", "graph_short"
+ENTRY_TAGS = (LONG_TAG, SHORT_TAG)
+EXIT_TAG, ADD_TAG, REDUCE_TAG = "graph_exit", "graph_add", "graph_reduce"
+STOP_TAG, PASSED_TAG, EMERGENCY_TAG = "graph_stop_missing", "graph_stop_passed", "emergency_stop"
 
 
 def columns_of(signal: TradeSignal | None) -> Columns:
@@ -27,9 +30,9 @@ def columns_of(signal: TradeSignal | None) -> Columns:
     if signal is None:
         return NOTHING
     if signal.action == "enter_long":
-        return Columns(enter_long=1, enter_tag="graph_long")
+        return Columns(enter_long=1, enter_tag=LONG_TAG)
     if signal.action == "enter_short":
-        return Columns(enter_short=1, enter_tag="graph_short")
+        return Columns(enter_short=1, enter_tag=SHORT_TAG)
     if signal.action == "exit":
         return Columns(exit_long=1, exit_short=1, exit_tag=EXIT_TAG)
     return NOTHING

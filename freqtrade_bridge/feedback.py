@@ -68,7 +68,7 @@ def closed_trade_of(
         stake=trade.max_stake_amount or trade.stake_amount,
         entry_price=trade.open_rate,
         exit_price=rate,
-        planned_stop=plan.stop,
+        planned_stop=plan.initial_stop,
         opened_at=trade.open_date_utc,
         closed_at=max(now, trade.open_date_utc),
         known_at=max(known_at, trade.open_date_utc),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from candlegraph.graph.facts import Regime, Strength
 from candlegraph.graph.market import Frozen, Price, Side
+from candlegraph.graph.settings import RiskManagement
 from candlegraph.graph.signal import Clamp
+from candlegraph.tools.stops import StopBasis, derived_stop, sign_of, tightened_stop
 
 KEY = "candlegraph_plan"
 STOP_TOLERANCE = 0.0005
@@ -16,7 +18,9 @@ class Plan(Frozen):
 
     side: Side
     stop: Price
+    initial_stop: Price
     take_profit: Price | None = None
+    best: Price | None = None
     reason: str
     confidence: float
     decision_id: str
@@ -27,11 +31,34 @@ class Plan(Frozen):
     situation: tuple[float, ...] | None = None
     space: str = ""
 
+    @property
+    def is_tightened(self) -> bool:
+        """Return whether a rule has moved the stop since the entry."""
+        return self.stop != self.initial_stop
+
     def is_in_force(self, stop: float) -> bool:
         """Return whether `stop` protects at least as well as planned."""
         if self.side == "long":
             return stop >= self.stop * (1 - STOP_TOLERANCE)
         return stop <= self.stop * (1 + STOP_TOLERANCE)
+
+    def after_candle(self, extreme: float, entry: float, rules: RiskManagement, fee_ratio: float) -> Plan:
+        """Return the plan after a candle whose best price was `extreme`; its stop may come closer, by a tick at least.
+
+        `entry` is the average entry price.
+        """
+        best = extreme if self.best is None else (max if self.side == "long" else min)(self.best, extreme)
+        stop = tightened_stop(
+            self.side,
+            entry=entry,
+            initial_stop=self.initial_stop,
+            stop=self.stop,
+            best=best,
+            rules=rules,
+            fee_ratio=fee_ratio,
+        )
+        moved = abs(stop - self.stop) > STOP_TOLERANCE * self.stop
+        return self.model_copy(update={"best": best, "stop": stop if moved else self.stop})
 
 
 def is_beyond(side: Side, stop: float, rate: float) -> bool:
@@ -39,17 +66,19 @@ def is_beyond(side: Side, stop: float, rate: float) -> bool:
     return rate <= stop if side == "long" else rate >= stop
 
 
-def rescue_plan(side: Side, entry_price: float, leverage: float, atr: float | None, multiple: float) -> Plan:
-    """Return a plan for a trade that has none (forced by hand, or its plan was lost): a stop from the ATR.
+def rescue_plan(side: Side, entry_price: float, leverage: float, basis: StopBasis, multiple: float) -> Plan:
+    """Return a plan for a trade that has none (its plan was lost): a stop from level and ATR.
 
-    Without an ATR the stop lies where half of the margin is lost.
+    The stop lies no farther than where half of the margin is lost.
     """
-    sign = 1 if side == "long" else -1
     half = 0.5 * entry_price / leverage
-    distance = min(half, multiple * atr) if atr else half
+    derived = derived_stop(side, entry_price, basis, multiple)
+    distance = half if derived is None else min(half, abs(entry_price - derived))
+    stop = entry_price - sign_of(side) * distance
     return Plan(
         side=side,
-        stop=entry_price - sign * distance,
+        stop=stop,
+        initial_stop=stop,
         reason="the trade came without a plan; its stop was derived",
         confidence=0,
         decision_id="",

@@ -4,38 +4,74 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from freqtrade.persistence import Trade
 
 from candlegraph.freqtrade_bridge.plan import Plan
 from candlegraph.graph.market import Account, Position
+from candlegraph.graph.signal import TradeSignal
+
+KEPT_REASONS = 100
+"""As many as the longest loop that a rule can look for."""
 
 
-def account_of(wallets: Any, trades: Iterable[Trade], prices: Mapping[str, float], currency: str) -> Account:
-    """Return the wallet with open profit at `prices` (by pair; a trade without a price counts at its entry)."""
+class History(NamedTuple):
+    """What was decided about one open trade in this run."""
+
+    recorded: int = 0
+    holds: int = 0
+    reasons: tuple[str, ...] = ()
+
+    def after(self, signal: TradeSignal) -> History:
+        """Return the history with one more decision."""
+        holds = self.holds + 1 if signal.action == "hold" else 0
+        return self._replace(holds=holds, reasons=(*self.reasons, signal.reason)[-KEPT_REASONS:])
+
+
+def account_of(
+    wallets: Any,
+    trades: Iterable[Trade],
+    prices: Mapping[str, float],
+    currency: str,
+    slots: int,
+    *,
+    is_live: bool,
+) -> Account:
+    """Return the wallet with open profit at `prices` (by pair; a trade without a price counts at its entry).
+
+    An exchange's own total may hold open profit already (Binance's margin balance does), so live the equity is what is
+    free, and what each position would bring.
+    """
     held = list(trades)
-    open_profit = sum(trade.calc_profit(prices[trade.pair]) for trade in held if trade.pair in prices)
+    rates = {trade.id: prices.get(trade.pair, trade.open_rate) for trade in held}
+    used = sum(trade.stake_amount for trade in held)
+    open_profit = sum(trade.calc_profit(rates[trade.id]) for trade in held if trade.pair in prices)
+    settled = wallets.get_free(currency) + used if is_live else wallets.get_total(currency)
     return Account(
-        equity=max(0.0, wallets.get_total(currency) + open_profit),
+        equity=max(0.0, settled + open_profit),
         free=max(0.0, wallets.get_available_stake_amount()),
+        used=used,
+        exposure=sum(trade.amount * rates[trade.id] for trade in held),
         open_positions=len(held),
+        slots=slots,
     )
 
 
-def position_of(trade: Trade, plan: Plan, price: float, as_of: datetime, length: timedelta, recorded: int) -> Position:
+def position_of(
+    trade: Trade, plan: Plan, price: float, as_of: datetime, length: timedelta, history: History
+) -> Position:
     """Return the open trade at `price`; profits net of fees and funding, of the stake."""
-    side = trade.trade_direction
     best, worst = extremes_of(trade)
     return Position(
         trade_id=trade.id,
-        side=side,
+        side=trade.trade_direction,
         leverage=trade.leverage,
         entry_price=trade.open_rate,
         stake=trade.stake_amount,
         stop=plan.stop if not plan.is_in_force(trade.stop_loss) else trade.stop_loss,
         take_profit=plan.take_profit,
-        planned_risk_ratio=abs(trade.open_rate - plan.stop) / trade.open_rate,
+        planned_risk_ratio=abs(trade.open_rate - plan.initial_stop) / trade.open_rate,
         profit_pct=100 * trade.calc_profit_ratio(price),
         mfe_pct=100 * trade.calc_profit_ratio(best),
         mae_pct=100 * trade.calc_profit_ratio(worst),
@@ -43,8 +79,10 @@ def position_of(trade: Trade, plan: Plan, price: float, as_of: datetime, length:
         age_candles=max(0, round((as_of - trade.open_date_utc) / length)),
         adds=trade.nr_of_successful_entries - 1,
         reductions=trade.nr_of_successful_exits,
-        recorded_decisions=recorded,
+        recorded_decisions=history.recorded,
         entry_reason=plan.reason,
+        holds=history.holds,
+        past_reasons=history.reasons,
     )
 
 
@@ -52,3 +90,19 @@ def extremes_of(trade: Trade) -> tuple[float, float]:
     """Return the best and the worst price since entry, from the trade's side."""
     high, low = trade.max_rate or trade.open_rate, trade.min_rate or trade.open_rate
     return (low, high) if trade.is_short else (high, low)
+
+
+def candles_since_loss(pair: str, as_of: datetime, length: timedelta) -> int | None:
+    """Return how many main candles ago the pair's last losing trade closed; 1 = in the candle that closed now.
+
+    The candle of the close counts, not its minute: a backtest stamps an exit inside a candle with its open.
+    """
+    lost = [
+        trade.close_date_utc
+        for trade in Trade.get_trades_proxy(pair=pair, is_open=False)
+        if trade.close_profit is not None and trade.close_profit < 0
+    ]
+    if not lost:
+        return None
+    seconds = length.total_seconds()
+    return max(0, int(as_of.timestamp() // seconds - max(lost).timestamp() // seconds))

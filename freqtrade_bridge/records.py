@@ -15,8 +15,9 @@ from candlegraph.agents.briefing import prompt_version
 from candlegraph.agents.decision import repairs
 from candlegraph.freqtrade_bridge.runner import Outcome, decision_id
 from candlegraph.graph.context import Context
+from candlegraph.graph.errors import MemoryStoreError
 from candlegraph.graph.market import MarketSnapshot
-from candlegraph.graph.signal import TradeSignal
+from candlegraph.graph.signal import Clamp, TradeSignal
 from candlegraph.graph.state import CandleState
 from candlegraph.memory.experience import Experience, RecordedDecision
 from candlegraph.memory.journal import Journal
@@ -42,6 +43,18 @@ class Records:
         """Store one candle's decisions."""
         self._ledger.append(rows)
         self._write(DECISIONS, [row.model_dump(mode="json") for row in rows])
+
+    def late_clamps(self, decision_id: str, clamps: Sequence[Clamp]) -> None:
+        """Add what the gate lowered at the order to the decision's row; a full disk stops no order."""
+        try:
+            self._ledger.add_clamps(decision_id, clamps)
+        except MemoryStoreError as e:
+            logger.error("decision %s: late clamps could not be stored: %s", decision_id, e)
+
+    def answered(self, signal: TradeSignal) -> None:
+        """Put what a person's answer made of an entry into its row; a line of its own says so to people."""
+        row = self._ledger.answer(signal.decision_id, signal)
+        self._write(DECISIONS, [] if row is None else [row.model_dump(mode="json")])
 
     def experiences(self, learnt: Sequence[Experience]) -> None:
         """Write closed trades and their rewards for people; the memory has them already."""

@@ -1,4 +1,7 @@
-"""All pairs of a candle through the graph at once, with one deadline, on one event loop for the life of the process."""
+"""All pairs of a candle through the graph at once, with one deadline, on one event loop for the life of the process.
+
+decide -> an outcome per pair; one that asks for a person's approval carries the request, and resume ends it
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,23 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeVar
 
 from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.types import Command, Durability
 from pydantic import BaseModel, ConfigDict
 
-from candlegraph.graph.builder import graph
+from candlegraph.agents.approval import awaiting, request_of
+from candlegraph.graph.builder import builder, graph
 from candlegraph.graph.context import Context
+from candlegraph.graph.errors import BridgeError
 from candlegraph.graph.market import MarketSnapshot, utc_minute
 from candlegraph.graph.state import CandleInput, CandleState
+from candlegraph.memory.approvals import ApprovalRequest, Verdict
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -33,6 +41,8 @@ class Outcome(BaseModel):
     state: CandleState | None = None
     error: BaseException | None = None
     latency_ms: float = 0
+    proposal: ApprovalRequest | None = None
+    """What waits for a person; until then the state's signal is a wait."""
 
 
 def decision_id(namespace: str, pair: str, candle: datetime) -> str:
@@ -65,6 +75,12 @@ class Runner:
         self._context = context
         self._limit = asyncio.Semaphore(context.settings.llm_config.decision.max_concurrency)
         self._pending: dict[str, tuple[MarketSnapshot, concurrent.futures.Future[Outcome]]] = {}
+        self._asked: dict[str, ApprovalRequest] = {}
+        self._threads: dict[str, str] = {}
+        # Only what waits for a person needs a memory of its run; this one ends with the process, on purpose.
+        self._saver = InMemorySaver() if context.settings.risk_management.approval.required else None
+        self._graph = graph if self._saver is None else builder.compile(checkpointer=self._saver, name=graph.name)
+        self._durability: Durability | None = None if self._saver is None else "exit"
 
     def decide(self, snapshots: Mapping[str, MarketSnapshot], deadline: float | None) -> dict[str, Outcome]:
         """Return an outcome per pair; at the deadline (seconds, None = none) the missing ones are TimeoutErrors."""
@@ -83,6 +99,10 @@ class Runner:
             del self._pending[pair]
         return finished
 
+    def resume(self, request: ApprovalRequest, verdict: Verdict) -> Outcome:
+        """End the run that asked, once; one that is gone, as after a restart or a newer candle, is an error."""
+        return loop_thread().submit(self._outcome(request.pair, partial(self._answer, request, verdict))).result()
+
     def _drop(self, pair: str) -> None:
         if pair in self._pending:
             snapshot, future = self._pending.pop(pair)
@@ -90,14 +110,17 @@ class Runner:
             logger.warning("%s: the decision of candle %s came too late and is dropped", pair, snapshot.candle)
 
     async def _one(self, snapshot: MarketSnapshot) -> Outcome:
-        started = time.perf_counter()
         async with self._limit:
-            # A pair's failure is its own outcome: a backtest raises it, live it means hold or wait.
-            (result,) = await asyncio.gather(self._invoke(snapshot), return_exceptions=True)
+            return await self._outcome(snapshot.pair, partial(self._invoke, snapshot))
+
+    async def _outcome(self, pair: str, work: Callable[[], Coroutine[Any, Any, CandleState]]) -> Outcome:
+        started = time.perf_counter()
+        # A pair's failure is its own outcome: a backtest raises it, live it means hold or wait.
+        result = (await asyncio.gather(work(), return_exceptions=True))[0]
         latency_ms = 1000 * (time.perf_counter() - started)
         if isinstance(result, BaseException):
             return Outcome(error=result, latency_ms=latency_ms)
-        return Outcome(state=result, latency_ms=latency_ms)
+        return Outcome(state=result, latency_ms=latency_ms, proposal=self._asked.get(pair))
 
     async def _invoke(self, snapshot: MarketSnapshot) -> CandleState:
         identity = decision_id(self._context.namespace, snapshot.pair, snapshot.candle)
@@ -108,5 +131,32 @@ class Runner:
             "metadata": {"pair": snapshot.pair, "candle": utc_minute(snapshot.candle), "decision_id": identity},
             "configurable": {"thread_id": identity},
         }
-        values = await graph.ainvoke(CandleInput(snapshot=snapshot), config, context=self._context)
-        return CandleState.model_validate(values)
+        self._forget(snapshot.pair, identity)
+        return await self._run(CandleInput(snapshot=snapshot), config)
+
+    async def _answer(self, request: ApprovalRequest, verdict: Verdict) -> CandleState:
+        if self._asked.get(request.pair) != request:
+            raise BridgeError(f"{request.pair}: proposal {request.id[:10]} is gone; the next candle asks anew")
+        del self._asked[request.pair]
+        identity = self._threads[request.pair]
+        config: RunnableConfig = {"run_name": f"answer {request.pair}", "configurable": {"thread_id": identity}}
+        return await self._run(Command(resume=verdict.model_dump(mode="json")), config)
+
+    async def _run(self, given: CandleInput | Command[Any], config: RunnableConfig) -> CandleState:
+        values = await self._graph.ainvoke(given, config, context=self._context, durability=self._durability)
+        is_interrupted = values.pop("__interrupt__", None)
+        state = CandleState.model_validate(values)
+        if not is_interrupted:
+            return state
+        assert state.signal is not None and state.snapshot is not None, "only an entry is interrupted"
+        request = request_of(state.signal, state.snapshot, self._context)
+        self._asked[request.pair] = request
+        return state.model_copy(update={"signal": awaiting(state.signal, request)})
+
+    def _forget(self, pair: str, thread_id: str) -> None:
+        """Void the run of the pair's older candle, and what it asked; `thread_id` is the new one's."""
+        self._asked.pop(pair, None)
+        older = self._threads.get(pair)
+        self._threads[pair] = thread_id
+        if self._saver is not None and older is not None:
+            self._saver.delete_thread(older)

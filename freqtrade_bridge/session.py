@@ -1,7 +1,8 @@
-"""One run of the bot: what the strategy asks, and what it only looks up.
+"""One run of the bot: where everything is decided, and what is learnt when a trade ends.
 
+watch(now):  the account's drawdown and day
 decide(now): drain closed trades -> snapshots -> runner (all pairs) -> decision book, ledger, memory effects
-callbacks:   order(...), adjustment(...), plan_of(trade): look a decision up and size it against the true wallet
+filled(...): keep the plan at the entry fill; the closed trade goes to the outbox
 """
 
 from __future__ import annotations
@@ -10,28 +11,38 @@ import logging
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from freqtrade.enums import RunMode
 from freqtrade.persistence import Order, Trade
 
 from candlegraph.agents.briefing import prompt_version
-from candlegraph.agents.reviewer import stay, stop_atr
+from candlegraph.agents.reviewer import stay
+from candlegraph.freqtrade_bridge.account_guard import AccountGuard
+from candlegraph.freqtrade_bridge.approvals import Approvals, check_approval, price_now
 from candlegraph.freqtrade_bridge.decision_book import DecisionBook
 from candlegraph.freqtrade_bridge.feedback import closed_trade_of, is_entry, is_final_exit
 from candlegraph.freqtrade_bridge.market_feed import MarketFeed
-from candlegraph.freqtrade_bridge.plan import KEY, Plan, is_beyond, rescue_plan
-from candlegraph.freqtrade_bridge.portfolio import account_of, extremes_of, position_of
+from candlegraph.freqtrade_bridge.orders import Orders
+from candlegraph.freqtrade_bridge.plan import is_beyond
+from candlegraph.freqtrade_bridge.plans import Plans
+from candlegraph.freqtrade_bridge.portfolio import (
+    History,
+    account_of,
+    candles_since_loss,
+    extremes_of,
+    position_of,
+)
 from candlegraph.freqtrade_bridge.records import Records, commit_effects, decision_row
 from candlegraph.freqtrade_bridge.runner import Outcome, Runner, decision_id
 from candlegraph.graph.context import Context
 from candlegraph.graph.errors import BridgeError
-from candlegraph.graph.market import MarketSnapshot
+from candlegraph.graph.market import Account, MarketSnapshot, Position, TimeframeView
 from candlegraph.graph.signal import SIDE_OF, TradeSignal
 from candlegraph.graph.state import CandleState
+from candlegraph.memory.approvals import ApprovalRequest, Verdict
 from candlegraph.tools.market.frames import duration, snapshot_of
-from candlegraph.tools.market.situation import space_of
-from candlegraph.tools.risk import EntryPlan, Limits, size_add, size_entry
 
 logger = logging.getLogger(__name__)
 
@@ -39,8 +50,6 @@ LIVE_MODES = (RunMode.LIVE, RunMode.DRY_RUN)
 HTTP_LOGGERS = ("httpx", "httpx2")
 PROGRESS_EVERY = 250
 DEFAULT_FEE = 0.0005
-STAKE_TOLERANCE = 1.001
-"""Freqtrade rounds amounts to the exchange's step."""
 
 
 def namespace_of(runmode: RunMode) -> str:
@@ -59,23 +68,59 @@ class Session:
         self.context = context
         for name in HTTP_LOGGERS:  # one INFO line per model call would drown freqtrade's log
             logging.getLogger(name).setLevel(logging.WARNING)
-        self._currency = str(config["stake_currency"])
-        self._fee = float(config.get("fee") or DEFAULT_FEE)
+        self._config = config
+        self._provider = provider
         self._wallets = wallets
         self.is_backtest = config["runmode"] not in LIVE_MODES
+        check_approval(context.settings, is_backtest=self.is_backtest)
+        rules = context.settings.risk_management
         timeframes = context.settings.context_config.timeframes
         self.length = duration(timeframes[0])
         self._feed = MarketFeed(provider, timeframes, is_backtest=self.is_backtest)
         self._runner = Runner(context)
+        self._approvals = Approvals(context, datetime.now(UTC)) if rules.approval.required else None
         self._records = Records(context)
         self.book = DecisionBook(self.length)
-        self._snapshots: dict[str, tuple[MarketSnapshot, CandleState | None]] = {}
-        self._sized: dict[str, EntryPlan] = {}
-        self._pending_plans: dict[str, Plan] = {}
-        self._plans: dict[int, Plan] = {}
+        self._known: dict[str, tuple[MarketSnapshot, CandleState | None]] = {}
+        self._prices: dict[str, float] = {}
+        fee = float(config.get("fee") or DEFAULT_FEE)
+        self.plans = Plans(rules, fee, self._known)
+        self.guard = AccountGuard(
+            context.database, context.namespace, rules.emergency_stop_loss, is_backtest=self.is_backtest
+        )
+        self.orders = Orders(rules, fee, self.book, self._known, self.plans, self._account, self._records.late_clamps)
+        self._measured = Account(equity=0, free=0, open_positions=0)
         self._extremes: dict[int, tuple[float, float]] = {}
-        self._recorded: dict[int, int] = {}
+        self._histories: dict[int, History] = {}
         self._decided = 0
+
+    # -- the account --------------------------------------------------------------------------------------------------
+
+    def watch(self, now: datetime) -> str | None:
+        """Measure the account; return why it is halted, if this is news."""
+        before = self.guard.halt
+        self._measured = self.guard.observe(self._wallet(), now)
+        return self.guard.halt if self.guard.halt != before else None
+
+    def saw(self, pair: str, rate: float) -> None:
+        """Note a rate that freqtrade has just fetched: the account is measured with it until the next candle."""
+        if not self.is_backtest:
+            self._prices[pair] = rate
+
+    def _wallet(self) -> Account:
+        return account_of(
+            self._wallets,
+            Trade.get_trades_proxy(is_open=True),
+            self._prices,
+            str(self._config["stake_currency"]),
+            int(self._config["max_open_trades"]),
+            is_live=self._config["runmode"] == RunMode.LIVE,
+        )
+
+    def _account(self) -> Account:
+        """Return the wallet of this moment, with day and drawdown as they were measured last."""
+        names = ("day_profit_pct", "drawdown_pct", "halted")
+        return self._wallet().model_copy(update={name: getattr(self._measured, name) for name in names})
 
     # -- the decision point -------------------------------------------------------------------------------------------
 
@@ -88,10 +133,15 @@ class Session:
         due = self._due(list(dict.fromkeys([*pairs, *trades])), now)
         if not due:
             return
-        snapshots = self._snapshots_of(due, trades)
+        views = self._main_views(due)
+        self._prices.update({pair: view.close for pair, view in views.items()})
+        self._tighten(trades, views)
+        self.watch(now)
+        snapshots = {pair: self._snapshot(pair, as_of, trades.get(pair)) for pair, as_of in due.items()}
         deadline = None if self.is_backtest else self.context.settings.llm_config.decision.deadline_seconds
         outcomes = self._runner.decide(snapshots, deadline)
         self._accept(snapshots, outcomes)
+        self._ask(outcomes, now)
 
     def _due(self, pairs: list[str], now: datetime) -> dict[str, datetime]:
         """Return the pairs to decide with their `as_of`."""
@@ -102,20 +152,27 @@ class Session:
                 due[pair] = candle + self.length
         return due
 
-    def _snapshots_of(self, due: Mapping[str, datetime], trades: Mapping[str, Trade]) -> dict[str, MarketSnapshot]:
-        candles = {pair: self._feed.candles(pair) for pair in due}
-        views = {pair: next(iter(candles[pair].values())).view(as_of) for pair, as_of in due.items()}
-        prices = {pair: view.close for pair, view in views.items() if view is not None}
-        account = account_of(self._wallets, trades.values(), prices, self._currency)
-        snapshots = {}
-        for pair, as_of in due.items():
+    def _main_views(self, due: Mapping[str, datetime]) -> dict[str, TimeframeView]:
+        found = {pair: next(iter(self._feed.candles(pair).values())).view(as_of) for pair, as_of in due.items()}
+        return {pair: view for pair, view in found.items() if view is not None}
+
+    def _tighten(self, trades: Mapping[str, Trade], views: Mapping[str, TimeframeView]) -> None:
+        """Let the rules move the stops of trades that were open before the candle closed."""
+        for pair, view in views.items():
             trade = trades.get(pair)
-            position = None
-            if trade is not None and trade.has_open_position:
-                recorded = self._recorded.get(trade.id, 0)
-                position = position_of(trade, self.plan_of(trade), prices[pair], as_of, self.length, recorded)
-            snapshots[pair] = snapshot_of(pair, as_of, candles[pair], account, position)
-        return snapshots
+            if trade is not None and trade.has_open_position and trade.open_date_utc < view.candle + self.length:
+                self.plans.after_candle(trade, view)
+
+    def _snapshot(self, pair: str, as_of: datetime, trade: Trade | None) -> MarketSnapshot:
+        position = None
+        if trade is not None and trade.has_open_position:
+            position = self._position(trade, self._prices[pair], as_of)
+        snapshot = snapshot_of(pair, as_of, self._feed.candles(pair), self._measured, position)
+        return snapshot.model_copy(update={"candles_since_loss": candles_since_loss(pair, as_of, self.length)})
+
+    def _position(self, trade: Trade, price: float, as_of: datetime) -> Position:
+        history = self._histories.get(trade.id, History())
+        return position_of(trade, self.plans.of(trade), price, as_of, self.length, history)
 
     def _accept(self, snapshots: Mapping[str, MarketSnapshot], outcomes: Mapping[str, Outcome]) -> None:
         rows = []
@@ -123,7 +180,8 @@ class Session:
             outcome = outcomes[pair]
             signal = self._signal_of(snapshot, outcome)
             self.book.put(pair, snapshot.as_of, signal)
-            self._snapshots[pair] = (snapshot, outcome.state)
+            self._known[pair] = (snapshot, outcome.state)
+            self._note_history(snapshot, signal)
             rows.append(decision_row(self.context, snapshot, outcome, signal))
         self._records.decisions(rows)
         self._refuse_failure(outcomes, snapshots)
@@ -131,6 +189,11 @@ class Session:
             if (state := outcomes[pair].state) is not None:
                 self._commit(snapshot, state)
         self._report_progress(len(rows), next(iter(snapshots.values())).as_of)
+
+    def _note_history(self, snapshot: MarketSnapshot, signal: TradeSignal) -> None:
+        if snapshot.position is not None:
+            trade_id = snapshot.position.trade_id
+            self._histories[trade_id] = self._histories.get(trade_id, History()).after(signal)
 
     def _signal_of(self, snapshot: MarketSnapshot, outcome: Outcome) -> TradeSignal:
         identity = decision_id(self.context.namespace, snapshot.pair, snapshot.candle)
@@ -151,7 +214,8 @@ class Session:
         recorded = commit_effects(self.context, state)
         if recorded and snapshot.position is not None:
             trade_id = snapshot.position.trade_id
-            self._recorded[trade_id] = self._recorded.get(trade_id, 0) + recorded
+            history = self._histories.get(trade_id, History())
+            self._histories[trade_id] = history._replace(recorded=history.recorded + recorded)
 
     def _collect_late(self, now: datetime) -> None:
         """Let a late exit or reduction count while its candle lasts; a late entry or addition is dropped."""
@@ -163,132 +227,72 @@ class Session:
             if lasts and safer:
                 self.book.put(pair, snapshot.as_of, signal)
 
+    # -- a person's approval ------------------------------------------------------------------------------------------
+
+    def _ask(self, outcomes: Mapping[str, Outcome], now: datetime) -> None:
+        for outcome in outcomes.values():
+            if self._approvals is not None and outcome.proposal is not None:
+                self._provider.send_msg(self._approvals.ask(outcome.proposal, now), always_send=True)
+
+    def answer(self, now: datetime) -> bool:
+        """Carry out what a person answered since the last loop; return whether an entry may trade now."""
+        if self._approvals is None:
+            return False
+        decided = self._approvals.decided(now, partial(price_now, self._provider))
+        return any([self._carry_out(request, verdict) for request, verdict in decided])  # all, not up to the first
+
+    def _carry_out(self, request: ApprovalRequest, verdict: Verdict) -> bool:
+        snapshot, _ = self._known[request.pair]
+        outcome = self._runner.resume(request, verdict)
+        if outcome.error is not None or snapshot.as_of != request.as_of:
+            logger.warning("%s: the answer to %s comes to nothing: %r", request.pair, request.id, outcome.error)
+            return False
+        signal = self._signal_of(snapshot, outcome)
+        logger.info("%s: proposal %s was answered: %s: %s", request.pair, request.id, signal.action, signal.reason)
+        self.book.put(request.pair, request.as_of, signal)
+        self._known[request.pair] = (snapshot, outcome.state)
+        self._records.answered(signal)
+        return signal.action in SIDE_OF
+
     def _report_progress(self, decided: int, as_of: datetime) -> None:
         before, self._decided = self._decided, self._decided + decided
         if self.is_backtest and before // PROGRESS_EVERY != self._decided // PROGRESS_EVERY:
             logger.info("decided %d candles, now at %s", self._decided, f"{as_of:%Y-%m-%d %H:%M} UTC")
 
-    # -- orders -------------------------------------------------------------------------------------------------------
+    # -- an open trade ------------------------------------------------------------------------------------------------
 
-    def order(self, pair: str, side: str, rate: float, now: datetime, limits: Limits, stake: float | None) -> EntryPlan:
-        """Return the pending entry sized against the true wallet at `rate`, or a refusal."""
-        signal = self.book.unused(pair, now)
-        if signal is None or SIDE_OF.get(signal.action) != side:
-            return EntryPlan(side="long", leverage=1, stake=0, stop=None, refusal="no unused entry signal in force")
-        snapshot = self._snapshots[pair][0]
-        plan = EntryPlan(
-            side=SIDE_OF[signal.action],
-            leverage=signal.leverage or 1.0,
-            stake=signal.stake if signal.stake is not None else stake,
-            stop=signal.stop,
-            take_profit=signal.take_profit,
-            clamps=signal.clamps,
-        )
-        if signal.stop is not None and is_beyond(plan.side, signal.stop, rate):
-            return plan.model_copy(update={"refusal": f"opens at {rate:.6g}, beyond its stop {signal.stop:.6g}"})
-        return size_entry(plan, self._account(), rate, stop_atr(snapshot), limits)
-
-    def stake(self, pair: str, side: str, rate: float, now: datetime, limits: Limits, proposed: float) -> EntryPlan:
-        """Return the order's size; it is kept for the confirmation, and the clamps that came late are logged."""
-        signal = self.book.unused(pair, now)
-        self._sized[pair] = sized = self.order(pair, side, rate, now, limits, proposed)
-        for clamp in sized.clamps[len(signal.clamps) if signal else 0 :]:
-            logger.info("%s: %s: %s -> %s (%s)", pair, clamp.key, clamp.before, clamp.after, clamp.reason)
-        return sized
-
-    def limits(self, **exchange: float) -> Limits:
-        """Return our limits with those of the exchange."""
-        return Limits(rules=self.context.settings.risk_management, fee_ratio=self._fee, **exchange)
-
-    def _account(self) -> Any:
-        trades = Trade.get_trades_proxy(is_open=True)
-        prices = {pair: snapshot.price for pair, (snapshot, _) in self._snapshots.items()}
-        return account_of(self._wallets, trades, prices, self._currency)
-
-    def confirm_entry(self, pair: str, side: str, rate: float, now: datetime, amount: float) -> bool:
-        """Use the signal up and keep its plan for the fill; False if the final order is beyond the gate."""
-        sized = self._sized.pop(pair, None)
-        if sized is None or sized.stop is None:
-            logger.warning("%s: entry refused: it was never sized", pair)
-            return False
-        stake = amount * rate / sized.leverage
-        final = self.order(pair, side, rate, now, self.limits(exchange_max_leverage=sized.leverage), stake)
-        if final.refusal or final.leverage < sized.leverage or stake > (final.stake or 0) * STAKE_TOLERANCE:
-            logger.warning("%s: entry refused: %s", pair, final.refusal or f"stake {stake:.6g} is beyond the gate")
-            return False
-        snapshot, state = self._snapshots[pair]
-        signal = self.book.at(pair, snapshot.as_of)
-        facts = None if state is None else state.facts
-        assert signal is not None and facts is not None and state is not None, "a sized entry has its decision"
-        self._pending_plans[pair] = Plan(
-            side=sized.side,
-            stop=sized.stop,
-            take_profit=sized.take_profit,
-            reason=signal.reason,
-            confidence=signal.confidence,
-            decision_id=signal.decision_id,
-            clamps=sized.clamps,
-            regime=facts.regime,
-            trend_strength=facts.trend_strength,
-            entry_rsi=snapshot.main.indicators.rsi,
-            situation=state.situation,
-            space=space_of(facts),
-        )
-        self.book.consume(pair)
-        return True
+    def has_passed(self, trade: Trade) -> bool:
+        """Return whether the last close lies beyond the planned stop: too late to set it, the trade is closed."""
+        price = self._prices.get(trade.pair)
+        plan = self.plans.of(trade)
+        return price is not None and is_beyond(plan.side, plan.stop, price)
 
     def adjustment(self, trade: Trade, now: datetime, rate: float, min_stake: float, max_stake: float) -> float | None:
-        """Return the stake to add (+) or release (-) now, once per signal and only for its own trade."""
-        signal = self.book.unused(trade.pair, now)
-        if signal is None or signal.action != "adjust" or signal.trade_id != trade.id or signal.adjustment_pct is None:
-            return None
-        self.book.consume(trade.pair)
-        change: float = trade.stake_amount * signal.adjustment_pct / 100
-        if change < 0:
-            return self._reduction(trade, change, min_stake)
-        position = position_of(trade, self.plan_of(trade), rate, now, self.length, 0)
-        limits = self.limits(min_stake=min_stake, max_stake=max_stake)
-        allowed, clamps = size_add(change, position, self._account(), rate, limits)
-        for clamp in clamps:
-            logger.info(
-                "%s: addition: %s: %s -> %s (%s)", trade.pair, clamp.key, clamp.before, clamp.after, clamp.reason
-            )
-        return allowed or None
+        """Return the stake to add (+) or release (-) now."""
+        limits = self.orders.limits(min_stake=min_stake, max_stake=max_stake)
+        return self.orders.adjustment(trade, self._position(trade, rate, now), now, rate, limits)
 
-    def _reduction(self, trade: Trade, change: float, min_stake: float) -> float | None:
-        if trade.stake_amount + change < min_stake:
-            logger.info("%s: reduction to below the minimum stake %.6g becomes a hold", trade.pair, min_stake)
-            return None
-        return change
-
-    # -- the plan and the end of a trade ------------------------------------------------------------------------------
-
-    def plan_of(self, trade: Trade) -> Plan:
-        """Return the trade's plan: from this run, from its custom data, else derived from the ATR."""
-        if trade.id not in self._plans:
-            stored = trade.get_custom_data(KEY)
-            self._plans[trade.id] = self._rescue(trade) if stored is None else Plan.model_validate(stored)
-        return self._plans[trade.id]
-
-    def _rescue(self, trade: Trade) -> Plan:
-        known = self._snapshots.get(trade.pair)
-        atr = None if known is None else stop_atr(known[0])
-        multiple = self.context.settings.risk_management.stop_atr_multiple
-        plan = rescue_plan(trade.trade_direction, trade.open_rate, trade.leverage, atr, multiple)
-        logger.warning("%s: trade %s has no plan; its stop is set to %.6g", trade.pair, trade.id, plan.stop)
-        trade.set_custom_data(KEY, plan.model_dump(mode="json"))
-        return plan
+    # -- the end of a trade -------------------------------------------------------------------------------------------
 
     def filled(self, trade: Trade, order: Order, now: datetime) -> None:
         """Keep the plan at the entry fill; send the closed trade to the outbox at its final exit."""
-        if is_entry(trade, order):
-            plan = self._pending_plans.pop(trade.pair, None)
-            if plan is not None:
-                self._plans[trade.id] = plan
-                trade.set_custom_data(KEY, plan.model_dump(mode="json"))
-        elif is_final_exit(trade, order, is_backtest=self.is_backtest):
+        if is_entry(trade, order) and (plan := self.orders.entered(trade.pair)) is not None:
+            self.plans.keep(trade, plan)
+        elif not is_entry(trade, order) and is_final_exit(trade, order, is_backtest=self.is_backtest):
             self.context.memory.enqueue(self._closed(trade, order, now))
             self.book.consume(trade.pair)
+        else:
+            self._name_stop(trade)
+
+    def _name_stop(self, trade: Trade) -> None:
+        """Let the stop be called trailing if a rule moved it, and only then.
+
+        At every fill freqtrade re-bases the stop, and calls that trailing; its backtest adjusts the position before it
+        looks at the stop, so that a stop which is tightened on the same candle is set at the fill and not called so.
+        """
+        for real in Trade.get_trades_proxy(is_open=True):  # callbacks see a copy
+            if real.id == trade.id:
+                real.is_stop_loss_trailing = self.plans.of(trade).is_tightened
 
     def _closed(self, trade: Trade, order: Order, now: datetime) -> Any:
         signal = self.book.at(trade.pair, now)
@@ -296,7 +300,7 @@ class Session:
         return closed_trade_of(
             trade,
             order,
-            self.plan_of(trade),
+            self.plans.of(trade),
             extremes=self._extremes.get(trade.id, (rate, rate)),
             now=now,
             length=self.length,

@@ -46,7 +46,8 @@ def merged(configs: Sequence[Path]) -> dict[str, Any]:
 async def _print_nodes(given: CandleInput, context: Context, console: Console) -> None:
     async for update in graph.astream(given, context=context, stream_mode="updates"):
         for node, written in update.items():
-            for key, value in (written or {}).items():
+            fields = {"asks": written[0].value} if node == "__interrupt__" else written or {}
+            for key, value in fields.items():
                 console.print(Panel(_shown(key, value), title=f"{node} · {key}", title_align="left"), markup=False)
 
 

@@ -9,7 +9,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from candlegraph.graph.errors import ConfigError
 
@@ -106,8 +106,17 @@ class Checks(Block):
     erosion_share: float = Field(0.6, gt=0, le=1, description="share of it given back")
 
 
+READ_BY: dict[str, frozenset[str]] = {
+    "CooldownPeriod": frozenset(),
+    "StoplossGuard": frozenset({"trade_limit", "only_per_pair", "only_per_side", "required_profit"}),
+    "MaxDrawdown": frozenset({"trade_limit", "max_allowed_drawdown", "calculation_mode"}),
+    "LowProfitPairs": frozenset({"trade_limit", "required_profit", "only_per_side"}),
+}
+"""What each protection reads beside the stop duration; all but the cooldown look back."""
+
+
 class Protection(Block):
-    """One of Freqtrade's protections, in its own words."""
+    """One of Freqtrade's protections, in its own words; a key that the method does not read is refused."""
 
     method: Literal["CooldownPeriod", "StoplossGuard", "MaxDrawdown", "LowProfitPairs"]
     stop_duration_candles: int = Field(2, ge=1)
@@ -118,6 +127,20 @@ class Protection(Block):
     required_profit: float = 0.0
     max_allowed_drawdown: float = Field(0.15, gt=0, le=1)
     calculation_mode: Literal["ratios", "equity"] = "equity"
+
+    @property
+    def read_keys(self) -> set[str]:
+        """Return the keys that the method reads."""
+        looks_back = {"lookback_period_candles"} if self.method != "CooldownPeriod" else set()
+        return {"method", "stop_duration_candles", *looks_back, *READ_BY[self.method]}
+
+    @model_validator(mode="after")
+    def _has_no_dead_key(self) -> Protection:
+        if dead := sorted(self.model_fields_set - self.read_keys):
+            raise ValueError(
+                f"{self.method} does not read {', '.join(dead)}; it reads {', '.join(sorted(self.read_keys))}"
+            )
+        return self
 
 
 class Approval(Block):

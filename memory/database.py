@@ -128,7 +128,9 @@ proposals = Table(
     Column("namespace", String(200), nullable=False),
     Column("status", String(20), nullable=False),
     Column("created_at", BigInteger, nullable=False, comment="microseconds since 1970, UTC"),
-    Column("doc", Text, nullable=False, comment="the Proposal as JSON"),
+    Column("changed_at", BigInteger, nullable=False, comment="when the status was set"),
+    Column("note", String(200), nullable=False, comment="why it was set, in a person's words"),
+    Column("doc", Text, nullable=False, comment="the ApprovalRequest as JSON"),
     Index("proposals_by_status", "namespace", "status"),
 )
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
 from pydantic import AwareDatetime, Field
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, update
 
 from candlegraph.graph.facts import Regime
 from candlegraph.graph.market import Frozen, Price
-from candlegraph.graph.signal import TradeSignal
+from candlegraph.graph.signal import Clamp, TradeSignal
 from candlegraph.memory.database import decisions, open_engine, reading, writing
 from candlegraph.memory.rows import micros
 
@@ -60,6 +60,25 @@ class Ledger:
             if new:
                 connection.execute(insert(decisions), [_columns(row) for row in reversed(new.values())])
         return len(new)
+
+    def add_clamps(self, decision_id: str, late: Sequence[Clamp]) -> None:
+        """Add what the gate lowered at the order to the row's signal; an unknown id is a decision never stored."""
+        self._change(decision_id, lambda signal: signal.model_copy(update={"clamps": (*signal.clamps, *late)}))
+
+    def answer(self, decision_id: str, signal: TradeSignal) -> DecisionRow | None:
+        """Put what a person's answer made of an entry in place of the wait; return the row, None if it is unknown."""
+        return self._change(decision_id, lambda _: signal)
+
+    def _change(self, decision_id: str, change: Callable[[TradeSignal], TradeSignal]) -> DecisionRow | None:
+        own = decisions.c.decision_id == decision_id
+        with writing(self._engine, "decisions") as (connection, _):
+            doc = connection.scalar(select(decisions.c.doc).where(own))
+            if doc is None:
+                return None
+            row = DecisionRow.model_validate_json(doc)
+            changed = row.model_copy(update={"signal": change(row.signal)})
+            connection.execute(update(decisions).where(own).values(doc=changed.model_dump_json()))
+        return changed
 
     def rows(self, namespace: str) -> tuple[DecisionRow, ...]:
         """Return the decisions of a namespace by candle, then pair."""

@@ -29,7 +29,8 @@ LOOP_SECONDS = 1800
 class VirtualDryRun:
     """A dry-run of `config` over `markets` that begins at `start`; `config` names strategy and strategy_path.
 
-    The default database is in memory. One at a time: freqtrade keeps its database session in a class.
+    The default database is in memory, the default userdir lasts as long as the run. One at a time: freqtrade keeps its
+    database session in a class.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class VirtualDryRun:
         *,
         db_url: str = "sqlite://",
         loop_seconds: int = LOOP_SECONDS,
+        userdir: Path | None = None,
     ) -> None:
         self.markets = tuple(markets)
         self.start = start
@@ -47,6 +49,7 @@ class VirtualDryRun:
         self.exchange = LoopbackExchange(self.markets)
         internals = {"internals": {"process_throttle_secs": loop_seconds}}
         self._config = base_config() | dict(config) | {"db_url": db_url} | internals
+        self._userdir = userdir
         self._state: State | None = None
         self._stack = ExitStack()
 
@@ -85,9 +88,10 @@ class VirtualDryRun:
 
     def _arguments(self, folder: Path) -> dict[str, Any]:
         pairs = [market.pair for market in self.markets]
-        path = folder / "config.json"
+        path, userdir = folder / "config.json", self._userdir or folder
+        userdir.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(self._config | {"exchange": offline_exchange(self.exchange.url, pairs)}))
-        return Arguments(["trade", "--dry-run", "-c", str(path), "--userdir", str(folder)]).get_parsed_arg()
+        return Arguments(["trade", "--dry-run", "-c", str(path), "--userdir", str(userdir)]).get_parsed_arg()
 
     def _sleep(self, seconds: float) -> None:
         self._traveller.shift(timedelta(seconds=max(seconds, 0.001)))

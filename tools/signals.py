@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from langchain_core.tools import BaseTool, tool
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from candlegraph.graph.facts import Strength
 from candlegraph.graph.signal import Action, Proposal
@@ -21,11 +21,18 @@ TrendStrength = Annotated[Strength, BeforeValidator(lambda value: CHINESE.get(va
 
 
 class Arguments(BaseModel):
-    """Strict arguments: no unknown name, no NaN, no infinity."""
+    """Strict arguments: no unknown name, no NaN, no infinity, no boolean; numbers may come as text, as models write."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     pair: Pair
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_no_boolean(cls, value: object) -> object:
+        if isinstance(value, bool):
+            raise ValueError("a boolean is not valid here")  # pydantic would read true as 1
+        return value
 
 
 class Levels(Arguments):

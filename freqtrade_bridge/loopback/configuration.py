@@ -53,7 +53,6 @@ def base_config(wallet: float = 10_000, max_open_trades: int = 3) -> dict[str, A
         "unfilledtimeout": {"entry": 10, "exit": 10, "unit": "minutes", "exit_timeout_count": 0},
         "entry_pricing": pricing,
         "exit_pricing": dict(pricing),
-        "order_types": {"entry": "market", "exit": "market", "stoploss": "market", "stoploss_on_exchange": False},
         "pairlists": [{"method": "StaticPairList"}],
         "internals": {"process_throttle_secs": 5},
         "bot_name": "candlegraph",

@@ -1,15 +1,30 @@
 """Freqtrade strategy that asks the graph once per closed candle and pair; it looks decisions up, never decides."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from freqtrade.persistence import Order, Trade
 from freqtrade.strategy import IStrategy, stoploss_from_absolute
 from pandas import DataFrame
 
-from candlegraph.freqtrade_bridge.columns import ADD_TAG, EXIT_TAG, NOTHING, REDUCE_TAG, STOP_TAG, Columns, columns_of
+from candlegraph.freqtrade_bridge.columns import (
+    ADD_TAG,
+    EMERGENCY_TAG,
+    ENTRY_TAGS,
+    EXIT_TAG,
+    NOTHING,
+    PASSED_TAG,
+    REDUCE_TAG,
+    STOP_TAG,
+    Columns,
+    columns_of,
+)
 from candlegraph.freqtrade_bridge.fail_closed import fail_closed
+from candlegraph.freqtrade_bridge.freqtrade_keys import order_types, protections
 from candlegraph.graph.settings import settings_of
+
+HALT_LOCK = "candlegraph emergency stop"
+UNTIL_RESET = timedelta(days=3650)
 
 
 class CandleGraphStrategy(IStrategy):
@@ -26,9 +41,22 @@ class CandleGraphStrategy(IStrategy):
     use_custom_stoploss = True
     use_exit_signal = True
     position_adjustment_enable = True
-    order_types = {"entry": "market", "exit": "market", "stoploss": "market", "stoploss_on_exchange": False}
 
     failure: Exception | None = None
+    announced_halt: str | None = None
+    known_order_types: dict[str, Any] | None = None
+
+    @property
+    def order_types(self) -> dict[str, Any]:
+        """Return market orders, and whether the stop rests on the exchange; freqtrade's backtest changes the dict."""
+        if self.known_order_types is None:
+            self.known_order_types = order_types(self.config, settings_of(self.config).risk_management)
+        return self.known_order_types
+
+    @property
+    def protections(self) -> list[dict[str, Any]]:
+        """Return freqtrade's protections from our configuration."""
+        return protections(settings_of(self.config).risk_management)
 
     def open_context(self, namespace: str) -> Any:
         """Return the run's context; override to decide with a LangChain chat model of your own."""
@@ -40,17 +68,20 @@ class CandleGraphStrategy(IStrategy):
         """Open model, memory and ledger; a bad setting stops the start. Heavy imports happen here, not at import."""
         from candlegraph.freqtrade_bridge.backtest_hook import install
         from candlegraph.freqtrade_bridge.blank_secrets import blank_secrets
+        from candlegraph.freqtrade_bridge.freqtrade_keys import refuse_conflicts, slots
         from candlegraph.freqtrade_bridge.session import Session, namespace_of
         from candlegraph.graph.errors import ConfigError
 
+        refuse_conflicts(self.config)
         context = self.open_context(namespace_of(self.config["runmode"]))
         blank_secrets(self.config)
+        self.max_open_trades = self.config["max_open_trades"] = slots(self.config, context.settings.risk_management)
         main = context.settings.context_config.timeframes[0]
         if main != self.timeframe:
             raise ConfigError(
                 f"config: timeframe = {self.timeframe!r}: context_config.timeframes must begin with it, was {main!r}"
             )
-        self.failure = None
+        self.failure = self.announced_halt = None
         self.session = Session(self.config, context, self.dp, self.wallets)
         if self.session.is_backtest:
             install()
@@ -62,8 +93,25 @@ class CandleGraphStrategy(IStrategy):
 
     @fail_closed()
     def bot_loop_start(self, current_time: datetime, **kwargs: Any) -> None:
-        """Decide all pairs; the one decision point live and in backtest."""
+        """Measure the account, then decide all pairs; the one decision point live and in backtest."""
+        self.session.watch(current_time)
+        self._announce_halt(current_time)
         self.session.decide(self.dp.current_whitelist(), current_time)
+        self._announce_halt(current_time)
+        # Freqtrade sees an entry that was approved late only where it analyses the candle again.
+        self.process_only_new_candles = not self.session.answer(current_time)
+
+    def _announce_halt(self, now: datetime) -> None:
+        """Tell freqtrade and its user once that the account was halted, or that the halt was reset."""
+        halt = self.session.guard.halt
+        if halt == self.announced_halt:
+            return
+        if halt is None:
+            self.unlock_reason(HALT_LOCK)
+        else:
+            self.lock_pair("*", now + UNTIL_RESET, HALT_LOCK)
+        self.dp.send_msg(f"candlegraph: {halt or 'the halt was reset, entries may go on'}", always_send=True)
+        self.announced_halt = halt
 
     def decided_columns(self, pair: str, current_time: datetime) -> Columns:
         """Return the row that the backtest hook writes."""
@@ -100,11 +148,18 @@ class CandleGraphStrategy(IStrategy):
 
     @fail_closed(1.0)
     def leverage(
-        self, pair: str, current_time: datetime, current_rate: float, max_leverage: float, side: str, **kwargs: Any
+        self,
+        pair: str,
+        current_time: datetime,
+        current_rate: float,
+        max_leverage: float,
+        entry_tag: str | None,
+        side: str,
+        **kwargs: Any,
     ) -> float:
         """Return the gate's leverage, a whole number."""
-        limits = self.session.limits(exchange_max_leverage=max_leverage)
-        sized = self.session.order(pair, side, current_rate, current_time, limits, None)
+        limits = self.session.orders.limits(exchange_max_leverage=max_leverage)
+        sized = self.session.orders.entry(self._ask(pair, side, current_rate, current_time, entry_tag), limits)
         return 1.0 if sized.refusal else sized.leverage
 
     @fail_closed(0.0)
@@ -117,20 +172,39 @@ class CandleGraphStrategy(IStrategy):
         min_stake: float | None,
         max_stake: float,
         leverage: float,
+        entry_tag: str | None,
         side: str,
         **kwargs: Any,
     ) -> float:
         """Return the gate's stake; 0 is no trade."""
-        limits = self.session.limits(exchange_max_leverage=leverage, min_stake=min_stake or 0.0, max_stake=max_stake)
-        sized = self.session.stake(pair, side, current_rate, current_time, limits, proposed_stake)
+        limits = self.session.orders.limits(
+            exchange_max_leverage=leverage,
+            min_stake=min_stake or 0.0,
+            max_stake=max_stake,
+            proposed_stake=proposed_stake,
+        )
+        sized = self.session.orders.stake(self._ask(pair, side, current_rate, current_time, entry_tag), limits)
         return 0.0 if sized.refusal or sized.leverage != leverage else float(sized.stake or 0.0)
 
     @fail_closed(False)
     def confirm_trade_entry(
-        self, pair: str, amount: float, rate: float, current_time: datetime, side: str, **kwargs: Any
+        self,
+        pair: str,
+        amount: float,
+        rate: float,
+        current_time: datetime,
+        entry_tag: str | None,
+        side: str,
+        **kwargs: Any,
     ) -> bool:
         """Let the order pass if it still is within the gate at its final rate, and use the signal up."""
-        return bool(self.session.confirm_entry(pair, side, rate, current_time, amount))
+        return bool(self.session.orders.confirm(self._ask(pair, side, rate, current_time, entry_tag), amount))
+
+    def _ask(self, pair: str, side: str, rate: float, now: datetime, entry_tag: str | None) -> Any:
+        """Return what freqtrade wants to open; a tag that is not ours comes from a person (`/forceenter`)."""
+        from candlegraph.freqtrade_bridge.orders import Ask
+
+        return Ask(pair, "long" if side == "long" else "short", rate, now, forced=entry_tag not in ENTRY_TAGS)
 
     @fail_closed()
     def order_filled(self, pair: str, trade: Trade, order: Order, current_time: datetime, **kwargs: Any) -> None:
@@ -149,23 +223,28 @@ class CandleGraphStrategy(IStrategy):
         **kwargs: Any,
     ) -> float | None:
         """Set the plan's stop at a fill, and again only while it is not in force: re-sending would move it."""
-        plan = self.session.plan_of(trade)
-        if not after_fill and plan.is_in_force(trade.stop_loss):
+        plan = self.session.plans.of(trade)
+        if not after_fill and (plan.is_in_force(trade.stop_loss) or self.session.has_passed(trade)):
             return None
         return float(stoploss_from_absolute(plan.stop, current_rate, is_short=trade.is_short, leverage=trade.leverage))
 
     @fail_closed()
     def custom_roi(self, pair: str, trade: Trade, **kwargs: Any) -> float | None:
         """Return the profit ratio at the plan's target."""
-        target = self.session.plan_of(trade).take_profit
+        target = self.session.plans.of(trade).take_profit
         ratio = None if target is None else trade.calc_profit_ratio(target)
         return ratio if ratio is not None and ratio > 0 else None
 
     @fail_closed(STOP_TAG)
-    def custom_exit(self, pair: str, trade: Trade, current_time: datetime, **kwargs: Any) -> str | None:
-        """Close a trade whose stop could not be set; deliver an exit that came too late for the columns."""
-        if not self.session.plan_of(trade).is_in_force(trade.stop_loss):
-            return STOP_TAG
+    def custom_exit(
+        self, pair: str, trade: Trade, current_time: datetime, current_rate: float, **kwargs: Any
+    ) -> str | None:
+        """Close at the emergency stop or without a stop; deliver an exit that came too late for the columns."""
+        self.session.saw(pair, current_rate)
+        if self.session.guard.halt is not None:
+            return EMERGENCY_TAG
+        if not self.session.plans.of(trade).is_in_force(trade.stop_loss):
+            return PASSED_TAG if self.session.has_passed(trade) else STOP_TAG
         signal = self.session.book.unused(pair, current_time)
         is_ours = signal is not None and signal.action == "exit" and signal.trade_id == trade.id
         return EXIT_TAG if is_ours else None

@@ -5,14 +5,26 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, ToolMessage
 
-from candlegraph.agents.reviewer import proposal_of, review
+from candlegraph.agents.decision import BY_NAME
+from candlegraph.agents.reviewer import proposal_of, review, stop_atr, stop_basis
 from candlegraph.graph.context import Context
-from candlegraph.graph.settings import RiskManagement, Settings
+from candlegraph.graph.settings import Checks, RiskManagement, Settings
 from candlegraph.graph.signal import Proposal
 from candlegraph.graph.state import CandleState
 from candlegraph.tools.market.analysis import facts_of
+from candlegraph.tools.stops import StopBasis
 
 LONG, SHORT = "signal_entry_long", "signal_entry_short"
+FRAMES = Settings().context_config.timeframes
+
+
+def proposed(args, name, **changes):
+    """Return the proposal of a right call with some arguments changed."""
+    return Proposal.model_validate(BY_NAME[name].invoke(a_call(name, args(name, **changes))).artifact)
+
+
+def a_call(name, arguments):
+    return {"name": name, "args": arguments, "id": "1", "type": "tool_call"}
 
 
 def without(snapshot, timeframe, name):
@@ -78,13 +90,41 @@ def test_a_stake_nobody_asked_for_stays_open(decide, calling, right):
     assert (state.signal.action, state.signal.stake) == ("enter_long", None)
 
 
-@pytest.mark.parametrize("name, sign", [(LONG, -1), (SHORT, 1)])
-def test_a_stop_that_was_not_given_lies_two_atr_of_the_second_timeframe_away(decide, calling, right, name, sign):
-    state, _ = decide(calling(right(name, stop_loss=None)))
-    snapshot = state.snapshot
-    expected = snapshot.price + sign * 2 * snapshot.timeframes[1].indicators.atr
-    assert state.signal.stop == pytest.approx(expected)
-    assert "stop_atr_multiple" in [clamp.key for clamp in state.signal.clamps]
+def near(snapshot, **levels):
+    """Return what a stop is derived from, with levels as many ATR away as said."""
+    atr = snapshot.timeframes[1].indicators.atr
+    facts = facts_of(snapshot, FRAMES, ())
+    known = {"support": None, "resistance": None} | {key: snapshot.price + x * atr for key, x in levels.items()}
+    return facts.model_copy(update=known), atr
+
+
+@pytest.mark.parametrize(
+    "name, levels, away",
+    [
+        (LONG, {}, -2),
+        (SHORT, {}, 2),
+        (LONG, {"support": -1}, -1.25),
+        (SHORT, {"resistance": 1}, 1.25),
+        (LONG, {"support": -3, "resistance": 1}, -2),
+        (SHORT, {"support": -1, "resistance": 3}, 2),
+    ],
+)
+def test_a_stop_that_was_not_given_lies_behind_the_next_level_at_most_two_atr_away(
+    make_snapshot, args, name, levels, away
+):
+    snapshot = make_snapshot()
+    facts, atr = near(snapshot, **levels)
+    signal = review(proposed(args, name, stop_loss=None), CandleState(snapshot=snapshot, facts=facts), Settings())
+    assert signal.stop == pytest.approx(snapshot.price + away * atr)
+    assert "stop_atr_multiple" in [clamp.key for clamp in signal.clamps]
+
+
+def test_the_atr_of_a_stop_is_the_second_timeframes_else_the_main_ones(make_snapshot):
+    snapshot = make_snapshot()
+    alone = snapshot.model_copy(update={"timeframes": snapshot.timeframes[:1]})
+    assert stop_atr(snapshot) == snapshot.timeframes[1].indicators.atr
+    assert stop_atr(alone) == snapshot.main.indicators.atr
+    assert stop_basis(snapshot, None) == StopBasis(atr=stop_atr(snapshot))
 
 
 def test_a_reduction_passes_unlimited(decide, calling, right):
@@ -100,11 +140,82 @@ def test_an_addition_is_lowered_to_what_the_whole_position_may_be(decide, callin
     assert [clamp.key for clamp in state.signal.clamps] == ["max_position_pct"]
 
 
-def test_an_addition_to_a_loser_becomes_a_hold(decide, calling, right):
-    state, _ = decide(calling(right("adjust_position", adjustment_pct=50)), side="long", position={"profit_pct": -3})
+@pytest.mark.parametrize(
+    "position, rules, key, why",
+    [
+        ({"profit_pct": -3}, {}, "allow_add_to_loser", "the position is losing"),
+        ({"stop": None}, {}, "stop_atr_multiple", "the position has no stop"),
+        ({}, {"min_confidence": 61}, "min_confidence", "confidence 60 is below 61"),
+        ({}, {"max_position_pct": 5}, "max_position_pct", "what is left to add is below"),
+    ],
+)
+def test_a_refused_addition_becomes_a_hold_that_says_which_key_refused_it_and_why(
+    decide, calling, right, position, rules, key, why
+):
+    call = calling(right("adjust_position", adjustment_pct=50))
+    state, _ = decide(call, side="long", position=position, risk_management=rules)
     signal = state.signal
     assert (signal.action, signal.source, signal.adjustment_pct) == ("hold", "veto", None)
-    assert "losing" in signal.reason
+    assert signal.reason.startswith(f"addition refused: {key}: {why}")
+    assert signal.clamps[-1].key == key
+
+
+def test_an_entry_less_confident_than_the_limit_is_refused(decide, calling, right):
+    state, _ = decide(calling(right(LONG, confidence_score=60)), risk_management={"min_confidence": 60.5})
+    assert state.signal.reason == "enter_long refused: min_confidence: confidence 60 is below 60.5"
+
+
+BLOCKED = [
+    (LONG, None, {}, {"cooldown": "block"}, "wait", "enter_long", "cooldown"),
+    ("adjust_position", "long", {"profit_pct": 1, "mfe_pct": 9}, {"profit_erosion": "block"}, "hold", "adjust",
+     "profit_erosion"),
+    ("signal_hold", "long", {"profit_pct": 1, "mfe_pct": 9}, {"profit_erosion": "block"}, "exit", "hold",
+     "profit_erosion"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name, side, position, checks, safer, action, rule", BLOCKED)
+def test_a_blocked_decision_becomes_the_next_safer_one_and_names_the_rule(
+    make_snapshot, args, name, side, position, checks, safer, action, rule
+):
+    snapshot = make_snapshot(side, **position).model_copy(update={"candles_since_loss": 1})
+    state = CandleState(snapshot=snapshot, facts=facts_of(snapshot, FRAMES, ()))
+    proposal = proposed(args, name, **({"adjustment_pct": 50} if action == "adjust" else {}))
+    settings = Settings(risk_management=RiskManagement(checks=Checks.model_validate(checks)))
+    signal = review(proposal, state, settings)
+    assert (signal.action, signal.source, signal.confidence) == (safer, "veto", proposal.confidence)
+    assert signal.reason.startswith(f"{action} refused: risk_management.checks.{rule}: ")
+    plan = (signal.leverage, signal.stake, signal.stop, signal.take_profit, signal.adjustment_pct)
+    assert plan == (None, None, None, None, None)
+    held = (None, None) if side is None else (side, snapshot.position.trade_id)
+    assert (signal.side, signal.trade_id) == held
+
+
+def test_a_warned_decision_stands_and_carries_the_warning(make_snapshot, args):
+    snapshot = make_snapshot("long", profit_pct=1, mfe_pct=9)
+    state = CandleState(snapshot=snapshot, facts=facts_of(snapshot, FRAMES, ()))
+    signal = review(proposed(args, "signal_hold"), state, Settings())
+    assert (signal.action, signal.source) == ("hold", "model")
+    assert signal.warnings == ("profit_erosion: 89% of the best profit 9.00 % was given back",)
+
+
+def test_a_block_beside_a_warning_keeps_both(make_snapshot, args):
+    snapshot = make_snapshot("long", profit_pct=1, mfe_pct=9, age_candles=48)
+    state = CandleState(snapshot=snapshot, facts=facts_of(snapshot, FRAMES, ()))
+    rules = RiskManagement(checks=Checks(no_progress="block"))
+    signal = review(proposed(args, "signal_hold"), state, Settings(risk_management=rules))
+    assert (signal.action, [one.split(":")[0] for one in signal.warnings]) == ("exit", ["profit_erosion"])
+
+
+def test_false_claims_stay_noted_where_the_rule_is_off(make_snapshot, args):
+    snapshot = make_snapshot()
+    state = CandleState(snapshot=snapshot, facts=facts_of(snapshot, FRAMES, ()))
+    lying = proposed(args, LONG, key_support=snapshot.price * 1.01)
+    for verdict, action, warned in (("off", "enter_long", 0), ("warn", "enter_long", 1), ("block", "wait", 0)):
+        rules = RiskManagement(checks=Checks(claims=verdict, near_level="off", reward_to_risk="off"))
+        signal = review(lying, state, Settings(risk_management=rules))
+        assert (signal.action, len(signal.claim_mismatches)) == (action, 1)
+        assert sum(one.startswith("claims: key_support") for one in signal.warnings) == warned
 
 
 def test_only_an_executed_terminal_call_is_a_proposal(args):

@@ -11,6 +11,8 @@ from virtual_dry_run import VirtualDryRun
 from candlegraph.agents import analyst
 from candlegraph.freqtrade_bridge.loopback.markets import market_of
 from candlegraph.freqtrade_bridge.loopback.sample_market import sample_series
+from candlegraph.freqtrade_bridge.orders import Orders
+from candlegraph.freqtrade_bridge.plans import Plans
 from candlegraph.freqtrade_bridge.session import Session
 from candlegraph.memory.ledger import Ledger
 
@@ -53,7 +55,16 @@ def test_a_dry_run_decides_and_trades_like_the_backtest(sample, tmp_path, monkey
     assert {(p, s) for p, s, *_ in closed} <= set(zip(back.trades["pair"], sides, strict=True))
 
 
-DOORS = ["decide", "order", "stake", "confirm_entry", "filled", "plan_of", "adjustment"]
+DOORS = [
+    (Session, "decide"),
+    (Session, "watch"),
+    (Session, "filled"),
+    (Session, "adjustment"),
+    (Orders, "entry"),
+    (Orders, "stake"),
+    (Orders, "confirm"),
+    (Plans, "of"),
+]
 
 
 def broken_after(method, calls):
@@ -70,9 +81,9 @@ def broken_after(method, calls):
 
 
 @pytest.mark.parametrize("calls", [0, 3])
-@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("door", DOORS, ids=lambda door: f"{door[0].__name__}.{door[1]}")
 def test_a_failing_callback_never_leaves_the_gate_nor_a_position_without_stop(door, calls, sample, monkeypatch):
-    monkeypatch.setattr(Session, door, broken_after(getattr(Session, door), calls))
+    monkeypatch.setattr(*door, broken_after(getattr(*door), calls))
     with dry_run(sample.pairs[:1], risk_management=RISK) as run:
         for _ in range(50):
             run.step()

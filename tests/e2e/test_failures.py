@@ -4,18 +4,20 @@ import backtests
 import pytest
 
 from candlegraph.agents import analyst
+from candlegraph.freqtrade_bridge.orders import Orders
+from candlegraph.freqtrade_bridge.plans import Plans
 from candlegraph.freqtrade_bridge.session import Session
 from candlegraph.graph.errors import BridgeError
 
 PLANTED = RuntimeError("planted")
 DOORS = {
-    "bot_loop_start": "decide",
-    "leverage": "order",
-    "custom_stake_amount": "stake",
-    "confirm_trade_entry": "confirm_entry",
-    "order_filled": "filled",
-    "custom_stoploss": "plan_of",
-    "adjust_trade_position": "adjustment",
+    "bot_loop_start": (Session, "decide"),
+    "leverage": (Orders, "entry"),
+    "custom_stake_amount": (Orders, "stake"),
+    "confirm_trade_entry": (Orders, "confirm"),
+    "order_filled": (Session, "filled"),
+    "custom_stoploss": (Plans, "of"),
+    "adjust_trade_position": (Session, "adjustment"),
 }
 
 
@@ -25,7 +27,7 @@ def explode(*args, **kwargs):
 
 @pytest.mark.parametrize("callback", DOORS)
 def test_a_failing_callback_stops_a_backtest(callback, sample, tmp_path, monkeypatch):
-    monkeypatch.setattr(Session, DOORS[callback], explode)
+    monkeypatch.setattr(*DOORS[callback], explode)
     with pytest.raises(BridgeError) as caught:
         backtests.run(sample.datadir, tmp_path, sample.pairs[:1], "20251115-20251118", "RuleStrategy")
     text = str(caught.value)

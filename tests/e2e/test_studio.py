@@ -17,7 +17,7 @@ from candlegraph.tools.market.frames import read_candles, snapshot_of
 
 ROOT = Path(__file__).parents[2]
 TIMEFRAMES = ("30m", "1h", "4h", "1d")
-NODES = ["analyst", "retriever", "decision", "tools", "reviewer"]
+NODES = ["analyst", "retriever", "decision", "tools", "reviewer", "approval"]
 
 
 def free_port():
@@ -82,7 +82,7 @@ def test_studio_runs_the_graph_from_pair_and_candle(server, sample):
     found = asyncio.run(updates_of(url, given, context))
     assert [node for node, _ in found] == NODES
     assert found[0][1]["facts"]["pair"] == sample.pairs[0]
-    assert found[-1][1]["signal"]["action"] in ("wait", "enter_long", "enter_short")
+    assert dict(found)["reviewer"]["signal"]["action"] in ("wait", "enter_long", "enter_short")
 
 
 def test_studio_runs_the_graph_from_a_full_snapshot(server, sample):
@@ -94,7 +94,7 @@ def test_studio_runs_the_graph_from_a_full_snapshot(server, sample):
     given = {"snapshot": json.loads(snapshot.model_dump_json())}
     found = asyncio.run(updates_of(url, given, {"user_data_dir": str(folder / "user")}))
     assert [node for node, _ in found] == NODES
-    assert found[-1][1]["signal"]["source"] == "model"
+    assert dict(found)["reviewer"]["signal"]["source"] == "model"
 
 
 def test_the_schemas_that_studio_shows_name_input_and_context(server):

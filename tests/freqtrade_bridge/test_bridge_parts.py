@@ -12,6 +12,7 @@ from candlegraph.freqtrade_bridge.fail_closed import fail_closed
 from candlegraph.freqtrade_bridge.plan import Plan, is_beyond, rescue_plan
 from candlegraph.graph.errors import BridgeError
 from candlegraph.graph.signal import TradeSignal
+from candlegraph.tools.stops import StopBasis
 
 NOW = datetime(2025, 10, 1, tzinfo=UTC)
 LENGTH = timedelta(minutes=30)
@@ -109,7 +110,7 @@ def test_a_rate_beyond_the_stop_is_known(side, rate, beyond):
     ("side", "stop", "in_force", "loose"), [("long", 95.0, 95.0, 94.0), ("short", 105.0, 104.9, 106.0)]
 )
 def test_a_plan_knows_whether_its_stop_is_in_force(side, stop, in_force, loose):
-    plan = Plan(side=side, stop=stop, reason="r", confidence=1, decision_id="")
+    plan = Plan(side=side, stop=stop, initial_stop=stop, reason="r", confidence=1, decision_id="")
     assert plan.is_in_force(in_force)
     assert not plan.is_in_force(loose)
 
@@ -118,7 +119,7 @@ def test_a_plan_knows_whether_its_stop_is_in_force(side, stop, in_force, loose):
     ("side", "atr", "stop"), [("long", 1.0, 98.0), ("short", 1.0, 102.0), ("long", None, 90.0), ("long", 100.0, 90.0)]
 )
 def test_a_trade_without_a_plan_gets_a_stop(side, atr, stop):
-    assert rescue_plan(side, 100.0, 5.0, atr, 2.0).stop == pytest.approx(stop)
+    assert rescue_plan(side, 100.0, 5.0, StopBasis(atr=atr), 2.0).stop == pytest.approx(stop)
 
 
 def test_a_literal_key_is_blanked_in_both_configurations():

@@ -27,7 +27,8 @@ from candlegraph.graph.settings import Settings, settings_of
         (
             {"context_config": {"zzz": 1}},
             "context_config.zzz",
-            "valid: timeframes, required_indicators, max_flat_candles, language, max_context_tokens, allocation, sentiment",
+            "valid: timeframes, required_indicators, max_flat_candles, language, max_context_tokens, allocation, "
+            "sentiment",
         ),
     ],
 )

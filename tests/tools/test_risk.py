@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from candlegraph.graph.market import Account
 from candlegraph.graph.settings import RiskManagement
 from candlegraph.tools.risk import EntryPlan, Limits, size_add, size_entry
+from candlegraph.tools.stops import StopBasis
 
 NEAR = 1 + 1e-9
 RATE, ATR = 100.0, 1.5
@@ -24,6 +25,12 @@ RULES = st.builds(
     liquidation_buffer=st.floats(0, 0.5) | st.floats(0, 0.99),
     maintenance_margin_pct=st.floats(0, 5) | st.floats(0, 49),
     allow_add_to_loser=st.booleans(),
+    allow_model_freedom=st.booleans(),
+    default_leverage=st.floats(1, 100),
+    max_total_exposure=st.floats(0.01, 100),
+    min_confidence=st.floats(0, 100),
+    max_daily_loss_pct=st.floats(0.1, 100),
+    emergency_stop_loss=st.floats(-1, -0.01),
 )
 LIMITS = st.builds(
     Limits,
@@ -32,12 +39,18 @@ LIMITS = st.builds(
     exchange_max_leverage=st.floats(1, 125) | st.just(math.inf),
     min_stake=st.floats(0, 20),
     max_stake=st.just(math.inf) | st.floats(0, 1e6),
+    proposed_stake=st.none() | st.floats(0, 1e6),
 )
 ACCOUNTS = st.builds(
-    lambda free, used, slots: Account(equity=free + used, free=free, open_positions=slots),
-    st.floats(100, 1e6) | st.floats(0, 1e6),
-    st.floats(0, 1e6),
-    st.integers(0, 4),
+    lambda free, used, **rest: Account(equity=free + used, free=free, used=used, **rest),
+    free=st.floats(100, 1e6) | st.floats(0, 1e6),
+    used=st.floats(0, 1e6),
+    open_positions=st.integers(0, 4),
+    slots=st.none() | st.integers(0, 8),
+    exposure=st.just(0.0) | st.floats(0, 1e7),
+    day_profit_pct=st.just(0.0) | st.floats(-100, 100),
+    drawdown_pct=st.just(0.0) | st.floats(0, 100),
+    halted=st.sampled_from([None, None, None, "emergency stop"]),
 )
 SIDES = st.sampled_from(["long", "short"])
 
@@ -48,16 +61,24 @@ def entries(draw):
     rate = draw(PRICES)
     stop = draw(st.none() | st.floats(0.9, 1.1).map(lambda share: rate * share) | PRICES)
     stake = draw(st.none() | st.floats(1e-6, 1e7))
-    plan = EntryPlan(side=draw(SIDES), leverage=draw(st.floats(1, 100)), stake=stake, stop=stop)
+    plan = EntryPlan(
+        side=draw(SIDES),
+        leverage=draw(st.floats(1, 100)),
+        stake=stake,
+        stop=stop,
+        take_profit=draw(st.none() | st.floats(0.5, 1.5).map(lambda share: rate * share)),
+        confidence=draw(st.floats(1, 100)),
+    )
+    near = st.none() | st.floats(0.9, 1.1).map(lambda share: rate * share)
     atr = draw(st.none() | st.just(0.0) | st.floats(1e-5, 0.5).map(lambda share: rate * share))
-    return plan, rate, atr
+    return plan, rate, StopBasis(atr=atr, support=draw(near), resistance=draw(near))
 
 
 @settings(max_examples=100, deadline=None)
 @given(entry=entries(), account=ACCOUNTS, limits=LIMITS)
 def test_a_sized_entry_keeps_every_limit(entry, account, limits):
-    plan, rate, atr = entry
-    sized = size_entry(plan, account, rate, atr, limits)
+    plan, rate, basis = entry
+    sized = size_entry(plan, account, rate, basis, limits)
     if sized.refusal:
         assert sized.stake == 0
         assert sized.clamps[-1].after == 0
@@ -65,7 +86,17 @@ def test_a_sized_entry_keeps_every_limit(entry, account, limits):
         return
     rules = limits.rules
     distance = abs(rate - sized.stop) / rate
-    assert account.open_positions < rules.max_open_trades
+    assert account.open_positions < min(rules.max_open_trades, 99 if account.slots is None else account.slots)
+    assert account.halted is None
+    assert account.drawdown_pct < -100 * rules.emergency_stop_loss
+    assert account.day_profit_pct > -rules.max_daily_loss_pct
+    assert plan.confidence >= rules.min_confidence
+    sign = 1 if sized.side == "long" else -1
+    assert sized.take_profit is None or sign * (sized.take_profit - rate) > 0
+    assert sized.stake * sized.leverage + account.exposure <= rules.max_total_exposure * account.equity * NEAR
+    if not rules.allow_model_freedom:
+        assert sized.leverage <= rules.default_leverage
+        assert limits.proposed_stake is None or sized.stake <= limits.proposed_stake
     assert sized.leverage == int(sized.leverage) >= 1
     assert sized.leverage <= min(rules.max_leverage, limits.exchange_max_leverage)
     assert 0 < sized.stop < rate if sized.side == "long" else sized.stop > rate
@@ -81,8 +112,8 @@ def test_a_sized_entry_keeps_every_limit(entry, account, limits):
 @settings(max_examples=200, deadline=None)
 @given(entry=entries(), account=ACCOUNTS, limits=LIMITS)
 def test_nothing_is_raised_and_every_lowered_number_names_its_key(entry, account, limits):
-    plan, rate, atr = entry
-    sized = size_entry(plan, account, rate, atr, limits)
+    plan, rate, basis = entry
+    sized = size_entry(plan, account, rate, basis, limits)
     assert sized.leverage <= plan.leverage
     assert plan.stake is None or sized.stake <= plan.stake
     assert all(clamp.key and clamp.reason for clamp in sized.clamps)
@@ -96,9 +127,9 @@ def test_nothing_is_raised_and_every_lowered_number_names_its_key(entry, account
 @settings(max_examples=100, deadline=None)
 @given(entry=entries(), account=ACCOUNTS, limits=LIMITS)
 def test_a_second_pass_changes_nothing(entry, account, limits):
-    plan, rate, atr = entry
-    once = size_entry(plan, account, rate, atr, limits)
-    assert once.refusal or size_entry(once, account, rate, atr, limits) == once
+    plan, rate, basis = entry
+    once = size_entry(plan, account, rate, basis, limits)
+    assert once.refusal or size_entry(once, account, rate, basis, limits) == once
 
 
 @settings(max_examples=100, deadline=None)
@@ -107,9 +138,10 @@ def test_a_side_and_the_market_around_it_may_be_mirrored(entry, account, limits)
     """Stops at equal distance cost both sides the same."""
     plan, rate, _ = entry
     stop = rate * 0.9529
-    long = size_entry(plan.model_copy(update={"side": "long", "stop": stop}), account, rate, None, limits)
+    plan = plan.model_copy(update={"take_profit": None})
+    long = size_entry(plan.model_copy(update={"side": "long", "stop": stop}), account, rate, StopBasis(), limits)
     mirrored = plan.model_copy(update={"side": "short", "stop": 2 * rate - stop})
-    short = size_entry(mirrored, account, rate, None, limits)
+    short = size_entry(mirrored, account, rate, StopBasis(), limits)
     assert (long.refusal is None) == (short.refusal is None)
     assert short.leverage == pytest.approx(long.leverage)
     assert short.stake == pytest.approx(long.stake)
@@ -124,7 +156,11 @@ def limits(**rules):
 
 
 def sized(plan=None, account=ACCOUNT, atr=ATR, **rules):
-    return size_entry(plan or entry(), account, RATE, atr, limits(**rules))
+    return size_entry(plan or entry(), account, RATE, StopBasis(atr=atr), limits(**rules))
+
+
+def account(**changes):
+    return ACCOUNT.model_copy(update=changes)
 
 
 def test_an_entry_within_the_limits_is_left_as_it_is():
@@ -156,6 +192,42 @@ TABLE = {
         "stop_atr_multiple",
     ),
     "liquidation_buffer": (sized, {"liquidation_buffer": 0.9}, "leverage", 4, "liquidation_buffer"),
+    "max_total_exposure": (sized, {"max_total_exposure": 0.5}, "stake", 500, "max_total_exposure"),
+    "min_confidence": (
+        lambda **rules: sized(entry().model_copy(update={"confidence": 60}), **rules),
+        {"min_confidence": 61},
+        "stake",
+        0,
+        "min_confidence",
+    ),
+    "max_daily_loss_pct": (
+        lambda **rules: sized(account=account(day_profit_pct=-4), **rules),
+        {"max_daily_loss_pct": 4},
+        "stake",
+        0,
+        "max_daily_loss_pct",
+    ),
+    "emergency_stop_loss": (
+        lambda **rules: sized(account=account(drawdown_pct=8), **rules),
+        {"emergency_stop_loss": -0.08},
+        "stake",
+        0,
+        "emergency_stop_loss",
+    ),
+    "default_leverage": (
+        lambda **rules: sized(allow_model_freedom=False, **rules),
+        {"default_leverage": 2},
+        "leverage",
+        2,
+        "default_leverage",
+    ),
+    "allow_model_freedom": (
+        lambda **rules: sized(entry(leverage=12), **rules),
+        {"allow_model_freedom": False},
+        "leverage",
+        10,
+        "default_leverage",
+    ),
     "maintenance_margin_pct": (sized, {"maintenance_margin_pct": 20}, "leverage", 4, "liquidation_buffer"),
 }
 
@@ -220,18 +292,46 @@ def test_a_stop_beyond_liquidation_even_without_leverage_is_refused():
     ],
 )
 def test_what_the_exchange_says_limits_too(change, key):
-    result = size_entry(entry(), ACCOUNT, RATE, ATR, Limits(rules=RiskManagement()).model_copy(update=change))
+    result = size_entry(
+        entry(), ACCOUNT, RATE, StopBasis(atr=ATR), Limits(rules=RiskManagement()).model_copy(update=change)
+    )
     assert [clamp.key for clamp in result.clamps] == [key]
 
 
 def test_a_stake_below_the_exchange_minimum_is_refused_and_never_raised():
-    result = size_entry(entry(stake=4), ACCOUNT, RATE, ATR, Limits(rules=RiskManagement(), min_stake=5))
+    result = size_entry(entry(stake=4), ACCOUNT, RATE, StopBasis(atr=ATR), Limits(rules=RiskManagement(), min_stake=5))
     assert (result.stake, result.refusal) == (0, "exchange: stake 4 is below the minimum 5")
 
 
 def test_a_stake_nobody_asked_for_is_the_share_of_a_free_slot():
     assert sized(entry(stake=None, leverage=1)).stake == 8000 / 4
     assert sized(entry(stake=None, leverage=1), max_open_trades=3).stake == 8000 / 2
+
+
+def test_without_freedom_freqtrades_stake_is_a_limit_too():
+    rules = RiskManagement(allow_model_freedom=False)
+    result = size_entry(entry(), ACCOUNT, RATE, StopBasis(atr=ATR), Limits(rules=rules, proposed_stake=250))
+    assert (result.stake, [clamp.key for clamp in result.clamps]) == (250, ["allow_model_freedom"])
+
+
+def test_a_halted_account_opens_and_adds_nothing(make_position):
+    halted = account(halted="emergency stop")
+    assert sized(account=halted).refusal == "emergency_stop_loss: emergency stop"
+    winner = make_position("long", price=RATE, profit_pct=5, stop=97)
+    added, clamps = size_add(100, winner, halted, RATE, limits())
+    assert (added, clamps[-1].key, clamps[-1].reason) == (0, "emergency_stop_loss", "emergency stop")
+
+
+@pytest.mark.parametrize("slots, refused", [(None, False), (2, False), (1, True), (0, True)])
+def test_the_lower_number_of_slots_counts(slots, refused):
+    assert (sized(account=account(slots=slots)).refusal is not None) == refused
+
+
+@pytest.mark.parametrize("side, target, kept", [("long", 99, None), ("long", 100, None), ("short", 101, None)])
+def test_a_target_on_the_losing_side_is_dropped_with_a_clamp(side, target, kept):
+    result = sized(entry(side, stop=98.0 if side == "long" else 102.0).model_copy(update={"take_profit": target}))
+    assert result.take_profit is kept
+    assert [clamp.key for clamp in result.clamps] == ["take_profit"]
 
 
 def test_free_funds_limit_the_stake():
@@ -254,7 +354,7 @@ def test_the_whole_position_keeps_every_limit_after_an_addition(
         side, entry_price=100, stop=stop, leverage=leverage, stake=held, profit_pct=data.draw(st.floats(-50, 50))
     )
     wanted = data.draw(st.floats(0.01, 1.0)) * held
-    added, clamps = size_add(wanted, position, account, rate, limits)
+    added, clamps = size_add(wanted, position, account, rate, limits, confidence=data.draw(st.floats(1, 100)))
     assert 0 <= added <= wanted
     assert added == wanted or clamps[-1].after == added
     if added == 0:
@@ -265,6 +365,7 @@ def test_the_whole_position_keeps_every_limit_after_an_addition(
     assert sign * (rate - stop) > 0
     assert limits.min_stake <= added <= min(account.free, limits.max_stake)
     assert held + added <= rules.max_position_pct / 100 * account.equity * NEAR
+    assert added * leverage + account.exposure <= rules.max_total_exposure * account.equity * NEAR
     moves = [(held, sign * (100 - stop) / 100), (added, sign * (rate - stop) / rate)]
     loss = leverage * sum(stake * (move + 2 * limits.fee_ratio) for stake, move in moves)
     assert loss <= rules.max_risk_per_trade_pct / 100 * account.equity * NEAR

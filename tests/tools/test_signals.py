@@ -95,11 +95,26 @@ def test_every_required_argument_is_required(tool):
 
 
 @by_name
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, "NaN", "viel", None, []])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, "NaN", "1e999", "viel", None, [], True, False])
 def test_no_number_may_be_nan_infinite_or_something_else(tool, value):
     numbers = [name for name, right in RIGHT[tool.name].items() if isinstance(right, int | float)]
     for name in numbers + (list(OPTIONAL) if tool in ENTRY_TOOLS and value is not None else []):
         assert not accepts(tool, **{name: value}), name
+
+
+@by_name
+def test_a_boolean_is_refused_by_its_field_and_says_so(tool):
+    for name in RIGHT[tool.name] | (OPTIONAL if tool in ENTRY_TOOLS else {}):
+        with pytest.raises(ValidationError) as caught:
+            tool.args_schema.model_validate(RIGHT[tool.name] | {name: True})
+        assert [error["loc"] for error in caught.value.errors()] == [(name,)]
+
+
+@by_name
+def test_a_number_may_be_written_as_text(tool):
+    numbers = {name: right for name, right in RIGHT[tool.name].items() if isinstance(right, int | float)}
+    read = tool.args_schema.model_validate(RIGHT[tool.name] | {name: f"{right}" for name, right in numbers.items()})
+    assert {name: getattr(read, name) for name in numbers} == numbers
 
 
 RANGES = [

@@ -1,0 +1,116 @@
+"""Approval: an entry waits for a person, where configured; the answer counts for exactly that entry, or for nothing.
+
+entry -> request -> interrupt … resume with a verdict -> the same entry, or wait
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from langgraph.runtime import Runtime
+from langgraph.types import interrupt
+from pydantic import ValidationError
+
+from candlegraph.graph.context import Context
+from candlegraph.graph.market import MarketSnapshot
+from candlegraph.graph.settings import Approval
+from candlegraph.graph.signal import SIDE_OF, TradeSignal
+from candlegraph.graph.state import CandleState
+from candlegraph.memory.approvals import ApprovalRequest, Verdict
+from candlegraph.tools.risk import Limits
+
+UNPLANNED = ("side", "leverage", "stake", "stop", "take_profit")
+"""What an entry has and a wait has not."""
+
+
+async def approval(state: CandleState, runtime: Runtime[Context]) -> dict[str, Any]:
+    """Ask a person about an entry, where configured; let everything else pass."""
+    context = runtime.context or Context()
+    rules = context.settings.risk_management.approval
+    signal = state.signal
+    if not rules.required or signal is None or signal.action not in SIDE_OF:
+        return {}
+    assert state.snapshot is not None, "the analyst runs first"
+    request = request_of(signal, state.snapshot, context)
+    verdict = read(interrupt(asked(request)))
+    return {"signal": answered(signal, request, verdict, rules)}
+
+
+def asked(request: ApprovalRequest) -> dict[str, Any]:
+    """Return the interrupt's value, as Studio shows it and a resume must name it: the request with its id."""
+    return {"id": request.id} | request.model_dump(mode="json")
+
+
+def read(answer: object) -> Verdict | None:
+    """Return the answer, None where it cannot be read: LangGraph keeps what resumed a run, so it is not asked again."""
+    try:
+        return Verdict.model_validate(answer)
+    except ValidationError:
+        return None
+
+
+def request_of(signal: TradeSignal, snapshot: MarketSnapshot, context: Context) -> ApprovalRequest:
+    """Return what a person is asked; it ends with its candle at the latest, for the signal does."""
+    rules = context.settings.risk_management
+    lasts = min(timedelta(seconds=rules.approval.expires_seconds), snapshot.as_of - snapshot.candle)
+    return ApprovalRequest.model_validate(
+        signal.model_dump(include={"action", "confidence", "reason", *UNPLANNED})
+        | {
+            "namespace": context.namespace,
+            "pair": snapshot.pair,
+            "candle": snapshot.candle,
+            "as_of": snapshot.as_of,
+            "expires_at": snapshot.as_of + lasts,
+            "price": snapshot.price,
+            "risk": risk_at_stop(signal, snapshot, Limits(rules=rules)),
+        }
+    )
+
+
+def risk_at_stop(signal: TradeSignal, snapshot: MarketSnapshot, limits: Limits) -> float:
+    """Return the loss at the stop with fees; the most that the gate allows where freqtrade will size the stake."""
+    assert signal.stop is not None and signal.leverage is not None, "the gate gives every entry both"
+    if signal.stake is None:
+        return limits.rules.max_risk_per_trade_pct / 100 * snapshot.account.equity
+    distance = abs(snapshot.price - signal.stop) / snapshot.price
+    return signal.stake * signal.leverage * (distance + 2 * limits.fee_ratio)
+
+
+def answered(signal: TradeSignal, request: ApprovalRequest, verdict: Verdict | None, rules: Approval) -> TradeSignal:
+    """Return the same signal if it was approved in time, near its price, and itself; else wait with the reason."""
+    refusal = refusal_of(request, verdict, rules)
+    return signal if refusal is None else waiting(signal, f"{request.action} refused: {refusal}")
+
+
+def refusal_of(request: ApprovalRequest, verdict: Verdict | None, rules: Approval) -> str | None:
+    """Return why the answer makes no trade, with the key that says so; None if it makes one."""
+    if verdict is None:
+        return "approval.required: the answer is none: expected id, verdict (approve or reject), at and price"
+    if verdict.id != request.id:
+        return f"approval.required: the answer is to proposal {verdict.id[:10]}, this is {request.id[:10]}"
+    if verdict.at > request.expires_at:
+        late = (verdict.at - request.expires_at).total_seconds()
+        return f"approval.expires_seconds: not approved in time, {late:.0f} s late"
+    if verdict.verdict == "reject":
+        return f"approval.required: rejected{verdict.note and f': {verdict.note}'}"
+    drift = drift_pct(request.price, verdict.price)
+    if drift > rules.max_drift_pct:
+        return f"approval.max_drift_pct: the price moved {drift:.2f} %, most is {rules.max_drift_pct:g} %"
+    return None
+
+
+def drift_pct(proposed: float, price: float) -> float:
+    """Return how far the price moved since the proposal, up or down, in percent."""
+    return 100 * abs(price - proposed) / proposed
+
+
+def waiting(signal: TradeSignal, reason: str) -> TradeSignal:
+    """Return the wait that stands in for an entry that nobody approved."""
+    plan: dict[str, Any] = dict.fromkeys(UNPLANNED)
+    return signal.model_copy(update=plan | {"action": "wait", "source": "veto", "reason": reason})
+
+
+def awaiting(signal: TradeSignal, request: ApprovalRequest) -> TradeSignal:
+    """Return the signal that counts until a person has answered."""
+    return waiting(signal, f"awaiting approval {request.id}")

@@ -1,0 +1,73 @@
+"""Freqtrade's own keys that the strategy needs as they are, and what it sets in freqtrade's configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from freqtrade import exchange as exchanges
+
+from candlegraph.graph.errors import ConfigError
+from candlegraph.graph.settings import RiskManagement
+
+OURS: dict[str, Any] = {
+    "minimal_roi": {},
+    "stoploss": -0.5,
+    "trailing_stop": False,
+    "use_custom_stoploss": True,
+    "use_exit_signal": True,
+    "exit_profit_only": False,
+    "ignore_roi_if_entry_signal": False,
+    "position_adjustment_enable": True,
+    "max_entry_position_adjustment": -1,
+    "startup_candle_count": 600,
+}
+"""What the strategy stands on; freqtrade would let its configuration replace these without a word."""
+INSTEAD = {
+    "stoploss": "risk_management.stop_atr_multiple",
+    "trailing_stop": "risk_management.trailing_after_r",
+    "order_types": "risk_management.stop_on_exchange",
+    "minimal_roi": "the take_profit of each decision",
+}
+
+
+def refuse_conflicts(config: Mapping[str, Any]) -> None:
+    """Raise ConfigError for a key of the user's own configuration that would replace what the strategy stands on."""
+    given: Mapping[str, Any] = config.get("original_config") or {}
+    for key, ours in OURS.items():
+        if key in given and given[key] != ours:
+            raise ConfigError(_conflict(key, given[key], f"only {ours!r} is valid; leave it out"))
+    if "order_types" in given:
+        raise ConfigError(_conflict("order_types", given["order_types"], "the strategy sets it; leave it out"))
+
+
+def _conflict(key: str, value: Any, valid: str) -> str:
+    instead = f" (use {INSTEAD[key]})" if key in INSTEAD else ""
+    return f"config: {key} = {value!r}: {valid}{instead}"
+
+
+def order_types(config: Mapping[str, Any], rules: RiskManagement) -> dict[str, Any]:
+    """Return freqtrade's order types: market orders; the stop on the exchange where it is wanted and supported."""
+    on_exchange = rules.stop_on_exchange and takes_stops(config)
+    return {"entry": "market", "exit": "market", "stoploss": "market", "stoploss_on_exchange": on_exchange}
+
+
+def takes_stops(config: Mapping[str, Any]) -> bool:
+    """Return whether freqtrade can place stop orders of type market on the configured exchange."""
+    name = str(config["exchange"]["name"])
+    offered = getattr(exchanges, name.capitalize(), exchanges.Exchange)
+    features: dict[str, Any] = dict(offered._ft_has)
+    if config.get("trading_mode") == "futures":
+        features |= offered._ft_has_futures
+    return bool(features.get("stoploss_on_exchange")) and "market" in features.get("stoploss_order_types", {})
+
+
+def slots(config: Mapping[str, Any], rules: RiskManagement) -> int:
+    """Return the lower of freqtrade's and our `max_open_trades`; freqtrade means no limit by -1."""
+    theirs = config["max_open_trades"]
+    return rules.max_open_trades if theirs < 0 else int(min(theirs, rules.max_open_trades))
+
+
+def protections(rules: RiskManagement) -> list[dict[str, Any]]:
+    """Return the protections in freqtrade's form: of each method only the keys that it reads."""
+    return [one.model_dump(include=one.read_keys) for one in rules.protections]
