@@ -32,7 +32,7 @@ def load_snapshot(state: CandleState, context: Context) -> MarketSnapshot:
     """Read pair and candle from the context's candle folder, flat and with the context's wallet."""
     if state.pair is None or state.candle is None:
         raise CandleError('expected a "snapshot", or "pair" and "candle" (open time, UTC); found neither')
-    timeframes = context.settings.context_config.timeframes
-    candles = {timeframe: read_candles(Path(context.datadir), state.pair, timeframe) for timeframe in timeframes}
+    config, folder = context.settings.context_config, Path(context.datadir)
+    candles = {name: read_candles(folder, state.pair, name, config.max_flat_candles) for name in config.timeframes}
     account = Account(equity=context.wallet, free=context.wallet, open_positions=0)
-    return snapshot_of(state.pair, state.candle + duration(timeframes[0]), candles, account)
+    return snapshot_of(state.pair, state.candle + duration(config.timeframes[0]), candles, account)

@@ -1,60 +1,149 @@
-"""What the model reads: the system prompt, and one message with the facts block and the similar past cases."""
+"""What the model reads: the system prompt, and one message of sections, each as rich as its tokens allow.
+
+facts block, which always stays -> sections -> each the richest that fits, in order of priority -> two messages
+"""
 
 from __future__ import annotations
 
 import hashlib
-import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
+from langchain_core.tools import BaseTool
 
-from candlegraph.graph.facts import Facts, render_facts
-from candlegraph.graph.state import Case, Lessons
-
-CONTROL = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e0fff]+"
+from candlegraph.agents.budget import (
+    SEPARATOR,
+    Fixed,
+    Part,
+    facts_tokens,
+    fitted,
+    left_out_tokens,
+    shortfalls,
+    wide_facts,
 )
-"""Control, invisible and direction characters, and the tag characters that spell words nobody sees."""
-LESSON_LENGTH = 240
+from candlegraph.agents.plain import plain, symbol
+from candlegraph.agents.sections import (
+    Section,
+    account_section,
+    cases_section,
+    market_section,
+    position_section,
+)
+from candlegraph.agents.tokens import tokens_of, tool_tokens
+from candlegraph.agents.views import history_section, timeframes_section
+from candlegraph.agents.words import WORDS, SectionName, Words
+from candlegraph.graph.errors import ConfigError
+from candlegraph.graph.facts import ABSENT, ExperienceFacts, Facts, render_facts
+from candlegraph.graph.market import MarketSnapshot
+from candlegraph.graph.settings import ContextConfig, Language, Settings
+from candlegraph.graph.state import CandleState, Lessons
+
+HALT_LENGTH = 60
+SHOWN_IDS = 5
+"""Of the experiences behind the summary; the counts are of all."""
 
 
-@cache
-def system_prompt() -> str:
-    """Return the prompt of the decision role."""
-    return files("candlegraph.agents").joinpath("prompts/decision.en.md").read_text(encoding="utf-8")
+@dataclass(frozen=True)
+class Brief:
+    """One decision's prompt, section by section; `parts` hold what stands beside the facts block."""
+
+    system: str
+    facts: str
+    parts: tuple[Part, ...]
+    fixed: Fixed
+
+    @property
+    def tokens(self) -> int:
+        """Return the tokens of the whole prompt, functions included."""
+        beyond = sum(part.tokens - self.fixed.least(part.name) for part in self.parts)
+        return self.fixed.total + beyond
+
+    @property
+    def messages(self) -> list[BaseMessage]:
+        """Return the opening messages of the decision."""
+        texts = [self.facts, *(part.text for part in self.parts if part.text)]
+        return [SystemMessage(self.system), HumanMessage(SEPARATOR.join(texts))]
 
 
-@cache
-def prompt_version() -> str:
-    """Return the first 12 hex digits of the prompt file's SHA-256; every log line carries it."""
-    return hashlib.sha256(system_prompt().encode()).hexdigest()[:12]
-
-
-def briefing(facts: Facts, lessons: Lessons) -> list[BaseMessage]:
+def briefing(state: CandleState, settings: Settings, tools: Sequence[BaseTool]) -> list[BaseMessage]:
     """Return the opening messages of a decision; without a date, so that equal markets read equal."""
-    shown = facts.model_copy(update={"experience": lessons.summary})
-    body = f"{render_facts(shown)}\n\n<cases>\n{cases_block(lessons)}\n</cases>"
-    return [SystemMessage(system_prompt()), HumanMessage(body)]
+    return brief_of(state, settings, tools).messages
 
 
-def cases_block(lessons: Lessons) -> str:
-    """Return one line per case, or why there are none."""
-    if lessons.unavailable:
-        return f"unavailable: {plain(lessons.unavailable)}"
-    return "\n".join(case_line(case) for case in lessons.cases) or "no similar past case"
+def brief_of(state: CandleState, settings: Settings, tools: Sequence[BaseTool]) -> Brief:
+    """Return the prompt within its budget; raise ConfigError if what cannot be shortened is more than that."""
+    assert state.facts is not None and state.snapshot is not None, "the analyst runs before the briefing"
+    config, lessons = settings.context_config, state.lessons or Lessons()
+    words = WORDS[config.language]
+    sections = sections_of(state.snapshot, lessons, words)
+    facts = shown_facts(state.facts, lessons.summary)
+    fixed = fixed_of(facts, tools, {one.name: one.title for one in sections}, config)
+    _refuse(shortfalls(fixed, config))
+    parts = tuple(fitted(sections, fixed, config, words))
+    return Brief(system_prompt(config.language), render_facts(facts), parts, fixed)
 
 
-def case_line(case: Case) -> str:
-    """Return one case as the model sees it."""
-    score = "unscored" if case.score is None else f"score {case.score:.0f} ({case.grade})"
-    return (
-        f"case {case.id}: {plain(case.pair)} {case.side}, similarity {case.similarity:.2f}, {score}, "
-        f"entry {case.entry_price:.6g}, held {case.duration_minutes / 60:.1f} h, profit {case.profit_pct:+.2f} %; "
-        f"lesson: {plain(case.lesson) or 'none'}"
+def sections_of(snapshot: MarketSnapshot, lessons: Lessons, words: Words) -> list[Section]:
+    """Return the sections that have something to say, the first in priority first."""
+    found = (
+        market_section(snapshot.sentiment, words),
+        position_section(snapshot.position, words),
+        account_section(snapshot, words),
+        cases_section(lessons, words),
+        timeframes_section(snapshot.timeframes, words),
+        history_section(snapshot.timeframes, words),
+    )
+    return [section for section in found if section is not None]
+
+
+def shown_facts(facts: Facts, summary: ExperienceFacts | None) -> Facts:
+    """Return the facts with the summary of the cases, and the texts among them made plain."""
+    ids = " ".join(summary.ids.split()[:SHOWN_IDS]) if summary else ABSENT
+    halted = plain(facts.account.halted, HALT_LENGTH) or ABSENT
+    return facts.model_copy(
+        update={
+            "pair": symbol(facts.pair),
+            "account": facts.account.model_copy(update={"halted": halted}),
+            "experience": summary and summary.model_copy(update={"ids": ids}),
+        }
     )
 
 
-def plain(text: str) -> str:
-    """Return outside text as harmless data: no markup, no control characters, cut in length."""
-    return CONTROL.sub(" ", text).replace("<", "(").replace(">", ")")[:LESSON_LENGTH].strip()
+def check_fits(settings: Settings, tools: Sequence[BaseTool], *, in_position: bool) -> None:
+    """Raise ConfigError, naming the keys, unless every prompt with these functions fits its budget."""
+    config = settings.context_config
+    words = WORDS[config.language]
+    facts = wide_facts(config.timeframes, in_position=in_position)
+    _refuse(shortfalls(fixed_of(facts, tools, words.titles, config), config))
+
+
+def fixed_of(
+    facts: Facts, tools: Sequence[BaseTool], titles: Mapping[SectionName, str], config: ContextConfig
+) -> Fixed:
+    """Return the tokens that nothing can shorten."""
+    return Fixed(
+        system=tokens_of(system_prompt(config.language)),
+        tools=tool_tokens(tools),
+        facts=facts_tokens(facts),
+        lines=left_out_tokens(titles, config, WORDS[config.language]),
+    )
+
+
+@cache
+def system_prompt(language: Language = "en") -> str:
+    """Return the prompt of the decision role."""
+    return files("candlegraph.agents").joinpath(f"prompts/decision.{language}.md").read_text(encoding="utf-8")
+
+
+@cache
+def prompt_version(language: Language = "en") -> str:
+    """Return the first 12 hex digits of the prompt file's SHA-256; every log line carries it."""
+    return hashlib.sha256(system_prompt(language).encode()).hexdigest()[:12]
+
+
+def _refuse(found: Sequence[str]) -> None:
+    if found:
+        raise ConfigError("\n".join(found))

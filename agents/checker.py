@@ -14,8 +14,8 @@ from candlegraph.graph.facts import Facts
 from candlegraph.graph.market import Frozen, MarketSnapshot, Position, Price, Side
 from candlegraph.graph.settings import Checks, Verdict
 from candlegraph.graph.signal import SIDE_OF, Proposal
-from candlegraph.tools.market.analysis import trend_of
 from candlegraph.tools.market.frames import duration
+from candlegraph.tools.market.regime import trend_of
 from candlegraph.tools.stops import sign_of
 
 RuleName = Literal[

@@ -15,10 +15,10 @@ from langchain_core.tools import BaseTool
 from langgraph.runtime import Runtime
 from pydantic import BaseModel, ValidationError
 
-from candlegraph.agents.briefing import briefing
+from candlegraph.agents.briefing import briefing, check_fits
 from candlegraph.graph.context import Context
 from candlegraph.graph.settings import Settings
-from candlegraph.graph.state import CandleState, Lessons
+from candlegraph.graph.state import CandleState
 from candlegraph.tools.memory import MEMORY_TOOLS, record_decision_to_rag
 from candlegraph.tools.signals import FLAT_TOOLS, POSITION_TOOLS, TERMINAL_NAMES, TERMINAL_TOOLS
 
@@ -30,13 +30,19 @@ MEMORY_NAMES = frozenset(one.name for one in MEMORY_TOOLS)
 async def decision(state: CandleState, runtime: Runtime[Context]) -> dict[str, Any]:
     """Ask the model once; the opening messages are written on the first turn."""
     context = runtime.context or Context()
-    assert state.facts is not None, "the analyst runs before the decision"
-    opening = [] if state.messages else briefing(state.facts, state.lessons or Lessons())
     tools = allowed_tools(state, context.settings)
+    opening = [] if state.messages else briefing(state, context.settings, tools)
     answer = await context.bound_model(tools).ainvoke([*state.messages, *opening])
     for number, call in enumerate([*answer.tool_calls, *answer.invalid_tool_calls]):
         call["id"] = call["id"] or f"call_{number}"  # some servers leave it out; every call is answered by its id
     return {"messages": [*opening, answer]}
+
+
+def check_budget(settings: Settings) -> None:
+    """Raise ConfigError, naming the keys, unless every prompt that these settings can lead to fits its budget."""
+    flat_memory = [one for one in MEMORY_TOOLS if one is not record_decision_to_rag]
+    check_fits(settings, [*FLAT_TOOLS, *flat_memory], in_position=False)
+    check_fits(settings, [*POSITION_TOOLS, *MEMORY_TOOLS], in_position=True)
 
 
 def allowed_tools(state: CandleState, settings: Settings) -> list[BaseTool]:

@@ -27,7 +27,7 @@ def print_reset(arguments: argparse.Namespace) -> None:
     """Forget peak, day and halt of one namespace; a running bot sees it in its next loop."""
     before = _book(arguments.userdir).reset(arguments.namespace)
     if before is None:
-        raise ConfigError(f"account: nothing is marked for {arguments.namespace!r}; `candlegraph account show` lists all")
+        raise ConfigError(f"account: nothing is marked for {arguments.namespace!r}; see `candlegraph account show`")
     halt = f"it was halted: {before.reason}" if before.reason else "it was not halted"
     Console().print(f"{arguments.namespace}: peak {before.peak:.2f} forgotten; {halt}", markup=False)
 

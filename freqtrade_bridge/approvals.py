@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from candlegraph.agents.briefing import plain
+from candlegraph.agents.plain import plain
 from candlegraph.graph.context import Context
 from candlegraph.graph.errors import ConfigError
 from candlegraph.graph.settings import Settings

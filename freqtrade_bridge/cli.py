@@ -31,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
     _add_demo(commands.add_parser("demo", help="backtest the sample market, decided by the graph over loopback HTTP"))
     _add_backtest(commands.add_parser("backtest", help="`freqtrade backtesting` with the graph, a table and a report"))
     _add_decide(commands.add_parser("decide", help="one candle through the graph, printed node by node"))
+    _add_brief(commands.add_parser("brief", help="the prompt of one candle, section by section, with its tokens"))
     _add_memory(commands.add_parser("memory", help="look at the experience memory, or clean it up"))
     _add_account(commands.add_parser("account", help="drawdown and emergency stop: look, or reset"))
     _add_approvals(commands.add_parser("approvals", help="the entries that wait for a person"))
@@ -91,6 +92,11 @@ def _backtest(arguments: argparse.Namespace) -> None:
 
 
 def _add_decide(command: argparse.ArgumentParser) -> None:
+    _add_candle(command)
+    command.set_defaults(run=_decide)
+
+
+def _add_candle(command: argparse.ArgumentParser) -> None:
     _add_userdir(command)
     command.add_argument("--pair", required=True)
     command.add_argument("--at", type=utc, required=True, help="close time of the candle, UTC: the moment of decision")
@@ -100,7 +106,6 @@ def _add_decide(command: argparse.ArgumentParser) -> None:
         help="candle folder that holds futures/; default: USERDIR/data/sample, which the demo writes",
     )
     command.add_argument("--config", "-c", type=Path, action="append", default=[], help="freqtrade configuration files")
-    command.set_defaults(run=_decide)
 
 
 def _decide(arguments: argparse.Namespace) -> None:
@@ -108,6 +113,22 @@ def _decide(arguments: argparse.Namespace) -> None:
 
     datadir = arguments.datadir or arguments.userdir / "data" / "sample"
     decide_and_print(arguments.pair, arguments.at, datadir, arguments.userdir, arguments.config)
+
+
+def _add_brief(command: argparse.ArgumentParser) -> None:
+    _add_candle(command)
+    command.add_argument("--tokens", type=int, help="instead of context_config.max_context_tokens")
+    command.add_argument("--language", choices=["en", "zh"], help="instead of context_config.language")
+    command.set_defaults(run=_brief)
+
+
+def _brief(arguments: argparse.Namespace) -> None:
+    from candlegraph.freqtrade_bridge.brief import brief_and_print
+
+    given = {"max_context_tokens": arguments.tokens, "language": arguments.language}
+    changed = {key: value for key, value in given.items() if value is not None}
+    datadir = arguments.datadir or arguments.userdir / "data" / "sample"
+    brief_and_print(arguments.pair, arguments.at, datadir, arguments.userdir, arguments.config, changed)
 
 
 def _add_memory(command: argparse.ArgumentParser) -> None:

@@ -16,10 +16,11 @@ from candlegraph.tools.market.frames import Candles
 class MarketFeed:
     """Candles by pair and timeframe; in a backtest loaded once, live renewed when a newer candle is there."""
 
-    def __init__(self, provider: Any, timeframes: Sequence[str], *, is_backtest: bool) -> None:
+    def __init__(self, provider: Any, timeframes: Sequence[str], *, is_backtest: bool, max_flat: int) -> None:
         self._provider = provider
         self._timeframes = timeframes
         self._is_backtest = is_backtest
+        self._max_flat = max_flat
         self._candles: dict[tuple[str, str], tuple[Any, Candles]] = {}
 
     def candles(self, pair: str) -> dict[str, Candles]:
@@ -42,5 +43,5 @@ class MarketFeed:
             return None
         newest = (frame["date"].iloc[-1], float(frame["close"].iloc[-1]))
         if known is None or known[0] != newest:
-            self._candles[(pair, timeframe)] = known = (newest, Candles(frame, timeframe))
+            self._candles[(pair, timeframe)] = known = (newest, Candles(frame, timeframe, self._max_flat))
         return known[1]

@@ -87,7 +87,7 @@ def decision_row(context: Context, snapshot: MarketSnapshot, outcome: Outcome, s
         price=snapshot.price,
         regime=None if state.facts is None else state.facts.regime,
         model=context.model_name,
-        prompt_version=prompt_version(),
+        prompt_version=prompt_version(context.settings.context_config.language),
         prompt_hash=hashlib.sha256(prompt.encode()).hexdigest()[:16],
         calls=len(answers),
         repairs=repairs(state.messages),

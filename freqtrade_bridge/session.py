@@ -1,6 +1,6 @@
 """One run of the bot: where everything is decided, and what is learnt when a trade ends.
 
-watch(now):  the account's drawdown and day
+watch(now):  the account's drawdown and day, the emergency stop
 decide(now): drain closed trades -> snapshots -> runner (all pairs) -> decision book, ledger, memory effects
 filled(...): keep the plan at the entry fill; the closed trade goes to the outbox
 """
@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from freqtrade.enums import RunMode
@@ -29,16 +30,17 @@ from candlegraph.freqtrade_bridge.plan import is_beyond
 from candlegraph.freqtrade_bridge.plans import Plans
 from candlegraph.freqtrade_bridge.portfolio import (
     History,
-    account_of,
     candles_since_loss,
     extremes_of,
     position_of,
 )
 from candlegraph.freqtrade_bridge.records import Records, commit_effects, decision_row
 from candlegraph.freqtrade_bridge.runner import Outcome, Runner, decision_id
+from candlegraph.freqtrade_bridge.sentiment_feed import SentimentFeed, sentiment_client
+from candlegraph.freqtrade_bridge.wallet_watch import WalletWatch
 from candlegraph.graph.context import Context
 from candlegraph.graph.errors import BridgeError
-from candlegraph.graph.market import Account, MarketSnapshot, Position, TimeframeView
+from candlegraph.graph.market import MarketSnapshot, Position, Sentiment, TimeframeView
 from candlegraph.graph.signal import SIDE_OF, TradeSignal
 from candlegraph.graph.state import CandleState
 from candlegraph.memory.approvals import ApprovalRequest, Verdict
@@ -68,59 +70,43 @@ class Session:
         self.context = context
         for name in HTTP_LOGGERS:  # one INFO line per model call would drown freqtrade's log
             logging.getLogger(name).setLevel(logging.WARNING)
-        self._config = config
         self._provider = provider
-        self._wallets = wallets
         self.is_backtest = config["runmode"] not in LIVE_MODES
         check_approval(context.settings, is_backtest=self.is_backtest)
         rules = context.settings.risk_management
-        timeframes = context.settings.context_config.timeframes
-        self.length = duration(timeframes[0])
-        self._feed = MarketFeed(provider, timeframes, is_backtest=self.is_backtest)
+        seen = context.settings.context_config
+        self.length = duration(seen.timeframes[0])
+        self._feed = MarketFeed(provider, seen.timeframes, is_backtest=self.is_backtest, max_flat=seen.max_flat_candles)
+        client = (
+            None if self.is_backtest or not seen.sentiment.sources else sentiment_client(config, seen.sentiment.timeout)
+        )
+        self._sentiment = SentimentFeed(seen.sentiment, Path(context.user_data_dir), client)
         self._runner = Runner(context)
         self._approvals = Approvals(context, datetime.now(UTC)) if rules.approval.required else None
         self._records = Records(context)
         self.book = DecisionBook(self.length)
         self._known: dict[str, tuple[MarketSnapshot, CandleState | None]] = {}
-        self._prices: dict[str, float] = {}
         fee = float(config.get("fee") or DEFAULT_FEE)
         self.plans = Plans(rules, fee, self._known)
         self.guard = AccountGuard(
             context.database, context.namespace, rules.emergency_stop_loss, is_backtest=self.is_backtest
         )
-        self.orders = Orders(rules, fee, self.book, self._known, self.plans, self._account, self._records.late_clamps)
-        self._measured = Account(equity=0, free=0, open_positions=0)
+        self._wallet = WalletWatch(config, wallets, self.guard)
+        self.orders = Orders(
+            rules, fee, self.book, self._known, self.plans, self._wallet.account, self._records.late_clamps
+        )
         self._extremes: dict[int, tuple[float, float]] = {}
         self._histories: dict[int, History] = {}
         self._decided = 0
 
-    # -- the account --------------------------------------------------------------------------------------------------
-
-    def watch(self, now: datetime) -> str | None:
-        """Measure the account; return why it is halted, if this is news."""
-        before = self.guard.halt
-        self._measured = self.guard.observe(self._wallet(), now)
-        return self.guard.halt if self.guard.halt != before else None
+    def watch(self, now: datetime) -> None:
+        """Measure the account; beyond its limit the emergency stop fires."""
+        self._wallet.measure(now)
 
     def saw(self, pair: str, rate: float) -> None:
         """Note a rate that freqtrade has just fetched: the account is measured with it until the next candle."""
         if not self.is_backtest:
-            self._prices[pair] = rate
-
-    def _wallet(self) -> Account:
-        return account_of(
-            self._wallets,
-            Trade.get_trades_proxy(is_open=True),
-            self._prices,
-            str(self._config["stake_currency"]),
-            int(self._config["max_open_trades"]),
-            is_live=self._config["runmode"] == RunMode.LIVE,
-        )
-
-    def _account(self) -> Account:
-        """Return the wallet of this moment, with day and drawdown as they were measured last."""
-        names = ("day_profit_pct", "drawdown_pct", "halted")
-        return self._wallet().model_copy(update={name: getattr(self._measured, name) for name in names})
+            self._wallet.prices[pair] = rate
 
     # -- the decision point -------------------------------------------------------------------------------------------
 
@@ -134,10 +120,11 @@ class Session:
         if not due:
             return
         views = self._main_views(due)
-        self._prices.update({pair: view.close for pair, view in views.items()})
+        self._wallet.prices.update({pair: view.close for pair, view in views.items()})
         self._tighten(trades, views)
         self.watch(now)
-        snapshots = {pair: self._snapshot(pair, as_of, trades.get(pair)) for pair, as_of in due.items()}
+        moods = self._sentiment.of(due)
+        snapshots = {pair: self._snapshot(pair, as_of, trades.get(pair), moods[pair]) for pair, as_of in due.items()}
         deadline = None if self.is_backtest else self.context.settings.llm_config.decision.deadline_seconds
         outcomes = self._runner.decide(snapshots, deadline)
         self._accept(snapshots, outcomes)
@@ -163,12 +150,13 @@ class Session:
             if trade is not None and trade.has_open_position and trade.open_date_utc < view.candle + self.length:
                 self.plans.after_candle(trade, view)
 
-    def _snapshot(self, pair: str, as_of: datetime, trade: Trade | None) -> MarketSnapshot:
+    def _snapshot(self, pair: str, as_of: datetime, trade: Trade | None, mood: Sentiment) -> MarketSnapshot:
         position = None
         if trade is not None and trade.has_open_position:
-            position = self._position(trade, self._prices[pair], as_of)
-        snapshot = snapshot_of(pair, as_of, self._feed.candles(pair), self._measured, position)
-        return snapshot.model_copy(update={"candles_since_loss": candles_since_loss(pair, as_of, self.length)})
+            position = self._position(trade, self._wallet.prices[pair], as_of)
+        snapshot = snapshot_of(pair, as_of, self._feed.candles(pair), self._wallet.measured, position)
+        since = candles_since_loss(pair, as_of, self.length)
+        return snapshot.model_copy(update={"candles_since_loss": since, "sentiment": mood})
 
     def _position(self, trade: Trade, price: float, as_of: datetime) -> Position:
         history = self._histories.get(trade.id, History())
@@ -263,7 +251,7 @@ class Session:
 
     def has_passed(self, trade: Trade) -> bool:
         """Return whether the last close lies beyond the planned stop: too late to set it, the trade is closed."""
-        price = self._prices.get(trade.pair)
+        price = self._wallet.prices.get(trade.pair)
         plan = self.plans.of(trade)
         return price is not None and is_beyond(plan.side, plan.stop, price)
 
@@ -309,7 +297,7 @@ class Session:
             identity={
                 "namespace": self.context.namespace,
                 "model": self.context.model_name,
-                "prompt_version": prompt_version(),
+                "prompt_version": prompt_version(self.context.settings.context_config.language),
             },
         )
 

@@ -17,7 +17,7 @@ from candlegraph.graph.builder import graph
 from candlegraph.graph.context import Context
 from candlegraph.graph.errors import ConfigError
 from candlegraph.graph.facts import Facts, render_facts
-from candlegraph.graph.settings import settings_of
+from candlegraph.graph.settings import Settings, settings_of
 from candlegraph.graph.state import CandleInput
 from candlegraph.tools.market.frames import duration
 
@@ -26,10 +26,16 @@ LONGEST = 4000
 
 def decide_and_print(pair: str, at: datetime, datadir: Path, userdir: Path, configs: Sequence[Path]) -> None:
     """Run the candle that closes at `at`, flat, and print what each node wrote; nothing is stored."""
-    settings = settings_of(merged(configs))
+    given, context = candle_and_context(pair, at, datadir, userdir, settings_of(merged(configs)))
+    asyncio.run(_print_nodes(given, context, Console()))
+
+
+def candle_and_context(
+    pair: str, at: datetime, datadir: Path, userdir: Path, settings: Settings
+) -> tuple[CandleInput, Context]:
+    """Return the graph's input for the candle that closes at `at`, and its context."""
     context = Context(settings=settings, user_data_dir=str(userdir), datadir=str(datadir))
-    candle = at - duration(settings.context_config.timeframes[0])
-    asyncio.run(_print_nodes(CandleInput(pair=pair, candle=candle), context, Console()))
+    return CandleInput(pair=pair, candle=at - duration(settings.context_config.timeframes[0])), context
 
 
 def merged(configs: Sequence[Path]) -> dict[str, Any]:

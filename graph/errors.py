@@ -3,6 +3,7 @@
 CandlegraphError
 ├── ConfigError        a setting is unknown, missing or out of range; refuse to start
 ├── CandleError        a candle folder or frame lacks what a snapshot needs
+├── SentimentError     a sentiment value could not be had; it is unavailable, and nothing more
 ├── FactsError         a facts block does not follow its schema
 ├── ModelError         a chat model could not be reached or answered nothing usable
 ├── MemoryStoreError   the database is unreadable, or of another version; refuse to write
@@ -20,6 +21,10 @@ class ConfigError(CandlegraphError):
 
 class CandleError(CandlegraphError):
     """A candle folder or frame lacks what a snapshot needs."""
+
+
+class SentimentError(CandlegraphError):
+    """A sentiment value could not be had."""
 
 
 class FactsError(CandlegraphError):

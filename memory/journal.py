@@ -1,6 +1,6 @@
 """Append-only JSON lines for people: every line is complete or absent, also after a kill.
 
-One process writes one journal. What is written here is never read back by us.
+One process writes one journal. Journals of decisions, trades and rewards are never read back by us.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from freqtrade.enums import State
 from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.worker import Worker
 
-from candlegraph.freqtrade_bridge.loopback.configuration import base_config, offline_exchange
+from candlegraph.freqtrade_bridge.loopback.configuration import base_config, offline_exchange, offline_sentiment
 from candlegraph.freqtrade_bridge.loopback.markets import Market
 from candlegraph.freqtrade_bridge.loopback.server import LoopbackExchange
 
@@ -90,7 +90,11 @@ class VirtualDryRun:
         pairs = [market.pair for market in self.markets]
         path, userdir = folder / "config.json", self._userdir or folder
         userdir.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(self._config | {"exchange": offline_exchange(self.exchange.url, pairs)}))
+        offline = {
+            "exchange": offline_exchange(self.exchange.url, pairs),
+            "context_config": offline_sentiment(self._config, self.exchange.url),
+        }
+        path.write_text(json.dumps(self._config | offline))
         return Arguments(["trade", "--dry-run", "-c", str(path), "--userdir", str(userdir)]).get_parsed_arg()
 
     def _sleep(self, seconds: float) -> None:

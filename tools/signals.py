@@ -6,17 +6,19 @@ from typing import Annotated, Any
 
 from langchain_core.tools import BaseTool, tool
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic.json_schema import WithJsonSchema
 
 from candlegraph.graph.facts import Strength
 from candlegraph.graph.signal import Action, Proposal
 
 CHINESE = {"强势": "strong", "中等": "moderate", "弱势": "weak"}
 
-Confidence = Annotated[float, Field(ge=1, le=100, description="how sure you are, 1-100")]
-Rsi = Annotated[float, Field(ge=0, le=100, description="the RSI 14 of the main timeframe that you rely on")]
-Reason = Annotated[str, Field(min_length=1, max_length=2000, description="why, in one to three sentences")]
-Pair = Annotated[str, Field(description="the pair of this decision, exactly as given")]
-Level = Annotated[float, Field(gt=0, description="a price")]
+Confidence = Annotated[float, Field(ge=1, le=100)]
+Rsi = Annotated[float, Field(ge=0, le=100, description="of the main timeframe")]
+Reason = Annotated[str, Field(min_length=1, max_length=2000)]
+Level = Annotated[float, Field(gt=0)]
+# The schema need not say that absent may be null.
+Optional = Annotated[float | None, Field(gt=0), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})]
 TrendStrength = Annotated[Strength, BeforeValidator(lambda value: CHINESE.get(value, value))]
 
 
@@ -25,7 +27,7 @@ class Arguments(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    pair: Pair
+    pair: str
 
     @field_validator("*", mode="before")
     @classmethod
@@ -56,9 +58,9 @@ class EntryArguments(Levels):
     rsi_value: Rsi
     trend_strength: TrendStrength
     reason: Reason
-    stake_amount: Annotated[float | None, Field(gt=0, description="margin in quote currency")] = None
-    stop_loss: Annotated[float | None, Field(gt=0, description="price that proves the idea wrong")] = None
-    take_profit: Annotated[float | None, Field(gt=0, description="price to take the profit at")] = None
+    stake_amount: Annotated[Optional, Field(description="margin in quote currency")] = None
+    stop_loss: Annotated[Optional, Field(description="price that proves the idea wrong")] = None
+    take_profit: Annotated[Optional, Field(description="price to take the profit at")] = None
 
 
 class ExitArguments(Arguments):

@@ -38,7 +38,7 @@ def derived_stop(side: Side, rate: float, basis: StopBasis, multiple: float) -> 
         if min(NEAREST, multiple) * basis.atr <= behind <= distance:
             distance = behind
     stop = rate - sign_of(side) * distance
-    return stop if stop > 0 else None
+    return stop if stop > 0 and is_protective(side, stop, rate) else None
 
 
 def is_protective(side: Side, stop: float, rate: float) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 PATHS = {
@@ -33,6 +33,12 @@ def offline_exchange(url: str, pairs: Sequence[str]) -> dict[str, Any]:
         "pair_whitelist": list(pairs),
         "pair_blacklist": [],
     }
+
+
+def offline_sentiment(config: Mapping[str, Any], url: str) -> dict[str, Any]:
+    """Return the configuration's `context_config`, with the Fear & Greed index of the loopback exchange at `url`."""
+    context = dict(config.get("context_config") or {})
+    return context | {"sentiment": dict(context.get("sentiment") or {}) | {"fear_greed_url": f"{url}/fng/"}}
 
 
 def base_config(wallet: float = 10_000, max_open_trades: int = 3) -> dict[str, Any]:

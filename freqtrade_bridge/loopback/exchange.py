@@ -15,6 +15,9 @@ from candlegraph.freqtrade_bridge.loopback.series import length_of
 from candlegraph.graph.errors import CandleError, CandlegraphError
 
 FUNDING_MS = 8 * 3_600_000
+FIVE_MINUTES, DAY_MS = 300_000, 86_400_000
+OPEN_INTEREST = 50_000
+"""Contracts at the first price; the loopback exchange has no traders."""
 SPREAD = 0.0002
 DEPTH = 20
 LEVEL_NOTIONAL = 1_000_000
@@ -106,6 +109,18 @@ def _offer_market_data(app: FastAPI, markets: Mapping[str, Market], clock: Clock
     async def depth(request: Request) -> dict[str, Any]:
         return order_book(_asked(request, markets), clock.now())
 
+    @app.get("/futures/data/openInterestHist")
+    async def open_interest(request: Request) -> list[Any]:
+        return open_interest_rows(_asked(request, markets), request.query_params, clock.now())
+
+    @app.get("/futures/data/globalLongShortAccountRatio")
+    async def long_short(request: Request) -> list[Any]:
+        return long_short_rows(_asked(request, markets), request.query_params, clock.now())
+
+    @app.get("/fng/")
+    async def fear_greed(request: Request) -> dict[str, Any]:
+        return fear_greed_days(next(iter(markets.values())), request.query_params, clock.now())
+
     @app.get("/fapi/v1/ticker/24hr")
     @app.get("/fapi/v1/ticker/bookTicker")
     async def ticker(request: Request) -> Any:
@@ -190,6 +205,57 @@ def funding_rows(market: Market, query: Any, now: int) -> list[Any]:
          "markPrice": shown(market.series.price(at), market.tick)}
         for at in times
     ]  # fmt: skip
+
+
+def open_interest_rows(market: Market, query: Any, now: int) -> list[Any]:
+    """Return an invented open interest that grows while prices rise, in the exchange's layout, oldest first."""
+    rows = []
+    for at in _past_times(now, FIVE_MINUTES, int(query.get("limit", 30))):
+        contracts = OPEN_INTEREST * market.series.price(at) / float(market.series.close[0])
+        value = contracts * market.series.price(at)
+        rows.append(
+            {
+                "symbol": market.symbol,
+                "sumOpenInterest": f"{contracts:.3f}",
+                "sumOpenInterestValue": f"{value:.3f}",
+                "timestamp": at,
+            }
+        )
+    return rows  # fmt: skip
+
+
+def long_short_rows(market: Market, query: Any, now: int) -> list[Any]:
+    """Return an invented account ratio that follows the last day's move, in the exchange's layout, oldest first."""
+    rows = []
+    for at in _past_times(now, FIVE_MINUTES, int(query.get("limit", 30))):
+        ratio = market.series.price(at) / market.series.price(at - DAY_MS)
+        rows.append(
+            {
+                "symbol": market.symbol,
+                "longShortRatio": f"{ratio:.4f}",
+                "longAccount": f"{ratio / (1 + ratio):.4f}",
+                "shortAccount": f"{1 / (1 + ratio):.4f}",
+                "timestamp": at,
+            }
+        )
+    return rows  # fmt: skip
+
+
+def fear_greed_days(market: Market, query: Any, now: int) -> dict[str, Any]:
+    """Return an invented Fear & Greed index that follows the week's move, as alternative.me writes it, newest first."""
+    days = []
+    for at in reversed(_past_times(now, DAY_MS, int(query.get("limit", 1)))):
+        move = market.series.price(at) / market.series.price(at - 7 * DAY_MS) - 1
+        value = round(min(100.0, max(0.0, 50 + 300 * move)))
+        word = "Greed" if value > 55 else "Fear" if value < 45 else "Neutral"
+        days.append({"value": str(value), "value_classification": word, "timestamp": str(at // 1000)})
+    return {"name": "Fear and Greed Index", "data": days, "metadata": {"error": None}}
+
+
+def _past_times(now: int, step: int, count: int) -> list[int]:
+    """Return the last `count` multiples of `step` up to `now`, oldest first."""
+    newest = now // step * step
+    return [newest - step * back for back in reversed(range(min(count, 500)))]
 
 
 def premium_of(market: Market, now: int) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from statistics import median, quantiles
 from rich.console import Console
 from rich.table import Table
 
+from candlegraph.freqtrade_bridge.columns import EMERGENCY_TAG
 from candlegraph.freqtrade_bridge.report.result import RunResult
 from candlegraph.graph.market import Frozen
 from candlegraph.memory.ledger import DecisionRow
@@ -28,6 +29,8 @@ class Summary(Frozen):
     sources: dict[str, int]
     repairs: int
     clamps: dict[str, int]
+    warnings: dict[str, int]
+    emergency_exits: int
     trades: int
     long_trades: int
     short_trades: int
@@ -59,6 +62,8 @@ def summary_of(result: RunResult, decisions: Sequence[DecisionRow], *, remembere
         sources=dict(Counter(row.signal.source for row in decisions).most_common()),
         repairs=sum(row.repairs for row in decisions),
         clamps=dict(Counter(clamp.key for row in decisions for clamp in row.signal.clamps).most_common()),
+        warnings=dict(Counter(one.split(":")[0] for row in decisions for one in row.signal.warnings).most_common()),
+        emergency_exits=sum(trade.exit_reason == EMERGENCY_TAG for trade in result.trades),
         trades=len(result.trades),
         long_trades=sum(not trade.is_short for trade in result.trades),
         short_trades=sum(trade.is_short for trade in result.trades),
@@ -85,6 +90,8 @@ def summary_rows(summary: Summary) -> list[tuple[str, str]]:
         ("decisions", f"{summary.decisions} ({_counts(summary.actions)})"),
         ("decided by", f"{_counts(summary.sources)}; {summary.repairs} answers sent back for repair"),
         ("clamps of the gate", _counts(summary.clamps)),
+        ("warnings of the rules", _counts(summary.warnings)),
+        ("emergency stop", _emergency(summary)),
         ("trades", f"{summary.trades} ({summary.long_trades} long, {summary.short_trades} short; {won})"),
         ("adjustments", f"{summary.additions} additions, {summary.partial_exits} partial exits"),
         ("profit", f"{summary.profit_abs:+,.2f} {summary.currency} ({summary.profit_ratio:+.2%})"),
@@ -104,6 +111,12 @@ def print_summary(summary: Summary, console: Console) -> None:
     for label, value in summary_rows(summary):
         table.add_row(label, value)
     console.print(table)
+
+
+def _emergency(summary: Summary) -> str:
+    if not summary.emergency_exits:
+        return "did not fire"
+    return f"FIRED: {summary.emergency_exits} positions closed, no entry from then on"
 
 
 def _counts(counts: dict[str, int]) -> str:

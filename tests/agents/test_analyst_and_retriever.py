@@ -85,5 +85,5 @@ def test_without_a_situation_the_memory_is_said_to_be_unavailable(
     broken = snapshot.model_copy(update={"timeframes": (main, *snapshot.timeframes[1:])})
     state = run(make_context(model), broken)
     assert state.lessons.unavailable
-    assert "unavailable: a component of the situation is unavailable" in model.seen[0][1].content
+    assert 'unavailable: "a component of the situation is unavailable"' in model.seen[0][1].content
     assert state.signal.action == "wait"

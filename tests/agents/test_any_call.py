@@ -5,8 +5,8 @@ The calls are built from the schemas of the functions, so that a new argument or
 
 import math
 from collections import Counter
-from types import NoneType
-from typing import Literal, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Annotated, Literal, Union, get_args, get_origin
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -22,38 +22,41 @@ from candlegraph.tools.market.analysis import facts_of
 from candlegraph.tools.risk import EntryPlan, Limits, size_entry
 from candlegraph.tools.signals import TERMINAL_NAMES
 
-NEAR = 1 + 1e-9
+BOUNDS = ("ge", "gt", "le", "lt", "min_length")
+NEAR, DUST = 1 + 1e-9, 1e-12
+"""What rounding may add."""
 FEE = Limits(rules=RiskManagement()).fee_ratio
 PRICES = ("key_support", "key_resistance", "stop_loss", "take_profit")
 LIKELY = {
     "confidence_score": st.floats(50, 100),
     "leverage": st.floats(1, 20),
-    "stake_amount": st.floats(1, 1e4),
+    "stake_amount": st.none() | st.floats(1, 1e4),
     "adjustment_pct": st.floats(5, 50),
 }
 """Arguments that get past the first limits, so that the later ones are tried too; anything else comes as well."""
-NARROWED = {"stop_atr_multiple": st.floats(0.01, 20)}
-"""So tiny a multiple that price and stop are one number is not tried."""
-NOT_RULES = ("protections", "approval")
-"""Keys that Freqtrade or a person acts on, after the signal."""
 SHARES = st.floats(0.9, 1.1) | st.floats(0.01, 10)
 ROUND_FIGURES = [1e-8, 0.5, 66.0, 1e5]
 ENTRIES = ["signal_entry_long", "signal_entry_short"]
 
 
-def values_of(field):
-    """Return a strategy of everything that a pydantic field admits."""
-    kinds = get_args(field.annotation) if NoneType in get_args(field.annotation) else (field.annotation,)
-    some = st.one_of([values_of_kind(kind, field) for kind in kinds if kind is not NoneType])
-    return st.none() | some if NoneType in kinds else some
-
-
-def values_of_kind(kind, field):
+def values_of(kind, metadata=()):
+    """Return a strategy of everything that an annotation with pydantic's metadata admits."""
+    if get_origin(kind) is Annotated:
+        inner, *notes = get_args(kind)
+        return values_of(inner, [*metadata, *(one for note in notes for one in getattr(note, "metadata", [note]))])
+    if get_origin(kind) in (Union, UnionType):
+        return st.one_of([values_of(one, metadata) for one in get_args(kind)])
+    if kind is NoneType:
+        return st.none()
     if get_origin(kind) is Literal:
         return st.sampled_from(get_args(kind))
     if isinstance(kind, type) and issubclass(kind, Block):
         return blocks(kind)
-    known = {name: getattr(one, name) for one in field.metadata for name in BOUNDS if hasattr(one, name)}
+    return plain_values(kind, {name: getattr(one, name) for one in metadata for name in BOUNDS if hasattr(one, name)})
+
+
+def plain_values(kind, known):
+    """Return a strategy of texts, booleans or numbers within known bounds."""
     if kind is str:
         return st.text(min_size=known.get("min_length", 0), max_size=60)
     if kind is bool:
@@ -62,25 +65,25 @@ def values_of_kind(kind, field):
     if kind is int:
         return st.integers(low, high)
     ends = {"exclude_min": "gt" in known, "exclude_max": "lt" in known}
-    return st.floats(low, high, allow_nan=False, allow_infinity=False, **ends)
+    return st.floats(low, high, allow_nan=False, allow_infinity=False, allow_subnormal=False, **ends)
 
 
-BOUNDS = ("ge", "gt", "le", "lt", "min_length")
+def admitted(model):
+    """Return a strategy of everything that each field of a model admits."""
+    return {name: values_of(field.annotation, field.metadata) for name, field in model.model_fields.items()}
 
 
 @st.composite
-def blocks(draw, block):
+def blocks(draw, block, **narrowed):
     """Return any configuration: a few keys, or none, are changed to anything that they admit."""
-    fields = {name: field for name, field in block.model_fields.items() if name not in NOT_RULES}
-    changed = draw(st.lists(st.sampled_from(sorted(fields)), unique=True, max_size=6))
-    return block(**{name: draw(NARROWED[name] if name in NARROWED else values_of(fields[name])) for name in changed})
+    keys = admitted(block) | narrowed
+    changed = draw(st.lists(st.sampled_from(sorted(keys)), unique=True, max_size=6))
+    return block(**{name: draw(keys[name]) for name in changed})
 
 
-ANY_VALUE = {
-    name: {key: values_of(field) for key, field in BY_NAME[name].args_schema.model_fields.items()}
-    for name in TERMINAL_NAMES
-}
-RULES = blocks(RiskManagement)
+ANY_VALUE = {name: admitted(BY_NAME[name].args_schema) for name in TERMINAL_NAMES}
+RULES = blocks(RiskManagement, stop_atr_multiple=st.floats(0.01, 20), protections=st.just(()))
+"""Protections are Freqtrade's; so small a multiple that price and stop are one number is not tried."""
 CALM = st.builds(lambda equity: Account(equity=equity, free=equity, open_positions=0), equity=st.floats(1000, 1e6))
 ACCOUNTS = CALM | st.builds(
     lambda free, used, **rest: Account(equity=free + used, free=free, used=used, **rest),
@@ -178,12 +181,12 @@ def assert_entry_keeps_the_limits(signal, stake, proposal, snapshot, rules):
     assert signal.take_profit is None or sign * (signal.take_profit - price) > 0
     distance = abs(price - signal.stop) / price
     to_liquidation = 1 / signal.leverage - rules.maintenance_margin_pct / 100
-    assert distance <= to_liquidation * (1 - rules.liquidation_buffer) * NEAR + 1e-12
+    assert distance <= to_liquidation * (1 - rules.liquidation_buffer) * NEAR + DUST
     assert 0 < stake <= min(account.free, rules.max_position_pct / 100 * account.equity)
     assert proposal.stake is None or stake <= proposal.stake
     loss = stake * signal.leverage * (distance + 2 * FEE)
-    assert loss <= rules.max_risk_per_trade_pct / 100 * account.equity * NEAR
-    assert account.exposure + stake * signal.leverage <= rules.max_total_exposure * account.equity * NEAR
+    assert loss <= rules.max_risk_per_trade_pct / 100 * account.equity * NEAR + DUST
+    assert account.exposure + stake * signal.leverage <= rules.max_total_exposure * account.equity * NEAR + DUST
 
 
 def assert_addition_keeps_the_limits(signal, proposal, snapshot, rules):
@@ -195,11 +198,11 @@ def assert_addition_keeps_the_limits(signal, proposal, snapshot, rules):
     assert sign * (price - position.stop) > 0
     added = position.stake * signal.adjustment_pct / 100
     assert 0 < added <= account.free * NEAR
-    assert position.stake + added <= rules.max_position_pct / 100 * account.equity * NEAR
+    assert position.stake + added <= rules.max_position_pct / 100 * account.equity * NEAR + DUST
     parts = [(position.stake, position.entry_price), (added, price)]
     loss = sum(stake * position.leverage * (sign * (start - position.stop) / start + 2 * FEE) for stake, start in parts)
-    assert loss <= rules.max_risk_per_trade_pct / 100 * account.equity * NEAR
-    assert account.exposure + added * position.leverage <= rules.max_total_exposure * account.equity * NEAR
+    assert loss <= rules.max_risk_per_trade_pct / 100 * account.equity * NEAR + DUST
+    assert account.exposure + added * position.leverage <= rules.max_total_exposure * account.equity * NEAR + DUST
 
 
 def ordered_stake(signal, proposed_stake, state, rules):
@@ -250,7 +253,7 @@ def tried(examples):
 def test_any_entry_call_ends_within_every_limit_or_as_a_wait(make_snapshot, make_position, name):
     seen = Counter()
 
-    @tried(250)
+    @tried(500)
     @given(data=st.data())
     def holds(data):
         state, rules = any_situation(data, make_snapshot, make_position, held=False, required=("ema_20",))
@@ -267,14 +270,13 @@ def test_any_entry_call_ends_within_every_limit_or_as_a_wait(make_snapshot, make
             assert_entry_keeps_the_limits(signal, stake, proposal, state.snapshot, rules)
 
     holds()
-    print(locals().get("seen"))
-    assert min(seen[True], seen[False]) >= 5, f"too few entries passed to prove anything: {seen}"
+    assert min(seen[True], seen[False]) >= 3, f"too few entries passed to prove anything: {seen}"
 
 
 def test_any_adjustment_ends_within_every_limit_or_as_a_hold(make_snapshot, make_position):
     seen = Counter()
 
-    @tried(300)
+    @tried(500)
     @given(data=st.data())
     def holds(data):
         state, rules = any_situation(data, make_snapshot, make_position, held=True, required=())
@@ -290,7 +292,6 @@ def test_any_adjustment_ends_within_every_limit_or_as_a_hold(make_snapshot, make
             assert (signal.action, signal.adjustment_pct) == ("hold", None)
 
     holds()
-    print(locals().get("seen"))
     assert seen["adjust", True] >= 5 and seen["hold", True] >= 5, f"too few additions: {seen}"
 
 
@@ -307,7 +308,6 @@ def test_any_other_call_opens_nothing_and_an_exit_is_never_held_back(make_snapsh
         assert signal.trade_id == (state.snapshot.position.trade_id if held else None)
 
     holds()
-    print(locals().get("seen"))
 
 
 def test_every_terminal_function_is_tried():

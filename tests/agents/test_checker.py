@@ -1,9 +1,13 @@
 """The checker's rules, row by row: what fires, what is just allowed, and which key moves the line."""
 
+import json
+import re
+from pathlib import Path
+
 import pytest
 
 from candlegraph.agents.checker import Case, comparable, findings
-from candlegraph.graph.settings import Checks, Settings
+from candlegraph.graph.settings import Checks, Settings, settings_of
 from candlegraph.graph.signal import Proposal
 from candlegraph.tools.market.analysis import facts_of
 
@@ -253,3 +257,12 @@ def test_several_rules_may_speak_at_once_and_each_with_its_own_verdict(case):
 )
 def test_reasons_are_the_same_but_for_case_spacing_and_numbers(one, other, same):
     assert (comparable(one) == comparable(other)) == same
+
+
+def test_the_page_of_the_rules_names_every_key_with_its_true_default_and_shows_a_valid_example():
+    page = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| .+ \|(.*) \|$", page, re.MULTILINE)
+    thresholds = {key: float(value) for _, cell in rows for key, value in re.findall(r"`(\w+)` ([\d.]+)", cell)}
+    assert dict.fromkeys((rule for rule, _ in rows), "warn") | thresholds == Checks().model_dump()
+    [example] = re.findall(r"```json\n(.+?)```", page, re.DOTALL)
+    assert settings_of(json.loads(f"{{{example}}}")).risk_management.checks.against_trend == "block"

@@ -5,7 +5,9 @@ from datetime import UTC, datetime, timedelta
 import backtests
 import pytest
 import rule
+from freqtrade.enums import SignalDirection
 from freqtrade.persistence import Trade
+from freqtrade.rpc import RPC
 from virtual_dry_run import VirtualDryRun
 
 from candlegraph.agents import analyst
@@ -60,6 +62,7 @@ DOORS = [
     (Session, "watch"),
     (Session, "filled"),
     (Session, "adjustment"),
+    (Session, "answer"),
     (Orders, "entry"),
     (Orders, "stake"),
     (Orders, "confirm"),
@@ -114,3 +117,29 @@ def assert_protected(run):
             # Where the plan's stop failed, half the margin is the stop, and the next loop closes the trade.
             just_opened = run.now() - trade.open_date_utc < timedelta(minutes=31)
             assert distance < 0.1 or (just_opened and distance <= 0.5 / trade.leverage + 0.001)
+
+
+def test_a_trade_forced_by_hand_passes_the_gate_and_gets_a_stop(sample, monkeypatch):
+    monkeypatch.setattr(rule, "side_of", lambda rsi, spread: None)
+    pair = sample.pairs[0]
+    rules = RISK | {"default_leverage": 7}
+    with dry_run([pair], risk_management=rules, force_entry_enable=True) as run:
+        run.step()
+        RPC(run.bot)._rpc_force_entry(pair, None, order_side=SignalDirection.LONG, enter_tag="force_entry")
+        (trade,) = Trade.get_open_trades()
+        assert trade.leverage == MAX_LEVERAGE
+        assert trade.stake_amount == pytest.approx(0.03 * 10_000, rel=0.03)
+        assert 0 < trade.open_rate - trade.stop_loss < 0.05 * trade.open_rate
+        assert run.bot.strategy.session.plans.of(trade).reason == "forced by hand"
+        run.step()
+        assert Trade.get_open_trades()
+
+
+def test_a_trade_forced_by_hand_is_refused_while_the_account_is_halted(sample, monkeypatch):
+    pair = sample.pairs[0]
+    with dry_run([pair], force_entry_enable=True) as run:
+        run.step()
+        watch = run.bot.strategy.session._wallet
+        watch.measured = watch.measured.model_copy(update={"halted": "planted"})
+        RPC(run.bot)._rpc_force_entry(pair, None, order_side=SignalDirection.LONG, enter_tag="force_entry")
+        assert not [trade for trade in Trade.get_open_trades() if trade.enter_tag == "force_entry"]

@@ -10,7 +10,7 @@ import script
 
 from candlegraph.graph.settings import Block, RiskManagement
 
-TIMERANGE = "20251115-20251117"
+TIMERANGE = "20251125-20251126"
 FREE = {"max_total_exposure": 500, "max_risk_per_trade_pct": 100, "max_daily_loss_pct": 100, "emergency_stop_loss": -1}
 OFF = {
     "checks": dict.fromkeys(
@@ -34,15 +34,18 @@ def entering(side="long", **options):
     return lambda facts: script.stay(facts) if facts.position else script.enter(facts, side, **options)
 
 
+def trend(one):
+    """Return the sign of a timeframe's trend, as tools.market.analysis states it."""
+    spread, distance = one.ema_spread or 0, one.ema_50_distance or 0
+    return (spread > 0 and distance > 0) - (spread < 0 and distance < 0)
+
+
 def against_the_trend(facts):
-    """Enter only against the trend of both of the two highest timeframes."""
-    high = list(facts.timeframes.values())[-2:]
-    if facts.position:
+    """Enter only against the trend of the two highest timeframes."""
+    high = sum(trend(one) for one in list(facts.timeframes.values())[-2:])
+    if facts.position or high == 0:
         return script.stay(facts)
-    for side, sign in (("long", -1), ("short", 1)):
-        if all(sign * (one.ema_spread or 0) > 0 and sign * (one.ema_50_distance or 0) > 0 for one in high):
-            return script.enter(facts, side)
-    return script.stay(facts)
+    return script.enter(facts, "short" if high > 0 else "long")
 
 
 def adding(facts):
@@ -183,8 +186,8 @@ ROWS = {
 ELSEWHERE = {
     "stop_on_exchange": ("test_stops.py", "test_the_stop_rests_on_the_exchange_if_the_key_says_so"),
     "approval.required": ("test_approval.py", "test_an_approved_entry_trades_once"),
-    "approval.expires_seconds": ("test_approval.py", "test_an_expired_proposal_never_trades"),
-    "approval.max_drift_pct": ("test_approval.py", "test_a_drifted_price_never_trades"),
+    "approval.expires_seconds": ("test_approval.py", "test_without_a_yes_in_time_and_near_the_price_nothing_trades"),
+    "approval.max_drift_pct": ("test_approval.py", "test_without_a_yes_in_time_and_near_the_price_nothing_trades"),
 }
 """Keys without an effect in a backtest, which has no exchange and no person: the dry-run that shows it."""
 

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from candlegraph.graph.signal import TradeSignal
+from candlegraph.graph.signal import Clamp, TradeSignal
 from candlegraph.memory.ledger import DecisionRow, Ledger
 from candlegraph.memory.store import close_memory, open_memory
 
@@ -70,3 +70,13 @@ def test_ledger_and_memory_share_one_file_and_survive_a_restart(ledger, path, ma
     assert Ledger(path).rows("backtest:a") == (row(1),)
     assert Ledger(path).namespaces() == ("live", "backtest:a")
     assert open_memory(path).stats("backtest:a")["total_experiences"] == 1
+
+
+def test_a_late_clamp_is_added_to_the_rows_signal_and_an_unknown_id_changes_nothing(ledger):
+    ledger.append([row(1), row(2)])
+    late = Clamp(key="max_risk_per_trade_pct", before=10, after=5, reason="late")
+    ledger.add_clamps(row(1).decision_id, [late])
+    ledger.add_clamps("unknown", [late])
+    first, second = ledger.rows(row(1).namespace)
+    assert first.signal.clamps == (*row(1).signal.clamps, late)
+    assert second == row(2)

@@ -1,8 +1,9 @@
-"""Trend, regime, strength, levels and what is missing: tables of the stated arithmetic."""
+"""Levels, distances and what is missing: tables of the stated arithmetic."""
 
 import pytest
 
 from candlegraph.graph.facts import ABSENT
+from candlegraph.graph.market import Level
 from candlegraph.graph.settings import ContextConfig
 from candlegraph.tools.market.analysis import (
     bollinger_position,
@@ -10,10 +11,7 @@ from candlegraph.tools.market.analysis import (
     in_atr,
     missing_of,
     position_facts,
-    regime_of,
-    strength_of,
     timeframe_facts,
-    trend_of,
 )
 
 CONFIG = ContextConfig()
@@ -43,72 +41,32 @@ def without(snapshot, timeframe, *names):
     return snapshot.model_copy(update={"timeframes": tuple(views)})
 
 
-@pytest.mark.parametrize(
-    "close, fast, slow, trend",
-    [
-        (110, 105, 100, 1),
-        (101, 105, 100, 1),
-        (100, 105, 100, 0),
-        (90, 105, 100, 0),
-        (90, 95, 100, -1),
-        (99, 95, 100, -1),
-        (110, 95, 100, 0),
-        (110, 100, 100, 0),
-        (110, None, 100, 0),
-        (110, 105, None, 0),
-    ],
-)
-def test_trend_needs_the_order_of_the_averages_and_the_close_on_their_side(view, close, fast, slow, trend):
-    assert trend_of(view(close=close, ema_20=fast, ema_50=slow)) == trend
-
-
-@pytest.mark.parametrize(
-    "alignment, regime",
-    [(4, "trend_up"), (2, "trend_up"), (1, "range"), (0, "range"), (-1, "range"), (-2, "trend_down")],
-)
-def test_regime_is_a_trend_from_an_alignment_of_two(alignment, regime):
-    assert regime_of(alignment) == regime
-
-
-@pytest.mark.parametrize(
-    "adx, strength",
-    [
-        ((30, 5), "strong"),
-        ((5, 30), "strong"),
-        ((29.9, 5), "moderate"),
-        ((20, 5), "moderate"),
-        ((19.9, 5), "weak"),
-        ((None, 25), "moderate"),
-        ((None, None), "weak"),
-        ((), "weak"),
-    ],
-)
-def test_strength_follows_the_highest_adx(view, adx, strength):
-    assert strength_of([view(adx=one) for one in adx]) == strength
-
-
-@pytest.mark.parametrize("place, counts", [(0, False), (1, True), (2, True), (3, False)])
-def test_strength_of_the_market_rests_on_the_second_and_third_timeframe(make_snapshot, view, place, counts):
-    snapshot = make_snapshot()
-    views = [view(one, adx=45.0 if i == place else 10.0) for i, one in enumerate(snapshot.timeframes)]
-    facts = facts_of(snapshot.model_copy(update={"timeframes": tuple(views)}), CONFIG.timeframes, ())
-    assert facts.trend_strength == ("strong" if counts else "weak")
-
-
-def test_alignment_counts_up_trends_minus_down_trends(make_snapshot, view):
-    snapshot = make_snapshot()
-    emas = [(90, 80), (90, 80), (90, 80), (110, 120)]
-    views = [view(one, 100.0, ema_20=f, ema_50=s) for one, (f, s) in zip(snapshot.timeframes, emas, strict=True)]
-    facts = facts_of(snapshot.model_copy(update={"timeframes": tuple(views)}), CONFIG.timeframes, ())
-    assert (facts.alignment, facts.regime) == (2, "trend_up")
-
-
-def test_levels_are_the_nearest_swings_of_any_timeframe(make_snapshot):
+def test_support_and_resistance_are_the_nearest_levels_of_any_timeframe(make_snapshot):
     snapshot = make_snapshot()
     facts = facts_of(snapshot, CONFIG.timeframes, ())
-    lows = [x for v in snapshot.timeframes for x in v.swing_lows if x < snapshot.price]
-    highs = [x for v in snapshot.timeframes for x in v.swing_highs if x > snapshot.price]
-    assert (facts.support, facts.resistance) == (max(lows), min(highs))
+    prices = [level.price for one in snapshot.timeframes for level in one.levels]
+    assert facts.support == max(price for price in prices if price < snapshot.price)
+    assert facts.resistance == min(price for price in prices if price > snapshot.price)
+
+
+@pytest.mark.parametrize("timeframe", CONFIG.timeframes)
+def test_a_level_of_each_timeframe_counts_on_its_side_of_the_main_close(make_snapshot, timeframe):
+    snapshot = make_snapshot()
+    price = snapshot.price  # a level can lie on the other side of an older close of a longer timeframe
+    near = (Level(price=price * 0.9999, touches=1, kind="resistance"), Level(price=price, touches=9, kind="support"))
+    views = [
+        one.model_copy(update={"levels": near}) if one.timeframe == timeframe else one for one in snapshot.timeframes
+    ]
+    facts = facts_of(snapshot.model_copy(update={"timeframes": tuple(views)}), CONFIG.timeframes, ())
+    assert facts.support == price * 0.9999
+    assert facts.resistance is None or facts.resistance > price
+
+
+def test_without_levels_there_is_neither_support_nor_resistance(make_snapshot):
+    snapshot = make_snapshot()
+    views = tuple(one.model_copy(update={"levels": ()}) for one in snapshot.timeframes)
+    facts = facts_of(snapshot.model_copy(update={"timeframes": views}), CONFIG.timeframes, ())
+    assert (facts.support, facts.resistance) == (None, None)
 
 
 def test_everything_is_there_in_a_long_market(make_snapshot):

@@ -1,4 +1,4 @@
-"""Closed candles only, and what becomes of candles that are late, double or broken."""
+"""Closed candles only, and what becomes of candles that are late or double."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +10,12 @@ from hypothesis import strategies as st
 
 from candlegraph.graph.errors import CandleError
 from candlegraph.graph.market import Account
+from candlegraph.graph.settings import ContextConfig
+from candlegraph.tools.market.analysis import facts_of
 from candlegraph.tools.market.frames import WINDOW, Candles, duration, read_candles, snapshot_of
+from candlegraph.tools.market.indicators import indicators_of, past_indicators_of, series_of
+from candlegraph.tools.market.patterns import patterns_of
+from candlegraph.tools.market.structure import levels_of, swings
 
 PAIR = "BTC/USDT:USDT"
 ACCOUNT = Account(equity=1000, free=1000, open_positions=0)
@@ -22,7 +27,20 @@ def all_candles(frames):
     return {timeframe: Candles(frames[timeframe], timeframe) for timeframe in TIMEFRAMES}
 
 
-@pytest.mark.parametrize("how", ["cut", "altered", "crashing"])
+def changed_future(frame, late, how, factor):
+    """Return `frame` with its candles in `late` cut, altered, broken, or with wild ones added behind the last."""
+    if how == "cut":
+        return frame[~late]
+    changed, columns = frame.copy(), ["open", "high", "low", "close", "volume"]
+    if how == "extended":
+        more = frame.assign(date=frame["date"] + (frame["date"].iloc[-1] - frame["date"].iloc[0]) * 2)
+        more[columns] *= factor
+        return pd.concat([frame, more])
+    changed.loc[late, columns] *= factor if how == "altered" else np.nan
+    return changed
+
+
+@pytest.mark.parametrize("how", ["cut", "altered", "crashing", "extended"])
 @settings(max_examples=12, deadline=None)
 @given(step=st.integers(0, 48 * 30), factor=st.floats(0.1, 10))
 def test_candles_that_close_after_the_decision_change_nothing(frames, how, step, factor):
@@ -31,15 +49,15 @@ def test_candles_that_close_after_the_decision_change_nothing(frames, how, step,
     for timeframe, frame in frames.items():
         open_or_later = frame["date"] + duration(timeframe) > as_of
         assert open_or_later.any()
-        changed = frame[~open_or_later] if how == "cut" else frame.copy()
-        if how != "cut":
-            columns = ["open", "high", "low", "close", "volume"]
-            changed.loc[open_or_later, columns] *= factor if how == "altered" else np.nan
-        future[timeframe] = changed
+        future[timeframe] = changed_future(frame, open_or_later, how, factor)
     seen, same = all_candles(frames), all_candles(future)
     for timeframe in TIMEFRAMES:
         assert same[timeframe].view(as_of) == seen[timeframe].view(as_of), timeframe
-    assert snapshot_of(PAIR, as_of, same, ACCOUNT) == snapshot_of(PAIR, as_of, seen, ACCOUNT)
+    then, now = (snapshot_of(PAIR, as_of, candles, ACCOUNT) for candles in (seen, same))
+    assert now == then
+    assert now.main.levels and now.main.past_indicators.rsi[-1] is not None, "equal, but nothing to compare"
+    required = ContextConfig().required_indicators
+    assert facts_of(now, TIMEFRAMES, required) == facts_of(then, TIMEFRAMES, required)
 
 
 @pytest.mark.parametrize("timeframe", TIMEFRAMES)
@@ -97,22 +115,24 @@ def test_order_of_rows_does_not_matter(frames):
     assert Candles(frame.iloc[::-1], "30m").view(as_of) == Candles(frame, "30m").view(as_of)
 
 
-@pytest.mark.parametrize("column, value", [("close", np.nan), ("volume", np.nan), ("high", np.inf), ("low", 0.0)])
-def test_a_window_never_reaches_over_a_broken_candle(frames, column, value):
-    frame = frames["30m"].iloc[:1000].copy()
-    frame.loc[950, column] = value
-    view = Candles(frame, "30m").view(frame["date"].iloc[-1].to_pydatetime() + timedelta(minutes=30))
-    assert view.rows == 49
-    assert view.indicators.ema_20 is not None
-    assert view.indicators.ema_50 is view.indicators.adx is view.indicators.rsi is None
+def test_the_view_of_an_unchanged_timeframe_is_the_same_object(frames):
+    candles = all_candles(frames)
+    first = {timeframe: candles[timeframe].view(FIRST) for timeframe in TIMEFRAMES}
+    half_an_hour_later = {timeframe: candles[timeframe].view(FIRST + timedelta(minutes=30)) for timeframe in TIMEFRAMES}
+    same = {timeframe: half_an_hour_later[timeframe] is first[timeframe] for timeframe in TIMEFRAMES}
+    assert same == {"30m": False, "1h": True, "4h": True, "1d": True}
 
 
-def test_a_broken_newest_candle_counts_as_missing(frames):
-    frame = frames["30m"].iloc[:1000].copy()
-    frame.loc[999, "close"] = np.nan
-    candles, last = Candles(frame, "30m"), frame["date"].iloc[-1].to_pydatetime()
-    assert candles.view(last) is not None
-    assert candles.view(last + timedelta(minutes=30)) is None
+def test_view_shows_levels_patterns_and_past_values_of_its_own_window(frames):
+    view = Candles(frames["1h"], "1h").view(FIRST)
+    window = frames["1h"][frames["1h"]["date"] < FIRST].iloc[-WINDOW:]
+    high, low, close, volume = (window[name].to_numpy() for name in ("high", "low", "close", "volume"))
+    highs, lows = swings(high, highest=True), swings(low, highest=False)
+    assert (view.swing_highs, view.swing_lows) == (highs[-8:], lows[-8:])
+    assert view.levels == levels_of(highs + lows, close[-1], view.indicators.atr)
+    assert view.patterns == patterns_of(window["open"].to_numpy(), high, low, close)
+    assert view.past_indicators == past_indicators_of(series_of(high, low, close, volume), volume)
+    assert view.indicators == indicators_of(window)
 
 
 def test_frame_given_is_not_changed(frames):

@@ -1,19 +1,99 @@
-"""Indicators against other implementations, and when they are available."""
+"""Every indicator against the other library, when it is available, and the older values beside it."""
+
+import os
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import talib
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ta.momentum import RSIIndicator
 from ta.trend import ADXIndicator
-from ta.volatility import AverageTrueRange
-from ta.volume import MFIIndicator
+from ta.volatility import AverageTrueRange, BollingerBands
+from ta.volume import MFIIndicator, OnBalanceVolumeIndicator
 
-from candlegraph.graph.market import Indicators
-from candlegraph.tools.market.indicators import NEEDED_ROWS, indicators_of, obv_slope
+from candlegraph.graph.market import Indicators, PastIndicators
+from candlegraph.tools.market.frames import WINDOW
+from candlegraph.tools.market.indicators import NEEDED_ROWS, PAST, indicators_of, past_indicators_of, series_of
+
+TIMEFRAMES = ("30m", "1h", "4h", "1d")
+REAL = os.environ.get("CANDLEGRAPH_MARKET")
+MARKETS = ["walk 7", "walk 8", *(["BTC_USDT_USDT", "ETH_USDT_USDT"] if REAL else [])]
+
+TOLERANCES = {
+    "ema_20": 1e-9,
+    "ema_50": 1e-6,
+    "ema_200": 0.25,
+    "macd": 1e-9,
+    "macd_signal": 1e-9,
+    "bollinger_upper": 1e-6,
+    "bollinger_lower": 1e-6,
+    "atr": 1e-9,
+    "rsi": 1e-6,
+    "adx": 1e-6,
+    "mfi": 1e-6,
+    "obv_slope": 1e-9,
+}
+"""How far the two libraries may differ at the end of a whole window: in ATR for prices, else in the indicator's unit.
+
+Their recursions start differently, so it is what is left of the first values: 0.99 ** 400 of them in an EMA 200.
+"""
+IN_ATR = ("ema_20", "ema_50", "ema_200", "macd", "macd_signal", "bollinger_upper", "bollinger_lower", "atr")
 
 
-@pytest.fixture(scope="module", params=["30m", "1h", "4h", "1d"])
-def window(request, frames):
-    return frames[request.param].iloc[:450].reset_index(drop=True)
+@pytest.fixture(scope="module", params=[(market, timeframe) for market in MARKETS for timeframe in TIMEFRAMES], ids=str)
+def window(request, make_frames):
+    """Return a whole window of closed candles, of a random walk or of a real market."""
+    market, timeframe = request.param
+    if market.startswith("walk"):
+        days = 700 if timeframe == "1d" else 120
+        frame = make_frames(seed=int(market[-1]), days=days)[timeframe]
+    else:
+        frame = pd.read_feather(Path(REAL) / "binance" / "futures" / f"{market}-{timeframe}-futures.feather")
+    return frame.iloc[-WINDOW - 50 : -50].reset_index(drop=True)
+
+
+def past_of(window):
+    high, low, close, volume = (window[name].to_numpy() for name in ("high", "low", "close", "volume"))
+    return past_indicators_of(series_of(high, low, close, volume), volume)
+
+
+def by_the_other_library(window):
+    """Return each indicator at the last row by the library that we do not take it from."""
+    high, low, close, volume = (window[name] for name in ("high", "low", "close", "volume"))
+    prices = close.to_numpy()
+    macd, signal, _ = talib.MACD(prices)
+    bands = BollingerBands(close, 20, 2)
+    obv = OnBalanceVolumeIndicator(close, volume).on_balance_volume()
+    return {
+        **{f"ema_{span}": talib.EMA(prices, span)[-1] for span in (20, 50, 200)},
+        "macd": macd[-1],
+        "macd_signal": signal[-1],
+        "bollinger_upper": bands.bollinger_hband().iloc[-1],
+        "bollinger_lower": bands.bollinger_lband().iloc[-1],
+        "atr": AverageTrueRange(high, low, close, 14).average_true_range().iloc[-1],
+        "rsi": RSIIndicator(close, 14).rsi().iloc[-1],
+        "adx": ADXIndicator(high, low, close, 14).adx().iloc[-1],
+        "mfi": MFIIndicator(high, low, close, volume, 14).money_flow_index().iloc[-1],
+        "obv_slope": (obv.iloc[-1] - obv.iloc[-21]) / volume.iloc[-20:].sum(),
+    }
+
+
+def test_every_indicator_agrees_with_the_other_library(window):
+    ours, theirs = indicators_of(window).model_dump(), by_the_other_library(window)
+    assert set(theirs) == set(TOLERANCES) == set(Indicators.model_fields)
+    for name, tolerance in TOLERANCES.items():
+        unit = ours["atr"] if name in IN_ATR else 1
+        assert abs(ours[name] - theirs[name]) / unit < tolerance, name
+
+
+def test_obv_slope_follows_talib_where_a_candle_closes_where_the_last_one_did(frames):
+    window = frames["1h"].iloc[:60].assign(close=lambda frame: frame["close"].round(0))  # `ta` counts it as bought
+    assert (window["close"].diff().iloc[-20:] == 0).any()
+    obv, volume = talib.OBV(window["close"].to_numpy(), window["volume"].to_numpy()), window["volume"].iloc[-20:]
+    assert indicators_of(window).obv_slope == pytest.approx((obv[-1] - obv[-21]) / volume.sum())
 
 
 def plain_ema(values, span):
@@ -23,57 +103,18 @@ def plain_ema(values, span):
     return average
 
 
-def plain_rsi(values, length=14):
-    gain = loss = 0.0
-    for change in np.diff(values):
-        gain += (max(change, 0) - gain) / length
-        loss += (max(-change, 0) - loss) / length
-    return 100 - 100 / (1 + gain / loss)
-
-
-def test_adx_atr_and_mfi_of_talib_agree_with_ta(window):
-    high, low, close, volume = (window[name] for name in ("high", "low", "close", "volume"))
-    ours = indicators_of(window)
-    assert ours.adx == pytest.approx(ADXIndicator(high, low, close, 14).adx().iloc[-1], abs=1e-3)  # seeds differ
-    assert ours.atr == pytest.approx(AverageTrueRange(high, low, close, 14).average_true_range().iloc[-1], rel=1e-9)
-    assert ours.mfi == pytest.approx(MFIIndicator(high, low, close, volume, 14).money_flow_index().iloc[-1], abs=1e-6)
-
-
-def test_ema_agrees_with_a_plain_loop(window):
-    ours, close = indicators_of(window), window["close"].to_numpy()
+def test_ema_starts_at_the_first_close_of_the_window(frames):
+    window = frames["1h"].iloc[:450]
     for span in (20, 50, 200):
-        assert getattr(ours, f"ema_{span}") == pytest.approx(plain_ema(close, span), rel=1e-9)
-
-
-def test_rsi_agrees_with_a_plain_loop(window):
-    assert indicators_of(window).rsi == pytest.approx(plain_rsi(window["close"].to_numpy()), abs=1e-6)
-
-
-def test_macd_is_the_difference_of_two_emas_and_its_signal_their_ema(window):
-    close = window["close"].to_numpy()
-    lines = [plain_ema(close[:n], 12) - plain_ema(close[:n], 26) for n in range(1, len(close) + 1)]
-    ours = indicators_of(window)
-    assert ours.macd == pytest.approx(lines[-1], rel=1e-9)
-    assert ours.macd_signal == pytest.approx(plain_ema(lines[25:], 9), rel=1e-9)
-
-
-def test_bollinger_bands_lie_two_deviations_around_the_mean(window):
-    last, ours = window["close"].to_numpy()[-20:], indicators_of(window)
-    assert ours.bollinger_upper == pytest.approx(last.mean() + 2 * last.std(), rel=1e-9)
-    assert ours.bollinger_lower == pytest.approx(last.mean() - 2 * last.std(), rel=1e-9)
-
-
-def test_obv_slope_is_signed_volume_of_twenty_candles_per_volume(window):
-    last = window.iloc[-21:]
-    signs = np.sign(last["close"].diff().to_numpy()[1:])
-    volume = last["volume"].to_numpy()[1:]
-    assert indicators_of(window).obv_slope == pytest.approx((signs * volume).sum() / volume.sum(), abs=1e-6)
+        ours = getattr(indicators_of(window), f"ema_{span}")
+        assert ours == pytest.approx(plain_ema(window["close"].to_numpy(), span), rel=1e-9)
 
 
 @pytest.mark.parametrize("rising, slope", [(True, 1.0), (False, -1.0)])
-def test_obv_slope_is_one_where_every_candle_goes_one_way(rising, slope):
-    close = pd.Series(np.arange(1.0, 31) if rising else np.arange(30.0, 0, -1))
-    assert obv_slope(close, pd.Series(np.full(30, 5.0))) == slope
+def test_obv_slope_is_one_where_every_candle_goes_one_way(frames, rising, slope):
+    close = np.arange(1.0, 31) if rising else np.arange(30.0, 0, -1)
+    window = frames["1h"].iloc[:30].assign(close=close, high=close, low=close, volume=5.0)
+    assert indicators_of(window).obv_slope == slope
 
 
 def test_every_indicator_states_how_many_rows_it_needs():
@@ -110,3 +151,51 @@ def test_money_flow_does_not_depend_on_the_size_of_the_volume(frames):
     frame = frames["30m"].iloc[:450]
     small = frame.assign(volume=frame["volume"] * 1e-9)  # a pair quoted in bitcoin trades less than 1 a candle
     assert indicators_of(small).mfi == pytest.approx(indicators_of(frame).mfi)
+
+
+@pytest.mark.parametrize("name", ["rsi", "adx", "mfi"])
+@pytest.mark.parametrize("quiet, available", [(13, True), (14, False), (60, False)])
+def test_ratio_is_unavailable_where_nothing_moved_in_its_span(frames, name, quiet, available):
+    window = frames["30m"].iloc[:450].copy()
+    last = window["close"].iloc[-1 - quiet]
+    window.iloc[-quiet:, window.columns.get_indexer(["open", "high", "low", "close"])] = last
+    window.iloc[-1 - quiet, window.columns.get_indexer(["open", "high", "low"])] = last
+    assert (getattr(indicators_of(window), name) is not None) == available
+
+
+def test_a_market_that_never_moved_has_no_ratio_and_an_atr_of_nought(frames):
+    window = frames["30m"].iloc[:450].assign(open=5.0, high=5.0, low=5.0, close=5.0)
+    found = indicators_of(window)
+    assert found.rsi is found.adx is found.mfi is None
+    assert (found.atr, found.ema_200, found.obv_slope) == (0, 5, 0)
+
+
+@settings(max_examples=25, deadline=None)
+@given(rows=st.integers(1, 700), end=st.integers(700, 2000))
+def test_past_values_are_what_was_said_then(frames, rows, end):
+    window = frames["30m"].iloc[end - rows : end]
+    past = past_of(window)
+    older = [window.iloc[:seen] for seen in range(max(1, rows - PAST), rows)]
+    then = [indicators_of(one) for one in older]
+    for name in ("rsi", "adx", "atr", "mfi"):
+        assert getattr(past, name) == tuple(getattr(one, name) for one in then), name
+    assert past.volume == tuple(one["volume"].iloc[-1] for one in older)
+    assert past.macd_histogram == tuple(None if one.macd is None else one.macd - one.macd_signal for one in then)
+
+
+def test_past_values_are_twelve_and_do_not_repeat_the_newest(frames):
+    window = frames["30m"].iloc[:600]
+    past = past_of(window)
+    assert {len(values) for values in past.model_dump().values()} == {12}
+    assert set(past.model_dump()) == set(PastIndicators.model_fields)
+    assert past.rsi[-1] == indicators_of(window.iloc[:-1]).rsi != indicators_of(window).rsi
+
+
+@pytest.mark.parametrize("factor", [1e-12, 8.5e-8, 1e6])
+def test_indicators_do_not_depend_on_the_unit_of_the_price(frames, factor):
+    window = frames["1h"].iloc[:600]
+    columns = ["open", "high", "low", "close"]
+    scaled = indicators_of(window.assign(**{name: window[name] * factor for name in columns}))
+    for name, value in indicators_of(window).model_dump().items():
+        unit = factor if name in IN_ATR else 1
+        assert getattr(scaled, name) == pytest.approx(value * unit, rel=1e-6), name

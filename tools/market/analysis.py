@@ -1,9 +1,4 @@
-"""Snapshot to facts: trend, regime, levels and distances, by stated arithmetic.
-
-A timeframe is in an up-trend when EMA 20 > EMA 50 and the close is above EMA 50, in a down-trend when both are
-reversed. The regime is a trend when at least two timeframes more point one way than the other. Its strength is the
-higher ADX of the second and third timeframe: strong from 30, moderate from 20.
-"""
+"""Snapshot to facts: regime, nearest levels, distances in ATR, and what is missing; by stated arithmetic."""
 
 from __future__ import annotations
 
@@ -14,61 +9,36 @@ from candlegraph.graph.facts import (
     AccountFacts,
     Facts,
     PositionFacts,
-    Regime,
-    Strength,
     TimeframeFacts,
 )
 from candlegraph.graph.market import Account, MarketSnapshot, Position, TimeframeView
+from candlegraph.tools.market.regime import alignment_of, regime_of, strength_of
 from candlegraph.tools.market.structure import nearest_above, nearest_below
 
-STRONG_ADX, MODERATE_ADX = 30, 20
 FIELDS_OF = {"macd": ("macd", "macd_signal"), "bollinger": ("bollinger_upper", "bollinger_lower")}
 """A required indicator that is made of several numbers."""
 
 
 def facts_of(snapshot: MarketSnapshot, timeframes: Sequence[str], required: Sequence[str]) -> Facts:
-    """Return the facts of the candle; `required` indicators that are unavailable are listed in `missing`."""
-    alignment = sum(trend_of(view) for view in snapshot.timeframes)
-    lows = [level for view in snapshot.timeframes for level in view.swing_lows]
-    highs = [level for view in snapshot.timeframes for level in view.swing_highs]
+    """Return the facts of the candle; `required` indicators that are unavailable are listed in `missing`.
+
+    Support and resistance are the nearest levels of any timeframe strictly below and above the price.
+    """
+    alignment = alignment_of(snapshot.timeframes)
+    levels = [level.price for view in snapshot.timeframes for level in view.levels]
     return Facts(
         pair=snapshot.pair,
         price=snapshot.price,
         regime=regime_of(alignment),
-        trend_strength=strength_of(snapshot.timeframes[1:3] or snapshot.timeframes),
+        trend_strength=strength_of(snapshot.timeframes),
         alignment=alignment,
-        support=nearest_below(lows, snapshot.price),
-        resistance=nearest_above(highs, snapshot.price),
+        support=nearest_below(levels, snapshot.price),
+        resistance=nearest_above(levels, snapshot.price),
         missing=" ".join(missing_of(snapshot, timeframes, required)) or ABSENT,
         timeframes={view.timeframe: timeframe_facts(view) for view in snapshot.timeframes},
         account=account_facts(snapshot.account),
         position=None if snapshot.position is None else position_facts(snapshot.position, snapshot.price),
     )
-
-
-def trend_of(view: TimeframeView) -> int:
-    """Return +1 in an up-trend, -1 in a down-trend, else 0."""
-    fast, slow = view.indicators.ema_20, view.indicators.ema_50
-    if fast is None or slow is None:
-        return 0
-    if fast > slow and view.close > slow:
-        return 1
-    return -1 if fast < slow and view.close < slow else 0
-
-
-def regime_of(alignment: int) -> Regime:
-    """Return the regime of an alignment."""
-    if alignment >= 2:
-        return "trend_up"
-    return "trend_down" if alignment <= -2 else "range"
-
-
-def strength_of(views: Sequence[TimeframeView]) -> Strength:
-    """Return the strength of the strongest ADX among `views`; weak where none is available."""
-    adx = max((view.indicators.adx or 0 for view in views), default=0)
-    if adx >= STRONG_ADX:
-        return "strong"
-    return "moderate" if adx >= MODERATE_ADX else "weak"
 
 
 def missing_of(snapshot: MarketSnapshot, timeframes: Sequence[str], required: Sequence[str]) -> list[str]:

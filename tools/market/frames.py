@@ -15,13 +15,15 @@ from numpy.typing import NDArray
 
 from candlegraph.graph.errors import CandleError
 from candlegraph.graph.market import Account, MarketSnapshot, Position, TimeframeView
-from candlegraph.tools.market.indicators import indicators_of
-from candlegraph.tools.market.structure import swings
+from candlegraph.tools.market.indicators import PAST, newest_of, past_indicators_of, series_of
+from candlegraph.tools.market.patterns import patterns_of
+from candlegraph.tools.market.structure import KEPT, levels_of, swings
 
 WINDOW = 600
 """Closed candles per timeframe, the same live and in backtest, so that every average warms up alike."""
 COLUMNS = ["date", "open", "high", "low", "close", "volume"]
-PAST = 12
+MAX_FLAT = 12
+"""The default of `context_config.max_flat_candles`."""
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -36,25 +38,29 @@ def duration(timeframe: str) -> timedelta:
 class Candles:
     """The candles of one pair and timeframe; shows only those closed at the time asked for."""
 
-    def __init__(self, frame: pd.DataFrame, timeframe: str) -> None:
+    def __init__(self, frame: pd.DataFrame, timeframe: str, max_flat: int = MAX_FLAT) -> None:
         if missing := [name for name in COLUMNS if name not in frame.columns]:
             raise CandleError(f"{timeframe} candles: expected columns {COLUMNS}, {missing} are missing")
         self.timeframe = timeframe
-        self._length = duration(timeframe)
         ordered = frame[COLUMNS].sort_values("date", kind="stable")  # of two rows for one candle the later one counts
-        self._frame = ordered.drop_duplicates("date", keep="last").reset_index(drop=True)
-        self._closes_at = (self._frame["date"] + self._length).dt.as_unit("ns").astype("int64").to_numpy()
-        self._starts = unbroken_since(self._frame)
+        rows = ordered.drop_duplicates("date", keep="last").reset_index(drop=True)
+        self._dates = rows["date"]
+        self._numbers = rows[COLUMNS[1:]].to_numpy(float).T.copy()
+        self._length = pd.Timedelta(duration(timeframe)).as_unit("ns").value
+        self._closes_at = self._dates.dt.as_unit("ns").astype("int64").to_numpy() + self._length
+        self._starts = unbroken_since(rows, duration(timeframe), max_flat)
         self._last: tuple[int, TimeframeView] | None = None
 
     def view(self, as_of: datetime) -> TimeframeView | None:
         """Return the timeframe as of `as_of`; None if no candle was closed, or the newest one is missing or broken."""
-        end = int(np.searchsorted(self._closes_at, pd.Timestamp(as_of).as_unit("ns").value, side="right"))
-        if end == 0 or self._is_stale(end, as_of) or self._starts[end - 1] == end:
+        now = pd.Timestamp(as_of).as_unit("ns").value
+        end = int(np.searchsorted(self._closes_at, now, side="right"))
+        if end == 0 or now - self._closes_at[end - 1] >= self._length or self._starts[end - 1] == end:
             return None
         if self._last is None or self._last[0] != end:
             start = max(end - WINDOW, int(self._starts[end - 1]))
-            self._last = (end, view_of(self._frame.iloc[start:end], self.timeframe))
+            candle = self._dates.iloc[end - 1].to_pydatetime()
+            self._last = (end, view_of(self.timeframe, candle, self._numbers[:, start:end]))
         return self._last[1]
 
     def opened_at(self, as_of: datetime) -> datetime | None:
@@ -62,34 +68,62 @@ class Candles:
         view = self.view(as_of)
         return None if view is None else view.candle
 
-    def _is_stale(self, end: int, as_of: datetime) -> bool:
-        closed_at = pd.Timestamp(int(self._closes_at[end - 1]), tz="UTC").to_pydatetime()
-        return as_of - closed_at >= self._length
 
+def unbroken_since(frame: pd.DataFrame, length: timedelta, max_flat: int) -> NDArray[np.int64]:
+    """Return for each row where its run of usable rows starts: behind the last broken row and the last gap.
 
-def unbroken_since(frame: pd.DataFrame) -> NDArray[np.int64]:
-    """Return for each row where its run of usable rows starts: after the last one with a NaN or without a price.
-
-    A window never reaches over such a row, so indicators are unavailable until they have warmed up behind it.
+    A window never reaches over one, so indicators are unavailable until they have warmed up behind it. Freqtrade fills
+    a gap with flat candles without volume; more than `max_flat` of them in a row, or as many missing rows, are a gap.
     """
-    numbers = frame[COLUMNS[1:]].to_numpy(float)
-    usable = np.isfinite(numbers).all(axis=1) & (numbers[:, :-1] > 0).all(axis=1)
-    return np.maximum.accumulate(np.where(usable, 0, np.arange(1, len(frame) + 1)))
+    rows = np.arange(len(frame))
+    after_broken = np.where(is_broken(frame), rows + 1, 0)
+    after_flat = np.where(flat_run(frame) > max_flat, rows + 1, 0)
+    missing = frame["date"].diff().to_numpy() / np.timedelta64(length) - 1  # NaN before the first row
+    after_hole = np.where(missing > max_flat, rows, 0)
+    return np.maximum.accumulate(np.maximum.reduce([after_broken, after_flat, after_hole]))
 
 
-def view_of(window: pd.DataFrame, timeframe: str) -> TimeframeView:
-    """Return what the last row of `window` shows, with indicators and swings of the whole window."""
-    last = window.iloc[-1]
-    closes = window["close"].to_numpy(float)
+def is_broken(frame: pd.DataFrame) -> NDArray[np.bool_]:
+    """Return for each row whether it has no price, no volume, or a price outside its own low and high."""
+    prices, volume = frame[COLUMNS[1:5]].to_numpy(float), frame["volume"].to_numpy(float)
+    opened, high, low, close = prices.T
+    bounded = (low <= np.minimum(opened, close)) & (np.maximum(opened, close) <= high)
+    usable: NDArray[np.bool_] = np.isfinite(prices).all(axis=1) & (low > 0) & bounded & np.isfinite(volume)
+    return ~(usable & (volume >= 0))
+
+
+def flat_run(frame: pd.DataFrame) -> NDArray[np.int64]:
+    """Return for each row how many candles in a row up to it had no volume and no range."""
+    flat = (frame["volume"] == 0) & (frame["high"] == frame["low"])
+    rows = np.arange(1, len(frame) + 1)
+    return rows - np.maximum.accumulate(np.where(flat, 0, rows))
+
+
+def view_of(timeframe: str, candle: datetime, window: NDArray[np.float64]) -> TimeframeView:
+    """Return what the last candle shows, with the whole window's indicators, levels and patterns.
+
+    `window` has one row each for open, high, low, close and volume; oldest first.
+    """
+    opened, high, low, close, volume = window
+    series = series_of(high, low, close, volume)
+    indicators = newest_of(series)
+    highs, lows = swings(high, highest=True), swings(low, highest=False)
     return TimeframeView(
         timeframe=timeframe,
-        candle=last["date"].to_pydatetime(),
-        rows=len(window),
-        **{name: float(last[name]) for name in COLUMNS[1:]},
-        past_closes=tuple(float(x) for x in closes[-1 - PAST : -1]),
-        indicators=indicators_of(window),
-        swing_highs=swings(window["high"].to_numpy(float), highest=True),
-        swing_lows=swings(window["low"].to_numpy(float), highest=False),
+        candle=candle,
+        rows=len(close),
+        open=opened[-1],
+        high=high[-1],
+        low=low[-1],
+        close=close[-1],
+        volume=volume[-1],
+        past_closes=tuple(close[-1 - PAST : -1].tolist()),
+        indicators=indicators,
+        swing_highs=highs[-KEPT:],
+        swing_lows=lows[-KEPT:],
+        levels=levels_of(highs + lows, close[-1], indicators.atr),
+        patterns=patterns_of(opened, high, low, close),
+        past_indicators=past_indicators_of(series, volume),
     )
 
 
@@ -113,11 +147,11 @@ def snapshot_of(
     )
 
 
-def read_candles(datadir: Path, pair: str, timeframe: str) -> Candles:
+def read_candles(datadir: Path, pair: str, timeframe: str, max_flat: int = MAX_FLAT) -> Candles:
     """Return the candles of a freqtrade data folder; raise CandleError naming the file."""
     path = candle_file(datadir, pair, timeframe)
     try:
-        return Candles(read_frame(path), timeframe)
+        return Candles(read_frame(path), timeframe, max_flat)
     except CandleError as e:
         raise CandleError(f"{path}: {e}") from e
 

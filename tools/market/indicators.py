@@ -1,7 +1,10 @@
 """Indicators of one timeframe's window of closed candles.
 
-EMA, RSI, MACD, Bollinger and OBV come from `ta`; ADX, ATR and MFI from TA-Lib, because `ta` loops over rows in Python
-for these three (DECISIONS 23). Each is unavailable (None) until enough candles are there for its warm-up to fade.
+window -> series (one value per row, NaN where unavailable) -> the newest values, and the twelve before them
+
+EMA and MACD come from `ta`; RSI, ADX, ATR, MFI and the Bollinger bands from TA-Lib, because `ta` loops over rows in
+Python for some of them and takes 0.4 to 1 ms for the others (DECISIONS 23). Each is unavailable until enough candles
+are there for its warm-up to fade, and where nothing moved or was traded in its span: a ratio of nothing says nothing.
 """
 
 from __future__ import annotations
@@ -11,12 +14,12 @@ import math
 import numpy as np
 import pandas as pd
 import talib
-from ta.momentum import RSIIndicator
+from numpy.typing import NDArray
 from ta.trend import MACD, EMAIndicator
-from ta.volatility import BollingerBands
-from ta.volume import OnBalanceVolumeIndicator
 
-from candlegraph.graph.market import Indicators
+from candlegraph.graph.market import Indicators, PastIndicators
+
+Values = NDArray[np.float64]
 
 NEEDED_ROWS = {
     "ema_20": 40,
@@ -32,45 +35,90 @@ NEEDED_ROWS = {
     "mfi": 15,
     "obv_slope": 21,
 }
-OBV_SPAN = 20
+SPAN, BOLLINGER_SPAN, OBV_SPAN = 14, 20, 20
+PAST = 12
+"""Older values that are shown beside the newest one."""
 
 
 def indicators_of(window: pd.DataFrame) -> Indicators:
     """Return the indicators at the last row of `window` (columns open, high, low, close, volume; oldest first)."""
-    high, low, close, volume = (window[name].to_numpy(float) for name in ("high", "low", "close", "volume"))
-    values = _by_ta(window["close"]) | {
-        "adx": talib.ADX(high, low, close, 14)[-1],
-        "atr": talib.ATR(high, low, close, 14)[-1],
-        "mfi": talib.MFI(high, low, close, volume, 14)[-1] if volume[-14:].any() else math.nan,  # TA-Lib says 0
-        "obv_slope": obv_slope(window["close"], window["volume"]),
+    return newest_of(series_of(*(window[name].to_numpy(float) for name in ("high", "low", "close", "volume"))))
+
+
+def series_of(high: Values, low: Values, close: Values, volume: Values) -> dict[str, Values]:
+    """Return every indicator at each candle, from that candle and those before it; NaN where unavailable."""
+    upper, _, lower = talib.BBANDS(close, BOLLINGER_SPAN, 2, 2)
+    series = _by_ta(pd.Series(close)) | {
+        "adx": np.where(_within(SPAN, _moved(close) | (high > low)), talib.ADX(high, low, close, SPAN), math.nan),
+        "rsi": np.where(_within(SPAN, _moved(close)), talib.RSI(close, SPAN), math.nan),
+        "bollinger_upper": upper,
+        "bollinger_lower": lower,
+        "atr": talib.ATR(high, low, close, SPAN),
+        "mfi": _mfi(high, low, close, volume),
+        "obv_slope": _obv_slope(close, volume),
     }
-    return Indicators(**{name: _available(name, values[name], len(window)) for name in NEEDED_ROWS})
+    return {name: _warmed_up(series[name], needed) for name, needed in NEEDED_ROWS.items()}
 
 
-def _by_ta(close: pd.Series) -> dict[str, float]:
+def newest_of(series: dict[str, Values]) -> Indicators:
+    """Return the last value of each series."""
+    return Indicators(**{name: _known(float(values[-1])) for name, values in series.items()})
+
+
+def past_indicators_of(series: dict[str, Values], volume: Values) -> PastIndicators:
+    """Return up to twelve values before the last one, oldest first.
+
+    Each is what `indicators_of` said at that candle of a window that starts where this one does, so it is exact, and
+    unavailable where too few candles lay between the start and it.
+    """
+    histogram = series["macd"] - series["macd_signal"]
+    shown = {name: series[name] for name in ("rsi", "adx", "atr", "mfi")}
+    shown |= {"macd_histogram": histogram, "volume": volume}
+    return PastIndicators(
+        **{name: tuple(_known(value) for value in values[-1 - PAST : -1].tolist()) for name, values in shown.items()}
+    )
+
+
+def _by_ta(close: pd.Series) -> dict[str, Values]:
     macd = MACD(close)
-    bands = BollingerBands(close, window=20, window_dev=2)
-    return {
-        **{f"ema_{n}": float(EMAIndicator(close, n).ema_indicator().iloc[-1]) for n in (20, 50, 200)},
-        "rsi": float(RSIIndicator(close, 14).rsi().iloc[-1]),
-        "macd": float(macd.macd().iloc[-1]),
-        "macd_signal": float(macd.macd_signal().iloc[-1]),
-        "bollinger_upper": float(bands.bollinger_hband().iloc[-1]),
-        "bollinger_lower": float(bands.bollinger_lband().iloc[-1]),
-    }
+    emas = {f"ema_{n}": EMAIndicator(close, n).ema_indicator().to_numpy(float) for n in (20, 50, 200)}
+    return emas | {"macd": macd.macd().to_numpy(float), "macd_signal": macd.macd_signal().to_numpy(float)}
 
 
-def obv_slope(close: pd.Series, volume: pd.Series) -> float:
+def _mfi(high: Values, low: Values, close: Values, volume: Values) -> Values:
+    flowed = _moved((high + low + close) / 3) & (volume > 0)
+    return np.where(_within(SPAN, flowed), talib.MFI(high, low, close, volume, SPAN), math.nan)
+
+
+def _obv_slope(close: Values, volume: Values) -> Values:
     """Return the change of OBV over 20 candles per volume traded in them, in -1..1; NaN if nothing was traded.
 
-    A slope, not the level: the level depends on where the window starts (DECISIONS 11).
+    A slope, not the level: the level depends on where the window starts (DECISIONS 11). A candle that closes where the
+    last one did adds nothing, as in TA-Lib; `ta` would count its volume as bought.
     """
-    obv = OnBalanceVolumeIndicator(close, volume).on_balance_volume().to_numpy(float)
-    traded = float(volume.to_numpy(float)[-OBV_SPAN:].sum())
-    if len(obv) <= OBV_SPAN or traded == 0:
-        return math.nan
-    return float(np.clip((obv[-1] - obv[-1 - OBV_SPAN]) / traded, -1, 1))
+    slope = np.full(len(close), math.nan)
+    if len(close) > OBV_SPAN:
+        signed, traded = np.sign(np.diff(close)) * volume[1:], volume[1:]
+        change, total = (np.lib.stride_tricks.sliding_window_view(x, OBV_SPAN).T.sum(axis=0) for x in (signed, traded))
+        np.divide(change, total, out=slope[OBV_SPAN:], where=total > 0)
+    return slope
 
 
-def _available(name: str, value: float, rows: int) -> float | None:
-    return float(value) if rows >= NEEDED_ROWS[name] and math.isfinite(value) else None
+def _moved(values: Values) -> NDArray[np.bool_]:
+    """Return for each row whether it differs from the one before."""
+    return np.concatenate([[False], np.diff(values) != 0])
+
+
+def _within(span: int, happened: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return for each row whether something happened in it or the `span` - 1 rows before."""
+    count = np.cumsum(happened)
+    before = np.concatenate([np.zeros(min(span, len(count)), int), count[:-span]])
+    return count > before
+
+
+def _warmed_up(values: Values, needed: int) -> Values:
+    return np.where(np.arange(1, len(values) + 1) >= needed, values, math.nan)
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None
