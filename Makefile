@@ -41,6 +41,7 @@ format: $(READY)  ## rewrite the files in house style
 	$(BIN)/ruff format .
 
 bench: $(READY)  ## time per decision, and against stock freqtrade
+	$(BIN)/python benchmarks/context.py
 	$(BIN)/python benchmarks/decision.py
 	$(BIN)/python benchmarks/backtest.py
 

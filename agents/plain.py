@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
-HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
-"""Unicode categories of control, format (direction, zero width, tags), private, surrogate and separator characters."""
+HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs"})
+"""Unicode categories of control, format (direction, zero width, tags), private and surrogate characters."""
 BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 """Characters of other categories that nobody sees."""
 INERT = str.maketrans({"<": "(", ">": ")", "[": "(", "]": ")", "{": "(", "}": ")", '"': "'", "`": "'"})

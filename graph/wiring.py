@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from candlegraph.agents.decision import check_budget
 from candlegraph.graph.context import Context
 from candlegraph.graph.settings import settings_of
 
@@ -14,6 +15,7 @@ def open_context(config: Mapping[str, Any], namespace: str) -> Context:
     context = Context(
         settings=settings_of(config), namespace=namespace, user_data_dir=str(config.get("user_data_dir", "user_data"))
     )
+    check_budget(context.settings)
     context.chat_model  # noqa: B018  opened here, so that a bad endpoint or database stops the start and not a candle
     context.memory  # noqa: B018
     return context

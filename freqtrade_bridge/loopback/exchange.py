@@ -44,6 +44,7 @@ def exchange_app(markets: Iterable[Market], clock: Clock) -> FastAPI:
     _refuse_as_binance(app)
     _offer_metadata(app, by_symbol, clock)
     _offer_market_data(app, by_symbol, clock)
+    _offer_sentiment(app, by_symbol, clock)
 
     @app.api_route("/{path:path}", methods=["GET", "POST", "PUT", "DELETE"])
     async def other(path: str, request: Request) -> JSONResponse:
@@ -109,6 +110,13 @@ def _offer_market_data(app: FastAPI, markets: Mapping[str, Market], clock: Clock
     async def depth(request: Request) -> dict[str, Any]:
         return order_book(_asked(request, markets), clock.now())
 
+    @app.get("/fapi/v1/ticker/24hr")
+    @app.get("/fapi/v1/ticker/bookTicker")
+    async def ticker(request: Request) -> Any:
+        return _one_or_all(request, [ticker_of(market, clock.now()) for market in _asked_or_all(request, markets)])
+
+
+def _offer_sentiment(app: FastAPI, markets: Mapping[str, Market], clock: Clock) -> None:
     @app.get("/futures/data/openInterestHist")
     async def open_interest(request: Request) -> list[Any]:
         return open_interest_rows(_asked(request, markets), request.query_params, clock.now())
@@ -120,11 +128,6 @@ def _offer_market_data(app: FastAPI, markets: Mapping[str, Market], clock: Clock
     @app.get("/fng/")
     async def fear_greed(request: Request) -> dict[str, Any]:
         return fear_greed_days(next(iter(markets.values())), request.query_params, clock.now())
-
-    @app.get("/fapi/v1/ticker/24hr")
-    @app.get("/fapi/v1/ticker/bookTicker")
-    async def ticker(request: Request) -> Any:
-        return _one_or_all(request, [ticker_of(market, clock.now()) for market in _asked_or_all(request, markets)])
 
 
 def _asked(request: Request, markets: Mapping[str, Market]) -> Market:

@@ -15,7 +15,9 @@ from candlegraph.graph.errors import CandleError
 MAX_NOTIONAL = 1e9
 """What the largest order is worth, about, in quote currency: the largest quantity follows from it."""
 DIGITS = 6
-"""Significant digits of a price: 64000.1 has a tick of 0.1, 0.0000085 one of 1e-11."""
+"""Significant digits of a price: 64000.1 has a tick of 0.1, 0.85 one of 1e-6."""
+FINEST_TICK = 1e-10
+"""Freqtrade refuses markets with a finer one."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def market_of(pair: str, series: Series) -> Market:
     if not (math.isfinite(price) and price > 0):
         raise CandleError(f"{pair}: expected a first close above 0, was {price}; the candle file is empty or damaged")
     magnitude = math.floor(math.log10(price))
-    tick = 10.0 ** -decimals_of(price)
+    tick = max(FINEST_TICK, 10.0 ** -decimals_of(price))
     step = 10.0 ** min(0, 1 - magnitude) if price > 10 else 1.0
     return Market(pair, series, tick, step, max_quantity=MAX_NOTIONAL / 10.0**magnitude)
 

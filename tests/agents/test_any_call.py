@@ -82,8 +82,8 @@ def blocks(draw, block, **narrowed):
 
 
 ANY_VALUE = {name: admitted(BY_NAME[name].args_schema) for name in TERMINAL_NAMES}
-RULES = blocks(RiskManagement, stop_atr_multiple=st.floats(0.01, 20), protections=st.just(()))
-"""Protections are Freqtrade's; so small a multiple that price and stop are one number is not tried."""
+RULES = blocks(RiskManagement, protections=st.just(()))
+"""Protections are Freqtrade's."""
 CALM = st.builds(lambda equity: Account(equity=equity, free=equity, open_positions=0), equity=st.floats(1000, 1e6))
 ACCOUNTS = CALM | st.builds(
     lambda free, used, **rest: Account(equity=free + used, free=free, used=used, **rest),
@@ -147,7 +147,8 @@ def snapshots(draw, base, make_position, held):
             name: tuple(level * price / base.price for level in getattr(view, name))
             for name in ("swing_highs", "swing_lows")
         }
-        views.append(view.model_copy(update={"close": price, "indicators": scaled, **levels}))
+        shown = tuple(one.model_copy(update={"price": one.price * price / base.price}) for one in view.levels)
+        views.append(view.model_copy(update={"close": price, "indicators": scaled, "levels": shown, **levels}))
     return base.model_copy(
         update={
             "timeframes": tuple(views),

@@ -184,7 +184,10 @@ def calm(request, tmp_path_factory, make_snapshot, entering):
 
 
 def visible(text):
-    return all(one == "\n" or unicodedata.category(one) not in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") for one in text)
+    """Return whether a reader sees every character."""
+    hidden = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+    unseen = re.search("[\u034f\u115f\u1160\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]", text)
+    return not unseen and all(one == "\n" or unicodedata.category(one) not in hidden for one in text)
 
 
 def test_the_pack_is_large_and_in_two_languages():
@@ -245,6 +248,7 @@ def test_outside_text_becomes_one_short_quoted_line(attack):
     line = quoted(attack)
     assert len(line) <= 242 and line[0] == line[-1] == '"' and '"' not in line[1:-1]
     assert "\n" not in line and visible(line)
+    assert not re.search(r"[<>\[\]{}`]", unicodedata.normalize("NFKC", line))
     assert plain(plain(attack)) == plain(attack)
     assert re.fullmatch(rf"[\w/:.-]{{0,{NAME_LENGTH}}}", symbol(attack))
 

@@ -7,8 +7,12 @@ from pathlib import Path
 import pytest
 import rapidjson
 
-from candlegraph.agents.briefing import prompt_version, system_prompt
-from candlegraph.graph.settings import Block, Settings, settings_of
+from candlegraph.agents.briefing import fixed_of, prompt_version, system_prompt
+from candlegraph.agents.budget import wide_facts
+from candlegraph.agents.words import WORDS
+from candlegraph.graph.settings import Block, ContextConfig, Settings, settings_of
+from candlegraph.tools.memory import MEMORY_TOOLS
+from candlegraph.tools.signals import POSITION_TOOLS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -69,4 +73,12 @@ def test_the_example_configuration_is_valid_and_starts_without_a_key():
 def test_the_prompt_page_shows_the_present_prompt():
     page = (ROOT / "docs" / "prompt.md").read_text(encoding="utf-8")
     assert system_prompt().strip() in page
-    assert prompt_version() in page
+    assert prompt_version() in page and prompt_version("zh") in page
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_prompt_page_names_what_four_timeframes_need(language):
+    config = ContextConfig(language=language)
+    facts = wide_facts(config.timeframes, in_position=True)
+    fixed = fixed_of(facts, [*POSITION_TOOLS, *MEMORY_TOOLS], WORDS[language].titles, config)
+    assert f"{fixed.total:,}" in (ROOT / "docs" / "prompt.md").read_text(encoding="utf-8")

@@ -2,7 +2,8 @@ import json
 
 import ccxt
 
-from candlegraph.freqtrade_bridge.loopback.configuration import base_config, offline_exchange
+from candlegraph.freqtrade_bridge.freqtrade_keys import refuse_conflicts
+from candlegraph.freqtrade_bridge.loopback.configuration import base_config, offline_exchange, offline_sentiment
 
 
 def test_no_api_of_ccxt_is_left_on_the_internet() -> None:
@@ -17,7 +18,15 @@ def test_configuration_is_json_and_every_call_gives_a_new_one() -> None:
     assert config["exit_pricing"]["price_side"] == base_config()["entry_pricing"]["price_side"] == "other"
 
 
-def test_orders_are_market_orders_on_the_other_side_of_the_book() -> None:
+def test_it_is_a_dry_run_and_leaves_the_strategys_keys_alone() -> None:
     config = base_config()
-    assert config["order_types"]["entry"] == config["order_types"]["exit"] == "market"
     assert config["dry_run"] is True
+    refuse_conflicts({"original_config": config})
+
+
+def test_the_index_is_read_from_the_loopback_exchange_and_the_rest_is_kept() -> None:
+    given = {"context_config": {"language": "zh", "sentiment": {"timeout": 3}}}
+    assert offline_sentiment(given, "http://127.0.0.1:1") == {
+        "language": "zh",
+        "sentiment": {"timeout": 3, "fear_greed_url": "http://127.0.0.1:1/fng/"},
+    }

@@ -50,8 +50,8 @@ def client(exchange: LoopbackExchange) -> Iterator[Any]:
 def test_markets_are_linear_perpetuals_with_their_precision(client: Any) -> None:
     assert set(client.markets) == {BTC, CHEAP}
     assert client.market(BTC)["linear"] and client.market(BTC)["swap"]
-    assert client.market(CHEAP)["precision"]["price"] == 1e-11
-    assert client.price_to_precision(CHEAP, 0.0000085123456) == "0.00000851235"
+    assert client.market(CHEAP)["precision"]["price"] == 1e-10
+    assert client.price_to_precision(CHEAP, 0.0000085123456) == "0.0000085123"
 
 
 def test_time_is_the_clock(client: Any) -> None:

@@ -22,7 +22,7 @@ def series(price: float) -> Series:
         (64_000.1, "0.1", "0.001"),
         (3_000.0, "0.01", "0.01"),
         (1.5, "0.00001", "1"),
-        (0.0000085, "0.00000000001", "1"),
+        (0.0000085, "0.0000000001", "1"),
     ],
 )
 def test_precision_follows_the_price(price: float, tick: str, step: str) -> None:
