@@ -123,7 +123,7 @@ class Session:
         self._wallet.prices.update({pair: view.close for pair, view in views.items()})
         self._tighten(trades, views)
         self.watch(now)
-        moods = self._sentiment.of(due)
+        moods = self._sentiment.of(due, now)
         snapshots = {pair: self._snapshot(pair, as_of, trades.get(pair), moods[pair]) for pair, as_of in due.items()}
         deadline = None if self.is_backtest else self.context.settings.llm_config.decision.deadline_seconds
         outcomes = self._runner.decide(snapshots, deadline)

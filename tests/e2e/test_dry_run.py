@@ -88,10 +88,10 @@ def broken_after(method, calls):
 def test_a_failing_callback_never_leaves_the_gate_nor_a_position_without_stop(door, calls, sample, monkeypatch):
     monkeypatch.setattr(*door, broken_after(getattr(*door), calls))
     with dry_run(sample.pairs[:1], risk_management=RISK) as run:
-        for _ in range(50):
+        for _ in range(30):
             run.step()
             assert_protected(run)
-        assert run.loops == 50
+        assert run.loops == 30
 
 
 def test_a_failing_graph_waits_live_and_is_logged(sample, monkeypatch):

@@ -63,12 +63,15 @@ def lying(facts):
     return script.enter(facts, rsi_value=5.0 if rsi > 50 else 95.0)
 
 
+CALM, TIGHT = entering(), entering(stop_atr=0.3)
+
+
 class Row(NamedTuple):
     """Two runs of `scenario`: with `base`, and with `change` on top; `differs` compares their trades."""
 
     change: dict[str, Any]
     differs: Any
-    scenario: Any = entering()
+    scenario: Any = CALM
     base: dict[str, Any] = {}
     pairs: int = 1
 
@@ -110,7 +113,7 @@ ROWS = {
     "max_open_trades": Row({"max_open_trades": 1}, lambda a, b: (most_at_once(a), most_at_once(b)) == (2, 1), pairs=2),
     "max_risk_per_trade_pct": Row({"max_risk_per_trade_pct": 0.3}, lower("stake_amount")),
     "min_confidence": Row({"min_confidence": 61}, none_left),
-    "max_daily_loss_pct": Row({"max_daily_loss_pct": 0.5}, fewer, entering(stop_atr=0.3)),
+    "max_daily_loss_pct": Row({"max_daily_loss_pct": 0.5}, fewer, TIGHT),
     "emergency_stop_loss": Row({"emergency_stop_loss": -0.005}, new_reason("emergency_stop")),
     "stop_atr_multiple": Row({"stop_atr_multiple": 1}, column("stop_loss_abs"), entering(stop_atr=None)),
     "break_even_after_r": Row({"break_even_after_r": 0.2}, new_reason("trailing_stop_loss")),
@@ -121,9 +124,7 @@ ROWS = {
     "allow_add_to_loser": Row(
         {"allow_add_to_loser": True}, lambda a, b: len(b["orders"].iloc[0]) > len(a["orders"].iloc[0]), adding
     ),
-    "protections": Row(
-        {"protections": [{"method": "CooldownPeriod", "stop_duration_candles": 20}]}, fewer, entering(stop_atr=0.3)
-    ),
+    "protections": Row({"protections": [{"method": "CooldownPeriod", "stop_duration_candles": 20}]}, fewer, TIGHT),
     "checks.claims": Row(checks(claims="block"), none_left, lying),
     "checks.against_trend": Row(checks(against_trend="block"), none_left, against_the_trend),
     "checks.against_trend_confidence": Row(
@@ -143,11 +144,11 @@ ROWS = {
     "checks.near_level_atr": Row(
         checks(near_level="block", near_level_atr=20), fewer, base=checks(near_level="block", near_level_atr=0)
     ),
-    "checks.cooldown": Row(checks(cooldown="block", cooldown_candles=10), fewer, entering(stop_atr=0.3)),
+    "checks.cooldown": Row(checks(cooldown="block", cooldown_candles=10), fewer, TIGHT),
     "checks.cooldown_candles": Row(
         checks(cooldown="block", cooldown_candles=20),
         fewer,
-        entering(stop_atr=0.3),
+        TIGHT,
         base=checks(cooldown="block", cooldown_candles=2),
     ),
     "checks.repeated_reason": Row(checks(repeated_reason="block", repeated_reason_count=3), column("close_date")),

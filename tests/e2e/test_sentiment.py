@@ -22,8 +22,8 @@ def seen(monkeypatch):
     found = {}
 
     def noted(original):
-        def of(self, due):
-            moods = original(self, due)
+        def of(self, due, now):
+            moods = original(self, due, now)
             found.update({(pair, due[pair]): mood for pair, mood in moods.items()})
             return moods
 

@@ -174,7 +174,7 @@ def test_a_bad_exchange_makes_its_values_unavailable_and_raises_nothing(fault, c
         bad = {"exchange": offline_exchange(server.url.rstrip("/"), [PAIR]), "trading_mode": "futures"}
         settings = SentimentSettings(fear_greed_url=server.url, timeout=2)
         feed = SentimentFeed(settings, tmp_path, sentiment_client(bad, 2))
-        found = feed.of({PAIR: NOW})[PAIR]
+        found = feed.of({PAIR: NOW}, NOW)[PAIR]
     assert set(found.unavailable) == set(RANGES)
     assert all(found.unavailable.values())
     assert not list(tmp_path.rglob("*.jsonl"))
@@ -184,13 +184,13 @@ def test_pairs_and_sources_are_asked_at_once_and_a_slow_one_costs_the_deadline_o
     with Server(body=day(), wait=0.5) as server:
         settings = SentimentSettings(fear_greed_url=server.url, timeout=0.2)
         feed = SentimentFeed(settings, tmp_path, sentiment_client(config, 5))
-        found = feed.of({PAIR: NOW})[PAIR]
+        found = feed.of({PAIR: NOW}, NOW)[PAIR]
         assert (
             "no answer within 0.2 s" in found.unavailable["fear_greed"]
             or "timed out" in found.unavailable["fear_greed"]
         )
         time.sleep(1)
-        later = feed.of({PAIR: NOW + timedelta(minutes=30)})[PAIR]
+        later = feed.of({PAIR: NOW + timedelta(minutes=30)}, NOW + timedelta(minutes=30))[PAIR]
     assert set(found.unavailable) == {"fear_greed"}
     assert set(later.unavailable) <= {"fear_greed"}
 
@@ -198,11 +198,11 @@ def test_pairs_and_sources_are_asked_at_once_and_a_slow_one_costs_the_deadline_o
 def test_a_fresh_value_is_not_asked_for_again(exchange, config, tmp_path):
     settings = SentimentSettings(fear_greed_url=f"{exchange.url}/fng/", cache_seconds=3600)
     feed = SentimentFeed(settings, tmp_path, sentiment_client(config, 5))
-    feed.of({PAIR: NOW})
+    feed.of({PAIR: NOW}, NOW)
     before = exchange.app.state.hits.copy()
-    feed.of({PAIR: NOW + timedelta(minutes=30)})
+    feed.of({PAIR: NOW + timedelta(minutes=30)}, NOW + timedelta(minutes=30))
     assert exchange.app.state.hits == before
-    feed.of({PAIR: NOW + timedelta(minutes=60)})
+    feed.of({PAIR: NOW + timedelta(minutes=60)}, NOW + timedelta(minutes=60))
     assert exchange.app.state.hits["GET /fng/"] == before["GET /fng/"] + 1
 
 
@@ -212,12 +212,12 @@ def test_what_is_served_live_is_what_a_backtest_reads_at_the_same_candle(exchang
     shown = {}
     for number in range(3):
         as_of = NOW + timedelta(minutes=30 * number)
-        shown[as_of] = live.of({PAIR: as_of})[PAIR]
+        shown[as_of] = live.of({PAIR: as_of}, as_of)[PAIR]
     hits = exchange.app.state.hits.copy()
     back = SentimentFeed(settings, tmp_path, None)
-    assert {as_of: back.of({PAIR: as_of})[PAIR] for as_of in shown} == shown
+    assert {as_of: back.of({PAIR: as_of}, as_of)[PAIR] for as_of in shown} == shown
     assert all(one.unavailable == {} for one in shown.values())
-    before = back.of({PAIR: NOW - timedelta(minutes=30)})[PAIR]
+    before = back.of({PAIR: NOW - timedelta(minutes=30)}, NOW - timedelta(minutes=30))[PAIR]
     assert set(before.unavailable) == set(RANGES)
     assert exchange.app.state.hits == hits
 
@@ -272,7 +272,9 @@ def test_only_configured_sources_are_shown():
 
 
 def test_a_client_carries_no_key(config):
-    config = config | {"exchange": config["exchange"] | {"key": "planted", "secret": "planted"}}
+    ccxt_config = config["exchange"]["ccxt_config"] | {"apiKey": "planted", "secret": "planted"}
+    planted = {"key": "planted", "secret": "planted", "ccxt_config": ccxt_config}
+    config = config | {"exchange": config["exchange"] | planted}
     client = sentiment_client(config, 3)
     assert not client.apiKey
     assert not client.secret

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import math
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from http.client import HTTPException
 from typing import Any
 
 import ccxt
@@ -33,8 +35,10 @@ RANGES: dict[SentimentSource, tuple[float, float]] = {
     "long_short_ratio": (0, math.inf),
     "book_imbalance": (-1, 1),
 }
-OUTSIDE = (ccxt.BaseError, OSError, ValueError, TypeError, KeyError, IndexError)
-"""What an exchange or a server can cause: unreachable, refused, or an answer of another shape."""
+SHAPE = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError)
+"""What an answer of another shape causes here and in ccxt's parsers: a page, a list, a time of 1e300, deep nesting."""
+OUTSIDE = (ccxt.BaseError, OSError, HTTPException, *SHAPE)
+"""What an exchange or a server can cause: unreachable, refused, no HTTP, or an answer of another shape."""
 
 
 def load_markets(client: ccxt.Exchange) -> None:
@@ -43,6 +47,8 @@ def load_markets(client: ccxt.Exchange) -> None:
         client.load_markets()
     except OUTSIDE as e:
         raise SentimentError(_reason(e)) from e
+    if not client.markets:
+        raise SentimentError(f"{client.id} lists no markets")
 
 
 def read_exchange(source: SentimentSource, client: ccxt.Exchange, pair: str, now: datetime) -> Reading:
@@ -105,7 +111,7 @@ def _book_imbalance(client: ccxt.Exchange, pair: str) -> Answer:
     book = client.fetch_order_book(pair, BOOK_LEVELS)
     bids, asks = (math.fsum(float(level[1]) for level in book[side][:BOOK_LEVELS]) for side in ("bids", "asks"))
     if bids + asks <= 0:
-        raise ValueError("the order book is empty")
+        raise SentimentError("the order book is empty")
     return [(bids - asks) / (bids + asks)], _time(book), ""
 
 
@@ -124,4 +130,9 @@ def _time(found: Mapping[str, Any]) -> datetime | None:
 
 
 def _reason(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"[:200]
+    """Return what went wrong in our own words: a message may quote the answer, and a reason reaches the prompt."""
+    if isinstance(error, urllib.error.HTTPError):
+        return f"HTTP {error.code}"
+    if isinstance(error, SHAPE):
+        return f"an answer of another shape ({type(error).__name__})"
+    return f"{type(error).__name__}: {error}"[:200] if isinstance(error, OSError) else type(error).__name__

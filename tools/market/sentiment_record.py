@@ -9,7 +9,7 @@ from __future__ import annotations
 import bisect
 import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -22,6 +22,10 @@ from candlegraph.tools.market.sentiment import PAST
 logger = logging.getLogger(__name__)
 DAILY_AGE = timedelta(hours=36)
 """How long a value of the Fear & Greed index counts: it is of a day, and published some hours into the next."""
+AHEAD = timedelta(minutes=5)
+"""How far the clock of a source may be ahead; a value from the future would never be too old."""
+LOOK_BACK = 50
+"""Lines that are searched for older values."""
 NEVER = "nothing was recorded by then"
 
 
@@ -50,13 +54,15 @@ class Record:
 
     def as_of(self, as_of: datetime, max_age: timedelta) -> Reading | str:
         """Return what was known at `as_of` with up to five older values, or why it is unavailable."""
-        known = self._values[: bisect.bisect_right(self._known_at, as_of)]
-        if not known:
+        end = bisect.bisect_right(self._known_at, as_of)
+        if end == 0:
             return NEVER
-        newest = known[-1]
+        newest = self._values[end - 1]
         if as_of - newest.at > max_age:
             return f"the newest value is {(as_of - newest.at).total_seconds() / 60:.0f} minutes old"
-        past = newest.past or _past(known, newest)
+        if newest.at - newest.known_at > AHEAD:
+            return f"the newest value is dated {newest.at:%Y-%m-%d}, after it was read"
+        past = newest.past or _past(self._values[max(0, end - LOOK_BACK) : end], newest)
         return Reading(value=newest.value, at=newest.at, source=newest.source, label=newest.label, past=past)
 
 
@@ -64,7 +70,7 @@ def _order(one: Recorded) -> tuple[datetime, datetime, float]:
     return one.known_at, one.at, one.value
 
 
-def _past(known: list[Recorded], newest: Recorded) -> tuple[float, ...]:
+def _past(known: Sequence[Recorded], newest: Recorded) -> tuple[float, ...]:
     """Return the values of the five times before the newest one's, oldest first."""
     found: dict[datetime, float] = {}
     for one in reversed(known):
