@@ -28,6 +28,7 @@ class AccountGuard:
         self._limit_pct = -100 * emergency_stop_loss
         self._is_backtest = is_backtest
         self._mark: AccountMark | None = None if is_backtest else self._book.mark(namespace)
+        self._is_stored = True
 
     @property
     def halt(self) -> str | None:
@@ -36,9 +37,9 @@ class AccountGuard:
 
     def observe(self, seen: Account, now: datetime) -> Account:
         """Return `seen` with drawdown, day and halt; beyond the limit the account is halted until a reset."""
-        before = self._mark if self._is_backtest else self._stored()
-        if seen.equity <= 0 and before is None:  # live, the wallet may not be there yet
-            return seen
+        before = self._stored() if self._is_stored and not self._is_backtest else self._mark
+        if seen.equity <= 0:  # a wallet that could not be read; where it is true there is nothing left to protect
+            return seen.model_copy(update={"halted": None if before is None else before.reason})
         mark = marked(before, seen.equity, now)
         account = measured(mark, seen)
         if mark.reason is None and account.drawdown_pct >= self._limit_pct:
@@ -65,9 +66,11 @@ class AccountGuard:
         """Store a changed mark; one that cannot be stored still counts until the process ends."""
         self._mark = mark
         is_new_halt = mark.reason is not None and (before is None or before.reason is None)
-        if mark == before or (self._is_backtest and not is_new_halt):
+        if (mark == before and self._is_stored) or (self._is_backtest and not is_new_halt):
             return
         try:
             self._book.keep(self._namespace, mark)
+            self._is_stored = True
         except MemoryStoreError as e:
+            self._is_stored = False
             logger.error("the account's mark could not be stored: %s", e)

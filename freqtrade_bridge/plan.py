@@ -38,9 +38,11 @@ class Plan(Frozen):
 
     def is_in_force(self, stop: float) -> bool:
         """Return whether `stop` protects at least as well as planned."""
-        if self.side == "long":
-            return stop >= self.stop * (1 - STOP_TOLERANCE)
-        return stop <= self.stop * (1 + STOP_TOLERANCE)
+        return _protects(self.side, stop, self.stop)
+
+    def was_set(self, stop: float) -> bool:
+        """Return whether `stop` protects at least as well as planned at entry: a tightened one may be on its way."""
+        return _protects(self.side, stop, self.initial_stop)
 
     def after_candle(self, extreme: float, entry: float, rules: RiskManagement, fee_ratio: float) -> Plan:
         """Return the plan after a candle whose best price was `extreme`; its stop may come closer, by a tick at least.
@@ -59,6 +61,12 @@ class Plan(Frozen):
         )
         moved = abs(stop - self.stop) > STOP_TOLERANCE * self.stop
         return self.model_copy(update={"best": best, "stop": stop if moved else self.stop})
+
+
+def _protects(side: Side, stop: float, planned: float) -> bool:
+    if side == "long":
+        return stop >= planned * (1 - STOP_TOLERANCE)
+    return stop <= planned * (1 + STOP_TOLERANCE)
 
 
 def is_beyond(side: Side, stop: float, rate: float) -> bool:

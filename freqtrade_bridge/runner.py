@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from datetime import datetime
 from functools import cache, partial
 from typing import Any, TypeVar
@@ -88,13 +88,18 @@ class Runner:
             self._drop(pair)
             self._pending[pair] = (snapshot, loop_thread().submit(self._one(snapshot)))
         concurrent.futures.wait([self._pending[pair][1] for pair in snapshots], timeout=deadline)
-        done = {pair: outcome for pair, (_, outcome) in self.collect().items()}
+        done = {pair: outcome for pair, (_, outcome) in self._finished(snapshots).items()}
         late = Outcome(error=TimeoutError(f"no decision within {deadline} s"), latency_ms=1000 * (deadline or 0))
         return {pair: done.get(pair, late) for pair in snapshots}
 
     def collect(self) -> dict[str, tuple[MarketSnapshot, Outcome]]:
         """Return what has finished since the last call."""
-        finished = {pair: (one, future.result()) for pair, (one, future) in self._pending.items() if future.done()}
+        return self._finished(self._pending)
+
+    def _finished(self, pairs: Iterable[str]) -> dict[str, tuple[MarketSnapshot, Outcome]]:
+        """Return what has finished of `pairs`, each once."""
+        started = [(pair, *self._pending[pair]) for pair in pairs if pair in self._pending]
+        finished = {pair: (one, future.result()) for pair, one, future in started if future.done()}
         for pair in finished:
             del self._pending[pair]
         return finished

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ from candlegraph.freqtrade_bridge.runner import Outcome, Runner, decision_id
 from candlegraph.freqtrade_bridge.sentiment_feed import SentimentFeed, sentiment_client
 from candlegraph.freqtrade_bridge.wallet_watch import WalletWatch
 from candlegraph.graph.context import Context
-from candlegraph.graph.errors import BridgeError
+from candlegraph.graph.errors import BridgeError, MemoryStoreError
 from candlegraph.graph.market import MarketSnapshot, Position, Sentiment, TimeframeView
 from candlegraph.graph.signal import SIDE_OF, TradeSignal
 from candlegraph.graph.state import CandleState
@@ -52,6 +52,8 @@ LIVE_MODES = (RunMode.LIVE, RunMode.DRY_RUN)
 HTTP_LOGGERS = ("httpx", "httpx2")
 PROGRESS_EVERY = 250
 DEFAULT_FEE = 0.0005
+PUNCTUAL = timedelta(minutes=1)
+"""A live entry comes some seconds after its candle has opened."""
 
 
 def namespace_of(runmode: RunMode) -> str:
@@ -144,10 +146,10 @@ class Session:
         return {pair: view for pair, view in found.items() if view is not None}
 
     def _tighten(self, trades: Mapping[str, Trade], views: Mapping[str, TimeframeView]) -> None:
-        """Let the rules move the stops of trades that were open before the candle closed."""
+        """Let the rules move the stops of trades that were open all the candle long."""
         for pair, view in views.items():
             trade = trades.get(pair)
-            if trade is not None and trade.has_open_position and trade.open_date_utc < view.candle + self.length:
+            if trade is not None and trade.has_open_position and trade.open_date_utc <= view.candle + PUNCTUAL:
                 self.plans.after_candle(trade, view)
 
     def _snapshot(self, pair: str, as_of: datetime, trade: Trade | None, mood: Sentiment) -> MarketSnapshot:
@@ -302,5 +304,10 @@ class Session:
         )
 
     def learn(self, now: datetime) -> None:
-        """Turn the closed trades that are known by now into experiences."""
-        self._records.experiences(self.context.memory.drain(self.context.namespace, before=now))
+        """Turn the closed trades that are known by now into experiences; live a database that fails stops no trade."""
+        try:
+            self._records.experiences(self.context.memory.drain(self.context.namespace, before=now))
+        except MemoryStoreError as e:
+            if self.is_backtest:
+                raise
+            logger.error("closed trades could not be learnt from yet: %s", e)

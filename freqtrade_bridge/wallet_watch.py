@@ -27,8 +27,15 @@ class WalletWatch:
         self.measured = Account(equity=0, free=0, open_positions=0)
 
     def measure(self, now: datetime) -> Account:
-        """Return the account, with drawdown and day measured, and the emergency stop fired where it is due."""
-        self.measured = self._guard.observe(self._wallet(), now)
+        """Return the account, with drawdown and day measured, and the emergency stop fired where it is due.
+
+        Not before every open trade has a price: without their losses the peak would be too high for ever.
+        """
+        wallet = self._wallet()
+        if all(trade.pair in self.prices for trade in Trade.get_trades_proxy(is_open=True)):
+            self.measured = self._guard.observe(wallet, now)
+        else:
+            self.measured = wallet.model_copy(update={"halted": self._guard.halt})
         return self.measured
 
     def account(self) -> Account:

@@ -25,6 +25,8 @@ from candlegraph.graph.settings import settings_of
 
 HALT_LOCK = "candlegraph emergency stop"
 UNTIL_RESET = timedelta(days=3650)
+UNKNOWN = "unknown"
+"""Before the first look: a lock of an earlier run may stand, though its halt was reset meanwhile."""
 
 
 class CandleGraphStrategy(IStrategy):
@@ -43,7 +45,7 @@ class CandleGraphStrategy(IStrategy):
     position_adjustment_enable = True
 
     failure: Exception | None = None
-    announced_halt: str | None = None
+    announced_halt: str | None = UNKNOWN
     known_order_types: dict[str, Any] | None = None
 
     @property
@@ -81,7 +83,7 @@ class CandleGraphStrategy(IStrategy):
             raise ConfigError(
                 f"config: timeframe = {self.timeframe!r}: context_config.timeframes must begin with it, was {main!r}"
             )
-        self.failure = self.announced_halt = None
+        self.failure, self.announced_halt = None, UNKNOWN
         self.session = Session(self.config, context, self.dp, self.wallets)
         if self.session.is_backtest:
             install()
@@ -103,15 +105,16 @@ class CandleGraphStrategy(IStrategy):
 
     def _announce_halt(self, now: datetime) -> None:
         """Tell freqtrade and its user once that the account was halted, or that the halt was reset."""
-        halt = self.session.guard.halt
-        if halt == self.announced_halt:
+        before, halt = self.announced_halt, self.session.guard.halt
+        if halt == before:
             return
+        self.announced_halt = halt
         if halt is None:
             self.unlock_reason(HALT_LOCK)
         else:
             self.lock_pair("*", now + UNTIL_RESET, HALT_LOCK)
-        self.dp.send_msg(f"candlegraph: {halt or 'the halt was reset, entries may go on'}", always_send=True)
-        self.announced_halt = halt
+        if halt is not None or before != UNKNOWN:
+            self.dp.send_msg(f"candlegraph: {halt or 'the halt was reset, entries may go on'}", always_send=True)
 
     def decided_columns(self, pair: str, current_time: datetime) -> Columns:
         """Return the row that the backtest hook writes."""
@@ -243,8 +246,11 @@ class CandleGraphStrategy(IStrategy):
         self.session.saw(pair, current_rate)
         if self.session.guard.halt is not None:
             return EMERGENCY_TAG
-        if not self.session.plans.of(trade).is_in_force(trade.stop_loss):
-            return PASSED_TAG if self.session.has_passed(trade) else STOP_TAG
+        plan = self.session.plans.of(trade)
+        if not plan.is_in_force(trade.stop_loss) and self.session.has_passed(trade):
+            return PASSED_TAG
+        if not plan.was_set(trade.stop_loss):
+            return STOP_TAG
         signal = self.session.book.unused(pair, current_time)
         is_ours = signal is not None and signal.action == "exit" and signal.trade_id == trade.id
         return EXIT_TAG if is_ours else None

@@ -9,7 +9,10 @@ from collections import Counter
 import httpx
 import pytest
 
+from candlegraph.freqtrade_bridge.cli import main
 from candlegraph.freqtrade_bridge.report.result import last_result, read_result
+from candlegraph.graph.context import DATABASE
+from candlegraph.memory.account import AccountBook, AccountMark
 
 PLANTED = "sk-planted-key-0123456789"
 
@@ -157,3 +160,26 @@ def test_serve_policy_answers_in_the_openai_protocol():
         url = next(word for word in process.stdout.readline().split() if word.startswith("http://127.0.0.1"))
         assert httpx.get(f"{url}/models").json()["data"][0]["id"] == "candlegraph-policy"
         process.terminate()
+
+
+def test_a_prompt_is_printed_section_by_section_with_its_tokens(sample, tmp_path, capsys):
+    words = ["brief", "--pair", sample.pairs[0], "--at", "2025-10-12T09:30", "--datadir", sample.datadir]
+    assert main([*map(str, words), "--userdir", str(tmp_path), "--tokens", "3500", "--language", "zh"]) == 0
+    shown = capsys.readouterr().out
+    assert "<facts>" in shown
+    assert "3500" in shown
+    assert all(section in shown for section in ("functions", "multi_timeframe", "指标历史"))
+
+
+def test_an_accounts_halt_is_shown_and_reset(tmp_path, capsys):
+    reset = ["account", "reset", "--namespace", "dry_run", "--userdir", str(tmp_path)]
+    assert main(reset) == 1
+    assert "expected the folder of a bot that has run" in capsys.readouterr().err
+    halted = AccountMark(peak=10, day="2025-03-01", day_equity=9, reason="emergency stop")
+    AccountBook(tmp_path / DATABASE).keep("dry_run", halted)
+    assert main(["account", "show", "--userdir", str(tmp_path)]) == 0
+    assert "emergency stop" in capsys.readouterr().out
+    assert main(reset) == 0
+    assert "it was halted: emergency stop" in capsys.readouterr().out
+    assert main(reset) == 1
+    assert "nothing is marked for 'dry_run'" in capsys.readouterr().err

@@ -12,6 +12,8 @@ from virtual_dry_run import VirtualDryRun
 from candlegraph.freqtrade_bridge.account_commands import print_reset
 from candlegraph.freqtrade_bridge.loopback.markets import market_of
 from candlegraph.freqtrade_bridge.loopback.sample_market import sample_series
+from candlegraph.graph.context import DATABASE
+from candlegraph.memory.account import AccountBook, AccountMark
 
 PAIRS = ("BTC/USDT:USDT", "ETH/USDT:USDT")
 AT = "2025-11-15 06:00"
@@ -98,6 +100,20 @@ def test_a_dry_run_closes_all_once_and_stays_halted_after_a_restart_until_a_rese
         assert run.bot.strategy.session.guard.halt is None
         assert not PairLocks.is_global_lock()
         assert len(Trade.get_trades().all()) > count
+
+
+def test_a_reset_while_the_bot_is_down_lets_entries_go_on_at_the_next_start(series, tmp_path):
+    halted = AccountMark(peak=10_000, day="2025-11-15", day_equity=10_000, reason="planted")
+    AccountBook(tmp_path / "user" / DATABASE).keep("dry_run", halted)
+    with dry_run(series, tmp_path, hour(1)) as run:
+        run.run_until(hour(2))
+        assert PairLocks.is_global_lock()
+        assert not Trade.get_trades().all()
+    reset(tmp_path)
+    with dry_run(series, tmp_path, hour(3)) as run:
+        run.run_until(hour(4))
+        assert not PairLocks.is_global_lock()
+        assert Trade.get_trades().all()
 
 
 def reset(tmp_path):

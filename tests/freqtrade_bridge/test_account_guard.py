@@ -3,9 +3,12 @@
 import logging
 import sqlite3
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
+from freqtrade.enums import RunMode
 
+from candlegraph.freqtrade_bridge import wallet_watch
 from candlegraph.freqtrade_bridge.account_guard import AccountGuard
 from candlegraph.graph.market import Account
 from candlegraph.memory.account import AccountBook
@@ -64,6 +67,16 @@ def test_a_backtest_reads_no_mark_of_another_run_and_stores_its_halt(database):
     assert AccountBook(database).mark("dry_run").reason == one.halt
 
 
+def test_a_wallet_that_could_not_be_read_fires_nothing_and_is_no_peak(database):
+    one = guard(database)
+    assert observe(one, 0).halted is None
+    observe(one, 1000, 1)
+    assert observe(one, 0, 2).halted is None
+    assert observe(one, 900, 3).drawdown_pct == pytest.approx(10)
+    halted = observe(one, 800, 4).halted
+    assert observe(one, 0, 5).halted == halted
+
+
 def test_a_database_that_cannot_be_used_neither_stops_trading_nor_hides_the_drawdown(database, caplog):
     one = guard(database)
     observe(one, 1000)
@@ -73,3 +86,35 @@ def test_a_database_that_cannot_be_used_neither_stops_trading_nor_hides_the_draw
     assert account.halted
     assert one.halt
     assert "could not be" in caplog.text
+
+
+def test_a_halt_that_could_not_be_stored_stays_and_is_stored_later(database):
+    one = guard(database)
+    observe(one, 1000)
+    with sqlite3.connect(database) as raw:
+        raw.execute("alter table account rename to gone")
+    assert observe(one, 700, 1).halted
+    with sqlite3.connect(database) as raw:
+        raw.execute("alter table gone rename to account")
+    assert observe(one, 1000, 2).halted
+    assert AccountBook(database).mark("dry_run").reason == one.halt
+
+
+def test_the_account_is_not_measured_before_every_open_trade_has_a_price(database, monkeypatch):
+    trade = SimpleNamespace(
+        id=1,
+        pair="BTC/USDT:USDT",
+        open_rate=100.0,
+        amount=10.0,
+        stake_amount=200.0,
+        calc_profit=lambda rate: rate - 400,
+    )
+    wallets = SimpleNamespace(get_total=lambda currency: 1000.0, get_available_stake_amount=lambda: 800.0)
+    monkeypatch.setattr(wallet_watch.Trade, "get_trades_proxy", staticmethod(lambda **which: [trade]))
+    config = {"stake_currency": "USDT", "max_open_trades": 3, "runmode": RunMode.DRY_RUN}
+    watch = wallet_watch.WalletWatch(config, wallets, guard(database))
+    watch.measure(NOON)
+    assert AccountBook(database).mark("dry_run") is None
+    watch.prices[trade.pair] = 300.0
+    watch.measure(NOON)
+    assert AccountBook(database).mark("dry_run").peak == 900

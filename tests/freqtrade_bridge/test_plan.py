@@ -46,5 +46,14 @@ def test_a_move_of_less_than_a_tick_waits_until_it_is_one():
     assert small.after_candle(104.2, 100.0, TRAIL, 0.0005).stop == pytest.approx(102.2)
 
 
+@pytest.mark.parametrize(("side", "stop"), [("long", 99.0), ("short", 101.0)])
+def test_a_stop_on_its_way_to_a_tightened_one_was_set_all_the_same(side, stop):
+    sign = 1 if side == "long" else -1
+    tightened = after(100 + sign * 4, side=side)
+    assert tightened.was_set(stop)
+    assert not tightened.is_in_force(stop)
+    assert not tightened.was_set(100 - sign * 3)
+
+
 def test_without_rules_nothing_moves():
     assert after(150.0, rules=RiskManagement()).stop == 98.0

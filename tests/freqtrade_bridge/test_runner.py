@@ -47,6 +47,14 @@ def test_a_hanging_pair_does_not_hold_up_the_others_and_is_collected_later(make_
     assert runner.collect() == {}
 
 
+def test_a_late_decision_outlasts_the_decision_of_another_pair(make_snapshot, make_context):
+    runner = Slow(make_context(), {"A": 0.5, "B": 0.01})
+    assert runner.decide(snapshots(make_snapshot, ["A"]), 0.1)["A"].error is not None
+    time.sleep(0.7)
+    assert runner.decide(snapshots(make_snapshot, ["B"]), 5.0)["B"].state is not None
+    assert set(runner.collect()) == {"A"}
+
+
 def test_a_new_candle_drops_the_pending_decision_of_the_old_one(make_snapshot, make_context):
     runner = Slow(make_context(), {"A": 30.0})
     first = snapshots(make_snapshot, ["A"])
