@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from freqtrade import exchange as exchanges
+from freqtrade.exchange.common import MAP_EXCHANGE_CHILDCLASS
 
 from candlegraph.graph.errors import ConfigError
 from candlegraph.graph.settings import RiskManagement
@@ -37,6 +38,8 @@ def refuse_conflicts(config: Mapping[str, Any]) -> None:
     for key, ours in OURS.items():
         if key in given and given[key] != ours:
             raise ConfigError(_conflict(key, given[key], f"only {ours!r} is valid; leave it out"))
+    if given.get("margin_mode") == "cross":
+        raise ConfigError(_conflict("margin_mode", "cross", "only 'isolated' is valid: the gate counts on it"))
     if "order_types" in given:
         raise ConfigError(_conflict("order_types", given["order_types"], "the strategy sets it; leave it out"))
 
@@ -55,7 +58,7 @@ def order_types(config: Mapping[str, Any], rules: RiskManagement) -> dict[str, A
 def takes_stops(config: Mapping[str, Any]) -> bool:
     """Return whether freqtrade can place stop orders of type market on the configured exchange."""
     name = str(config["exchange"]["name"])
-    offered = getattr(exchanges, name.capitalize(), exchanges.Exchange)
+    offered = getattr(exchanges, MAP_EXCHANGE_CHILDCLASS.get(name, name).capitalize(), exchanges.Exchange)
     features: dict[str, Any] = dict(offered._ft_has)
     if config.get("trading_mode") == "futures":
         features |= offered._ft_has_futures

@@ -35,21 +35,17 @@ def account_of(
     prices: Mapping[str, float],
     currency: str,
     slots: int,
-    *,
-    is_live: bool,
 ) -> Account:
     """Return the wallet with open profit at `prices` (by pair; a trade without a price counts at its entry).
 
-    An exchange's own total may hold open profit already (Binance's margin balance does), so live the equity is what is
-    free, and what each position would bring.
+    Freqtrade takes the open profit out of an exchange's own total where that holds it, so it is counted once.
     """
     held = list(trades)
     rates = {trade.id: prices.get(trade.pair, trade.open_rate) for trade in held}
     used = sum(trade.stake_amount for trade in held)
     open_profit = sum(trade.calc_profit(rates[trade.id]) for trade in held if trade.pair in prices)
-    settled = wallets.get_free(currency) + used if is_live else wallets.get_total(currency)
     return Account(
-        equity=max(0.0, settled + open_profit),
+        equity=max(0.0, wallets.get_total(currency) + open_profit),
         free=max(0.0, wallets.get_available_stake_amount()),
         used=used,
         exposure=sum(trade.amount * rates[trade.id] for trade in held),

@@ -52,6 +52,8 @@ LIVE_MODES = (RunMode.LIVE, RunMode.DRY_RUN)
 HTTP_LOGGERS = ("httpx", "httpx2")
 PROGRESS_EVERY = 250
 DEFAULT_FEE = 0.0005
+LATEST = timedelta(minutes=5)
+"""After a close an entry may still be decided: exchanges are late, and so are loops."""
 PUNCTUAL = timedelta(minutes=1)
 """A live entry comes some seconds after its candle has opened."""
 
@@ -129,7 +131,7 @@ class Session:
         snapshots = {pair: self._snapshot(pair, as_of, trades.get(pair), moods[pair]) for pair, as_of in due.items()}
         deadline = None if self.is_backtest else self.context.settings.llm_config.decision.deadline_seconds
         outcomes = self._runner.decide(snapshots, deadline)
-        self._accept(snapshots, outcomes)
+        self._accept(snapshots, outcomes, now)
         self._ask(outcomes, now)
 
     def _due(self, pairs: list[str], now: datetime) -> dict[str, datetime]:
@@ -164,11 +166,11 @@ class Session:
         history = self._histories.get(trade.id, History())
         return position_of(trade, self.plans.of(trade), price, as_of, self.length, history)
 
-    def _accept(self, snapshots: Mapping[str, MarketSnapshot], outcomes: Mapping[str, Outcome]) -> None:
+    def _accept(self, snapshots: Mapping[str, MarketSnapshot], outcomes: Mapping[str, Outcome], now: datetime) -> None:
         rows = []
         for pair, snapshot in snapshots.items():
             outcome = outcomes[pair]
-            signal = self._signal_of(snapshot, outcome)
+            signal = self._punctual(self._signal_of(snapshot, outcome), snapshot, now)
             self.book.put(pair, snapshot.as_of, signal)
             self._known[pair] = (snapshot, outcome.state)
             self._note_history(snapshot, signal)
@@ -179,6 +181,16 @@ class Session:
             if (state := outcomes[pair].state) is not None:
                 self._commit(snapshot, state)
         self._report_progress(len(rows), next(iter(snapshots.values())).as_of)
+
+    def _punctual(self, signal: TradeSignal, snapshot: MarketSnapshot, now: datetime) -> TradeSignal:
+        """Drop an entry or addition on a candle that closed long ago: the bot was started in the midst of one."""
+        late = now - snapshot.as_of
+        grows = signal.action in SIDE_OF or (signal.adjustment_pct or 0) > 0
+        if self.is_backtest or not grows or late <= LATEST:
+            return signal
+        why = f"{signal.action} dropped: its candle closed {late.total_seconds() / 60:.0f} minutes ago"
+        safe = stay(CandleState(snapshot=snapshot), why, "veto")
+        return safe.model_copy(update={"decision_id": signal.decision_id, "confidence": signal.confidence})
 
     def _note_history(self, snapshot: MarketSnapshot, signal: TradeSignal) -> None:
         if snapshot.position is not None:

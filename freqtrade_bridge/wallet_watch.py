@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from freqtrade.enums import RunMode
 from freqtrade.persistence import Trade
 
 from candlegraph.freqtrade_bridge.account_guard import AccountGuard
 from candlegraph.freqtrade_bridge.portfolio import account_of
 from candlegraph.graph.market import Account
 
+UNPRICED = "an open trade has no price yet"
+"""Holds entries back until drawdown and day can be measured again; it closes nothing."""
 MEASURED = ("day_profit_pct", "drawdown_pct", "halted")
 
 
@@ -35,7 +36,7 @@ class WalletWatch:
         if all(trade.pair in self.prices for trade in Trade.get_trades_proxy(is_open=True)):
             self.measured = self._guard.observe(wallet, now)
         else:
-            self.measured = wallet.model_copy(update={"halted": self._guard.halt})
+            self.measured = wallet.model_copy(update={"halted": self._guard.halt or UNPRICED})
         return self.measured
 
     def account(self) -> Account:
@@ -49,5 +50,4 @@ class WalletWatch:
             self.prices,
             str(self._config["stake_currency"]),
             int(self._config["max_open_trades"]),
-            is_live=self._config["runmode"] == RunMode.LIVE,
         )

@@ -5,14 +5,18 @@ fill → enqueue (durable) → drain: evaluate, store, delete from the outbox, i
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 
+from pydantic import ValidationError
 from sqlalchemy import Connection, Engine, delete, func, insert, select
 
 from candlegraph.memory.database import outbox, reading, writing
 from candlegraph.memory.experience import ClosedTrade, Experience
 from candlegraph.memory.review import experience_of
 from candlegraph.memory.rows import insert_experience, micros
+
+logger = logging.getLogger(__name__)
 
 
 def enqueue(engine: Engine, trade: ClosedTrade) -> None:
@@ -51,7 +55,11 @@ def waiting(engine: Engine, namespace: str) -> int:
 
 
 def _learn(connection: Connection, revision: int, row_id: int, doc: str) -> Experience | None:
-    experience = experience_of(ClosedTrade.model_validate_json(doc))
+    try:
+        experience = experience_of(ClosedTrade.model_validate_json(doc))
+    except ValidationError as e:  # of another version; it stays, and the others are learnt from
+        logger.error("outbox row %s cannot be read and is left there: %s", row_id, e)
+        return None
     new = insert_experience(connection, revision, experience) is not None
     connection.execute(delete(outbox).where(outbox.c.id == row_id))
     return experience if new else None

@@ -108,11 +108,11 @@ class CandleGraphStrategy(IStrategy):
         before, halt = self.announced_halt, self.session.guard.halt
         if halt == before:
             return
-        self.announced_halt = halt
         if halt is None:
             self.unlock_reason(HALT_LOCK)
         else:
             self.lock_pair("*", now + UNTIL_RESET, HALT_LOCK)
+        self.announced_halt = halt
         if halt is not None or before != UNKNOWN:
             self.dp.send_msg(f"candlegraph: {halt or 'the halt was reset, entries may go on'}", always_send=True)
 

@@ -143,3 +143,17 @@ def test_a_trade_forced_by_hand_is_refused_while_the_account_is_halted(sample, m
         watch.measured = watch.measured.model_copy(update={"halted": "planted"})
         RPC(run.bot)._rpc_force_entry(pair, None, order_side=SignalDirection.LONG, enter_tag="force_entry")
         assert not [trade for trade in Trade.get_open_trades() if trade.enter_tag == "force_entry"]
+
+
+@pytest.mark.parametrize("minutes, traded", [(2, True), (20, False)])
+def test_an_entry_on_a_candle_that_closed_long_ago_is_dropped(sample, monkeypatch, minutes, traded):
+    monkeypatch.setattr(rule, "side_of", lambda rsi, spread: "long")
+    pair = sample.pairs[0]
+    start = START + timedelta(minutes=minutes)
+    with VirtualDryRun(CONFIG, [market_of(pair, sample_series(pair))], start) as run:
+        run.step()
+        assert bool(Trade.get_trades().all()) == traded
+        (row,) = ledger_of(run.bot)
+        assert traded or "closed 20 minutes ago" in row.signal.reason
+        run.step()
+        assert Trade.get_trades().all()

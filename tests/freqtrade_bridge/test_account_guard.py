@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
-from freqtrade.enums import RunMode
 
 from candlegraph.freqtrade_bridge import wallet_watch
 from candlegraph.freqtrade_bridge.account_guard import AccountGuard
@@ -111,10 +110,10 @@ def test_the_account_is_not_measured_before_every_open_trade_has_a_price(databas
     )
     wallets = SimpleNamespace(get_total=lambda currency: 1000.0, get_available_stake_amount=lambda: 800.0)
     monkeypatch.setattr(wallet_watch.Trade, "get_trades_proxy", staticmethod(lambda **which: [trade]))
-    config = {"stake_currency": "USDT", "max_open_trades": 3, "runmode": RunMode.DRY_RUN}
+    config = {"stake_currency": "USDT", "max_open_trades": 3}
     watch = wallet_watch.WalletWatch(config, wallets, guard(database))
-    watch.measure(NOON)
+    assert watch.measure(NOON).halted == "an open trade has no price yet"
     assert AccountBook(database).mark("dry_run") is None
     watch.prices[trade.pair] = 300.0
-    watch.measure(NOON)
+    assert watch.measure(NOON).halted is None
     assert AccountBook(database).mark("dry_run").peak == 900

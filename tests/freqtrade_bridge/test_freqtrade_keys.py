@@ -16,6 +16,7 @@ from candlegraph.graph.settings import Protection, RiskManagement, settings_of
         ("trailing_stop", True, "risk_management.trailing_after_r"),
         ("order_types", {"entry": "limit"}, "risk_management.stop_on_exchange"),
         ("use_custom_stoploss", False, "only True is valid"),
+        ("margin_mode", "cross", "only 'isolated' is valid"),
         ("startup_candle_count", 30, "only 600 is valid"),
     ],
 )

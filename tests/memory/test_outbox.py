@@ -1,3 +1,4 @@
+import sqlite3
 from datetime import timedelta
 
 import pytest
@@ -60,3 +61,14 @@ def test_a_failure_half_way_leaves_the_outbox_whole(memory, make_trade, monkeypa
     assert (memory.waiting("backtest:a"), memory.stats("backtest:a")["total_experiences"]) == (3, 0)
     monkeypatch.undo()
     assert len(memory.drain("backtest:a", before=make_trade(9).known_at)) == 3
+
+
+def test_a_row_that_cannot_be_read_stays_and_the_others_are_learnt_from(memory, path, make_trade, caplog):
+    memory.enqueue(make_trade(1))
+    memory.enqueue(make_trade(2))
+    with sqlite3.connect(path) as raw:
+        raw.execute('update outbox set doc = \'{"of": "another version"}\' where id = 1')
+    learnt = memory.drain("backtest:a", before=make_trade(9).known_at)
+    assert [experience.source for experience in learnt] == [make_trade(2)]
+    assert memory.waiting("backtest:a") == 1
+    assert "outbox row 1 cannot be read" in caplog.text
