@@ -130,18 +130,15 @@ class CandleGraphStrategy(IStrategy):
 
     def populate_entry_trend(self, dataframe: DataFrame, metadata: dict[str, Any]) -> DataFrame:
         """Write the entry of the last closed candle, live."""
-        return self._written(dataframe, metadata["pair"], ("enter_long", "enter_short", "enter_tag"))
-
-    def populate_exit_trend(self, dataframe: DataFrame, metadata: dict[str, Any]) -> DataFrame:
-        """Write the exit of the last closed candle, live."""
-        return self._written(dataframe, metadata["pair"], ("exit_long", "exit_short", "exit_tag"))
-
-    def _written(self, dataframe: DataFrame, pair: str, names: tuple[str, ...]) -> DataFrame:
-        row = NOTHING if self.session.is_backtest else self._live_row(dataframe, pair)
-        for name in names:
+        row = NOTHING if self.session.is_backtest else self._live_row(dataframe, metadata["pair"])
+        for name in ("enter_long", "enter_short", "enter_tag"):
             value = getattr(row, name)
             if value:
                 dataframe.loc[dataframe.index[-1], name] = value
+        return dataframe
+
+    def populate_exit_trend(self, dataframe: DataFrame, metadata: dict[str, Any]) -> DataFrame:
+        """Leave live exits to `custom_exit`: a column knows no trade, and would close the next one of its candle."""
         return dataframe
 
     @fail_closed(NOTHING)
@@ -242,7 +239,7 @@ class CandleGraphStrategy(IStrategy):
     def custom_exit(
         self, pair: str, trade: Trade, current_time: datetime, current_rate: float, **kwargs: Any
     ) -> str | None:
-        """Close at the emergency stop or without a stop; deliver an exit that came too late for the columns."""
+        """Close at the emergency stop or without a stop; live, deliver the exit of this very trade."""
         self.session.saw(pair, current_rate)
         if self.session.guard.halt is not None:
             return EMERGENCY_TAG

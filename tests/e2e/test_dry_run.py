@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import backtests
 import pytest
 import rule
+import script
 from freqtrade.enums import SignalDirection
 from freqtrade.persistence import Trade
 from freqtrade.rpc import RPC
@@ -157,3 +158,23 @@ def test_an_entry_on_a_candle_that_closed_long_ago_is_dropped(sample, monkeypatc
         assert traded or "closed 20 minutes ago" in row.signal.reason
         run.step()
         assert Trade.get_trades().all()
+
+
+def test_an_exit_closes_its_own_trade_and_not_one_that_is_forced_on_the_same_candle(sample, monkeypatch):
+    pair, left = sample.pairs[0], []
+
+    def once(facts):
+        if facts.position is None:
+            return script.stay(facts) if left else script.enter(facts, leverage=2.0, stake=300.0, stop_atr=10.0)
+        left.append(facts)
+        return script.leave(facts)
+
+    monkeypatch.setattr(script, "decide", once)
+    config = CONFIG | {"strategy": "ScriptStrategy", "force_entry_enable": True}
+    with VirtualDryRun(config, [market_of(pair, sample_series(pair))], START, loop_seconds=300) as run:
+        run.run_until(START + timedelta(minutes=31))
+        (first,) = Trade.get_trades().all()
+        assert (first.is_open, first.exit_reason) == (False, "graph_exit")
+        RPC(run.bot)._rpc_force_entry(pair, None, order_side=SignalDirection.SHORT, enter_tag="force_entry")
+        run.run_until(START + timedelta(minutes=55))
+        assert [trade.enter_tag for trade in Trade.get_open_trades()] == ["force_entry"]
