@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from candlegraph.graph.context import DATABASE
+from candlegraph.freqtrade_bridge.userdir import database_of
 from candlegraph.graph.errors import ConfigError
 from candlegraph.memory.account import AccountBook
 
 
 def print_show(arguments: argparse.Namespace) -> None:
     """Print peak, day and halt of every namespace."""
-    book = _book(arguments.userdir)
+    book = AccountBook(database_of(arguments.userdir))
     table = Table("namespace", "highest equity", "day", "equity at its start", "halt", title="Accounts")
     for namespace in book.namespaces():
         if (mark := book.mark(namespace)) is not None:
@@ -25,15 +24,8 @@ def print_show(arguments: argparse.Namespace) -> None:
 
 def print_reset(arguments: argparse.Namespace) -> None:
     """Forget peak, day and halt of one namespace; a running bot sees it in its next loop."""
-    before = _book(arguments.userdir).reset(arguments.namespace)
+    before = AccountBook(database_of(arguments.userdir)).reset(arguments.namespace)
     if before is None:
         raise ConfigError(f"account: nothing is marked for {arguments.namespace!r}; see `candlegraph account show`")
     halt = f"it was halted: {before.reason}" if before.reason else "it was not halted"
     Console().print(f"{arguments.namespace}: peak {before.peak:.2f} forgotten; {halt}", markup=False)
-
-
-def _book(userdir: Path) -> AccountBook:
-    database = userdir / DATABASE
-    if not database.is_file():
-        raise ConfigError(f"--userdir {userdir}: no {DATABASE} in it; expected the folder of a bot that has run")
-    return AccountBook(database)

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from candlegraph.freqtrade_bridge.approvals import SHORT_ID, risk_text, stake_text, target_text
-from candlegraph.graph.context import DATABASE
+from candlegraph.freqtrade_bridge.userdir import database_of
 from candlegraph.graph.errors import MemoryStoreError
 from candlegraph.memory.approvals import ApprovalRequest, Proposals, StoredRequest
 
@@ -79,10 +79,7 @@ def _found(proposals: Proposals, prefix: str, namespace: str | None) -> StoredRe
 
 
 def _proposals(arguments: Namespace) -> Proposals:
-    database = arguments.userdir / DATABASE
-    if not database.is_file():
-        raise MemoryStoreError(f"no memory at {database}; --userdir names the folder that holds rag/")
-    return Proposals(database)
+    return Proposals(database_of(arguments.userdir))
 
 
 def _row(request: ApprovalRequest, now: datetime) -> tuple[str, ...]:

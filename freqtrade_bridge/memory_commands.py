@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from rich.console import Console
 from rich.table import Table
 
-from candlegraph.graph.context import DATABASE
+from candlegraph.freqtrade_bridge.userdir import database_of
 from candlegraph.graph.errors import MemoryStoreError
 from candlegraph.graph.settings import Cleanup, settings_of
 from candlegraph.memory.store import ExperienceMemory, open_memory
@@ -71,9 +71,7 @@ def _cleanup_settings(arguments: Namespace) -> Cleanup:
 
 
 def _opened(arguments: Namespace) -> tuple[ExperienceMemory, str]:
-    path = arguments.userdir / DATABASE
-    if not path.exists():
-        raise MemoryStoreError(f"no memory at {path}; --userdir names the folder that holds rag/")
+    path = database_of(arguments.userdir)
     memory = open_memory(path)
     namespaces = memory.namespaces()
     namespace = arguments.namespace or next(iter(namespaces), None)

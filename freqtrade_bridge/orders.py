@@ -13,13 +13,14 @@ from typing import NamedTuple
 from freqtrade.persistence import Trade
 
 from candlegraph.freqtrade_bridge.decision_book import DecisionBook
-from candlegraph.freqtrade_bridge.plan import Plan, is_beyond
+from candlegraph.freqtrade_bridge.plan import Plan
 from candlegraph.freqtrade_bridge.plans import Known, Plans
 from candlegraph.graph.market import Account, Position, Side
 from candlegraph.graph.settings import RiskManagement
 from candlegraph.graph.signal import SIDE_OF, Clamp, TradeSignal
 from candlegraph.tools.market.situation import space_of
 from candlegraph.tools.risk import EntryPlan, Limits, size_add, size_entry
+from candlegraph.tools.stops import is_protective
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ class Orders:
         plan = self._forced(ask) if ask.forced else self._decided(ask)
         if plan.refusal:
             return plan
-        if plan.stop is not None and is_beyond(plan.side, plan.stop, ask.rate):
+        if plan.stop is not None and not is_protective(plan.side, plan.stop, ask.rate):
             return plan.model_copy(update={"refusal": f"opens at {ask.rate:.6g}, beyond its stop {plan.stop:.6g}"})
         return size_entry(plan, self._account(), ask.rate, self._plans.basis(ask.pair), limits)
 

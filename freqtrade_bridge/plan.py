@@ -69,11 +69,6 @@ def _protects(side: Side, stop: float, planned: float) -> bool:
     return stop <= planned * (1 + STOP_TOLERANCE)
 
 
-def is_beyond(side: Side, stop: float, rate: float) -> bool:
-    """Return whether `rate` lies at or beyond the stop of a position of `side`."""
-    return rate <= stop if side == "long" else rate >= stop
-
-
 def rescue_plan(side: Side, entry_price: float, leverage: float, basis: StopBasis, multiple: float) -> Plan:
     """Return a plan for a trade that has none (its plan was lost): a stop from level and ATR.
 

@@ -9,11 +9,11 @@ from freqtrade.persistence import Trade
 from freqtrade.strategy import stoploss_from_absolute
 
 from candlegraph.agents.reviewer import stop_basis
-from candlegraph.freqtrade_bridge.plan import KEY, Plan, is_beyond, rescue_plan
+from candlegraph.freqtrade_bridge.plan import KEY, Plan, rescue_plan
 from candlegraph.graph.market import MarketSnapshot, TimeframeView
 from candlegraph.graph.settings import RiskManagement
 from candlegraph.graph.state import CandleState
-from candlegraph.tools.stops import StopBasis
+from candlegraph.tools.stops import StopBasis, is_protective
 
 logger = logging.getLogger(__name__)
 Known = Mapping[str, tuple[MarketSnapshot, CandleState | None]]
@@ -56,7 +56,7 @@ class Plans:
         if plan.stop == before.stop:
             return
         logger.info("%s: the stop moves from %.6g to %.6g", trade.pair, before.stop, plan.stop)
-        if not is_beyond(plan.side, plan.stop, candle.close):
+        if is_protective(plan.side, plan.stop, candle.close):
             ratio = stoploss_from_absolute(
                 plan.stop, candle.close, is_short=trade.is_short, leverage=trade.leverage or 1.0
             )

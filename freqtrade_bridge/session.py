@@ -26,7 +26,6 @@ from candlegraph.freqtrade_bridge.decision_book import DecisionBook
 from candlegraph.freqtrade_bridge.feedback import closed_trade_of, is_entry, is_final_exit
 from candlegraph.freqtrade_bridge.market_feed import MarketFeed
 from candlegraph.freqtrade_bridge.orders import Orders
-from candlegraph.freqtrade_bridge.plan import is_beyond
 from candlegraph.freqtrade_bridge.plans import Plans
 from candlegraph.freqtrade_bridge.portfolio import (
     History,
@@ -45,6 +44,7 @@ from candlegraph.graph.signal import SIDE_OF, TradeSignal
 from candlegraph.graph.state import CandleState
 from candlegraph.memory.approvals import ApprovalRequest, Verdict
 from candlegraph.tools.market.frames import duration, snapshot_of
+from candlegraph.tools.stops import is_protective
 
 logger = logging.getLogger(__name__)
 
@@ -267,7 +267,7 @@ class Session:
         """Return whether the last close lies beyond the planned stop: too late to set it, the trade is closed."""
         price = self._wallet.prices.get(trade.pair)
         plan = self.plans.of(trade)
-        return price is not None and is_beyond(plan.side, plan.stop, price)
+        return price is not None and not is_protective(plan.side, plan.stop, price)
 
     def adjustment(self, trade: Trade, now: datetime, rate: float, min_stake: float, max_stake: float) -> float | None:
         """Return the stake to add (+) or release (-) now."""

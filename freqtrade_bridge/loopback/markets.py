@@ -11,6 +11,7 @@ import pandas as pd
 
 from candlegraph.freqtrade_bridge.loopback.series import Series, length_of
 from candlegraph.graph.errors import CandleError
+from candlegraph.tools.market.frames import file_name
 
 MAX_NOTIONAL = 1e9
 """What the largest order is worth, about, in quote currency: the largest quantity follows from it."""
@@ -69,7 +70,7 @@ def markets_of_datadir(datadir: Path, pairs: Iterable[str], timeframe: str = "30
     """Return the markets of a freqtrade futures folder; raise CandleError naming the file that is missing."""
     length, found = length_of(timeframe), []
     for pair in pairs:
-        path = datadir / "futures" / f"{pair.replace('/', '_').replace(':', '_')}-{timeframe}-futures.feather"
+        path = datadir / "futures" / f"{file_name(pair)}-{timeframe}-futures.feather"
         if not path.is_file():
             raise CandleError(f"{pair}: no candle file {path}; --datadir is the folder that holds futures/")
         found.append(market_of(pair, Series.of_frame(pd.read_feather(path), length)))

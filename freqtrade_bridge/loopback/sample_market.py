@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from candlegraph.freqtrade_bridge.loopback.markets import decimals_of
 from candlegraph.freqtrade_bridge.loopback.series import TIMEFRAME_MS, Series
 from candlegraph.graph.errors import CandleError
+from candlegraph.tools.market.frames import file_name
 
 VERSION = "sample-6"
 BEGIN, END = pd.Timestamp("2023-01-01", tz="UTC"), pd.Timestamp("2026-01-01", tz="UTC")
@@ -124,7 +125,7 @@ def _refuse_foreign_candles(datadir: Path) -> None:
     if any(datadir.glob("sample-*.txt")):
         return
     for pair in START_PRICES:
-        for path in datadir.glob(f"futures/{pair.replace('/', '_').replace(':', '_')}-*"):
+        for path in datadir.glob(f"futures/{file_name(pair)}-*"):
             raise CandleError(f"{pair}: {path} is no sample candle file; give the sample market a folder of its own")
 
 

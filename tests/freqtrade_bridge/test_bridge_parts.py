@@ -9,10 +9,10 @@ from candlegraph.freqtrade_bridge.blank_secrets import blank_secrets
 from candlegraph.freqtrade_bridge.columns import columns_of
 from candlegraph.freqtrade_bridge.decision_book import DecisionBook
 from candlegraph.freqtrade_bridge.fail_closed import fail_closed
-from candlegraph.freqtrade_bridge.plan import Plan, is_beyond, rescue_plan
+from candlegraph.freqtrade_bridge.plan import Plan, rescue_plan
 from candlegraph.graph.errors import BridgeError
 from candlegraph.graph.signal import TradeSignal
-from candlegraph.tools.stops import StopBasis
+from candlegraph.tools.stops import StopBasis, is_protective
 
 NOW = datetime(2025, 10, 1, tzinfo=UTC)
 LENGTH = timedelta(minutes=30)
@@ -103,7 +103,7 @@ def test_a_changed_freqtrade_is_refused(monkeypatch):
 
 @pytest.mark.parametrize(("side", "rate", "beyond"), [("long", 94, True), ("long", 96, False), ("short", 96, True)])
 def test_a_rate_beyond_the_stop_is_known(side, rate, beyond):
-    assert is_beyond(side, 95, rate) == beyond
+    assert is_protective(side, 95, rate) != beyond
 
 
 @pytest.mark.parametrize(

@@ -158,12 +158,17 @@ def read_candles(datadir: Path, pair: str, timeframe: str, max_flat: int = MAX_F
 
 def candle_file(datadir: Path, pair: str, timeframe: str) -> Path:
     """Return the pair's feather file, futures before spot; raise CandleError if there is none."""
-    name = pair.replace("/", "_").replace(":", "_")
+    name = file_name(pair)
     places = [datadir / "futures" / f"{name}-{timeframe}-futures.feather", datadir / f"{name}-{timeframe}.feather"]
     path = next((p for p in places if p.is_file()), None)
     if path is None:
         raise CandleError(f"{pair} {timeframe}: no candle file; looked for {places[0]} and {places[1].name}")
     return path
+
+
+def file_name(pair: str) -> str:
+    """Return a pair as it stands in file names, freqtrade's way: BTC_USDT_USDT."""
+    return pair.replace("/", "_").replace(":", "_")
 
 
 def read_frame(path: Path) -> pd.DataFrame:

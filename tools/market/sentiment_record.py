@@ -1,7 +1,8 @@
 """Recorded sentiment: what was known at a time, from lines that were written as the values came.
 
 A line: {"value": 54.0, "at": "…", "source": "…", "label": "…", "past": [], "known_at": "…"}; `known_at` is the close
-of the candle that the value was read for. A file per source, for those of the exchange also per pair.
+of the candle that the value was read for, or the time of reading where the bot came late to it. A file per source, for
+those of the exchange also per pair.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pydantic import AwareDatetime, ValidationError
 
 from candlegraph.graph.market import Frozen, Reading, Sentiment
 from candlegraph.graph.settings import SentimentSettings, SentimentSource
+from candlegraph.tools.market.frames import file_name
 from candlegraph.tools.market.sentiment import PAST
 
 logger = logging.getLogger(__name__)
@@ -103,7 +105,7 @@ def record_file(folder: Path, name: SentimentSource, pair: str) -> Path:
     """Return where the values of a source are recorded; the index is the same for all pairs."""
     if name == "fear_greed":
         return folder / f"{name}.jsonl"
-    return folder / f"{name}-{pair.replace('/', '_').replace(':', '_')}.jsonl"
+    return folder / f"{name}-{file_name(pair)}.jsonl"
 
 
 def read_record(path: Path) -> Record:
