@@ -15,7 +15,7 @@ from langchain_core.tools import BaseTool
 from langgraph.runtime import Runtime
 from pydantic import BaseModel, ValidationError
 
-from candlegraph.agents.briefing import briefing, check_fits
+from candlegraph.agents.briefing import briefing, check_fits, prompt_version
 from candlegraph.graph.context import Context
 from candlegraph.graph.settings import Settings
 from candlegraph.graph.state import CandleState
@@ -32,7 +32,13 @@ async def decision(state: CandleState, runtime: Runtime[Context]) -> dict[str, A
     context = runtime.context or Context()
     tools = allowed_tools(state, context.settings)
     opening = [] if state.messages else briefing(state, context.settings, tools)
-    answer = await context.bound_model(tools).ainvoke([*state.messages, *opening])
+    answer = await context.ask(
+        "decision",
+        [*state.messages, *opening],
+        tools,
+        prompt_version=prompt_version(context.settings.context_config.language),
+        late_counts=state.snapshot is not None and state.snapshot.position is not None,
+    )
     for number, call in enumerate([*answer.tool_calls, *answer.invalid_tool_calls]):
         call["id"] = call["id"] or f"call_{number}"  # some servers leave it out; every call is answered by its id
     return {"messages": [*opening, answer]}

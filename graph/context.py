@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from langchain_core.language_models import BaseChatModel, LanguageModelInput
-from langchain_core.messages import AIMessage
-from langchain_core.runnables import Runnable
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.tools import BaseTool
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
-from candlegraph.agents.models.endpoint import open_model
+from candlegraph.agents.models.roles import RoleModels
+from candlegraph.graph.llm_settings import Depth, Role
 from candlegraph.graph.settings import Settings
 from candlegraph.memory.store import ExperienceMemory, open_memory
 
 DATABASE = Path("rag") / "candlegraph.sqlite"
+CASSETTE = Path("rag") / "cassette.sqlite"
 
 
 class Context(BaseModel):
@@ -30,35 +30,72 @@ class Context(BaseModel):
     datadir: str = Field("user_data/data/sample", description="candle folder for inputs of pair and candle only")
     wallet: float = Field(10_000, gt=0, description="free equity assumed for such inputs, quote currency")
 
-    _model: BaseChatModel | None = PrivateAttr(default=None)
+    _models: RoleModels | None = PrivateAttr(default=None)
     _memory: ExperienceMemory | None = PrivateAttr(default=None)
-    _bound: dict[tuple[str, ...], Runnable[LanguageModelInput, AIMessage]] = PrivateAttr(default_factory=dict)
+    _depth: Depth | None = PrivateAttr(default=None)
+    _deadline: float | None = PrivateAttr(default=None)
+    _spent: str | None = PrivateAttr(default=None)
 
     def with_model(self, model: BaseChatModel) -> Context:
-        """Return this context deciding with `model` instead of the configured one."""
+        """Return this context with `model` in every role instead of the configured ones."""
         copy = self.model_copy()
-        copy._model, copy._bound = model, {}
+        copy._models = RoleModels(self.settings.llm_config, self.cassette, given=model)
+        return copy
+
+    def for_candle(
+        self, *, depth: Depth | None = None, deadline: float | None = None, spent: str | None = None
+    ) -> Context:
+        """Return this context for one decision: its depth, and until when (monotonic clock, seconds) models are asked.
+
+        `spent` names the budget that is used up; then no model is asked.
+        """
+        copy = self.model_copy()
+        copy._models = self.models  # shared: circuits and connections outlive a candle
+        copy._depth, copy._deadline, copy._spent = depth, deadline, spent
         return copy
 
     @property
-    def chat_model(self) -> BaseChatModel:
-        """Return the chat model."""
-        if self._model is None:
-            self._model = open_model(self.settings.llm_config)
-        return self._model
+    def models(self) -> RoleModels:
+        """Return the models of all roles."""
+        if self._models is None:
+            self._models = RoleModels(self.settings.llm_config, self.cassette)
+        return self._models
 
     @property
     def model_name(self) -> str:
-        """Return the name that logs and experiences carry."""
-        return self.settings.llm_config.model
+        """Return the name of the deciding model that logs and experiences carry."""
+        return self.settings.llm_config.models_of("decision")[0].model
 
-    def bound_model(self, tools: Sequence[BaseTool]) -> Runnable[LanguageModelInput, AIMessage]:
-        """Return the chat model bound to `tools`; once per set, since making schemas costs a millisecond."""
-        key = tuple(one.name for one in tools)
-        if key not in self._bound:
-            arguments: dict[str, Any] = {"tool_choice": "any"}
-            self._bound[key] = self.chat_model.bind_tools(list(tools), **arguments)
-        return self._bound[key]
+    @property
+    def depth(self) -> Depth:
+        """Return how many roles are models."""
+        return self._depth or self.settings.llm_config.depth
+
+    @property
+    def spent(self) -> str | None:
+        """Return which budget is used up."""
+        return self._spent
+
+    async def ask(
+        self,
+        role: Role,
+        messages: Sequence[BaseMessage],
+        tools: Sequence[BaseTool | type],
+        *,
+        prompt_version: str,
+        late_counts: bool = False,
+    ) -> AIMessage:
+        """Return a role's answer, which calls one of `tools` if the model obeys; raise ModelError if nobody answers."""
+        model = self.models.bound(role, tools)
+        return await model.ainvoke(
+            list(messages), prompt_version=prompt_version, deadline=self._deadline, late_counts=late_counts
+        )
+
+    @property
+    def cassette(self) -> Path:
+        """Return the file that keeps the models' answers."""
+        named = self.settings.llm_config.cassette
+        return Path(named) if named else Path(self.user_data_dir) / CASSETTE
 
     @property
     def database(self) -> Path:

@@ -5,7 +5,9 @@ CandlegraphError
 ├── CandleError        a candle folder or frame lacks what a snapshot needs
 ├── SentimentError     a sentiment value could not be had; it is unavailable, and nothing more
 ├── FactsError         a facts block does not follow its schema
-├── ModelError         a chat model could not be reached or answered nothing usable
+├── ModelError         no chat model of a role could be reached; `tries` says what was tried
+│   └── ReplayMiss     the cassette has no answer to what is asked now
+├── CassetteError      the cassette is unreadable, or of another version
 ├── MemoryStoreError   the database is unreadable, or of another version; refuse to write
 └── BridgeError        freqtrade changed what the bridge relies on, or a decision failed in a backtest
 """
@@ -32,7 +34,19 @@ class FactsError(CandlegraphError):
 
 
 class ModelError(CandlegraphError):
-    """A chat model could not be reached or answered nothing usable."""
+    """No chat model of a role could be reached; `tries` are `graph.calls.Try`."""
+
+    def __init__(self, message: str, tries: tuple[object, ...] = ()) -> None:
+        super().__init__(message)
+        self.tries = tries
+
+
+class ReplayMiss(ModelError):
+    """The cassette has no answer to what is asked now."""
+
+
+class CassetteError(CandlegraphError):
+    """The cassette is unreadable, or of another version."""
 
 
 class MemoryStoreError(CandlegraphError):

@@ -6,50 +6,19 @@ Every key has an effect; an unknown key, a wrong type or a value out of range is
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from candlegraph.graph.block import Block, Pct
 from candlegraph.graph.errors import ConfigError
+from candlegraph.graph.llm_settings import LlmConfig
 
 Indicator = Literal["ema_20", "ema_50", "ema_200", "adx", "rsi", "macd", "bollinger", "atr", "mfi", "obv_slope"]
 SentimentSource = Literal["fear_greed", "funding_rate", "open_interest", "long_short_ratio", "book_imbalance"]
 Language = Literal["en", "zh"]
 Verdict = Literal["block", "warn", "off"]
-Pct = float
-"""A percentage: 2 means 2 %."""
-
-
-class Block(BaseModel):
-    """A frozen group of keys that refuses unknown ones; a traceback never shows what was given, it may be a key."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
-
-
-class DecisionSettings(Block):
-    """Limits of the decision loop, per candle and pair."""
-
-    max_repairs: int = Field(2, ge=0, le=10, description="precise error messages sent back to the model")
-    max_memory_calls: int = Field(2, ge=0, le=10, description="memory functions executed before a terminal call is due")
-    reject_false_claims: bool = Field(False, description="a claim that contradicts the data costs a repair")
-    deadline_seconds: float = Field(
-        60, gt=0, le=3600, description="live: all pairs of one candle are decided within it"
-    )
-    max_concurrency: int = Field(20, ge=1, le=500, description="pairs decided at the same time")
-
-
-class LlmConfig(Block):
-    """The chat model. Without `api_base` the offline policy rule decides, in process."""
-
-    api_base: str | None = Field(None, description="OpenAI-compatible endpoint, with or without /v1")
-    api_key: SecretStr | None = Field(None, description="better: environment CANDLEGRAPH_API_KEY or OPENAI_API_KEY")
-    model: str = Field("policy", min_length=1)
-    temperature: float = Field(0.7, ge=0, le=2)
-    max_tokens: int = Field(2000, ge=16)
-    timeout: float = Field(60, gt=0, description="seconds per attempt")
-    retry_times: int = Field(2, ge=0, le=10)
-    decision: DecisionSettings = DecisionSettings()
 
 
 class VectorStore(Block):
@@ -247,12 +216,21 @@ def _explain(error: Any) -> str:
     path = [str(part) for part in error["loc"]]
     key = ".".join(path)
     if error["type"] != "extra_forbidden":
-        shown = "***" if "api_key" in key else repr(error["input"])
+        is_secret = "api_key" in key or isinstance(error["input"], Mapping)  # a block may hold one
+        shown = "***" if is_secret else repr(error["input"])
         return f"config: {key} = {shown}: {error['msg']}"
-    block: Any = Settings
-    for part in path[:-1]:
-        block = block.model_fields[part].annotation
-    names = list(block.model_fields)
+    names = list(_block_at(path[:-1]).model_fields)
     near = difflib.get_close_matches(path[-1], names, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"valid: {', '.join(names)}"
     return f"config: {key}: unknown key; {hint}"
+
+
+def _block_at(path: Sequence[str]) -> Any:
+    """Return the block that `path` leads to, through lists and tables of blocks."""
+    inner: Any = Settings
+    for part in path:
+        is_block = isinstance(inner, type) and issubclass(inner, Block)
+        inner = (
+            inner.model_fields[part].annotation if is_block else [one for one in get_args(inner) if one is not ...][-1]
+        )
+    return inner

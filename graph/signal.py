@@ -9,7 +9,7 @@ from pydantic import Field
 from candlegraph.graph.market import Frozen, Price, Side
 
 Action = Literal["enter_long", "enter_short", "exit", "adjust", "hold", "wait"]
-Source = Literal["model", "fallback", "veto"]
+Source = Literal["model", "fallback", "triage", "budget", "veto"]
 
 SIDE_OF: dict[str, Side] = {"enter_long": "long", "enter_short": "short"}
 

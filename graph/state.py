@@ -1,6 +1,7 @@
 """What the nodes of the candle graph hand on; every key has one writer.
 
-snapshot -> facts, situation (analyst) -> lessons (retriever) -> messages (decision loop) -> signal (reviewer)
+snapshot -> facts, situation (analyst) -> skipped (triage), or lessons (retriever) -> view, bull, bear (deep only)
+  -> messages (decision loop) -> signal (reviewer) -> critiques, signal (critic)
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from langchain_core.messages import AnyMessage
 from langgraph.graph.message import add_messages
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from candlegraph.graph.calls import CallRecord
 from candlegraph.graph.facts import ExperienceFacts, Facts
 from candlegraph.graph.market import Frozen, MarketSnapshot, Side
 from candlegraph.graph.signal import TradeSignal
@@ -42,6 +44,36 @@ class Lessons(Frozen):
     unavailable: str | None = None
 
 
+class View(Frozen):
+    """The analyst model's typed view of the facts."""
+
+    bias: Literal["bullish", "bearish", "neutral"]
+    regime: str = Field(description="in its own words")
+    key_support: float | None
+    key_resistance: float | None
+    conflicts: str = Field(description="between timeframes")
+    would_change_mind: str
+    call: CallRecord
+
+
+class Argument(Frozen):
+    """One side of the debate."""
+
+    strength: float = Field(ge=1, le=100, description="how strong the side itself finds its case")
+    points: tuple[str, ...] = Field(min_length=1)
+    risk: str = Field(description="what would prove it wrong")
+    call: CallRecord
+
+
+class Critique(Frozen):
+    """What the reviewing model makes of an entry; it can only make it safer."""
+
+    verdict: Literal["approve", "shrink", "send_back", "veto"]
+    shrink_to_pct: float | None = Field(None, gt=0, lt=100, description="of the stake, with verdict shrink")
+    reason: str
+    call: CallRecord
+
+
 class CandleInput(BaseModel):
     """A full snapshot; or pair and candle open time, to be loaded from the context's candle folder."""
 
@@ -56,6 +88,13 @@ class CandleState(CandleInput):
     """One candle's journey."""
 
     facts: Facts | None = None
+    skipped: TradeSignal | None = Field(
+        None, description="the answer of triage or of a spent budget; no model is asked"
+    )
+    view: View | None = None
+    bull: Argument | None = None
+    bear: Argument | None = None
+    critiques: tuple[Critique, ...] = ()
     situation: tuple[float, ...] | None = None
     lessons: Lessons | None = None
     messages: Annotated[list[AnyMessage], add_messages] = Field(default_factory=list)

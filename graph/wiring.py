@@ -16,6 +16,6 @@ def open_context(config: Mapping[str, Any], namespace: str) -> Context:
         settings=settings_of(config), namespace=namespace, user_data_dir=str(config.get("user_data_dir", "user_data"))
     )
     check_budget(context.settings)
-    context.chat_model  # noqa: B018  opened here, so that a bad endpoint or database stops the start and not a candle
+    context.models.open()  # here, so that a bad endpoint or database stops the start and not a candle
     context.memory  # noqa: B018
     return context

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import AwareDatetime, Field
 from sqlalchemy import func, insert, select, update
 
+from candlegraph.graph.calls import CallRecord, Try
 from candlegraph.graph.facts import Regime
+from candlegraph.graph.llm_settings import Depth, Mode
 from candlegraph.graph.market import Frozen, Price
 from candlegraph.graph.signal import Clamp, TradeSignal
 from candlegraph.memory.database import decisions, open_engine, reading, writing
 from candlegraph.memory.rows import micros
+
+
+class FunctionCall(Frozen):
+    """One function that a model called; refused ones too."""
+
+    name: str
+    arguments: dict[str, Any]
+    accepted: bool
 
 
 class DecisionRow(Frozen):
@@ -40,6 +50,21 @@ class DecisionRow(Frozen):
     similarities: tuple[float, ...]
     signal: TradeSignal
     error: str | None
+    mode: Mode = "live"
+    depth: Depth = "fast"
+    inputs_hash: str = Field("", description="of the snapshot, without the ids of a run")
+    model_calls: tuple[CallRecord, ...] = Field((), description="of all roles, answered ones, in order")
+    tries: tuple[Try, ...] = Field((), description="of the call that ended the decision without an answer")
+    functions: tuple[FunctionCall, ...] = Field((), description="what the model called, in order")
+    faults: dict[str, int] = Field({}, description="faulty answers by kind")
+    reasoning: str = Field("", description="thoughts of the deciding model, shortened")
+    opinions: dict[str, str] = Field({}, description="what the other roles said, as JSON")
+
+    @property
+    def cost(self) -> float | None:
+        """Return the money of all calls; None where one's is unknown."""
+        costs = [call.cost for call in self.model_calls]
+        return None if None in costs else sum(cost for cost in costs if cost is not None)
 
 
 class Ledger:

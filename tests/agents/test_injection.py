@@ -104,7 +104,7 @@ class Watched(PolicyModel):
     offered: list[frozenset[str]] = []
 
     def bind_tools(self, tools, **kwargs):
-        self.offered.append(frozenset(one.name for one in tools))
+        self.offered.append(frozenset(one["function"]["name"] for one in tools))
         return super().bind_tools(tools, **kwargs)
 
 

@@ -7,9 +7,9 @@ import urllib.request
 
 import pytest
 
-from candlegraph.agents.models.endpoint import open_model
 from candlegraph.agents.models.policy import PolicyModel, policy_calls
 from candlegraph.agents.models.policy_server import PolicyServer
+from candlegraph.agents.models.providers import open_model
 from candlegraph.graph.builder import graph
 from candlegraph.graph.errors import FactsError
 from candlegraph.graph.facts import (

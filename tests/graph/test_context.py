@@ -14,7 +14,8 @@ from candlegraph.tools.signals import FLAT_TOOLS, POSITION_TOOLS
 
 
 def test_the_default_context_decides_by_the_policy_rule():
-    assert isinstance(Context().chat_model, PolicyModel)
+    (rung,) = Context().models.of("decision").ladder.rungs
+    assert isinstance(rung.model, PolicyModel)
     assert Context().model_name == "policy"
 
 
@@ -22,23 +23,29 @@ def test_another_model_is_put_into_a_copy(scripted, make_context):
     context = make_context()
     model = scripted()
     copy = context.with_model(model)
-    assert copy.chat_model is model
-    assert isinstance(context.chat_model, PolicyModel)
+    assert [copy.models.of(role).ladder.rungs[0].model for role in ("decision", "bull")] == [model, model]
+    assert isinstance(context.models.of("decision").ladder.rungs[0].model, PolicyModel)
     assert copy.settings is context.settings
 
 
 def test_a_model_is_bound_once_per_set_of_functions(make_context):
-    context = make_context()
-    flat = context.bound_model(FLAT_TOOLS)
-    assert context.bound_model(FLAT_TOOLS) is flat
-    assert context.bound_model(POSITION_TOOLS) is not flat
+    models = make_context().models
+    flat = models.bound("decision", FLAT_TOOLS)
+    assert models.bound("decision", FLAT_TOOLS) is flat
+    assert models.bound("decision", POSITION_TOOLS) is not flat
+    assert models.bound("reviewer", FLAT_TOOLS) is not flat
 
 
-def test_a_copy_with_another_model_binds_anew(make_context, scripted):
-    context = make_context()
-    before = context.bound_model(FLAT_TOOLS)
-    assert context.with_model(scripted()).bound_model(FLAT_TOOLS) is not before
-    assert context.bound_model(FLAT_TOOLS) is before
+def test_one_decisions_context_shares_the_models(make_context):
+    context = make_context(llm_config={"depth": "deep"})
+    one = context.for_candle(depth="fast", spent="llm_config.budget.daily_cost")
+    assert one.models is context.models
+    assert (one.depth, one.spent, context.depth, context.spent) == (
+        "fast",
+        "llm_config.budget.daily_cost",
+        "deep",
+        None,
+    )
 
 
 def test_the_database_lies_below_the_user_folder(make_context, tmp_path):

@@ -1,4 +1,4 @@
-"""Open the configured chat model: an OpenAI-compatible endpoint, or the policy rule in process."""
+"""Open one configured chat model: an OpenAI-compatible endpoint, or the policy rule in process."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from pydantic import SecretStr
 
 from candlegraph.agents.models.policy import PolicyModel
 from candlegraph.graph.errors import ConfigError
-from candlegraph.graph.settings import LlmConfig
+from candlegraph.graph.llm_settings import ModelSettings
 
 KEY_NAMES = ("CANDLEGRAPH_API_KEY", "OPENAI_API_KEY")
 POLICY = "policy"
 
 
-def open_model(config: LlmConfig, env: Mapping[str, str] = os.environ) -> BaseChatModel:
-    """Return the chat model of `config`; raise ConfigError where an endpoint is needed and none is named.
+def open_model(settings: ModelSettings, env: Mapping[str, str] = os.environ) -> BaseChatModel:
+    """Return the chat model of `settings`; raise ConfigError where an endpoint is needed and none is named.
 
-    Retries are the client's (`retry_times`); `timeout` is per attempt.
+    Retries and the time-out of an attempt are the ladder's, so the client itself tries once.
     """
-    if config.api_base is None and config.model == POLICY:
+    if settings.api_base is None and settings.model == POLICY:
         return PolicyModel()
-    if config.api_base is None:
+    if settings.api_base is None:
         raise ConfigError(
-            f"config: llm_config.model = {config.model!r} needs llm_config.api_base "
+            f"config: llm_config.model = {settings.model!r} needs llm_config.api_base "
             f"(for example https://api.openai.com/v1); without one only {POLICY!r} is valid"
         )
     return ChatOpenAI(
-        base_url=base_url(config.api_base),
-        api_key=config.api_key or key_of(env),
-        model=config.model,
-        temperature=config.temperature,
-        max_completion_tokens=config.max_tokens,
-        timeout=config.timeout,
-        max_retries=config.retry_times,
+        base_url=base_url(settings.api_base),
+        api_key=settings.api_key or key_of(env),
+        model=settings.model,
+        temperature=settings.temperature,
+        max_completion_tokens=settings.max_tokens,
+        timeout=settings.timeout,
+        max_retries=0,
         use_responses_api=False,
     )
 

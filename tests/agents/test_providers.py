@@ -5,11 +5,10 @@ import time
 
 import pytest
 from langchain_openai import ChatOpenAI
-from openai import APIConnectionError, APIError, APITimeoutError
 
-from candlegraph.agents.models.endpoint import base_url, open_model
 from candlegraph.agents.models.policy import PolicyModel
-from candlegraph.graph.errors import ConfigError
+from candlegraph.agents.models.providers import base_url, open_model
+from candlegraph.graph.errors import ConfigError, ModelError
 from candlegraph.graph.settings import LlmConfig
 
 WAIT, LONG = "signal_wait", "signal_entry_long"
@@ -91,14 +90,14 @@ def test_a_passing_failure_is_retried_by_the_client(over_http, server, right, st
 
 @pytest.mark.parametrize("status, retry_times, requests", [(500, 0, 1), (503, 2, 3), (400, 2, 1), (401, 2, 1)])
 def test_a_lasting_failure_is_an_error_after_the_retries(over_http, server, status, retry_times, requests):
-    with pytest.raises(APIError):
+    with pytest.raises(ModelError):
         over_http({"status": status, "headers": {"retry-after-ms": "1"}}, retry_times=retry_times)
     assert len(server.seen) == requests
 
 
 def test_an_attempt_ends_with_its_timeout(over_http):
     started = time.monotonic()
-    with pytest.raises(APITimeoutError):
+    with pytest.raises(ModelError, match="no answer within 0.2 s"):
         over_http({"sleep": 1.5, "text": "late"}, timeout=0.2)
     assert time.monotonic() - started < 1.2
 
@@ -107,7 +106,7 @@ def test_a_refused_connection_is_an_error(run, make_context, make_snapshot):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         nobody = f"http://127.0.0.1:{unused.getsockname()[1]}"
-        with pytest.raises(APIConnectionError):
+        with pytest.raises(ModelError, match="Connection error"):
             run(make_context(llm_config={"api_base": nobody, "model": "m", "retry_times": 0}), make_snapshot())
 
 
@@ -142,11 +141,6 @@ def test_the_key_comes_from_the_environment_unless_it_is_written(env, literal, k
     assert isinstance(model, ChatOpenAI)
     assert model.openai_api_key.get_secret_value() == key
     assert key == "none" or f"'{key}'" not in repr(model)
-
-
-def test_retries_and_timeout_reach_the_client():
-    model = open_model(LlmConfig(api_base="http://127.0.0.1:9", model="m", retry_times=4, timeout=7), {})
-    assert (model.max_retries, model.request_timeout) == (4, 7)
 
 
 def test_without_an_endpoint_the_policy_rule_decides():

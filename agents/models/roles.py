@@ -1,0 +1,64 @@
+"""The role models of one run: opened once, with one circuit per endpoint and one recorder for all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import get_args
+
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.messages import AIMessage
+from langchain_core.runnables import Runnable
+from langchain_core.tools import BaseTool
+
+from candlegraph.agents.models.breaker import Circuit
+from candlegraph.agents.models.engine import RoleModel
+from candlegraph.agents.models.ladder import Ladder
+from candlegraph.agents.models.recorder import Recorder
+from candlegraph.agents.models.rung import Rung
+from candlegraph.graph.llm_settings import Depth, LlmConfig, ModelSettings, Role
+
+ROLES: tuple[Role, ...] = get_args(Role)
+ASKED: dict[Depth, tuple[Role, ...]] = {"fast": ("decision",), "balanced": ("decision", "reviewer"), "deep": ROLES}
+"""Which roles are models at each depth."""
+
+
+class RoleModels:
+    """Every role's way to its models; `given` takes the place of all configured ones."""
+
+    def __init__(self, config: LlmConfig, cassette: Path, given: BaseChatModel | None = None) -> None:
+        self._config = config
+        self._given = given
+        self._circuits: dict[str, Circuit] = {}
+        self._recorder = Recorder()
+        self._roles: dict[Role, RoleModel] = {}
+        self._bound: dict[tuple[str, ...], Runnable[LanguageModelInput, AIMessage]] = {}
+
+    def open(self) -> None:
+        """Open what this depth asks, so that a bad endpoint stops the start and not a candle; a replay opens none."""
+        if self._config.mode == "replay":
+            return
+        for role in ASKED[self._config.depth]:
+            for rung in self.of(role).ladder.rungs:
+                rung.model  # noqa: B018
+
+    def of(self, role: Role) -> RoleModel:
+        """Return the role's model."""
+        if role not in self._roles:
+            rungs = tuple(self._rung(settings) for settings in self._config.models_of(role))
+            ladder = Ladder(rungs, self._circuit)
+            self._roles[role] = RoleModel(role=role, ladder=ladder, recorder=self._recorder, prices=self._config.prices)
+        return self._roles[role]
+
+    def bound(self, role: Role, tools: Sequence[BaseTool | type]) -> Runnable[LanguageModelInput, AIMessage]:
+        """Return the role's model bound to `tools`; once per set, since making schemas costs a millisecond."""
+        key = (role, *(getattr(one, "name", None) or one.__name__ for one in tools))  # type: ignore[union-attr]
+        if key not in self._bound:
+            self._bound[key] = self.of(role).bind_tools(list(tools))
+        return self._bound[key]
+
+    def _rung(self, settings: ModelSettings) -> Rung:
+        return Rung(settings=settings, given=self._given)
+
+    def _circuit(self, endpoint: str) -> Circuit:
+        return self._circuits.setdefault(endpoint, Circuit(self._config.breaker))
