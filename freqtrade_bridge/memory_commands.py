@@ -10,7 +10,8 @@ from rich.table import Table
 
 from candlegraph.freqtrade_bridge.userdir import database_of
 from candlegraph.graph.errors import MemoryStoreError
-from candlegraph.graph.settings import Cleanup, settings_of
+from candlegraph.graph.experience_settings import Cleanup
+from candlegraph.graph.settings import settings_of
 from candlegraph.memory.store import ExperienceMemory, open_memory
 
 

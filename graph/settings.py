@@ -13,44 +13,13 @@ from pydantic import Field, ValidationError, model_validator
 
 from candlegraph.graph.block import Block, Pct
 from candlegraph.graph.errors import ConfigError
+from candlegraph.graph.experience_settings import ExperienceConfig
 from candlegraph.graph.llm_settings import LlmConfig
 
 Indicator = Literal["ema_20", "ema_50", "ema_200", "adx", "rsi", "macd", "bollinger", "atr", "mfi", "obv_slope"]
 SentimentSource = Literal["fear_greed", "funding_rate", "open_interest", "long_short_ratio", "book_imbalance"]
 Language = Literal["en", "zh"]
 Verdict = Literal["block", "warn", "off"]
-
-
-class VectorStore(Block):
-    """How similar situations are found."""
-
-    similarity_threshold: float = Field(0.7, ge=0, le=1)
-    top_k: int = Field(5, ge=1, le=50)
-
-
-class Cleanup(Block):
-    """What `cleanup_rag_history` removes."""
-
-    low_quality_below: float = Field(50, ge=0, le=100, description="score")
-    old_after_days: float = Field(30, gt=0, description="data time")
-    keep_newest: int = Field(1000, ge=1)
-    max_share: float = Field(0.5, gt=0, le=1, description="largest share of the memory removed in one step")
-
-
-class RagConfig(Block):
-    """Retrieval and upkeep of the experience memory."""
-
-    vector_store: VectorStore = VectorStore()
-    cleanup: Cleanup = Cleanup()
-    read_namespaces: tuple[str, ...] = Field((), description="foreign namespaces that retrieval may also read")
-
-
-class ExperienceConfig(Block):
-    """What is learnt from trades."""
-
-    rag_config: RagConfig = RagConfig()
-    min_trades_for_learning: int = Field(10, ge=1, description="similar cases needed before guidance is given")
-    record_min_profit_pct: Pct = Field(5, description="record_decision_to_rag is bound from this profit on")
 
 
 class Checks(Block):

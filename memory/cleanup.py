@@ -16,8 +16,8 @@ from pydantic import Field
 from sqlalchemy import ColumnElement, Connection, Engine, Row, func, select
 
 from candlegraph.graph.errors import MemoryStoreError
+from candlegraph.graph.experience_settings import Cleanup
 from candlegraph.graph.market import Frozen
-from candlegraph.graph.settings import Cleanup
 from candlegraph.memory.database import database_path, experiences, reading, writing
 from candlegraph.memory.rows import delete_experiences, micros
 

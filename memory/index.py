@@ -1,6 +1,7 @@
-"""Nearest unit vectors of one space, exactly, among the rows that pass the filters.
+"""Nearest unit vectors of one space among the rows that pass the filters.
 
-Filter columns lie beside the vectors and become a bitmap, so that a filter never starves the search.
+Filter columns lie beside the vectors and become a bitmap, so that a filter never starves the search. A removed row
+stays as a tombstone until half of all are; then the index is built anew.
 """
 
 from __future__ import annotations
@@ -8,27 +9,16 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from candlegraph.graph.experience_settings import IndexType
+from candlegraph.memory.ann import Mask, Searchable, make
+from candlegraph.memory.labels import Labels, LabelTable
 from candlegraph.memory.vectors import Vectors
 
-FILTERS = ("namespace", "side", "pair", "regime", "kind")
-COLUMNS = np.dtype([("id", "i8"), ("known_at", "i8"), ("forced", "?"), *((name, "i4") for name in FILTERS)])
-
-
-class Labels(NamedTuple):
-    """What the filters know of one vector."""
-
-    id: int
-    known_at: int
-    forced: bool
-    namespace: str
-    side: str
-    pair: str
-    regime: str | None
-    kind: str
+FLAT_BELOW, HNSW_BELOW = 10_000, 1_000_000
+"""Sizes at which `auto` changes the type (SPEC 4)."""
 
 
 class Hit(NamedTuple):
@@ -38,82 +28,77 @@ class Hit(NamedTuple):
     similarity: float
 
 
-class SituationIndex:
-    """A flat inner-product index in RAM with its filter columns; not safe for two threads at once."""
+def type_for(size: int, wanted: IndexType) -> IndexType:
+    """Return the type for so many vectors: as wanted, `auto` by size."""
+    if wanted != "auto":
+        return wanted
+    if size < FLAT_BELOW:
+        return "flat"
+    return "hnsw" if size < HNSW_BELOW else "ivf"
 
-    def __init__(self, dimension: int) -> None:
-        # One query at a time: a thread pool only costs, and would crowd freqtrade's own threads.
-        faiss.omp_set_num_threads(1)
-        self._flat = faiss.IndexFlatIP(dimension)
-        self._rows = np.empty(0, COLUMNS)
-        self._codes: dict[str, dict[str | None, int]] = {name: {} for name in FILTERS}
+
+class SituationIndex:
+    """Vectors in RAM with their labels; not safe for two threads at once."""
+
+    def __init__(self, dimension: int, wanted: IndexType = "auto") -> None:
+        self._dimension, self._wanted = dimension, wanted
+        self._vectors = make(type_for(0, wanted), dimension)
+        self._labels = LabelTable()
+        self._alive: Mask = np.empty(0, bool)
 
     def __len__(self) -> int:
-        return int(self._flat.ntotal)
+        return int(self._alive.sum())
+
+    @property
+    def kind(self) -> IndexType:
+        """Return the type in use."""
+        return self._vectors.kind
 
     def count(self, namespace: str) -> int:
         """Return how many vectors belong to the namespace."""
-        return int(np.isin(self._labels["namespace"], self._known_codes("namespace", [namespace])).sum())
+        return int((self._alive & self._labels.of(namespace)).sum())
 
     def add(self, labels: Sequence[Labels], vectors: Vectors) -> None:
         """Append vectors with their labels."""
-        size = len(self)
-        while size + len(labels) > len(self._rows):
-            # Doubling: adding one row must not copy all others each time.
-            self._rows = np.concatenate([self._rows, np.empty(max(1024, len(self._rows)), COLUMNS)])
-        self._rows[size : size + len(labels)] = [self._coded(label) for label in labels]
-        self._flat.add(np.ascontiguousarray(vectors))
+        self._labels.add(labels)
+        self._alive = np.concatenate([self._alive, np.ones(len(labels), bool)])
+        kind = type_for(len(self._alive), self._wanted)
+        if kind == self.kind:
+            self._vectors.add(vectors)
+        else:
+            self._build(kind, np.concatenate([self._vectors.all(), vectors]))
 
     def keep_only(self, ids: NDArray[np.int64]) -> None:
         """Remove every vector whose id is not among `ids`."""
-        gone = ~np.isin(self._labels["id"], ids)
-        if gone.any():
-            kept = self._labels[~gone].copy()
-            bits = np.packbits(gone, bitorder="little")
-            self._flat.remove_ids(faiss.IDSelectorBitmap(len(bits), faiss.swig_ptr(bits)))
-            self._rows = kept
+        self._alive &= np.isin(self._labels.ids, ids)
+        if 2 * len(self) < self._alive.size:
+            kept = self._alive
+            self._labels.keep(kept)
+            self._alive = np.ones(len(self._labels), bool)
+            self._build(type_for(len(self._labels), self._wanted), self._vectors.all()[kept])
 
     def search(
         self, query: Vectors, k: int, *, known_before: int, where: Mapping[str, Collection[str]]
     ) -> tuple[Hit, ...]:
         """Return the `k` most similar learnable rows known before that time; ties go to the lower id."""
-        selected = self._selected(known_before, where)
+        selected = self._alive & self._labels.selected(known_before, where)
         available = int(selected.sum())
         asked = 2 * k
-        while True:
+        while available:
             hits = self._nearest(query, min(asked, available), selected)
             # The last of them may tie with rows not seen yet: look further until it does not.
-            if asked >= available or hits[-1].similarity < hits[k - 1].similarity:
+            if asked >= available or len(hits) < asked or hits[-1].similarity < hits[k - 1].similarity:
                 return hits[:k]
             asked *= 4
+        return ()
 
-    @property
-    def _labels(self) -> NDArray[np.void]:
-        return self._rows[: len(self)]
+    def _build(self, kind: IndexType, vectors: Vectors) -> None:
+        self._vectors: Searchable = make(kind, self._dimension)
+        self._vectors.add(vectors)
 
-    def _coded(self, label: Labels) -> tuple[int, ...]:
-        codes = (self._codes[name].setdefault(getattr(label, name), len(self._codes[name])) for name in FILTERS)
-        return label.id, label.known_at, label.forced, *codes
-
-    def _known_codes(self, name: str, values: Collection[str]) -> list[int]:
-        return [self._codes[name][value] for value in values if value in self._codes[name]]
-
-    def _selected(self, known_before: int, where: Mapping[str, Collection[str]]) -> NDArray[np.bool_]:
-        rows = self._labels
-        selected: NDArray[np.bool_] = (rows["known_at"] < known_before) & ~rows["forced"]
-        for name, values in where.items():
-            selected &= np.isin(rows[name], self._known_codes(name, values))
-        return selected
-
-    def _nearest(self, query: Vectors, k: int, selected: NDArray[np.bool_]) -> tuple[Hit, ...]:
-        if k == 0:
-            return ()
-        bits = np.packbits(selected, bitorder="little")
-        selector = faiss.IDSelectorBitmap(len(bits), faiss.swig_ptr(bits))  # faiss only borrows bits and selector
-        chosen = faiss.SearchParameters()
-        chosen.sel = selector
-        cosines, places = self._flat.search(query.reshape(1, -1), k, params=chosen)
+    def _nearest(self, query: Vectors, k: int, selected: Mask) -> tuple[Hit, ...]:
+        places, cosines = self._vectors.nearest(query, k, selected)
         # Rounded: the digits below are the order in which a CPU adds, and would make two machines disagree.
-        similar = np.round(np.clip(cosines[0].astype(np.float64), 0.0, 1.0), 6)
-        ids = self._labels["id"][places[0]]
+        similar = np.round(np.clip(cosines.astype(np.float64), 0.0, 1.0), 6)
+        ids = self._labels.ids[places]
         return tuple(Hit(int(ids[i]), float(similar[i])) for i in np.lexsort((ids, -similar)))

@@ -10,7 +10,8 @@ import numpy as np
 from sqlalchemy import Connection, Row, select
 
 from candlegraph.memory.database import experiences, meta, vectors
-from candlegraph.memory.index import Hit, Labels, SituationIndex
+from candlegraph.memory.index import Hit, SituationIndex
+from candlegraph.memory.labels import Labels
 from candlegraph.memory.vectors import Vectors, unpacked
 
 LABELS = [experiences.c[name] for name in Labels._fields]

@@ -13,8 +13,8 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from candlegraph.graph.experience_settings import Cleanup
 from candlegraph.graph.market import Side
-from candlegraph.graph.settings import Cleanup
 from candlegraph.graph.state import Case
 from candlegraph.memory import outbox
 from candlegraph.memory.cleanup import CleanupReport, Strategy, clean_up, preview

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from candlegraph.graph.errors import MemoryStoreError
-from candlegraph.graph.settings import Cleanup
+from candlegraph.graph.experience_settings import Cleanup
 from candlegraph.memory import cleanup as cleanup_module
 from candlegraph.memory.experience import Experience
 from candlegraph.memory.store import ExperienceMemory

@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from candlegraph.memory.index import Hit, Labels, SituationIndex
+from candlegraph.memory.index import Hit, SituationIndex
+from candlegraph.memory.labels import Labels
 from candlegraph.memory.vectors import packed, unit, unpacked
 
 sides, pairs, namespaces = ("long", "short"), ("A", "B", "C"), ("x", "y")

@@ -1,0 +1,82 @@
+"""A built hnsw or ivf index on disk, so that the next start need not build it again: one file, whole or absent.
+
+It is derived: a missing, damaged or foreign one is built anew from the database. Layout: SHA-256 of the rest, then a
+numpy archive of ids and FAISS's own bytes. Nothing in it is a pickle.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from candlegraph.graph.experience_settings import IndexType
+
+logger = logging.getLogger(__name__)
+
+DIGEST = hashlib.sha256().digest_size
+
+
+class Snapshot(NamedTuple):
+    """The vectors of these ids, in this order, as FAISS wrote them."""
+
+    ids: NDArray[np.int64]
+    index: NDArray[np.uint8]
+
+
+def snapshot_path(folder: Path, space: str, dimension: int, kind: IndexType) -> Path:
+    """Return the file of one index; the name of a space may hold anything, so it is hashed."""
+    name = hashlib.sha256(f"{space}|{dimension}|{kind}".encode()).hexdigest()[:16]
+    return folder / f"{name}.{kind}"
+
+
+def save(path: Path, snapshot: Snapshot) -> None:
+    """Write the file whole or not at all; a full disk costs the snapshot and nothing else."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        body = io.BytesIO()
+        np.savez(body, ids=snapshot.ids, index=snapshot.index)
+        with partial.open("wb") as file:
+            file.write(hashlib.sha256(body.getbuffer()).digest())
+            file.write(body.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as e:
+        partial.unlink(missing_ok=True)
+        logger.warning("no index snapshot at %s: %s; the next start builds the index anew", path, e)
+
+
+def load(path: Path) -> Snapshot | None:
+    """Return what was saved; None where there is nothing or nothing sound."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as e:
+        logger.warning("the index snapshot %s cannot be read: %s; the index is built anew", path, e)
+        return None
+    if hashlib.sha256(content[DIGEST:]).digest() != content[:DIGEST]:
+        logger.warning("the index snapshot %s is damaged; the index is built anew", path)
+        return None
+    with np.load(io.BytesIO(content[DIGEST:]), allow_pickle=False) as archive:
+        return Snapshot(archive["ids"], archive["index"])
+
+
+def frozen(index: object) -> NDArray[np.uint8]:
+    """Return the bytes of a FAISS index."""
+    found: NDArray[np.uint8] = faiss.serialize_index(index)
+    return found
+
+
+def thawed(content: NDArray[np.uint8]) -> object:
+    """Return the FAISS index of such bytes; their checksum was good, so they are our own."""
+    return faiss.deserialize_index(content)
