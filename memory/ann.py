@@ -8,21 +8,25 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-import faiss
+import faiss as faiss_module
 import numpy as np
 from numpy.typing import NDArray
 
 from candlegraph.graph.experience_settings import IndexType
 from candlegraph.memory.vectors import Vectors
 
+faiss: Any = faiss_module
+"""Its own types know only a part of what it has."""
 Mask = NDArray[np.bool_]
+Frozen = NDArray[np.uint8]
+"""The bytes of a built FAISS index."""
 Found = tuple[NDArray[np.int64], NDArray[np.float32]]
 """Places and cosines, most similar first; fewer than asked where fewer are selected."""
 
 FEW = 15_000
 FEW_SHARE = 0.1
 """Up to so many selected rows, or such a share of all, every one is compared."""
-NEIGHBOURS, BUILD_BREADTH, SEARCH_BREADTH = 32, 80, 96
+NEIGHBOURS, BUILD_BREADTH, SEARCH_BREADTH = 32, 80, 192
 LEAST_TRAINED = 1_000
 CELLS_PER_ROOT, PROBED_SHARE = 4, 1 / 12
 RETRAIN_GROWTH = 4
@@ -47,6 +51,14 @@ class Searchable(Protocol):
 
     def all(self) -> Vectors:
         """Return every vector, one a row."""
+        ...
+
+    def frozen(self) -> Frozen | None:
+        """Return what makes building it again needless; None where building costs nothing."""
+        ...
+
+    def thaw(self, frozen: Frozen) -> None:
+        """Become what was frozen."""
         ...
 
 
@@ -82,6 +94,14 @@ class Flat:
         """Return every vector."""
         return _rows(self._index)
 
+    def frozen(self) -> Frozen | None:
+        """Return nothing: adding the rows again is as fast."""
+        return None
+
+    def thaw(self, frozen: Frozen) -> None:
+        """Refuse: a flat index is never frozen."""
+        raise TypeError("a flat index has no frozen form")
+
 
 class Hnsw:
     """A navigable graph: milliseconds where all may be found, exact where few may."""
@@ -112,6 +132,14 @@ class Hnsw:
     def all(self) -> Vectors:
         """Return every vector."""
         return _rows(self._index)
+
+    def frozen(self) -> Frozen | None:
+        """Return the bytes of the graph."""
+        return _bytes_of(self._index)
+
+    def thaw(self, frozen: Frozen) -> None:
+        """Become the frozen graph."""
+        self._index = faiss.deserialize_index(frozen)
 
 
 class Ivf:
@@ -147,14 +175,23 @@ class Ivf:
         """Return every vector."""
         return _rows(self._index)
 
+    def frozen(self) -> Frozen | None:
+        """Return the bytes of the cells; nothing before there are any."""
+        return _bytes_of(self._index) if self._trained_on else None
+
+    def thaw(self, frozen: Frozen) -> None:
+        """Become the frozen cells."""
+        self._index = faiss.deserialize_index(frozen)
+        self._trained_on = len(self)
+
     def _train(self, vectors: Vectors) -> None:
         cells = int(CELLS_PER_ROOT * len(vectors) ** 0.5)
         centres = faiss.IndexFlatIP(self._dimension)
         made = faiss.IndexIVFScalarQuantizer(
             centres, self._dimension, cells, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
         )
-        made.cp.min_points_per_centroid = 1  # or it warns on stdout
-        made.cp.seed = 1
+        made.cp.min_points_per_centroid, made.cp.max_points_per_centroid = 1, 40  # more points, hardly better centres
+        made.cp.niter, made.cp.seed = 10, 1
         made.train(np.ascontiguousarray(vectors))
         made.add(np.ascontiguousarray(vectors))
         made.set_direct_map_type(faiss.DirectMap.Array)
@@ -178,3 +215,8 @@ def _search(index: Any, query: Vectors, k: int, selected: Mask, how: Any) -> Fou
 def _rows(index: Any) -> Vectors:
     rows: Vectors = index.reconstruct_n(0, index.ntotal) if index.ntotal else np.empty((0, index.d), np.float32)
     return rows
+
+
+def _bytes_of(index: Any) -> Frozen:
+    content: Frozen = faiss.serialize_index(index)
+    return content

@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from candlegraph.graph.experience_settings import IndexType
 from candlegraph.memory.ann import Mask, Searchable, make
 from candlegraph.memory.labels import Labels, LabelTable
+from candlegraph.memory.snapshot import Snapshot
 from candlegraph.memory.vectors import Vectors
 
+GONE = Labels(0, 0, True, "", "", "", None, "")
 FLAT_BELOW, HNSW_BELOW = 10_000, 1_000_000
 """Sizes at which `auto` changes the type (SPEC 4)."""
 
@@ -42,7 +44,7 @@ class SituationIndex:
 
     def __init__(self, dimension: int, wanted: IndexType = "auto") -> None:
         self._dimension, self._wanted = dimension, wanted
-        self._vectors = make(type_for(0, wanted), dimension)
+        self._vectors: Searchable = make(type_for(0, wanted), dimension)
         self._labels = LabelTable()
         self._alive: Mask = np.empty(0, bool)
 
@@ -92,8 +94,20 @@ class SituationIndex:
             asked *= 4
         return ()
 
+    def snapshot(self) -> Snapshot | None:
+        """Return what makes building the index again needless; None where it would save nothing."""
+        frozen = self._vectors.frozen()
+        return None if frozen is None else Snapshot(self._labels.ids.copy(), frozen)
+
+    def restore(self, snapshot: Snapshot, kind: IndexType, labels: Mapping[int, Labels]) -> None:
+        """Become what was saved; rows whose ids have no label any more are removed."""
+        self._vectors = make(kind, self._dimension)
+        self._vectors.thaw(snapshot.content)
+        self._labels.add([labels.get(int(one), GONE._replace(id=int(one))) for one in snapshot.ids])
+        self._alive = np.isin(snapshot.ids, list(labels))
+
     def _build(self, kind: IndexType, vectors: Vectors) -> None:
-        self._vectors: Searchable = make(kind, self._dimension)
+        self._vectors = make(kind, self._dimension)
         self._vectors.add(vectors)
 
     def _nearest(self, query: Vectors, k: int, selected: Mask) -> tuple[Hit, ...]:

@@ -10,14 +10,15 @@ import hashlib
 import io
 import logging
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
 
 from candlegraph.graph.experience_settings import IndexType
+from candlegraph.memory.ann import Frozen
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ class Snapshot(NamedTuple):
     """The vectors of these ids, in this order, as FAISS wrote them."""
 
     ids: NDArray[np.int64]
-    index: NDArray[np.uint8]
+    content: Frozen
 
 
 def snapshot_path(folder: Path, space: str, dimension: int, kind: IndexType) -> Path:
@@ -43,7 +44,7 @@ def save(path: Path, snapshot: Snapshot) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         body = io.BytesIO()
-        np.savez(body, ids=snapshot.ids, index=snapshot.index)
+        np.savez(body, ids=snapshot.ids, content=snapshot.content)
         with partial.open("wb") as file:
             file.write(hashlib.sha256(body.getbuffer()).digest())
             file.write(body.getbuffer())
@@ -51,7 +52,8 @@ def save(path: Path, snapshot: Snapshot) -> None:
             os.fsync(file.fileno())
         partial.replace(path)
     except OSError as e:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
         logger.warning("no index snapshot at %s: %s; the next start builds the index anew", path, e)
 
 
@@ -68,15 +70,4 @@ def load(path: Path) -> Snapshot | None:
         logger.warning("the index snapshot %s is damaged; the index is built anew", path)
         return None
     with np.load(io.BytesIO(content[DIGEST:]), allow_pickle=False) as archive:
-        return Snapshot(archive["ids"], archive["index"])
-
-
-def frozen(index: object) -> NDArray[np.uint8]:
-    """Return the bytes of a FAISS index."""
-    found: NDArray[np.uint8] = faiss.serialize_index(index)
-    return found
-
-
-def thawed(content: NDArray[np.uint8]) -> object:
-    """Return the FAISS index of such bytes; their checksum was good, so they are our own."""
-    return faiss.deserialize_index(content)
+        return Snapshot(archive["ids"], archive["content"])
