@@ -1,34 +1,68 @@
-"""Retriever: find similar past situations, as of this candle's close."""
+"""Retriever: find similar past situations, as of this candle's close, and say what is learnt from all trades.
+
+situation -> similar cases -> the ones to show, by rank; all cases -> summary; all closed trades -> guidance
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from langgraph.runtime import Runtime
 
 from candlegraph.graph.context import Context
-from candlegraph.graph.state import CandleState, Lessons
+from candlegraph.graph.facts import Facts
+from candlegraph.graph.state import CandleState, Case, Lessons
+from candlegraph.memory.outlines import outlines
+from candlegraph.memory.patterns import guidance_of, with_patterns
+from candlegraph.memory.ranking import Candidate, ranked
 from candlegraph.memory.recall import summary_of
 from candlegraph.tools.market.situation import space_of
 
-LOOKED_AT = 3
-"""Cases looked at for each trade that the summary needs: recorded decisions are among them, at most one a trade."""
+LOOKED_AT = 40
+"""Most similar cases that the summary counts, and that places are given from; four for each place if that is more."""
 
 
 def retriever(state: CandleState, runtime: Runtime[Context]) -> dict[str, Any]:
-    """Recall the cases; the summary comes once enough of them are there to mean something."""
+    """Recall the cases that may be shown; summary and guidance come once enough trades were closed."""
     context = runtime.context or Context()
+    if not context.settings.experience_config.use_experience:
+        return {"lessons": Lessons(unavailable="experience_config.use_experience is off")}
     if state.situation is None or state.facts is None or state.snapshot is None:
         return {"lessons": Lessons(unavailable="a component of the situation is unavailable")}
-    config = context.settings.experience_config
-    cases = context.memory.recall(
-        state.situation,
-        space_of(state.facts),
-        as_of=state.snapshot.as_of,
+    as_of = state.snapshot.as_of
+    cases = similar(context, state.situation, space_of(state.facts), as_of)
+    return {"lessons": lessons_of(context, cases, state.facts, as_of)}
+
+
+def similar(context: Context, situation: Sequence[float], space: str, as_of: datetime) -> tuple[Case, ...]:
+    """Return the similar cases known before `as_of`, more of them than are shown."""
+    store = context.settings.experience_config.rag_config.vector_store
+    return context.memory.recall(
+        situation,
+        space,
+        as_of=as_of,
         namespaces=context.namespaces,
-        k=max(config.rag_config.vector_store.top_k, LOOKED_AT * config.min_trades_for_learning),
-        threshold=config.rag_config.vector_store.similarity_threshold,
+        k=max(LOOKED_AT, 4 * store.top_k),
+        threshold=store.similarity_threshold,
     )
-    shown = cases[: config.rag_config.vector_store.top_k]
-    enough = sum(case.kind == "trade" for case in cases) >= config.min_trades_for_learning
-    return {"lessons": Lessons(cases=shown, summary=summary_of(cases) if enough else None)}
+
+
+def lessons_of(context: Context, cases: Sequence[Case], facts: Facts, as_of: datetime) -> Lessons:
+    """Return the cases to show, and what they and all trades say."""
+    config = context.settings.experience_config
+    reader = outlines(context.memory.path, context.namespaces)
+    guidance = guidance_of(reader.known(as_of), facts, rules=config.reward, needed=config.min_trades_for_learning)
+    known = zip(cases, reader.of([case.id for case in cases]), strict=True)
+    candidates = [Candidate(case, outline) for case, outline in known if outline is not None]
+    shown = ranked(
+        candidates,
+        as_of=as_of,
+        places=config.rag_config.vector_store.top_k,
+        rules=config.rag_config.ranking,
+        mode=config.reward.mode,
+    )
+    enough = guidance.trades >= guidance.needed
+    summary = with_patterns(summary_of(cases), guidance) if enough else None
+    return Lessons(cases=shown, summary=summary, guidance=guidance)

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from candlegraph.agents.plain import NAME_LENGTH, plain, quoted, symbol
 from candlegraph.agents.words import SectionName, Words
-from candlegraph.graph.market import MarketSnapshot, Position, Reading, Sentiment
-from candlegraph.graph.state import Case, Lessons
+from candlegraph.graph.facts import ExperienceFacts
+from candlegraph.graph.market import MarketSnapshot, Position, Reading, Sentiment, Side
+from candlegraph.graph.state import Case, Lessons, Pattern
 
 SHORT = 80
 REASON_LENGTH = 160
@@ -88,38 +89,143 @@ def account_section(snapshot: MarketSnapshot, words: Words) -> Section | None:
 
 
 def position_section(position: Position | None, words: Words) -> Section | None:
-    """Return why the trade was opened and kept, in the words of the model then: outside text now."""
-    if position is None or not (position.entry_reason or position.past_reasons):
+    """Return why the trade was opened and kept, and what has changed since; reasons are outside text now.
+
+    The older reasons go first, then the indicators, then all reasons; the clear changes stay longest.
+    """
+    if position is None or not any(about_position(position)):
         return None
-    thesis = f"{words.thesis}{words.colon}{quoted(position.entry_reason)}"
+    thesis, changes = thesis_line(position, words), change_lines(position, words)
+    warnings = named_lines(words.past_warnings, quoted_lines(position.past_warnings), words)
+    indicators = named_lines(words.indicators_since, plain_lines(position.indicators_since_entry), words)
+    reasons = quoted_lines(position.past_reasons)
 
     def renderings() -> Iterator[Rendering]:
-        reasons = position.past_reasons
         for kept in range(len(reasons), 0, -1):
-            lines = [f"- {quoted(reason, REASON_LENGTH)}" for reason in reasons[-kept:]]
-            left_out = "" if kept == len(reasons) else words.older_reasons
-            yield Rendering("\n".join([thesis, words.past_reasons + words.colon.rstrip(), *lines]), left_out)
-        yield Rendering(thesis, words.past_reasons if reasons else "")
+            told = named_lines(words.past_reasons, reasons[-kept:], words)
+            older = [words.older_reasons] if kept < len(reasons) else []
+            yield rendering([thesis, *changes, *indicators, *warnings, *told], older, words)
+        gone = [words.past_reasons] if reasons else []
+        yield rendering([thesis, *changes, *indicators, *warnings], gone, words)
+        gone += [words.indicators_since] if indicators else []
+        yield rendering([thesis, *changes, *warnings], gone, words)
+        gone += [words.past_warnings] if warnings else []
+        yield rendering([thesis, *changes], gone, words)
+        gone += [words.since_entry] if changes else []
+        yield rendering([thesis], gone, words)
         short = f"{words.thesis}{words.colon}{quoted(position.entry_reason, SHORT)}"
-        yield Rendering(short, words.comma.join([words.thesis_end, *([words.past_reasons] if reasons else [])]))
+        yield rendering([short], [words.thesis_end, *gone], words)
 
     return Section("position", words.position, "position", renderings)
 
 
+def about_position(position: Position) -> tuple[object, ...]:
+    """Return what the section can tell beyond the facts."""
+    return position.entry_reason, position.past_reasons, position.past_warnings, position.since_entry
+
+
+def thesis_line(position: Position, words: Words) -> str:
+    """Return why the trade was opened."""
+    return f"{words.thesis}{words.colon}{quoted(position.entry_reason)}"
+
+
+def change_lines(position: Position, words: Words) -> list[str]:
+    """Return what has clearly changed since the entry, and the deepest fall from the best profit."""
+    deepest = position.deepest_give_back_pct
+    told = [words.deepest_give_back.format(deepest)] if deepest else []
+    return [*named_lines(words.since_entry, plain_lines(position.since_entry), words), *told]
+
+
+def quoted_lines(texts: Sequence[str]) -> list[str]:
+    """Return outside texts between double quotes."""
+    return [quoted(text, REASON_LENGTH) for text in texts]
+
+
+def plain_lines(texts: Sequence[str]) -> list[str]:
+    """Return our own lines; Studio may give others in their place."""
+    return [plain(text) for text in texts]
+
+
+def named_lines(name: str, lines: Sequence[str], words: Words) -> list[str]:
+    """Return lines under their name; nothing where there are none."""
+    return [name + words.colon.rstrip(), *(f"- {line}" for line in lines)] if lines else []
+
+
+def rendering(lines: Sequence[str], left_out: Sequence[str], words: Words) -> Rendering:
+    """Return a rendering of lines, and what it leaves out."""
+    return Rendering("\n".join(lines), words.comma.join(left_out))
+
+
 def cases_section(lessons: Lessons, words: Words) -> Section:
-    """Return the similar past cases: all, all with short lessons, then fewer."""
+    """Return what is learnt and the similar past cases: all, with short lessons, fewer, none; warnings stay longest."""
+    count = len(lessons.cases)
+    learnt = learnt_lines(lessons, words)
 
     def renderings() -> Iterator[Rendering]:
-        yield Rendering(cases_block(lessons, words))
-        for kept in range(len(lessons.cases), 0, -1):
-            shorter = [case.model_copy(update={"lesson": plain(case.lesson, SHORT)}) for case in lessons.cases]
-            lines = "\n".join(case_line(case, words) for case in shorter[:kept])
-            count = words.some_cases.format(len(shorter) - kept, len(shorter))
-            yield Rendering(
-                lines, words.lesson_ends if kept == len(shorter) else f"{count}{words.comma}{words.lesson_ends}"
-            )
+        yield Rendering("\n".join([*learnt, cases_block(lessons, words)]))
+        lines = [case_line(one.model_copy(update={"lesson": plain(one.lesson, SHORT)}), words) for one in lessons.cases]
+        for kept in range(count, 0, -1):
+            left_out = [words.some_cases.format(count - kept, count)] if kept < count else []
+            yield Rendering("\n".join([*learnt, *lines[:kept]]), words.comma.join([*left_out, words.lesson_ends]))
+        for kept in range(len(learnt), 0, -1):
+            left_out = [words.some_cases.format(count, count)] if count else []
+            left_out += [words.other_lessons] if kept < len(learnt) else []
+            yield Rendering("\n".join(learnt[:kept]), words.comma.join(left_out))
 
     return Section("similar_trades", words.cases, "cases", renderings)
+
+
+def learnt_lines(lessons: Lessons, words: Words) -> list[str]:
+    """Return warnings first, then other patterns, then what the similar cases and all trades gave."""
+    guidance = lessons.guidance
+    if guidance is None or not guidance.trades:
+        return []
+    if guidance.trades < guidance.needed:
+        return [words.too_few.format(guidance.trades, guidance.needed)]
+    patterns = sorted((*guidance.patterns, *guidance.by_leverage), key=lambda one: one.verdict != "warned")
+    lines = [pattern_line(one, words) for one in patterns]
+    lines += similar_lines(lessons.summary, words) if lessons.summary else []
+    trend = words.no_trend if guidance.recent_trend is None else f"{guidance.recent_trend:+.4f}"
+    total = words.guidance.format(
+        trades=guidance.trades, reward=guidance.cumulative_reward, trend=trend, level=guidance.level
+    )
+    return [*lines, total]
+
+
+def pattern_line(one: Pattern, words: Words) -> str:
+    """Return one pattern with its counts and intervals."""
+    setup = words.setup.format(
+        side=words.side_of(one.side),
+        regime=one.regime,
+        strength=one.trend_strength or words.any,
+        rsi=one.rsi or words.any,
+        volatility=one.volatility or words.any,
+        leverage=one.leverage or words.any,
+    )
+    return words.pattern.format(
+        verdict=words.verdict_of(one.verdict),
+        setup=setup,
+        trades=one.trades,
+        rate=one.win_rate,
+        low=one.win_rate_low,
+        high=one.win_rate_high,
+        reward=one.mean_reward,
+        reward_low=one.reward_low,
+        reward_high=one.reward_high,
+    )
+
+
+def similar_lines(summary: ExperienceFacts, words: Words) -> list[str]:
+    """Return how the similar closed trades of each side ended."""
+    sides: tuple[tuple[Side, int, float | None, float | None], ...] = (
+        ("long", summary.long_cases, summary.long_success_rate, summary.long_mean_profit_pct),
+        ("short", summary.short_cases, summary.short_success_rate, summary.short_mean_profit_pct),
+    )
+    return [
+        words.similar.format(side=words.side_of(side), count=count, rate=rate, profit=profit)
+        for side, count, rate, profit in sides
+        if rate is not None and profit is not None
+    ]
 
 
 def cases_block(lessons: Lessons, words: Words) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from candlegraph.graph.facts import Verdict
 from candlegraph.graph.market import Side
 from candlegraph.graph.settings import Language
 
@@ -25,6 +26,7 @@ class Words:
     left_out: str
     some_cases: str
     lesson_ends: str
+    other_lessons: str
     before: str
     unavailable: str
     since_loss: str
@@ -32,6 +34,10 @@ class Words:
     thesis_end: str
     past_reasons: str
     older_reasons: str
+    since_entry: str
+    indicators_since: str
+    past_warnings: str
+    deepest_give_back: str
     trends: tuple[str, str, str]
     support: str
     resistance: str
@@ -52,6 +58,14 @@ class Words:
     unscored: str
     score: str
     no_lesson: str
+    similar: str
+    guidance: str
+    no_trend: str
+    too_few: str
+    verdicts: tuple[str, str, str]
+    setup: str
+    any: str
+    pattern: str
     comma: str
     colon: str
 
@@ -71,6 +85,11 @@ class Words:
         """Return the word for a side."""
         return self.sides[0] if side == "long" else self.sides[1]
 
+    def verdict_of(self, verdict: Verdict) -> str:
+        """Return the word for what a pattern says."""
+        warned, favoured, undecided = self.verdicts
+        return {"warned": warned, "favoured": favoured}.get(verdict, undecided)
+
     @property
     def trend_of(self) -> dict[int, str]:
         """Return the word for an up-trend (1), a down-trend (-1) and neither (0)."""
@@ -89,6 +108,7 @@ WORDS: dict[Language, Words] = {
         left_out="(left out: {})",
         some_cases="{} of {} cases",
         lesson_ends="ends of the lessons",
+        other_lessons="the rest of what was learnt",
         before="before",
         unavailable="unavailable",
         since_loss="candles since the last losing trade of the pair: {}",
@@ -96,6 +116,10 @@ WORDS: dict[Language, Words] = {
         thesis_end="the end of why",
         past_reasons="latest reasons",
         older_reasons="older reasons",
+        since_entry="market since the entry",
+        indicators_since="indicators since the entry",
+        past_warnings="warnings while open",
+        deepest_give_back="most given back of the best profit so far: {:.2f} % of the stake",
         trends=("trend up", "trend down", "no clear trend"),
         support="support",
         resistance="resistance",
@@ -117,6 +141,16 @@ WORDS: dict[Language, Words] = {
         unscored="unscored",
         score="score {:.0f} ({})",
         no_lesson="none",
+        similar="{side}: {count} similar closed trades, {rate:.0%} of them won, mean profit {profit:+.2f} %",
+        guidance="all {trades} closed trades: cumulative reward {reward:+.4f}, recent trend {trend}; "
+        "in brackets: {level:.0%} intervals",
+        no_trend="unknown",
+        too_few="no guidance yet: {} of {} closed trades",
+        verdicts=("warning", "favourable", "undecided"),
+        setup="{side} in {regime}, trend strength {strength}, RSI {rsi}, volatility {volatility}, leverage {leverage}",
+        any="any",
+        pattern="{verdict}: {setup}: {trades} trades, {rate:.0%} won ({low:.0%} to {high:.0%}), "
+        "mean reward {reward:+.4f} ({reward_low:+.4f} to {reward_high:+.4f})",
         comma=", ",
         colon=": ",
     ),
@@ -130,6 +164,7 @@ WORDS: dict[Language, Words] = {
         left_out="（未列出：{}）",
         some_cases="{1} 个案例中的 {0} 个",
         lesson_ends="教训的结尾部分",
+        other_lessons="其余的经验总结",
         before="此前",
         unavailable="不可用",
         since_loss="该交易对上次亏损交易以来的K线数：{}",
@@ -137,6 +172,10 @@ WORDS: dict[Language, Words] = {
         thesis_end="开仓理由的结尾部分",
         past_reasons="最近的决策理由",
         older_reasons="更早的理由",
+        since_entry="开仓以来的市场变化",
+        indicators_since="开仓以来的指标",
+        past_warnings="持仓期间的警告",
+        deepest_give_back="迄今从最佳盈利回吐的最大幅度：保证金的 {:.2f} %",
         trends=("上升趋势", "下降趋势", "无明确趋势"),
         support="支撑",
         resistance="阻力",
@@ -158,6 +197,15 @@ WORDS: dict[Language, Words] = {
         unscored="未评分",
         score="评分 {:.0f}（{}）",
         no_lesson="无",
+        similar="{side}：{count} 笔相似的已平仓交易，胜率 {rate:.0%}，平均收益 {profit:+.2f} %",
+        guidance="全部 {trades} 笔已平仓交易：累计奖励 {reward:+.4f}，近期趋势 {trend}；括号内为 {level:.0%} 置信区间",
+        no_trend="未知",
+        too_few="暂无指导：已平仓交易 {} 笔，需要 {} 笔",
+        verdicts=("警告", "有利", "未定"),
+        setup="{side}，市况 {regime}，趋势强度 {strength}，RSI {rsi}，波动 {volatility}，杠杆 {leverage}",
+        any="任意",
+        pattern="{verdict}：{setup}：{trades} 笔交易，胜率 {rate:.0%}（{low:.0%} 至 {high:.0%}），"
+        "平均奖励 {reward:+.4f}（{reward_low:+.4f} 至 {reward_high:+.4f}）",
         comma="，",
         colon="：",
     ),

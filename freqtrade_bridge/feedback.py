@@ -19,6 +19,11 @@ INSIDE_CANDLE = ("stop_loss", "trailing_stop_loss", "stoploss_on_exchange", "liq
 FORCED = "force_exit"
 
 
+def trade_key_of(trade: Trade) -> str:
+    """Return the key under which a trade is followed and remembered, unique in its namespace."""
+    return f"{trade.pair}|{trade.open_date_utc.isoformat()}|{trade.id}"
+
+
 def is_entry(trade: Trade, order: Order) -> bool:
     """Return whether `order` opened or enlarged the trade."""
     return bool(order.ft_order_side == trade.entry_side)
@@ -61,7 +66,7 @@ def closed_trade_of(
     inside = is_backtest and reason in INSIDE_CANDLE
     known_at = now + length - timedelta(microseconds=1) if inside else now
     return ClosedTrade(
-        trade_key=f"{trade.pair}|{trade.open_date_utc.isoformat()}|{trade.id}",
+        trade_key=trade_key_of(trade),
         pair=trade.pair,
         side=trade.trade_direction,
         leverage=trade.leverage,
@@ -110,6 +115,38 @@ def _with_exit(extremes: tuple[float, float], rate: float, *, is_short: bool) ->
 
 
 def _events(trade: Trade, last: Order) -> tuple[str, ...]:
-    """Return the adds and partial exits between the entry and the last order."""
+    """Return the adds and partial exits between the entry and the last order; a reduction with what it realised."""
     between = [order for order in trade.orders[1:] if order.order_id != last.order_id and order.safe_filled > 0]
-    return tuple(f"{o.ft_order_tag or o.ft_order_side} at {o.safe_price:.6g}" for o in between)
+    return tuple(_event(trade, order) for order in between)
+
+
+def _event(trade: Trade, order: Order) -> str:
+    told = f"{order.ft_order_tag or order.ft_order_side} at {order.safe_price:.6g}"
+    return told if is_entry(trade, order) else f"{told}, realised {realised_by(trade, order):+.6g}"
+
+
+def realised_by(trade: Trade, order: Order) -> float:
+    """Return the profit that one exit order realised, in quote currency, net of fees and funding.
+
+    The arithmetic of freqtrade's `recalc_trade_from_orders`, which changes the trade itself and so cannot be asked.
+    """
+    amount, average, funding = 0.0, 0.0, 0.0
+    for one in trade.orders:
+        if one.ft_is_open or not one.filled:
+            continue
+        size, price = one.safe_amount_after_fee, one.safe_price
+        funding += one.funding_fee or 0.0
+        if is_entry(trade, one):
+            average = (amount * average + size * price) / (amount + size)
+            amount += size
+            continue
+        if one is order or one.order_id == order.order_id:
+            return _profit_of(trade, size, average, price) + funding
+        amount, funding = amount - size, 0.0
+    return 0.0
+
+
+def _profit_of(trade: Trade, size: float, opened: float, closed: float) -> float:
+    sign = -1 if trade.is_short else 1
+    fees = size * (opened * (trade.fee_open or 0.0) + closed * (trade.fee_close or 0.0))
+    return float(sign * size * (closed - opened) - fees)

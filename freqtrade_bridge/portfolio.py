@@ -11,6 +11,7 @@ from freqtrade.persistence import Trade
 from candlegraph.freqtrade_bridge.plan import Plan
 from candlegraph.graph.market import Account, Position
 from candlegraph.graph.signal import TradeSignal
+from candlegraph.memory.positions import Track
 
 KEPT_REASONS = 100
 """As many as the longest loop that a rule can look for."""
@@ -55,10 +56,11 @@ def account_of(
 
 
 def position_of(
-    trade: Trade, plan: Plan, price: float, as_of: datetime, length: timedelta, history: History
+    trade: Trade, plan: Plan, price: float, as_of: datetime, length: timedelta, history: History | Track
 ) -> Position:
     """Return the open trade at `price`; profits net of fees and funding, of the stake."""
-    best, worst = extremes_of(trade)
+    track = history if isinstance(history, Track) else None
+    best, worst = extremes_of(trade) if track is None else (track.best, track.worst)
     return Position(
         trade_id=trade.id,
         side=trade.trade_direction,
@@ -79,6 +81,8 @@ def position_of(
         entry_reason=plan.reason,
         holds=history.holds,
         past_reasons=history.reasons,
+        past_warnings=() if track is None else track.warnings,
+        deepest_give_back_pct=0 if track is None else track.deepest_give_back_pct,
     )
 
 

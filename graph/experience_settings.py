@@ -43,12 +43,12 @@ class Spaces(Block):
 
 
 class Ranking(Block):
-    """Which of the similar cases are shown; similarity comes first."""
+    """Which of the similar cases are shown; similarity comes first, with weight 1."""
 
-    recency_weight: float = Field(0, ge=0, le=1, description="share of the rank that fresh cases may win")
+    recency_weight: float = Field(0, ge=0, le=1, description="weight of freshness in the rank")
     half_life_days: float = Field(90, gt=0, description="data time after which a case is half as fresh")
-    importance_weight: float = Field(0, ge=0, le=1, description="share that cases of large reward may win")
-    most_of_a_day: int = Field(2, ge=1, le=50, description="cases of one pair, side and entry day; diversity's floor")
+    importance_weight: float = Field(0, ge=0, le=1, description="weight of the size of the reward")
+    most_of_a_day: int = Field(2, ge=1, le=50, description="most cases of one pair, side and entry day")
     least_losing: int = Field(1, ge=0, le=10, description="places kept for losing cases, where similar ones exist")
 
 
@@ -75,7 +75,7 @@ class RagConfig(Block):
 class Reward(Block):
     """How rewards are counted and what counts as a pattern."""
 
-    mode: RewardMode = Field("documented", description="which of the two stored rewards patterns are ranked by")
+    mode: RewardMode = Field("documented", description="which of the two stored rewards patterns and ranking read")
     confidence_level: float = Field(0.8, ge=0.5, lt=1, description="of the intervals around win rate and mean reward")
     min_pattern_trades: int = Field(5, ge=2, le=1000, description="fewer are no pattern")
 
@@ -93,5 +93,5 @@ class ExperienceConfig(Block):
     reward: Reward = Reward()
     reflection: Reflection = Reflection()
     use_experience: bool = Field(True, description="false: nothing retrieved reaches a prompt; all is still stored")
-    min_trades_for_learning: int = Field(10, ge=1, description="similar cases needed before guidance is given")
+    min_trades_for_learning: int = Field(10, ge=1, description="closed trades needed before guidance is given")
     record_min_profit_pct: Pct = Field(5, description="record_decision_to_rag is bound from this profit on")

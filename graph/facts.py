@@ -21,6 +21,8 @@ from candlegraph.graph.market import Frozen, Side
 
 Regime = Literal["trend_up", "trend_down", "range"]
 Strength = Literal["strong", "moderate", "weak"]
+Verdict = Literal["warned", "favoured", "open", "unknown"]
+"""Of a pattern of past trades; open: the intervals allow either, unknown: too few trades."""
 
 ABSENT = "none"
 BLOCK = re.compile(r"<facts>\n(.*?)\n</facts>", re.DOTALL)
@@ -80,7 +82,7 @@ class AccountFacts(Frozen):
 
 
 class ExperienceFacts(Frozen):
-    """What similar past cases say; counts are of closed trades of either side."""
+    """What similar past cases and the pattern of the present setup say; counts are of closed trades of either side."""
 
     long_cases: int
     long_success_rate: float | None = Field(description="0-1")
@@ -89,6 +91,14 @@ class ExperienceFacts(Frozen):
     short_success_rate: float | None
     short_mean_profit_pct: float | None
     ids: str = Field(description="experience ids, space separated, or none")
+    long_pattern: Verdict = "unknown"
+    long_pattern_trades: int = 0
+    long_pattern_rate: float | None = Field(None, description="0-1")
+    long_pattern_reward: float | None = Field(None, description="of the configured reward mode")
+    short_pattern: Verdict = "unknown"
+    short_pattern_trades: int = 0
+    short_pattern_rate: float | None = None
+    short_pattern_reward: float | None = None
 
 
 class Facts(Frozen):

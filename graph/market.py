@@ -119,6 +119,10 @@ class Position(Frozen):
     entry_reason: str
     holds: int = Field(0, ge=0, description="decisions in a row that left it as it is")
     past_reasons: tuple[str, ...] = Field((), description="reasons of the newest decisions, oldest first")
+    past_warnings: tuple[str, ...] = Field((), description="of the checker while it was open, newest last, one a rule")
+    since_entry: tuple[str, ...] = Field((), description="what has clearly changed in the market since the entry")
+    indicators_since_entry: tuple[str, ...] = Field((), description="then and now, one line a timeframe")
+    deepest_give_back_pct: float = Field(0, ge=0, description="most given back of the best profit, % of the stake")
 
 
 class Account(Frozen):

@@ -5,7 +5,6 @@ candidates, worst or oldest first → at most `max_share` of them → archive fi
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -20,6 +19,7 @@ from candlegraph.graph.experience_settings import Cleanup
 from candlegraph.graph.market import Frozen
 from candlegraph.memory.database import database_path, experiences, reading, writing
 from candlegraph.memory.rows import delete_experiences, micros
+from candlegraph.memory.whole_file import write_whole
 
 Strategy = Literal["low_quality", "compress", "old_records"]
 
@@ -93,22 +93,7 @@ def _archived(database: Path, plan: CleanupReport, as_of: datetime, doomed: Sequ
     while (path := database.with_name(f"{stem}.{number}.jsonl")).exists():
         number += 1
     try:
-        _write_durably(path, "".join(f"{row.doc}\n" for row in doomed))
+        write_whole(path, (f"{row.doc}\n" for row in doomed))
     except OSError as e:
         raise MemoryStoreError(f"the archive {path} could not be written: {e}; nothing was removed") from e
     return path
-
-
-def _write_durably(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-    if os.name == "posix":  # the name itself must survive a power cut, too
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)

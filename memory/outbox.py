@@ -1,6 +1,8 @@
 """Closed trades on their way into the memory: enqueued at the fill, learnt from at a time that the caller chooses.
 
-fill → enqueue (durable) → drain: evaluate, store, delete from the outbox, in one transaction
+fill -> enqueue (durable, with the track) -> due -> take -> settle: the experience stored, outbox and track emptied
+
+Each trade is settled in one transaction, so that a killed process has learnt from it wholly or not at all.
 """
 
 from __future__ import annotations
@@ -9,42 +11,96 @@ import logging
 from datetime import datetime
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, Engine, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, select
 
+from candlegraph.graph.errors import MemoryStoreError
 from candlegraph.memory.database import outbox, reading, writing
 from candlegraph.memory.experience import ClosedTrade, Experience
+from candlegraph.memory.position_tables import courses, positions
+from candlegraph.memory.positions import Track, write_tracks
 from candlegraph.memory.review import experience_of
 from candlegraph.memory.rows import insert_experience, micros
 
 logger = logging.getLogger(__name__)
 
 
-def enqueue(engine: Engine, trade: ClosedTrade) -> None:
-    """Keep the trade until it is drained; a second one of the same key is ignored."""
-    same = (outbox.c.namespace == trade.namespace) & (outbox.c.trade_key == trade.trade_key)
+def enqueue(engine: Engine, trade: ClosedTrade, track: Track | None = None) -> None:
+    """Keep the trade, and how it went, until it is settled; a second one of the same key is ignored."""
     with writing(engine, "outbox") as (connection, _):
-        if connection.scalar(select(outbox.c.id).where(same)) is None:
-            connection.execute(
-                insert(outbox).values(
-                    namespace=trade.namespace,
-                    known_at=micros(trade.known_at),
-                    pair=trade.pair,
-                    trade_key=trade.trade_key,
-                    doc=trade.model_dump_json(),
-                )
+        if connection.scalar(select(outbox.c.id).where(_queued(trade.namespace, trade.trade_key))) is not None:
+            return
+        connection.execute(
+            insert(outbox).values(
+                namespace=trade.namespace,
+                known_at=micros(trade.known_at),
+                pair=trade.pair,
+                trade_key=trade.trade_key,
+                doc=trade.model_dump_json(),
             )
+        )
+        if track is not None:
+            write_tracks(connection, [track])
+
+
+def due(engine: Engine, namespace: str, before: datetime) -> list[str]:
+    """Return the keys of the trades known by `before`, in one order on every machine."""
+    known = (outbox.c.namespace == namespace) & (outbox.c.known_at <= micros(before))
+    query = select(outbox.c.trade_key).where(known).order_by(outbox.c.known_at, outbox.c.pair, outbox.c.trade_key)
+    with reading(engine) as connection:
+        return list(connection.scalars(query))
+
+
+def take(engine: Engine, namespace: str, trade_key: str) -> tuple[ClosedTrade, Track | None] | None:
+    """Return a waiting trade with its track, None if it does not wait; raise MemoryStoreError if it cannot be read."""
+    with reading(engine) as connection:
+        doc = connection.scalar(select(outbox.c.doc).where(_queued(namespace, trade_key)))
+        course = connection.scalar(select(positions.c.doc).where(_tracked(namespace, trade_key)))
+    if doc is None:
+        return None
+    try:
+        track = None if course is None else Track.model_validate_json(course)
+        return ClosedTrade.model_validate_json(doc), track
+    except ValidationError as e:
+        why = f"{e.error_count()} fields are not as expected, the first at {e.errors()[0]['loc']}"
+        raise MemoryStoreError(f"closed trade {trade_key} of {namespace} cannot be read and stays: {why}") from e
+
+
+def settle(engine: Engine, experience: Experience, track: Track | None = None, *, is_queued: bool = True) -> int | None:
+    """Store what was learnt and empty the outbox of it, in one transaction; return the new id.
+
+    None where it was learnt already: the key is stored, or, of a trade that came from the outbox, is gone from there.
+    """
+    namespace, key = experience.source.namespace, experience.key
+    with writing(engine, "experiences") as (connection, revision):
+        was_queued = connection.execute(delete(outbox).where(_queued(namespace, key))).rowcount > 0
+        connection.execute(delete(positions).where(_tracked(namespace, key)))
+        if is_queued and not was_queued:
+            return None
+        row_id = insert_experience(connection, revision, experience)
+        if row_id is not None and track is not None:
+            _insert_course(connection, row_id, track)
+        return row_id
+
+
+def course_of(engine: Engine, experience_id: int) -> Track | None:
+    """Return how a trade went that was learnt from; None where it was not followed."""
+    with reading(engine) as connection:
+        doc = connection.scalar(select(courses.c.doc).where(courses.c.experience_id == experience_id))
+    return None if doc is None else Track.model_validate_json(doc)
 
 
 def drain(engine: Engine, namespace: str, before: datetime) -> list[Experience]:
-    """Learn from what was known by `before`, in one order on every machine; return what is new."""
-    if not waiting(engine, namespace):
-        return []  # the usual candle: no trade closed, no write lock needed
-    due = (outbox.c.namespace == namespace) & (outbox.c.known_at <= micros(before))
-    query = select(outbox.c.id, outbox.c.doc).where(due).order_by(outbox.c.known_at, outbox.c.pair, outbox.c.trade_key)
-    with writing(engine, "experiences") as (connection, revision):
-        rows = connection.execute(query).all()
-        learnt = [_learn(connection, revision, row_id, doc) for row_id, doc in rows]
-    return [experience for experience in learnt if experience is not None]
+    """Learn by rules alone from what was known by `before`; return what is new."""
+    learnt = []
+    for key in due(engine, namespace, before):
+        try:
+            found = take(engine, namespace, key)
+        except MemoryStoreError as e:  # of another version; it stays, and the others are learnt from
+            logger.error("%s", e)
+            continue
+        if found is not None and (experience := _settled_by_rules(engine, *found)) is not None:
+            learnt.append(experience)
+    return learnt
 
 
 def waiting(engine: Engine, namespace: str) -> int:
@@ -54,12 +110,18 @@ def waiting(engine: Engine, namespace: str) -> int:
         return connection.execute(query).scalar_one()
 
 
-def _learn(connection: Connection, revision: int, row_id: int, doc: str) -> Experience | None:
-    try:
-        experience = experience_of(ClosedTrade.model_validate_json(doc))
-    except ValidationError as e:  # of another version; it stays, and the others are learnt from
-        logger.error("outbox row %s cannot be read and is left there: %s", row_id, e)
-        return None
-    new = insert_experience(connection, revision, experience) is not None
-    connection.execute(delete(outbox).where(outbox.c.id == row_id))
-    return experience if new else None
+def _settled_by_rules(engine: Engine, trade: ClosedTrade, track: Track | None) -> Experience | None:
+    experience = experience_of(trade, track)
+    return None if settle(engine, experience, track) is None else experience
+
+
+def _queued(namespace: str, trade_key: str) -> ColumnElement[bool]:
+    return (outbox.c.namespace == namespace) & (outbox.c.trade_key == trade_key)
+
+
+def _tracked(namespace: str, trade_key: str) -> ColumnElement[bool]:
+    return (positions.c.namespace == namespace) & (positions.c.trade_key == trade_key)
+
+
+def _insert_course(connection: Connection, experience_id: int, track: Track) -> None:
+    connection.execute(insert(courses).values(experience_id=experience_id, doc=track.model_dump_json()))

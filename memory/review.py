@@ -1,12 +1,16 @@
 """The reviewer's report by rules: what went right, what went wrong, the lesson.
 
-closed trade → components → sentences; no date and no pair, so that equal trades teach in equal words.
+closed trade -> components -> sentences; entry against exit -> sentences; what a model adds stands behind them
+
+No date and no pair, so that equal trades teach in equal words.
 """
 
 from __future__ import annotations
 
+from candlegraph.graph.market import Frozen
 from candlegraph.memory.evaluator import Components, components, evaluate, within_stop
 from candlegraph.memory.experience import ClosedTrade, Experience, Occasion, RecordedDecision
+from candlegraph.memory.positions import Track
 from candlegraph.memory.reward import reward, reward_quality
 
 # part: (from here on it counts as good, sentence), (up to here as bad, sentence, advice)
@@ -29,19 +33,35 @@ BAD: dict[str, tuple[float, str, str]] = {
 LIQUIDATED = ("The position was liquidated.", "keep the stop well before liquidation")
 NO_STOP = ("No stop was planned.", "plan a stop before entering")
 NEVER_GREEN = ("The trade was never in profit.", "wait for confirmation before entering")
+TURNED = ("The timeframes turned against the trade while it was held.", "leave when the timeframes turn")
+TURNED_BY = 2
+"""Timeframes, net, from entry to exit."""
+OVERRULED = ("It was held against the checker's warnings.", "heed the warnings while a trade loses")
+WON_THOUGH_TURNED = "It was closed in profit although the timeframes had turned against it."
 
 
-def experience_of(trade: ClosedTrade) -> Experience:
-    """Return the trade with its scores, rewards and lesson."""
-    scores = evaluate(trade)
+class Insight(Frozen):
+    """What a model adds to the rules' report: plain text, a line each."""
+
+    lesson: str = ""
+    went_well: str = ""
+    to_improve: str = ""
+
+
+NOTHING = Insight()
+
+
+def experience_of(trade: ClosedTrade, track: Track | None = None, insight: Insight | None = None) -> Experience:
+    """Return the trade with its scores, rewards and lesson; `track` says how it went while it was open."""
+    scores, said = evaluate(trade), insight or NOTHING
     return Experience(
         source=trade,
         scores=scores,
         reward=reward(trade.profit_pct, scores.total, trade.leverage),
         reward_quality=reward_quality(trade.profit_pct, scores.total, trade.leverage),
-        strengths=strengths(trade),
-        weaknesses=weaknesses(trade),
-        lesson=lesson(trade),
+        strengths=(*strengths(trade, track), *filter(None, [said.went_well])),
+        weaknesses=(*weaknesses(trade, track), *filter(None, [said.to_improve])),
+        lesson=" ".join(filter(None, [lesson(trade, track), said.lesson])),
         text=_text(trade, trade.entry_reason, f"closed by {trade.exit_reason}"),
     )
 
@@ -54,26 +74,28 @@ def experience_of_decision(decision: RecordedDecision) -> Experience:
     )
 
 
-def strengths(trade: ClosedTrade) -> tuple[str, ...]:
+def strengths(trade: ClosedTrade, track: Track | None = None) -> tuple[str, ...]:
     """Return one sentence for each part that went clearly well."""
     parts = components(trade)
     found = [text for name, (least, text) in GOOD.items() if getattr(parts, name) >= least]
     if trade.profit_pct < 0 and within_stop(trade):
         found.insert(0, "The loss stayed within the planned stop.")
+    if trade.profit_pct > 0 and has_turned(track):
+        found.append(WON_THOUGH_TURNED)
     return tuple(found)
 
 
-def weaknesses(trade: ClosedTrade) -> tuple[str, ...]:
+def weaknesses(trade: ClosedTrade, track: Track | None = None) -> tuple[str, ...]:
     """Return one sentence for each part that went clearly badly, the gravest first."""
-    return tuple(text for text, _ in _faults(trade))
+    return tuple(text for text, _ in _faults(trade, track))
 
 
-def lesson(trade: ClosedTrade) -> str:
+def lesson(trade: ClosedTrade, track: Track | None = None) -> str:
     """Return what to do about the gravest weakness, or what to repeat."""
     if trade.forced:
         return "Closed by the end of the data: nothing to learn."
     outcome = f"{trade.side.capitalize()} in {trade.regime or 'an unknown regime'}"
-    faults = _faults(trade)
+    faults = _faults(trade, track)
     if trade.profit_pct > 0:
         return f"{outcome} won; next time {faults[0][1]}." if faults else f"{outcome} won; repeat it the same way."
     if faults:
@@ -81,7 +103,15 @@ def lesson(trade: ClosedTrade) -> str:
     return f"{outcome} lost in good order: the plan was kept, the market went the other way."
 
 
-def _faults(trade: ClosedTrade) -> list[tuple[str, str]]:
+def has_turned(track: Track | None) -> bool:
+    """Return whether the timeframes stood clearly more against the trade at the exit than at the entry."""
+    if track is None or track.comparison is None:
+        return False
+    sign = 1 if track.side == "long" else -1
+    return sign * track.comparison.alignment_change <= -TURNED_BY
+
+
+def _faults(trade: ClosedTrade, track: Track | None) -> list[tuple[str, str]]:
     parts = components(trade)
     found = [(text, advice) for name, (most, text, advice) in BAD.items() if _is_bad(trade, parts, name, most)]
     if trade.planned_stop is None:
@@ -90,7 +120,13 @@ def _faults(trade: ClosedTrade) -> list[tuple[str, str]]:
         found.insert(0, LIQUIDATED)
     if trade.mfe_pct <= 0:
         found.append(NEVER_GREEN)
-    return found
+    return [*found, *(_faults_while_held(track) if trade.profit_pct < 0 else ())]
+
+
+def _faults_while_held(track: Track | None) -> list[tuple[str, str]]:
+    """Return what could have been seen while a losing trade was open."""
+    found = [TURNED] if has_turned(track) else []
+    return [*found, OVERRULED] if track is not None and track.warnings else found
 
 
 def _is_bad(trade: ClosedTrade, parts: Components, name: str, most: float) -> bool:

@@ -7,7 +7,8 @@ and backtests exercise the whole path without a key. It looks at the main timefr
                      (0 < distance < 1 ATR), m: RSI 45-68, strength not weak, support and resistance known
               short  the mirror image
               wait   otherwise; also when at least ten similar past trades of the side succeeded less than 30 % of the
-                     time
+                     time; and in three of four markets when the pattern of the side's past trades warns: the fourth,
+                     told by a checksum of pair, support and resistance, is taken to see whether the pattern still holds
     position  exit   the regime has turned against the side, or half of a best profit over 6 % was given back
               -50 %  once, when the price has moved 1.5 planned stop distances in favour
               +40 %  once, when it has moved 0.8 of them, before any reduction, and the trend is strong
@@ -16,6 +17,7 @@ and backtests exercise the whole path without a key. It looks at the main timefr
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
@@ -27,7 +29,15 @@ from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
-from candlegraph.graph.facts import ABSENT, Facts, PositionFacts, TimeframeFacts, parse_facts, significant
+from candlegraph.graph.facts import (
+    ABSENT,
+    ExperienceFacts,
+    Facts,
+    PositionFacts,
+    TimeframeFacts,
+    parse_facts,
+    significant,
+)
 from candlegraph.graph.market import Side
 
 Call = tuple[str, dict[str, Any]]
@@ -37,6 +47,7 @@ LEVERAGE = 5.0
 STAKE_SHARE = 0.12
 """Of the equity, so that a winner may be added to within the risk limit."""
 LEARNT_CASES, POOR_SUCCESS = 10, 0.3
+WARNED_TAKEN_OF = 4
 RECORD_FROM_PCT = 5.0
 
 
@@ -126,16 +137,33 @@ def _pulls_back(views: Sequence[TimeframeFacts], sign: int) -> bool:
 
 
 def past_warning(facts: Facts, side: Side) -> str | None:
-    """Return why similar past trades speak against `side`, with their ids."""
-    past = facts.experience
-    if past is None:
+    """Return why similar past trades, or the pattern of all past trades of this setup, speak against `side`."""
+    if facts.experience is None:
         return None
+    return cases_warning(facts.experience, side) or pattern_warning(facts, facts.experience, side)
+
+
+def cases_warning(past: ExperienceFacts, side: Side) -> str | None:
+    """Return that too few similar trades succeeded, with their ids."""
     count, rate = (
         (past.long_cases, past.long_success_rate) if side == "long" else (past.short_cases, past.short_success_rate)
     )
     if count < LEARNT_CASES or rate is None or rate >= POOR_SUCCESS:
         return None
     return f"{count} similar past {side} trades succeeded {rate:.0%} of the time (cases {past.ids})"
+
+
+def pattern_warning(facts: Facts, past: ExperienceFacts, side: Side) -> str | None:
+    """Return that the pattern warns, but for the one market in four in which it is put to the test."""
+    verdict, trades, rate = (
+        (past.long_pattern, past.long_pattern_trades, past.long_pattern_rate)
+        if side == "long"
+        else (past.short_pattern, past.short_pattern_trades, past.short_pattern_rate)
+    )
+    market = f"{facts.pair} {facts.support} {facts.resistance}"
+    if verdict != "warned" or rate is None or zlib.crc32(market.encode()) % WARNED_TAKEN_OF == 0:
+        return None
+    return f"{trades} past {side} trades of this setup won {rate:.0%} of the time"
 
 
 def _entry(facts: Facts, side: Side) -> Call:

@@ -1,17 +1,21 @@
-"""From a snapshot, or from pair and candle, to facts; and from facts to cases."""
+"""From a snapshot, or from pair and candle, to facts; from facts to cases, guidance, and what a rule makes of them."""
 
 import asyncio
 from datetime import timedelta
 
 import pytest
 
+from candlegraph.agents.models.policy import PolicyModel, entry_side, policy_calls
 from candlegraph.graph.builder import graph
 from candlegraph.graph.errors import CandleError
+from candlegraph.graph.facts import ExperienceFacts, parse_facts, render_facts
 from candlegraph.graph.market import Account
 from candlegraph.graph.settings import ContextConfig
 from candlegraph.graph.state import CandleInput, CandleState
+from candlegraph.memory.experience import ClosedTrade
+from candlegraph.memory.review import experience_of
 from candlegraph.tools.market.analysis import facts_of
-from candlegraph.tools.market.situation import situation_of
+from candlegraph.tools.market.situation import situation_of, space_of
 
 PAIR = "BTC/USDT:USDT"
 
@@ -87,3 +91,209 @@ def test_without_a_situation_the_memory_is_said_to_be_unavailable(
     assert state.lessons.unavailable
     assert 'unavailable: "a component of the situation is unavailable"' in model.seen[0][1].content
     assert state.signal.action == "wait"
+
+
+def facts_at(snapshot):
+    config = ContextConfig()
+    return facts_of(snapshot, config.timeframes, config.required_indicators)
+
+
+@pytest.fixture(scope="module")
+def entering(make_snapshot, as_of):
+    """Return a flat snapshot at which the rule enters."""
+    for hours in range(24 * 60):
+        snapshot = make_snapshot(as_of=as_of - timedelta(hours=hours))
+        if entry_side(facts_at(snapshot)):
+            return snapshot
+    raise AssertionError("the market of the tests offers no entry")
+
+
+def lived(snapshot, number, profit_pct=-4.0, **changes):
+    """Return a trade that was entered in the setup of the snapshot, `number` days ago."""
+    facts = facts_at(snapshot)
+    side = entry_side(facts) or "long"
+    sign = 1 if side == "long" else -1
+    opened_at = snapshot.as_of - timedelta(days=number + 1)
+    known = {
+        "namespace": "studio",
+        "trade_key": str(number),
+        "pair": "ETH/USDT:USDT",
+        "side": side,
+        "leverage": 5,
+        "stake": 100,
+        "entry_price": 100,
+        "exit_price": 100 + sign * profit_pct / 5,
+        "planned_stop": 100 - sign * 5,
+        "opened_at": opened_at,
+        "closed_at": opened_at + timedelta(hours=2),
+        "known_at": opened_at + timedelta(hours=2),
+        "candle_minutes": 30,
+        "profit_pct": profit_pct,
+        "profit_abs": profit_pct,
+        "mfe_pct": max(1.0, profit_pct),
+        "mae_pct": min(-1.0, profit_pct),
+        "exit_reason": "exit_signal",
+        "liquidated": False,
+        "forced": False,
+        "entry_reason": "pull-back",
+        "regime": facts.regime,
+        "trend_strength": facts.trend_strength,
+        "entry_rsi": next(iter(facts.timeframes.values())).rsi,
+        "situation": situation_of(facts),
+        "space": space_of(facts),
+        "model_score": None,
+        "model": "policy",
+        "prompt_version": "1",
+        "decision_id": "d",
+        "events": (),
+    }
+    return experience_of(ClosedTrade(**known | changes))
+
+
+def remember(context, *experiences):
+    for one in experiences:
+        assert context.memory.add(one) is not None
+
+
+def asked(run, context, model, snapshot):
+    """Return the state and the prompt of one decision."""
+    state = run(context, snapshot)
+    return state, model.seen[-1][1].content
+
+
+@pytest.fixture
+def waiting(scripted, calling, right):
+    return scripted(calling(right("signal_wait")))
+
+
+@pytest.mark.parametrize("count, learnt", [(9, False), (10, True)])
+def test_guidance_and_summary_come_with_the_tenth_closed_trade(run, make_context, waiting, entering, count, learnt):
+    context = make_context(waiting)
+    remember(context, *(lived(entering, n) for n in range(count)))
+    state, prompt = asked(run, context, waiting, entering)
+    assert len(state.lessons.cases) == 5
+    facts = parse_facts(prompt)
+    assert (facts.experience is not None) == learnt
+    assert ("warning: " in prompt) == learnt
+    assert ("no guidance yet: 9 of 10 closed trades" in prompt) != learnt
+    if learnt:
+        side = entry_side(facts_at(entering))
+        assert getattr(facts.experience, f"{side}_pattern") == "warned"
+        assert getattr(facts.experience, f"{side}_pattern_trades") == getattr(facts.experience, f"{side}_cases") == 10
+
+
+def test_fewer_trades_suffice_where_the_setting_says_so(run, make_context, waiting, entering):
+    context = make_context(waiting, experience_config={"min_trades_for_learning": 5})
+    remember(context, *(lived(entering, n) for n in range(5)))
+    assert "warning: " in asked(run, context, waiting, entering)[1]
+
+
+def test_with_use_experience_off_nothing_retrieved_reaches_the_prompt(run, make_context, waiting, entering):
+    context = make_context(waiting, experience_config={"use_experience": False})
+    empty = make_context(waiting, experience_config={"use_experience": False}, namespace="live")
+    remember(context, *(lived(entering, n) for n in range(12)))
+    state, prompt = asked(run, context, waiting, entering)
+    assert (state.lessons.cases, state.lessons.summary, state.lessons.guidance) == ((), None, None)
+    assert parse_facts(prompt).experience is None and "use_experience is off" in prompt
+    assert prompt == asked(run, empty, waiting, entering)[1]
+
+
+def test_trades_of_another_namespace_teach_only_where_they_may_be_read(run, make_context, waiting, entering):
+    readable = {"rag_config": {"read_namespaces": ["studio"]}}
+    closed, opened = (
+        make_context(waiting, namespace="live"),
+        make_context(waiting, namespace="live", experience_config=readable),
+    )
+    remember(closed, *(lived(entering, n) for n in range(12)))
+    assert "warning: " not in asked(run, closed, waiting, entering)[1]
+    assert "warning: " in asked(run, opened, waiting, entering)[1]
+
+
+def test_a_trade_known_at_the_decision_or_later_teaches_nothing(run, make_context, waiting, entering):
+    context = make_context(waiting, experience_config={"min_trades_for_learning": 1})
+    before = asked(run, context, waiting, entering)[1]
+    for n in range(12):
+        at = entering.as_of + timedelta(minutes=n)
+        remember(context, lived(entering, n, closed_at=at, known_at=at))
+    assert asked(run, context, waiting, entering)[1] == before
+    at = entering.as_of - timedelta(microseconds=1)
+    remember(context, lived(entering, 99, closed_at=at, known_at=at))
+    assert asked(run, context, waiting, entering)[1] != before
+
+
+@pytest.mark.parametrize(
+    "top_k, ranking, expected",
+    [
+        (5, {}, [8, 7, 9]),
+        (5, {"most_of_a_day": 3}, [8, 7, 6, 9]),
+        (2, {}, [8, 9]),
+        (2, {"least_losing": 0}, [8, 7]),
+        (2, {"least_losing": 0, "importance_weight": 1}, [5, 4]),
+        (2, {"least_losing": 0, "recency_weight": 1}, [1, 2]),
+        (2, {"least_losing": 0, "recency_weight": 1, "half_life_days": 0.05}, [8, 7]),  # all are stale
+    ],
+)
+def test_the_cases_of_the_prompt_are_ranked_as_configured(
+    run, make_context, waiting, entering, top_k, ranking, expected
+):
+    """Winners 1-8 of one day, the later the more similar and the older, 4 and 5 of large reward; loser 9."""
+    rag = {"vector_store": {"top_k": top_k}, "ranking": ranking}
+    context = make_context(waiting, experience_config={"rag_config": rag})
+    opened_at = entering.as_of - timedelta(days=3)
+    for n in range(1, 9):
+        at = opened_at + timedelta(hours=9 - n)
+        times = {"opened_at": opened_at, "closed_at": at, "known_at": at}
+        profit = 40.0 if n in (4, 5) else 4.0
+        remember(context, lived(entering, n, profit, situation=near(entering, 9 - n), **times))
+    remember(context, lived(entering, 9, situation=near(entering, 20)))
+    assert [case.id for case in asked(run, context, waiting, entering)[0].lessons.cases] == expected
+
+
+@pytest.mark.parametrize("mode, expected", [("documented", [1, 2]), ("quality", [2, 1])])
+def test_cases_and_patterns_are_weighed_by_the_configured_reward(run, make_context, waiting, entering, mode, expected):
+    """A careless loss of 60 % costs little by the documented formula, by the other more than a win of 40 % gains."""
+    rules = {"rag_config": {"ranking": {"importance_weight": 1}}, "reward": {"mode": mode}}
+    context = make_context(waiting, experience_config=rules)
+    remember(context, lived(entering, 1, 40.0), lived(entering, 2, -60.0))
+    lessons = asked(run, context, waiting, entering)[0].lessons
+    stored = [context.memory.get(one) for one in (1, 2)]
+    assert [case.id for case in lessons.cases] == expected
+    names = {"documented": "reward", "quality": "reward_quality"}
+    assert lessons.guidance.cumulative_reward == sum(getattr(one, names[mode]) for one in stored)
+
+
+def near(snapshot, steps):
+    """Return the situation, turned away a little by every step."""
+    first, *rest = situation_of(facts_at(snapshot))
+    return (first + 0.02 * steps, *rest)
+
+
+def test_the_rule_leaves_a_setup_that_its_pattern_warns_of(run, make_context, entering):
+    """No case is similar: the trades were entered in the same setup, but in another space of vectors."""
+    context = make_context(PolicyModel())
+    before = run(context, entering)
+    assert before.signal.side is not None
+    remember(context, *(lived(entering, n, space="other-1:30m") for n in range(12)))
+    state = run(context, entering)
+    assert state.lessons.cases == () and state.lessons.guidance.patterns[0].verdict == "warned"
+    facts = state.facts.model_copy(update={"experience": state.lessons.summary})
+    names = [called(facts, n) for n in range(400)]
+    assert 70 <= 400 - names.count("signal_wait") <= 130  # one market in four is still taken
+    assert [called(facts, n) for n in range(400)] == names
+
+
+def called(facts, n):
+    """Return what the rule calls in the market whose support lies `n` hundredths of a percent farther."""
+    moved = facts.model_copy(update={"support": facts.price * (0.9 + n / 10_000)})
+    return policy_calls(render_facts(moved), frozenset())[0][0]
+
+
+@pytest.mark.parametrize("verdict", ["favoured", "open", "unknown"])
+def test_the_rule_takes_a_setup_that_nothing_warns_of(entering, verdict):
+    facts = facts_at(entering)
+    none = dict.fromkeys(["long_success_rate", "long_mean_profit_pct", "short_success_rate", "short_mean_profit_pct"])
+    past = ExperienceFacts(long_cases=0, short_cases=0, ids="none", **none)
+    side = entry_side(facts)
+    known = past.model_copy(update={f"{side}_pattern": verdict, f"{side}_pattern_rate": 0.1})
+    names = {called(facts.model_copy(update={"experience": known}), n) for n in range(50)}
+    assert names == {f"signal_entry_{side}"}

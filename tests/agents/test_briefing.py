@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from candlegraph.agents.briefing import brief_of, briefing, prompt_version, system_prompt
 from candlegraph.agents.budget import PRIORITY, facts_tokens
 from candlegraph.agents.decision import allowed_tools, check_budget
-from candlegraph.agents.sections import cases_block
+from candlegraph.agents.sections import cases_block, cases_section, learnt_lines
 from candlegraph.agents.tokens import tokens_of
 from candlegraph.agents.words import WORDS
 from candlegraph.graph.errors import ConfigError
 from candlegraph.graph.facts import ExperienceFacts, parse_facts, render_facts
 from candlegraph.graph.market import Reading, Sentiment
 from candlegraph.graph.settings import ContextConfig, Settings, TokenAllocation
-from candlegraph.graph.state import CandleState, Case, Lessons
+from candlegraph.graph.state import CandleState, Case, Guidance, Lessons, Pattern
 from candlegraph.tools.market.analysis import facts_of
 
 LANGUAGES = ["en", "zh"]
@@ -31,6 +31,31 @@ SUMMARY = ExperienceFacts(
     short_success_rate=0.25,
     short_mean_profit_pct=-1.5,
     ids="12 13",
+)
+
+
+PATTERN = Pattern(
+    side="short",
+    regime="range",
+    trend_strength="weak",
+    rsi="45-55",
+    volatility=None,
+    leverage=None,
+    trades=15,
+    wins=3,
+    losses=12,
+    successes=2,
+    win_rate=0.2,
+    win_rate_low=0.1,
+    win_rate_high=0.36,
+    mean_reward=-0.0123,
+    reward_low=-0.02,
+    reward_high=-0.004,
+    verdict="warned",
+)
+GOOD = PATTERN.model_copy(update={"side": "long", "verdict": "favoured", "leverage": "1-5x", "volatility": "calm"})
+GUIDANCE = Guidance(
+    trades=36, needed=10, level=0.8, patterns=(GOOD, PATTERN), cumulative_reward=-0.5, recent_trend=None
 )
 
 
@@ -83,7 +108,9 @@ def full(make_snapshot, as_of):
     return snapshot.model_copy(update={"sentiment": sentiment, "candles_since_loss": 7})
 
 
-FULL_LESSONS = Lessons(cases=tuple(case(id=n, lesson=f"lesson {n} " * 30) for n in range(5)), summary=SUMMARY)
+FULL_LESSONS = Lessons(
+    cases=tuple(case(id=n, lesson=f"lesson {n} " * 30) for n in range(5)), summary=SUMMARY, guidance=GUIDANCE
+)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -280,14 +307,37 @@ def test_no_case_is_said_in_words():
     assert cases_block(Lessons(unavailable="no memory"), EN) == 'unavailable: "no memory"'
 
 
-def test_fewer_cases_are_shown_before_none_is(full):
-    counts = set()
-    for allocation in range(130, 1200, 30):
+def test_what_is_learnt_stands_before_the_cases_with_warnings_first():
+    assert learnt_lines(FULL_LESSONS, EN) == [
+        "warning: short in range, trend strength weak, RSI 45-55, volatility any, leverage any: 15 trades, 20% won "
+        "(10% to 36%), mean reward -0.0123 (-0.0200 to -0.0040)",
+        "favourable: long in range, trend strength weak, RSI 45-55, volatility calm, leverage 1-5x: 15 trades, 20% won "
+        "(10% to 36%), mean reward -0.0123 (-0.0200 to -0.0040)",
+        "short: 4 similar closed trades, 25% of them won, mean profit -1.50 %",
+        "all 36 closed trades: cumulative reward -0.5000, recent trend unknown; in brackets: 80% intervals",
+    ]
+    body = next(cases_section(FULL_LESSONS, EN).renderings()).body
+    assert body.index("warning") < body.index("36 closed") < body.index("case 0:")
+
+
+def test_before_enough_trades_their_number_is_said_and_before_any_nothing():
+    few = GUIDANCE.model_copy(update={"trades": 9, "patterns": ()})
+    assert learnt_lines(Lessons(guidance=few), EN) == ["no guidance yet: 9 of 10 closed trades"]
+    assert learnt_lines(Lessons(guidance=few.model_copy(update={"trades": 0})), EN) == []
+
+
+def test_fewer_cases_are_shown_before_none_is_and_the_warning_goes_last(full):
+    counts, warned = set(), []
+    for allocation in range(180, 1400, 20):
         text = message(full, FULL_LESSONS, settings_with({"similar_trades": allocation}, max_context_tokens=20_000))
         shown = text.count("similarity 0.88")
         counts.add(shown)
+        warned.append("warning: " in text)
         assert shown == 5 or f"{5 - shown} of 5 cases" in text or "(left out: Similar past cases)" in text
+        assert not shown or "warning: " in text and "36 closed trades" in text
+        assert "36 closed trades" in text or "the rest of what was learnt" in text or "cases)" in text
     assert counts == {0, 1, 2, 3, 4, 5}
+    assert warned == sorted(warned) and len(set(warned)) == 2
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -324,7 +374,19 @@ def test_the_same_state_gives_the_same_two_messages(full):
 
 
 def test_both_languages_have_all_words_and_placeholders():
-    for name in ("left_out", "some_cases", "since_loss", "touches", "case", "score"):
+    for name in (
+        "left_out",
+        "some_cases",
+        "since_loss",
+        "touches",
+        "case",
+        "score",
+        "similar",
+        "guidance",
+        "too_few",
+        "setup",
+        "pattern",
+    ):
         english, chinese = (sorted(re.findall(r"{(\w*)", getattr(WORDS[one], name))) for one in LANGUAGES)
         assert len(english) == len(chinese), name
     assert not re.search("[a-z]{4,}", WORDS["zh"].cases + WORDS["zh"].thesis + WORDS["zh"].history)

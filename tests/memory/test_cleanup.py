@@ -1,12 +1,14 @@
+import resource
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from candlegraph.graph.errors import MemoryStoreError
 from candlegraph.graph.experience_settings import Cleanup
-from candlegraph.memory import cleanup as cleanup_module
 from candlegraph.memory.experience import Experience
 from candlegraph.memory.store import ExperienceMemory
+from candlegraph.memory.transfer import parse_export, read_lines, store
 
 ALL = Cleanup(max_share=1)
 
@@ -91,14 +93,24 @@ def test_two_cleanups_of_one_moment_keep_both_archives(memory, ids, now, path):
     assert len(list(path.parent.glob("*.jsonl"))) == 2
 
 
-def test_without_an_archive_nothing_is_removed(memory, ids, now, monkeypatch):
-    def full_disk(*_):
-        raise OSError("No space left on device")
-
-    monkeypatch.setattr(cleanup_module, "_write_durably", full_disk)
-    with pytest.raises(MemoryStoreError, match="nothing was removed"):
-        memory.cleanup("backtest:a", "low_quality", as_of=now, settings=ALL)
+def test_without_an_archive_nothing_is_removed(memory, ids, now, path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))  # a full disk
+    try:
+        with pytest.raises(MemoryStoreError, match="archive .* could not be written: .*nothing was removed"):
+            memory.cleanup("backtest:a", "low_quality", as_of=now, settings=ALL)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert recalled(memory, now) == set(ids)
+    assert not list(path.parent.glob("*.jsonl*"))
+
+
+def test_an_archive_can_be_imported_again(memory, ids, now, path):
+    before = recalled(memory, now)
+    report = memory.cleanup("backtest:a", "low_quality", as_of=now, settings=ALL)
+    archived = read_lines(Path(report.archive), parse_export)
+    assert store(path, archived.experiences) == (4, 0)
+    assert len(recalled(memory, now)) == len(before)
 
 
 def test_removals_by_another_memory_are_followed_and_ids_never_return(memory, ids, now, path, make_experience):

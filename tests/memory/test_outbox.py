@@ -1,11 +1,22 @@
 import sqlite3
-from datetime import timedelta
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from candlegraph.graph.errors import MemoryStoreError
 from candlegraph.memory import outbox
+from candlegraph.memory.database import open_engine, writing
+from candlegraph.memory.positions import PositionTracker, Track
 from candlegraph.memory.review import experience_of
+from candlegraph.memory.rows import delete_experiences
+
+LATE = datetime(2025, 1, 2, tzinfo=UTC)
+
+
+@pytest.fixture
+def engine(memory, path):
+    return open_engine(path)
 
 
 def test_drained_in_order_of_time_pair_and_key(memory, make_trade):
@@ -44,31 +55,60 @@ def test_no_trade_is_learnt_twice(memory, make_trade):
     assert memory.stats("backtest:a")["total_experiences"] == 1
 
 
-def test_a_failure_half_way_leaves_the_outbox_whole(memory, make_trade, monkeypatch):
+def test_a_failure_half_way_leaves_every_trade_either_learnt_or_waiting(memory, path, make_trade):
     for number in range(3):
         memory.enqueue(make_trade(number))
-    real, calls = outbox.insert_experience, []
-
-    def fails_at_the_third(*args):
-        calls.append(args)
-        if len(calls) == 3:
-            raise MemoryStoreError("disk full")
-        return real(*args)
-
-    monkeypatch.setattr(outbox, "insert_experience", fails_at_the_third)
-    with pytest.raises(MemoryStoreError):
-        memory.drain("backtest:a", before=make_trade(9).known_at)
-    assert (memory.waiting("backtest:a"), memory.stats("backtest:a")["total_experiences"]) == (3, 0)
-    monkeypatch.undo()
-    assert len(memory.drain("backtest:a", before=make_trade(9).known_at)) == 3
+    with closing(sqlite3.connect(path)) as raw:
+        when = "before insert on experiences when new.trade_key = '1'"
+        raw.execute(f"create trigger full {when} begin select raise(abort, 'disk full'); end")
+    with pytest.raises(MemoryStoreError, match="disk full"):
+        memory.drain("backtest:a", before=LATE)
+    assert (memory.waiting("backtest:a"), memory.stats("backtest:a")["total_experiences"]) == (2, 1)
+    with closing(sqlite3.connect(path)) as raw:
+        raw.execute("drop trigger full")
+    assert [one.key for one in memory.drain("backtest:a", before=LATE)] == ["1", "2"]
 
 
 def test_a_row_that_cannot_be_read_stays_and_the_others_are_learnt_from(memory, path, make_trade, caplog):
     memory.enqueue(make_trade(1))
     memory.enqueue(make_trade(2))
-    with sqlite3.connect(path) as raw:
+    with closing(sqlite3.connect(path)) as raw:
         raw.execute('update outbox set doc = \'{"of": "another version"}\' where id = 1')
-    learnt = memory.drain("backtest:a", before=make_trade(9).known_at)
+        raw.commit()
+    learnt = memory.drain("backtest:a", before=LATE)
     assert [experience.source for experience in learnt] == [make_trade(2)]
     assert memory.waiting("backtest:a") == 1
-    assert "outbox row 1 cannot be read" in caplog.text
+    assert "closed trade 1 of backtest:a cannot be read and stays" in caplog.text
+
+
+def track(trade):
+    known = trade.model_dump(include={"namespace", "trade_key", "pair", "side", "leverage", "entry_price", "opened_at"})
+    return Track(**known, best=105, worst=98, decisions=4)
+
+
+def test_how_a_trade_went_waits_with_it_and_is_kept_beside_the_experience(memory, engine, make_trade):
+    trade = make_trade(1)
+    outbox.enqueue(engine, trade, track(trade))
+    assert outbox.take(engine, "backtest:a", "1") == (trade, track(trade))
+    (learnt,) = memory.drain("backtest:a", before=LATE)
+    assert learnt.source == trade
+    assert outbox.course_of(engine, 1) == track(trade)
+    assert PositionTracker(engine, "backtest:a", is_durable=True).open() == ()
+
+
+def test_only_what_waits_can_be_taken(engine, make_trade):
+    outbox.enqueue(engine, make_trade(1))
+    assert outbox.take(engine, "backtest:a", "1") == (make_trade(1), None)
+    assert outbox.take(engine, "live", "1") is None
+    assert outbox.take(engine, "backtest:a", "2") is None
+
+
+def test_a_trade_that_another_process_settled_is_not_stored_again(memory, engine, make_trade):
+    outbox.enqueue(engine, make_trade(1))
+    experience = experience_of(make_trade(1))
+    assert outbox.settle(engine, experience) == 1
+    with writing(engine, "experiences") as (connection, revision):
+        delete_experiences(connection, revision, [1])  # a cleanup came between
+    assert outbox.settle(engine, experience) is None
+    assert outbox.settle(engine, experience, is_queued=False) == 2  # from Studio, where no outbox is asked
+    assert memory.stats("backtest:a")["total_experiences"] == 1

@@ -1,7 +1,13 @@
+from datetime import UTC, datetime
+
 import pytest
 
-from candlegraph.memory.review import experience_of, experience_of_decision, lesson, strengths, weaknesses
+from candlegraph.memory.comparator import MarketState
+from candlegraph.memory.positions import Track
+from candlegraph.memory.review import Insight, experience_of, experience_of_decision, lesson, strengths, weaknesses
 from candlegraph.memory.reward import reward, reward_quality
+
+OPENED = datetime(2025, 1, 1, tzinfo=UTC)
 
 
 def test_a_good_win_is_to_be_repeated(make_trade):
@@ -64,3 +70,60 @@ def test_a_recorded_decision_has_no_scores_and_keeps_its_reason(make_recorded):
     assert (experience.kind, experience.scores, experience.reward) == ("decision", None, None)
     assert experience.lesson == "hold at +7.0 %: trend intact"
     assert (experience.profit_pct, experience.duration_minutes) == (7, 30)
+
+
+def track(side="long", before=2, after=2, **changes):
+    def market(alignment):
+        return MarketState(price=100, regime="range", trend_strength="weak", alignment=alignment, timeframes={})
+
+    known = {"namespace": "n", "trade_key": "k", "pair": "P", "side": side, "leverage": 5, "opened_at": OPENED}
+    prices = {"entry_price": 100, "best": 100, "worst": 100, "entry": market(before), "exit": market(after)}
+    return Track(**known | prices | changes)
+
+
+ORDERLY = {"exit_price": 99.8, "mfe_pct": 3, "mae_pct": -2.5, "leverage": 2}
+
+
+@pytest.mark.parametrize(
+    ("side", "before", "after", "turned"),
+    [
+        ("long", 2, 0, True),
+        ("long", 2, 1, False),
+        ("long", -1, 3, False),
+        ("short", -2, 0, True),
+        ("short", 2, 0, False),
+    ],
+)
+def test_a_loss_is_told_when_the_timeframes_turned_against_it(make_trade, side, before, after, turned):
+    trade = make_trade(side=side, profit_pct=-2, planned_stop=95 if side == "long" else 105, **ORDERLY)
+    text = "The timeframes turned against the trade while it was held."
+    assert (text in weaknesses(trade, track(side, before, after))) == turned
+
+
+def test_a_win_after_a_turn_is_to_its_credit(make_trade):
+    trade = make_trade(profit_pct=4)
+    assert "It was closed in profit although the timeframes had turned against it." in strengths(trade, track(after=-1))
+    assert not weaknesses(trade, track(after=-1))
+
+
+def test_a_loss_held_against_warnings_is_told(make_trade):
+    warned, text = track(warnings=("erosion: 3 % gone",)), "It was held against the checker's warnings."
+    loss = make_trade(profit_pct=-2, **ORDERLY)
+    assert weaknesses(loss, warned) == (*weaknesses(loss, track()), text)
+    assert text not in weaknesses(make_trade(profit_pct=4), warned)
+
+
+def test_a_track_without_the_market_at_entry_changes_nothing(make_trade):
+    trade = make_trade(profit_pct=-2, **ORDERLY)
+    assert experience_of(trade, track(entry=None, after=-4)) == experience_of(trade)
+
+
+def test_what_a_model_adds_stands_behind_the_rules(make_trade):
+    trade = make_trade(profit_pct=10, mfe_pct=10.5, leverage=2)
+    plain, added = (
+        experience_of(trade),
+        experience_of(trade, None, Insight(lesson="Wait for the retest.", to_improve="x")),
+    )
+    assert added.lesson == f"{plain.lesson} Wait for the retest."
+    assert (added.weaknesses, added.strengths) == ((*plain.weaknesses, "x"), plain.strengths)
+    assert (added.scores, added.reward) == (plain.scores, plain.reward)

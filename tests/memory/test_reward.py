@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from candlegraph.memory.reward import leverage_factor, reward, reward_quality
+from candlegraph.memory.reward import leverage_factor, recent_trend, reward, reward_quality
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,8 @@ def test_quality_makes_the_better_managed_loss_cheaper(loss, one, other, leverag
 @given(st.floats(0, 500), score, leverage)
 def test_quality_and_documented_agree_on_wins(profit_pct, score, leverage):
     assert reward_quality(profit_pct, score, leverage) == reward(profit_pct, score, leverage)
+
+
+def test_the_recent_trend_compares_the_newest_ten_trades_with_the_ten_before():
+    assert recent_trend([9.0] * 5 + [1.0] * 10 + [3.0] * 10) == 2
+    assert recent_trend([1.0] * 19) is None

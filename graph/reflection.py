@@ -1,0 +1,129 @@
+"""The graph of a closed trade: START -> evaluate -> review -> remember -> reward -> END.
+
+Its input is a trade, or the key of one that waits in the outbox. Nodes are thin; the parts that they call are pure.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.runtime import Runtime
+from pydantic import BaseModel, ConfigDict, Field
+
+from candlegraph.agents.trade_reviewer import insight_into
+from candlegraph.graph.calls import CallRecord
+from candlegraph.graph.context import Context
+from candlegraph.graph.errors import MemoryStoreError, ModelError
+from candlegraph.memory import outbox
+from candlegraph.memory.database import open_engine
+from candlegraph.memory.evaluator import evaluate as marks_of
+from candlegraph.memory.experience import ClosedTrade, Experience, Scores
+from candlegraph.memory.positions import Track
+from candlegraph.memory.review import Insight, experience_of
+
+logger = logging.getLogger(__name__)
+
+BACKTEST = "backtest:"
+"""Namespaces that begin so must not learn differently because a model was away: they stop instead."""
+
+
+class ReflectionInput(BaseModel):
+    """A closed trade; or the key of one that waits in the outbox of the context's namespace."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    trade_key: str | None = None
+    trade: ClosedTrade | None = None
+
+
+class ReflectionState(ReflectionInput):
+    """One trade's way into the memory; every key has one writer."""
+
+    track: Track | None = Field(None, description="how it went while it was open")
+    is_queued: bool = Field(False, description="it came from the outbox")
+    scores: Scores | None = None
+    insight: Insight | None = None
+    call: CallRecord | None = Field(None, description="of the reviewer model")
+    experience: Experience | None = None
+    experience_id: int | None = Field(None, description="None: it had been learnt already")
+    reward: float | None = Field(None, description="by `experience_config.reward.mode`")
+    reward_stats: dict[str, Any] = Field({}, description="of all closed trades of the namespace, this one included")
+
+
+def evaluate(state: ReflectionState, runtime: Runtime[Context]) -> dict[str, Any]:
+    """Fetch the trade and mark it."""
+    context = runtime.context or Context()
+    if state.trade is not None:
+        refuse_foreign(state.trade, context)
+        return {"scores": marks_of(state.trade), "is_queued": False}
+    if state.trade_key is None:
+        raise MemoryStoreError('expected a "trade", or the "trade_key" of one in the outbox; found neither')
+    found = outbox.take(open_engine(context.database), context.namespace, state.trade_key)
+    if found is None:
+        raise MemoryStoreError(f"no closed trade {state.trade_key} waits in namespace {context.namespace}")
+    trade, track = found
+    return {"trade": trade, "track": track, "scores": marks_of(trade), "is_queued": True}
+
+
+async def review(state: ReflectionState, runtime: Runtime[Context]) -> dict[str, Any]:
+    """Write the report: by rules, and by the reviewer model where the configuration asks for it."""
+    context = runtime.context or Context()
+    assert state.trade is not None and state.scores is not None, "evaluate runs first"
+    insight, call = None, None
+    if context.settings.experience_config.reflection.mode == "llm" and not state.trade.forced:
+        insight, call = await _asked(state.trade, state.track, state.scores, context)
+    return {"insight": insight, "call": call, "experience": experience_of(state.trade, state.track, insight)}
+
+
+def remember(state: ReflectionState, runtime: Runtime[Context]) -> dict[str, Any]:
+    """Store the experience and empty the outbox of the trade, in one transaction."""
+    assert state.experience is not None, "review runs first"
+    engine = open_engine((runtime.context or Context()).database)
+    return {"experience_id": outbox.settle(engine, state.experience, state.track, is_queued=state.is_queued)}
+
+
+def reward(state: ReflectionState, runtime: Runtime[Context]) -> dict[str, Any]:
+    """State the reward, and what it makes of the namespace's rewards so far."""
+    context = runtime.context or Context()
+    assert state.experience is not None, "review runs first"
+    mode = context.settings.experience_config.reward.mode
+    earned = state.experience.reward if mode == "documented" else state.experience.reward_quality
+    stats = context.memory.stats(state.experience.source.namespace)
+    return {"reward": earned, "reward_stats": stats["reward_stats"]}
+
+
+def refuse_foreign(trade: ClosedTrade, context: Context) -> None:
+    """Raise MemoryStoreError unless the trade belongs to the context's namespace: Studio writes into its own only."""
+    if trade.namespace != context.namespace:
+        raise MemoryStoreError(f"expected a trade of namespace {context.namespace}, was {trade.namespace}")
+
+
+async def _asked(
+    trade: ClosedTrade, track: Track | None, scores: Scores, context: Context
+) -> tuple[Insight | None, CallRecord | None]:
+    """Return what the model adds; when none answers it costs its lesson, and stops a backtest."""
+    try:
+        return await insight_into(trade, track, scores, context)
+    except ModelError as e:
+        if context.namespace.startswith(BACKTEST):
+            raise
+        logger.error("%s: no lesson by a model, the rules' lesson stands: %s", trade.trade_key, e)
+        return None, None
+
+
+builder = StateGraph(ReflectionState, Context, input_schema=ReflectionInput)
+
+builder.add_node("evaluate", evaluate)
+builder.add_node("review", review)
+builder.add_node("remember", remember)
+builder.add_node("reward", reward)
+
+builder.add_edge(START, "evaluate")
+builder.add_edge("evaluate", "review")
+builder.add_edge("review", "remember")
+builder.add_edge("remember", "reward")
+builder.add_edge("reward", END)
+
+reflection = builder.compile(name="reflection")

@@ -1,0 +1,126 @@
+"""Success and failure patterns: what the closed trades of one setup gave together, and what follows for the present.
+
+closed trades known before as_of -> patterns by setup, counts with intervals -> guidance for both sides of a candle
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from statistics import fmean
+
+from candlegraph.graph.experience_settings import Reward, RewardMode
+from candlegraph.graph.facts import ExperienceFacts, Facts, Verdict
+from candlegraph.graph.market import Side
+from candlegraph.graph.state import Guidance, Pattern
+from candlegraph.memory.intervals import Interval, mean_interval, win_rate_interval
+from candlegraph.memory.outlines import Known, Outline
+from candlegraph.memory.reward import recent_trend
+from candlegraph.memory.setups import LEVELS, Level, Setup, setup_of_facts
+
+SIDES: tuple[Side, ...] = ("long", "short")
+WELL_TRADED = 70
+"""The score from which on a win is a success and not luck."""
+
+Patterns = Mapping[Setup, Pattern]
+
+
+@lru_cache(maxsize=16)  # the known trades change when one is closed, not at every candle
+def patterns_of(known: Known, rules: Reward) -> Patterns:
+    """Return every pattern of every level, each also by band of leverage; forced trades taught nothing."""
+    groups: dict[Setup, list[Outline]] = defaultdict(list)
+    for trade in known.trades:
+        for level in LEVELS:
+            for wanted in (level, (*level, "leverage")):
+                if (setup := trade.setup.at(wanted)) is not None:
+                    groups[setup].append(trade)
+    enough = rules.min_pattern_trades
+    return {setup: pattern_of(setup, group, rules) for setup, group in groups.items() if len(group) >= enough}
+
+
+def pattern_of(setup: Setup, trades: Sequence[Outline], rules: Reward) -> Pattern:
+    """Return what at least two trades of a setup gave."""
+    wins, losses = sum(one.profit_pct > 0 for one in trades), sum(one.profit_pct < 0 for one in trades)
+    successes = sum(one.profit_pct > 0 and one.score >= WELL_TRADED for one in trades)
+    rewards = [reward_of(one, rules.mode) for one in trades]
+    rate = win_rate_interval(wins, len(trades), rules.confidence_level)
+    reward = mean_interval(rewards, rules.confidence_level)
+    return Pattern(
+        **setup._asdict(),
+        trades=len(trades),
+        wins=wins,
+        losses=losses,
+        successes=successes,
+        win_rate=wins / len(trades),
+        win_rate_low=rate.low,
+        win_rate_high=rate.high,
+        mean_reward=fmean(rewards),
+        reward_low=reward.low,
+        reward_high=reward.high,
+        verdict=verdict_of(rate, reward, is_well_traded=successes > losses),
+    )
+
+
+def verdict_of(rate: Interval, reward: Interval, *, is_well_traded: bool) -> Verdict:
+    """Return what the intervals say: warned or favoured by one of them, if the other does not say the opposite.
+
+    A trend follower loses often and earns on the whole: that is open, not warned. More lucky or lost trades than
+    successes are nothing to recommend.
+    """
+    bad = rate.high < 0.5 or reward.high < 0
+    good = rate.low > 0.5 or reward.low > 0
+    if bad and not good:
+        return "warned"
+    return "favoured" if good and not bad and is_well_traded else "open"
+
+
+def guidance_of(known: Known, facts: Facts, *, rules: Reward, needed: int) -> Guidance:
+    """Return what is known of both sides of the present situation, once `needed` trades were closed."""
+    rewards = [reward_of(one, rules.mode) for one in known.trades]
+    patterns = patterns_of(known, rules) if len(rewards) >= needed else {}
+    found = [one for side in SIDES if (one := finest(patterns, setup_of_facts(facts, side))) is not None]
+    return Guidance(
+        trades=len(rewards),
+        needed=needed,
+        level=rules.confidence_level,
+        patterns=tuple(pattern for _, pattern in found),
+        by_leverage=tuple(one for level, pattern in found for one in by_leverage(patterns, level, pattern)),
+        cumulative_reward=sum(rewards),
+        recent_trend=recent_trend(rewards),
+    )
+
+
+def finest(patterns: Patterns, setup: Setup) -> tuple[Level, Pattern] | None:
+    """Return the pattern of the finest level that has enough trades; the coarsest is side and regime."""
+    for level in LEVELS:
+        wanted = setup.at(level)
+        if wanted is not None and wanted in patterns:
+            return level, patterns[wanted]
+    return None
+
+
+def by_leverage(patterns: Patterns, level: Level, whole: Pattern) -> list[Pattern]:
+    """Return the bands of leverage whose trades say something else than all trades of the setup do."""
+    same = {name: getattr(whole, name) for name in ("side", *level)}
+    bands = [one for setup, one in patterns.items() if setup == Setup(**same, leverage=setup.leverage)]
+    telling = [one for one in bands if one.leverage is not None and one.verdict not in ("open", whole.verdict)]
+    return sorted(telling, key=lambda one: str(one.leverage))
+
+
+def reward_of(trade: Outline, mode: RewardMode) -> float:
+    """Return the stored reward of the configured mode."""
+    return trade.reward if mode == "documented" else trade.reward_quality
+
+
+def with_patterns(summary: ExperienceFacts, guidance: Guidance) -> ExperienceFacts:
+    """Return the summary with the numbers of the pattern that each side matches."""
+    numbers: dict[str, str | float] = {}
+    for one in guidance.patterns:
+        numbers |= {
+            f"{one.side}_pattern": one.verdict,
+            f"{one.side}_pattern_trades": one.trades,
+            f"{one.side}_pattern_rate": one.win_rate,
+            f"{one.side}_pattern_reward": one.mean_reward,
+        }
+    return summary.model_copy(update=numbers)

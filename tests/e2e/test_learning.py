@@ -1,0 +1,178 @@
+"""Learning is real: where a setup loses four times in five, memory takes it less often; and never from the future."""
+
+from datetime import timedelta
+
+import backtests
+import markets
+import pytest
+import trap
+from rich.console import Console
+
+from candlegraph.freqtrade_bridge.ablation import Taken, ablation_table, entries, mean_profit, profit, win_rate
+from candlegraph.memory.experience import ClosedTrade
+from candlegraph.memory.review import experience_of
+from candlegraph.memory.store import close_memory, open_memory
+
+TIMERANGE = "20251102-20251108"
+LEARNT_FROM = 30
+OFF = ("claims", "against_trend", "reward_to_risk", "near_level", "cooldown", "repeated_reason")
+FREE = {  # nothing but the memory keeps the rule from its setup
+    "max_daily_loss_pct": 100,
+    "emergency_stop_loss": -1,
+    "checks": dict.fromkeys((*OFF, "no_progress", "profit_erosion"), "off"),
+}
+CONTEXT = {"timeframes": ["30m", "1h", "4h"]}
+
+
+@pytest.fixture(scope="module")
+def trap_market(tmp_path_factory):
+    series = {pair: trap.trap_series(number) for number, pair in enumerate(trap.PAIRS)}
+    return markets.write(tmp_path_factory.mktemp("trap") / "data", series)
+
+
+def run(datadir, userdir, pairs, timerange, **experience):
+    return backtests.run(
+        datadir,
+        userdir,
+        pairs,
+        timerange,
+        risk_management=FREE,
+        context_config=CONTEXT,
+        experience_config=experience,
+    )
+
+
+@pytest.fixture(scope="module")
+def arms(trap_market, tmp_path_factory):
+    """Return the trades with memory on and off, over the same week."""
+    found = []
+    for name, use in (("on", True), ("off", False)):
+        userdir = tmp_path_factory.mktemp(name)
+        done = run(trap_market, userdir, trap.PAIRS, TIMERANGE, use_experience=use, min_trades_for_learning=LEARNT_FROM)
+        found.append(done.trades.sort_values(["close_date", "pair"], ignore_index=True))
+    return found
+
+
+def taken(trades):
+    return [
+        Taken(row.open_date, None if row.exit_reason == "force_exit" else 100 * row.profit_ratio)
+        for row in trades.itertuples()
+    ]
+
+
+def test_the_setup_loses_four_times_in_five(arms):
+    profits = [one.profit_pct for one in taken(arms[1]) if one.profit_pct is not None]
+    assert len(profits) > 40
+    assert 0.75 <= sum(profit < 0 for profit in profits) / len(profits) <= 0.85
+
+
+def test_before_anything_is_learnt_memory_changes_nothing(arms):
+    columns = ["pair", "open_date", "close_date", "profit_ratio", "stake_amount"]
+    with_memory, without = (trades[columns].head(LEARNT_FROM) for trades in arms)
+    assert with_memory.equals(without)
+
+
+def test_after_thirty_trades_memory_takes_the_losing_setup_measurably_less_often(arms):
+    learnt_at = arms[0].close_date[LEARNT_FROM - 1]
+    late = [[one for one in taken(trades) if one.opened_at > learnt_at] for trades in arms]
+    difference = entries(*late, 0.95)
+    assert difference.off >= 12
+    assert difference.on <= difference.off / 2
+    assert difference.interval.high < 0
+    assert arms[0].profit_abs.sum() > arms[1].profit_abs.sum()
+
+
+def test_the_table_shows_the_difference_by_thirds(arms):
+    begin, end = (arms[1].open_date.iloc[0].floor("D"), arms[1].open_date.iloc[-1].ceil("D"))
+    console = Console(record=True, width=120)
+    console.print(ablation_table(*map(taken, arms), begin, end))
+    text = console.export_text()
+    assert len(text.splitlines()) == 4 + 4 * 4 + 1
+    assert "last third" in text and "95% interval" in text
+    late = entries(
+        *([one for one in taken(trades) if one.opened_at >= end - (end - begin) / 3] for trades in arms), 0.95
+    )
+    assert late.on < late.off
+    assert mean_profit([], taken(arms[1]), 0.95).interval is None
+
+
+def of(*profits):
+    return [Taken(trap.BEGIN, one) for one in profits]
+
+
+def test_the_differences_of_the_table_by_hand():
+    """Newcombe 1998, method 10, case (a): 56 of 70 against 48 of 80 gives 0.0524 to 0.3339."""
+    on, off = of(*[1.0] * 56, *[-1.0] * 14), of(*[1.0] * 48, *[-1.0] * 32)
+    assert win_rate(on, off, 0.95).interval == pytest.approx((0.0524, 0.3339), abs=1e-4)
+    assert entries(of(*[1.0] * 9), of(*[1.0] * 16), 0.95).interval == pytest.approx((-7 - 9.80, -7 + 9.80), abs=1e-2)
+    assert mean_profit(of(1.0, 3.0), of(0.0, 2.0), 0.95).interval == pytest.approx((1 - 17.969, 1 + 17.969), abs=1e-2)
+    assert profit(of(3.0, None), of(-4.0), 0.95).interval == pytest.approx((7 - 9.80, 7 + 9.80), abs=1e-2)
+
+
+PAIR, DAYS = trap.PAIRS[0], "20251102-20251104"
+
+
+def planted(trade, number, known_at):
+    """Return the trade as a winner of the future."""
+    return ClosedTrade(
+        **trade.model_dump()
+        | {
+            "namespace": "planted",
+            "trade_key": str(number),
+            "profit_pct": 40,
+            "profit_abs": 40,
+            "mfe_pct": 40,
+            "mae_pct": 0,
+            "exit_price": trade.entry_price * 1.08,
+            "closed_at": known_at,
+            "known_at": known_at,
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def poisoned(trap_market, tmp_path_factory):
+    """Return the decisions of two runs that may and may not read winners which become known after their end."""
+    plain = run(trap_market, tmp_path_factory.mktemp("plain"), (PAIR,), DAYS)
+    context = plain.strategy.session.context
+    memory = open_memory(context.database)
+    stored = [memory.get(one + 1) for one in range(memory.stats(context.namespace)["total_experiences"])]
+    lived = [one.source for one in stored if one.kind == "trade" and not one.forced]
+    assert len(lived) >= 3
+    end = lived[-1].known_at.replace(hour=0, minute=0) + timedelta(days=2)
+    found = []
+    for name, readable in (("may", ["planted"]), ("may not", [])):
+        userdir = tmp_path_factory.mktemp(name)
+        store = open_memory(userdir / context.database.relative_to(plain.userdir))
+        ids = [
+            store.add(experience_of(planted(trade, f"{number} {copy}", end)))
+            for number, trade in enumerate(lived)
+            for copy in range(5)
+        ]
+        assert None not in ids
+        rag = {"read_namespaces": readable}
+        done = run(trap_market, userdir, (PAIR,), DAYS, rag_config=rag, min_trades_for_learning=1)
+        found.append((done, set(ids), lived, end))
+    return found
+
+
+def test_a_future_winner_never_surfaces_in_a_backtest(poisoned):
+    (reading, ids, lived, end), (blind, _, _, _) = poisoned
+    rows, others = (
+        [(r.pair, r.candle, r.prompt_hash, r.case_ids) for r in one.decisions()] for one in (reading, blind)
+    )
+    assert rows == others  # to the letter of the prompt: cases, summary, guidance
+    shown = {one for *_, case_ids in rows for one in case_ids}
+    assert shown and not shown & ids
+    context = reading.strategy.session.context
+    later = context.memory.recall(
+        lived[0].situation,
+        lived[0].space,
+        as_of=end + timedelta(minutes=1),
+        namespaces=["planted"],
+        k=3,
+        threshold=0.9,
+    )
+    assert {case.id for case in later} <= ids and later  # it was there, and alike: only its time kept it out
+    for one, *_ in poisoned:
+        close_memory(one.strategy.session.context.database)

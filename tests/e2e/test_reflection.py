@@ -1,0 +1,181 @@
+"""Freqtrade's own backtester and dry-run bot: what happens to a trade until it is learnt from."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import backtests
+import pandas as pd
+import pytest
+import script
+from freqtrade.persistence import Trade
+from virtual_dry_run import VirtualDryRun
+
+from candlegraph.freqtrade_bridge.loopback.markets import market_of
+from candlegraph.freqtrade_bridge.loopback.sample_market import sample_series
+from candlegraph.graph.errors import BridgeError
+from candlegraph.memory import outbox
+from candlegraph.memory.database import open_engine
+from candlegraph.memory.store import open_memory
+
+PAIR = "ETH/USDT:USDT"
+DAY = datetime(2025, 11, 3, tzinfo=UTC)
+RULES = {"max_risk_per_trade_pct": 50, "emergency_stop_loss": -1, "max_daily_loss_pct": 100}
+CONFIG = {"strategy": "ScriptStrategy", "strategy_path": str(backtests.TEST_STRATEGIES)}
+LENGTH = timedelta(minutes=30)
+
+
+def journey(facts):
+    """Enter with the last candles, add in profit, take half later, leave after eight candles."""
+    held = facts.position
+    if held is None:
+        side = "long" if (next(iter(facts.timeframes.values())).momentum or 0) > 0 else "short"
+        return script.enter(facts, side, leverage=5.0, stake=500.0, stop_atr=1.0)
+    if held.age_candles >= 8:
+        return script.leave(facts)
+    if held.adds == 0 and held.reductions == 0 and held.r_multiple > 0.3:
+        return script.adjust(facts, 40.0)
+    if held.reductions == 0 and held.r_multiple > 0.8:
+        return script.adjust(facts, -50.0)
+    return script.stay(facts, reason=f"hold {held.holds}")
+
+
+def backtest(sample, userdir, hours, **config):
+    end = DAY + timedelta(hours=hours)
+    timerange = f"{DAY.timestamp():.0f}-{end.timestamp():.0f}"
+    return backtests.run(sample.datadir, userdir, [PAIR], timerange, "ScriptStrategy", risk_management=RULES, **config)
+
+
+def learnt(result):
+    """Return experience and track of every closed trade, oldest first."""
+    context = result.strategy.session.context
+    engine, count = open_engine(context.database), context.memory.stats(context.namespace)["total_experiences"]
+    found = [(context.memory.get(n + 1), outbox.course_of(engine, n + 1)) for n in range(count)]
+    return [(one, track) for one, track in found if one.source.namespace == context.namespace]
+
+
+@pytest.fixture(scope="module")
+def long_run(sample, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(script, "decide", journey)
+        return backtest(sample, tmp_path_factory.mktemp("long"), 48)
+
+
+def test_every_trade_of_a_backtest_is_learnt_from_once_in_the_order_of_time(long_run):
+    found = learnt(long_run)
+    assert len(found) == len(long_run.trades) >= 6
+    times = [one.source.known_at for one, _ in found]
+    assert times == sorted(times)
+    assert {one.source.exit_reason for one, _ in found} >= {"graph_exit", "stop_loss", "force_exit"}
+    context = long_run.strategy.session.context
+    assert context.memory.waiting(context.namespace) == 0
+
+
+def test_the_events_and_profits_are_freqtrades_own(long_run):
+    realised = 0
+    for (one, track), row in zip(learnt(long_run), long_run.trades.sort_values("close_date").itertuples(), strict=True):
+        assert one.source.profit_abs == pytest.approx(row.profit_abs, abs=1e-6)
+        assert [change.kind for change in track.changes] == [
+            "add" if event.startswith("graph_add") else "reduction" for event in one.source.events
+        ]
+        realised += sum("realised" in event for event in one.source.events)
+    assert realised >= 1
+
+
+def test_best_and_worst_come_from_the_candles_before_the_exit_candle(long_run, sample):
+    frame = pd.read_feather(sample.datadir / "futures" / "ETH_USDT_USDT-30m-futures.feather")
+    for one, track in learnt(long_run):
+        held = (
+            frame[(frame["date"] >= track.opened_at) & (frame["date"] <= track.candle)] if track.candle else frame[:0]
+        )
+        assert len(held) == track.candles
+        high, low = held["high"].max(), held["low"].min()
+        best, worst = (high, low) if track.side == "long" else (low, high)
+        assert not len(held) or (track.best, track.worst) == pytest.approx((best, worst), rel=2e-3)
+        assert track.candle is None or track.candle + LENGTH <= one.source.known_at
+
+
+def test_the_market_at_entry_and_exit_is_kept_and_compared(long_run):
+    for one, track in learnt(long_run):
+        assert track.entry.situation == one.source.situation
+        assert track.exit is not None and track.comparison.lines[0].startswith("price ")
+    assert any(track.comparison.significant for _, track in learnt(long_run))
+
+
+def test_the_people_see_how_the_trade_went(long_run):
+    lines = (long_run.userdir / "logs" / "trade_experience.jsonl").read_text().splitlines()
+    found = [json.loads(line) for line in lines]
+    assert len(found) == len(long_run.trades)
+    assert {"entry", "exit", "changes", "reasons", "comparison"} <= set(found[0]["course"])
+
+
+def test_a_later_future_changes_nothing_that_was_learnt(long_run, sample, tmp_path, monkeypatch):
+    monkeypatch.setattr(script, "decide", journey)
+    short_run = backtest(sample, tmp_path, 20)
+
+    def past(result):
+        kept = [(one.source, track) for one, track in learnt(result) if not one.source.forced]
+        kept = [(trade, track) for trade, track in kept if trade.known_at < DAY + timedelta(hours=19)]
+        unnamed = {"namespace", "decision_id"}
+        return [(trade.model_dump(exclude=unnamed), track.model_dump(exclude=unnamed)) for trade, track in kept]
+
+    assert len(past(short_run)) >= 2
+    assert past(short_run) == past(long_run)
+
+
+def test_a_model_that_fails_on_a_closed_trade_stops_a_backtest(sample, tmp_path, monkeypatch):
+    monkeypatch.setattr(script, "decide", journey)  # the script answers facts, and a closed trade has none
+    llm = {"reflection": {"mode": "llm"}}
+    with pytest.raises(BridgeError, match=r"ETH/USDT:USDT\|.*: the reflection failed: ModelError"):
+        backtest(sample, tmp_path, 20, experience_config=llm)
+
+
+# -- the dry-run bot ----------------------------------------------------------------------------------------------
+
+OPENS = DAY + timedelta(minutes=30, seconds=2)
+
+
+def patient(leaves_at):
+    """Return a script that enters once, far from its stop, and leaves at a time of day that it is told by age."""
+
+    def decide(facts):
+        held = facts.position
+        if held is None:
+            return script.enter(facts, "long", leverage=2.0, stake=300.0, stop_atr=10.0)
+        return script.leave(facts) if held.age_candles >= leaves_at else script.stay(facts, f"age {held.age_candles}")
+
+    return decide
+
+
+def test_a_restart_goes_on_with_the_trade_and_counts_the_candles_it_missed(tmp_path, monkeypatch):
+    monkeypatch.setattr(script, "decide", patient(12))
+    market = market_of(PAIR, sample_series(PAIR))
+    config = CONFIG | {"risk_management": RULES}
+    kept = {"db_url": f"sqlite:///{tmp_path / 'trades.sqlite'}", "userdir": tmp_path / "user"}
+    with VirtualDryRun(config, [market], OPENS, **kept) as run:
+        run.run_until(OPENS + 4 * LENGTH + timedelta(seconds=30))
+        (trade,) = Trade.get_open_trades()
+        before = run.bot.strategy.session._watch.of(trade)
+        database = run.bot.strategy.session.context.database
+    assert (before.candles, before.all_holds) == (4, 4)
+    with VirtualDryRun(config, [market], OPENS + 9 * LENGTH, **kept) as run:
+        run.step()
+        run.step()
+        (trade,) = Trade.get_open_trades()
+        after = run.bot.strategy.session._watch.of(trade)
+        snapshot, _ = run.bot.strategy.session._known[PAIR]
+        run.run_until(OPENS + 14 * LENGTH)
+        run.bot.strategy.session.learner.wait(20)
+        run.step()
+        run.bot.strategy.session.learner.wait(20)
+    assert (after.candles, after.entry) == (before.candles + 6, before.entry)  # four of them closed while it was away
+    assert after.all_holds > before.all_holds and after.reasons[:4] == before.reasons
+    assert snapshot.position.past_reasons[:4] == before.reasons
+    assert snapshot.position.since_entry[0].startswith("price ")
+    series = sample_series(PAIR)
+    held = (series.time >= DAY.timestamp() * 1000 + 1_800_000) & (series.time <= after.candle.timestamp() * 1000)
+    assert after.best == pytest.approx(max(series.high[held].max(), after.entry_price))
+    memory = open_memory(database)
+    assert memory.stats("dry_run")["by_kind"]["trade"] >= 1
+    assert memory.get(1).source.exit_reason == "graph_exit"
+    assert outbox.course_of(open_engine(database), 1).reasons[:4] == before.reasons
+    assert memory.waiting("dry_run") == 0
