@@ -56,7 +56,7 @@ def make_copy(path: Path, target: Path) -> Copy:
         with closing(_connected(path)) as source, closing(sqlite3.connect(partial)) as copy:
             source.backup(copy)
             copy.execute(ONE_FILE)
-        found = checked(partial)
+        found = checked(partial, called=path)
         partial.replace(target)
     except (OSError, sqlite3.Error) as e:
         raise MemoryStoreError(f"{path} could not be copied to {target}: {e}; nothing was changed") from e
@@ -65,12 +65,13 @@ def make_copy(path: Path, target: Path) -> Copy:
     return found.model_copy(update={"path": target})
 
 
-def checked(path: Path) -> Copy:
-    """Return what the file holds; raise MemoryStoreError if it is damaged, or no memory."""
+def checked(path: Path, called: Path | None = None) -> Copy:
+    """Return what the file holds; raise MemoryStoreError if it is damaged, or no memory, by the name a person knows."""
+    name = called or path
     try:
         with closing(_connected(path)) as connection:
             if (result := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
-                raise MemoryStoreError(f"{path} is damaged ({result}); nothing was changed")
+                raise MemoryStoreError(f"{name} is damaged ({result}); nothing was changed")
             return Copy(
                 path=path,
                 version=_one(connection, "SELECT value FROM meta WHERE key = 'schema'"),
@@ -79,9 +80,9 @@ def checked(path: Path) -> Copy:
                 bytes=path.stat().st_size,
             )
     except sqlite3.OperationalError as e:  # no such table
-        raise MemoryStoreError(f"{path} cannot be read as a memory of candlegraph: {e}; nothing was changed") from e
+        raise MemoryStoreError(f"{name} cannot be read as a memory of candlegraph: {e}; nothing was changed") from e
     except sqlite3.DatabaseError as e:
-        raise MemoryStoreError(f"{path} is damaged ({e}); nothing was changed") from e
+        raise MemoryStoreError(f"{name} is damaged ({e}); nothing was changed") from e
 
 
 def _one(connection: sqlite3.Connection, query: str) -> int:

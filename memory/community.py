@@ -22,6 +22,7 @@ from candlegraph.memory.retriever import document_of, situation_from
 from candlegraph.memory.transfer import stored_docs
 from candlegraph.memory.vectors import unit
 
+
 class SituationEmbeddings(Embeddings):
     """Reads a query as a situation, a JSON list of numbers, since the vectors are situations and not texts."""
 

@@ -130,12 +130,15 @@ def test_a_missing_database_is_restored(filled, copy, tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"no database, but long enough for a header" * 9, "file is not a database"), (b"", "cannot be read as a memory")],
+    [
+        (b"no database, but long enough for a header" * 9, "could not be copied to .*: file is not a database"),
+        (b"", "cannot be read as a memory"),
+    ],
 )
 def test_what_is_no_sound_copy_is_refused_and_nothing_is_changed(filled, tmp_path, content, message):
     other = tmp_path / "other.sqlite"
     other.write_bytes(content)
-    with pytest.raises(MemoryStoreError, match=message):
+    with pytest.raises(MemoryStoreError, match=f"{other}.* {message}"):
         restore(filled, other, at=AT)
     assert len(keys(filled)) == 5
     assert not list(filled.parent.glob("*rest*")) + list(filled.parent.glob("*.replaced*"))
@@ -147,6 +150,17 @@ def test_a_damaged_copy_is_found_out(copy):
     copy.write_bytes(data)
     with pytest.raises(MemoryStoreError, match="is damaged"):
         checked(copy)
+
+
+def test_no_backup_is_made_of_a_damaged_database(filled, copy, tmp_path):
+    close_memory(filled)
+    data = bytearray(filled.read_bytes())
+    data[8192:40000] = b"\xff" * (40000 - 8192)
+    filled.write_bytes(data)
+    good = copy.read_bytes()
+    with pytest.raises(MemoryStoreError, match=f"{filled} is damaged"):
+        make_copy(filled, copy)
+    assert copy.read_bytes() == good
 
 
 def test_a_copy_of_a_newer_candlegraph_is_refused(filled, copy):

@@ -21,7 +21,7 @@ def later(make_trade):
 def filled(memory, path, make_experience):
     for number in range(6):
         memory.add(make_experience(number))
-    memory.add(make_experience(20, forced=True))
+    memory.add(make_experience(20, forced=True, situation=(1, 3, 0.5)))
     memory.add(make_experience(21, situation=None))
     memory.add(make_experience(22, space="another"))
     memory.add(make_experience(23, namespace="live"))

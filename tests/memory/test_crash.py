@@ -1,3 +1,5 @@
+"""kill -9 at random moments: whatever was said to be done is found afterwards, and nothing twice."""
+
 import os
 import random
 import signal
@@ -5,15 +7,25 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import select
 
 from candlegraph.memory.database import experiences, open_engine, outbox, reading
-from candlegraph.memory.store import ExperienceMemory, close_memory
+from candlegraph.memory.experience import Experience
+from candlegraph.memory.index import SituationIndex
+from candlegraph.memory.labels import Labels
+from candlegraph.memory.rebuild import rebuild, snapshot_folder
+from candlegraph.memory.snapshot import load, snapshot_path
+from candlegraph.memory.store import close_memory, open_memory
+from candlegraph.memory.transfer import BATCH, parse_export, read_lines, store
+from candlegraph.memory.vectors import unit
 
-ROUNDS = 20
+MOMENTS = 5
+"""Of each kind of work: 20 in all, 200 among the slow tests."""
 
 
 @pytest.fixture(scope="module")
@@ -46,43 +58,140 @@ def said(writer) -> list[tuple[str, str]]:
     raise AssertionError("the writer ended")
 
 
-def test_kill_9_at_any_moment_loses_nothing_and_doubles_nothing(writer, path):
+@pytest.fixture(params=[pytest.param(1, id="few"), pytest.param(10, id="many", marks=pytest.mark.slow)])
+def moments(request):
+    """Return the waits before each kill, in seconds."""
+    seeded = random.Random(20250301 + request.param)
+    return [seeded.uniform(0.02, 0.35) for _ in range(MOMENTS * request.param)]
+
+
+def killed(writer, work, path, number, wait) -> dict[str, list[str]]:
+    """Let the work go on for so long, kill it, and return what it said by then."""
+    child = start(writer, work, path, number)
+    time.sleep(wait)
+    os.kill(child, signal.SIGKILL)
+    words = defaultdict(list)
+    for word, rest in said(writer):
+        words[word].append(rest)
+    return words
+
+
+def test_writing(writer, path, moments, make_trade):
     path.parent.mkdir()
-    moments = random.Random(20250301)
-    acknowledged: dict[str, set[str]] = {"stored": set(), "enqueued": set()}
-    number = 0
-    for _ in range(ROUNDS):
-        child = start(writer, "kill", path, number)
-        time.sleep(moments.uniform(0.02, 0.35))
-        os.kill(child, signal.SIGKILL)
-        for word, key in said(writer):
-            acknowledged[word].add(key)
-        stored = check(path, acknowledged)
-        number = max([int(key) for key in stored], default=0) + 1
-    assert len(acknowledged["stored"]) > 5 * ROUNDS  # the rounds did write
+    stored, enqueued, number = set[str](), set[str](), 0
+    for wait in moments:
+        words = killed(writer, "write", path, number, wait)
+        stored |= {*words["stored"]}
+        enqueued |= {*words["enqueued"]}
+        found, waiting = searched(path, make_trade), in_outbox(path)
+        assert stored <= found
+        assert enqueued <= found | waiting
+        assert not found & waiting
+        number = max([int(key) for key in found | waiting], default=0) + 1
+    assert len(stored) > 5 * len(moments)  # it did write
 
 
-def check(path: Path, acknowledged: dict[str, set[str]]) -> set[str]:
-    memory = ExperienceMemory(path)
-    with reading(open_engine(path)) as connection:
-        stored = list(connection.scalars(select(experiences.c.trade_key)))
-        waiting = list(connection.scalars(select(outbox.c.trade_key)))
-    assert acknowledged["stored"] <= set(stored)
-    assert acknowledged["enqueued"] <= {*stored, *waiting}
-    assert len(stored) == len(set(stored))
-    assert not set(stored) & set(waiting)
-    index = memory.stats("backtest:a")["index"]
-    assert not stored or (index["size"], index["stale"]) == (len(stored), False)
+def test_cleaning_up(writer, path, moments, make_trade):
+    path.parent.mkdir()
+    stored, removed, number = set[str](), 0, 0
+    for wait in moments:
+        words = killed(writer, "clean", path, number, wait)
+        stored |= {*words["stored"]}
+        removed += sum(map(int, words["removed"]))
+        found, archived = searched(path, make_trade), in_archives(path)
+        assert stored <= found | archived
+        assert removed <= len(archived)
+        number = max([int(key) for key in found], default=0) + 1
+    assert removed > len(moments)  # it did remove
+
+
+def test_importing(writer, tmp_path, moments, make_experience, make_trade):
+    total = BATCH + 100
+    lines = "".join(f"{make_experience(number).model_dump_json()}\n" for number in range(total))
+    for round_, wait in enumerate(moments):
+        path = tmp_path / str(round_) / "memory.db"
+        path.parent.mkdir()
+        path.with_name("in.jsonl").write_text(lines)
+        words = killed(writer, "import", path, 0, 2 * wait)
+        found = searched(path, make_trade)
+        assert len(found) in ((total,) if words["imported"] else (0, BATCH, total))
+        again = store(path, read_lines(path.with_name("in.jsonl"), parse_export).experiences)
+        assert again == (total - len(found), len(found))
+        assert searched(path, make_trade) == {str(number) for number in range(total)}
+        close_memory(path)
+
+
+def test_keeping_a_snapshot_of_the_index(writer, path, moments, make_trade):
+    path.parent.mkdir()
+    stored, number, sizes = set[str](), 0, []
+    for wait in moments:
+        words = killed(writer, "snapshot", path, number, wait)
+        stored |= {*words["stored"]}
+        assert stored <= searched(path, make_trade)
+        sizes.append(restored(snapshot_path(snapshot_folder(path), "test-1", 16, "hnsw")))
+        number = max([int(key) for key in stored], default=number) + 1
+    assert max(sizes) > 200  # it did keep some
+
+
+def searched(path: Path, make_trade) -> set[str]:
+    """Return the keys that a search finds after a restart; it must find all that is stored, and nothing twice."""
     close_memory(path)
-    return {*stored, *waiting}
+    memory = open_memory(path)
+    with reading(open_engine(path)) as connection:
+        stored = sorted(connection.scalars(select(experiences.c.trade_key)))
+    later = make_trade(10**6).known_at
+    near = {"namespaces": ("backtest:a",), "threshold": 0}
+    cases = memory.recall((1, 1, 0.5), "test-1", as_of=later, k=len(stored) + 1, **near)
+    with reading(open_engine(path)) as connection:
+        keys = dict(connection.execute(select(experiences.c.id, experiences.c.trade_key)).all())
+    assert sorted(keys[case.id] for case in cases) == stored
+    assert len(stored) == len(set(stored))
+    return set(stored)
 
 
-def test_processes_that_create_and_write_one_file_at_once_agree(writer, path):
+def in_outbox(path: Path) -> set[str]:
+    with reading(open_engine(path)) as connection:
+        return set(connection.scalars(select(outbox.c.trade_key)))
+
+
+def in_archives(path: Path) -> set[str]:
+    lines = [line for file in path.parent.glob("*.removed.*.jsonl") for line in file.read_text().splitlines()]
+    return {Experience.model_validate_json(line).key for line in lines}
+
+
+def restored(file: Path) -> int:
+    """Return how many vectors the snapshot brings back, each found where it belongs; 0 where there is none."""
+    snapshot = load(file)
+    if snapshot is None:
+        assert not file.exists(), "a snapshot is whole or absent, never damaged"
+        return 0
+    labels = {int(one): Labels(int(one), 0, False, "backtest:a", "long", "P", None, "trade") for one in snapshot.ids}
+    index = SituationIndex(16, "hnsw")
+    index.restore(snapshot, "hnsw", labels)
+    for one in labels:
+        query = unit(np.random.default_rng(one).normal(size=16))  # as crash_writer.py made it
+        assert index.search(query, 1, known_before=1, where={})[0].id == one
+    return len(index)
+
+
+def test_a_snapshot_that_a_kill_left_half_written_is_nothing_and_a_rebuild_removes_it(path, memory, make_experience):
+    memory.add(make_experience(0))
+    file = snapshot_path(snapshot_folder(path), "test-1", 3, "hnsw")
+    file.parent.mkdir()
+    file.write_bytes(b"half a snap")
+    file.with_name(f"{file.name}.4711.partial").write_bytes(b"half")
+    assert load(file) is None
+    forgotten, (stats,) = rebuild(path)
+    assert (len(forgotten), stats["index"]["size"], stats["index"]["stale"]) == (2, 1, False)
+    assert list(file.parent.iterdir()) == []
+
+
+def test_processes_that_create_and_write_one_file_at_once_agree(writer, path, make_trade):
     path.parent.mkdir()
     start(writer, "race", path, 60)
     added = [int(rest) for word, rest in said(writer) if word == "added"]
     assert (len(added), sum(added)) == (4, 60)
-    assert check(path, {"stored": {str(n) for n in range(60)}, "enqueued": set()})
+    assert searched(path, make_trade) == {str(number) for number in range(60)}
     connection = sqlite3.connect(path)
     assert connection.execute("pragma integrity_check").fetchall() == [("ok",)]
     connection.close()
