@@ -9,6 +9,7 @@ CandlegraphError
 │   └── ReplayMiss     the cassette has no answer to what is asked now
 ├── CassetteError      the cassette is unreadable, or of another version
 ├── MemoryStoreError   the database is unreadable, or of another version; refuse to write
+├── EmbeddingError     a text has no vector now; found by its situation alone, and tried again later
 └── BridgeError        freqtrade changed what the bridge relies on, or a decision failed in a backtest
 """
 
@@ -51,6 +52,14 @@ class CassetteError(CandlegraphError):
 
 class MemoryStoreError(CandlegraphError):
     """The database is unreadable, or of another version."""
+
+
+class EmbeddingError(CandlegraphError):
+    """A text has no vector now; `is_down`: no other text would get one either."""
+
+    def __init__(self, message: str, *, is_down: bool = False) -> None:
+        super().__init__(message)
+        self.is_down = is_down
 
 
 class BridgeError(CandlegraphError):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from candlegraph.graph.block import Block, Pct
 
@@ -25,21 +25,35 @@ class Embedding(Block):
     """The text space beside the numeric one; off by default, since that one needs neither key nor download."""
 
     provider: EmbeddingProvider = "none"
-    model: str = Field("text-embedding-bge-m3", min_length=1)
+    model: str = Field("text-embedding-bge-m3", min_length=1, max_length=200, description="not used by local")
     api_base: str | None = Field(None, description="endpoint; OpenAI-compatible ones with or without /v1")
     api_key: SecretStr | None = Field(None, description="better: environment CANDLEGRAPH_API_KEY or OPENAI_API_KEY")
     api_key_env: str | None = Field(None, min_length=1, description="the environment variable that holds the key")
     timeout: float = Field(10, gt=0, le=600, description="seconds per request")
     batch_size: int = Field(32, ge=1, le=2048, description="texts per request")
-    unlike_cosine: float | None = Field(None, ge=-1, lt=1, description="read as 0; None: as known of the model")
-    alike_cosine: float | None = Field(None, gt=-1, le=1, description="read as 1; None: as known of the model")
+    unlike_cosine: float | None = Field(
+        None, ge=0, lt=1, description="read as similarity 0; None: measured on opposite situations"
+    )
+    alike_cosine: float = Field(1, gt=0, le=1, description="read as similarity 1; the same words always are")
+
+    @model_validator(mode="after")
+    def _cosines_in_order(self) -> Self:
+        if self.unlike_cosine is not None and self.unlike_cosine >= self.alike_cosine:
+            raise ValueError(f"expected unlike_cosine < alike_cosine, was {self.unlike_cosine}, {self.alike_cosine}")
+        return self
 
 
 class Spaces(Block):
-    """Weights of the two spaces; one that cannot be searched leaves its weight to the other."""
+    """Weights of the two spaces; one that cannot be searched leaves its weight to the other, 0 never searches it."""
 
     situation: float = Field(1.0, ge=0, le=1)
     text: float = Field(0.5, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _one_is_searched(self) -> Self:
+        if not self.situation and not self.text:
+            raise ValueError("expected a weight above 0 for situation or text, was 0 for both")
+        return self
 
 
 class Ranking(Block):

@@ -42,12 +42,12 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from candlegraph.graph.errors import MemoryStoreError
 from candlegraph.memory.backup import back_up, backup_path
 
-SCHEMA = 2
-"""2 added the tables `account` and `proposals`."""
+SCHEMA = 3
+"""2 added the tables `account` and `proposals`, 3 those of open trades and of embeddings."""
 FIRST_TABLES = {"meta", "experiences", "vectors", "outbox", "decisions"}
-COUNTERS = ("removals", "experiences", "outbox", "decisions", "account", "proposals")
+COUNTERS = ("removals", "experiences", "embeddings", "outbox", "decisions", "account", "proposals")
 BUSY_SECONDS = 30
-Counter = Literal["experiences", "outbox", "decisions", "account", "proposals"]
+Counter = Literal["experiences", "embeddings", "outbox", "decisions", "account", "proposals"]
 
 metadata = MetaData()
 
@@ -87,6 +87,35 @@ vectors = Table(
     metadata,
     Column("experience_id", ForeignKey("experiences.id"), primary_key=True),
     Column("space", String(100), nullable=False),
+    Column("dimension", Integer, nullable=False),
+    Column("vector", LargeBinary, nullable=False, comment="float16"),
+)
+
+text_vectors = Table(
+    "text_vectors",
+    metadata,
+    Column("experience_id", ForeignKey("experiences.id", ondelete="CASCADE"), primary_key=True),
+    Column("space", String(300), primary_key=True, comment="words, provider, model, dimension"),
+    Column("revision", BigInteger, nullable=False, index=True, comment="ordered by commit, see `writing`"),
+    Column("dimension", Integer, nullable=False),
+    Column("vector", LargeBinary, nullable=False, comment="float16"),
+)
+
+embedding_refusals = Table(
+    "embedding_refusals",
+    metadata,
+    Column("experience_id", ForeignKey("experiences.id", ondelete="CASCADE"), primary_key=True),
+    Column("model", String(300), primary_key=True, comment="words, provider, model"),
+    Column("tries", Integer, nullable=False),
+    Column("not_before", BigInteger, nullable=False, comment="microseconds since 1970, UTC"),
+    Column("problem", String(400), nullable=False),
+)
+
+embedding_cache = Table(
+    "embedding_cache",
+    metadata,
+    Column("model", String(300), primary_key=True, comment="words, provider, model"),
+    Column("text_hash", String(64), primary_key=True, comment="SHA-256"),
     Column("dimension", Integer, nullable=False),
     Column("vector", LargeBinary, nullable=False, comment="float16"),
 )
@@ -205,7 +234,7 @@ def _create_or_check(engine: Engine) -> None:
     _use_wal(engine)
     if found:
         _back_up(engine)
-    if version < SCHEMA:
+    if version < SCHEMA or set(metadata.tables) - found:
         _create(engine)
 
 

@@ -7,9 +7,10 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, Select, select
 
-from candlegraph.memory.database import experiences, meta, vectors
+from candlegraph.graph.experience_settings import IndexType
+from candlegraph.memory.database import experiences, meta, text_vectors, vectors
 from candlegraph.memory.index import Hit, SituationIndex
 from candlegraph.memory.labels import Labels
 from candlegraph.memory.vectors import Vectors, unpacked
@@ -18,22 +19,26 @@ LABELS = [experiences.c[name] for name in Labels._fields]
 
 
 class Mirror:
-    """All indexes of one database; not safe for two threads at once."""
+    """All situations of one database, and the texts of the spaces that are searched; not safe for two threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, wanted: IndexType = "auto") -> None:
+        self._wanted = wanted
         self._indexes: dict[tuple[str, int], SituationIndex] = {}
-        self._seen = 0
-        self._seen_removals = 0
+        self._seen = self._seen_removals = 0
+        self._seen_texts: dict[str, int] = {}
 
-    def refresh(self, connection: Connection) -> None:
+    def refresh(self, connection: Connection, text_space: str | None = None) -> None:
         """Follow what any process has committed since the last call; one small query where there is nothing new."""
         counters: dict[str, int] = {key: value for key, value in connection.execute(select(meta.c.key, meta.c.value))}
-        if counters["experiences"] == self._seen:
-            return
-        self._add_since(connection, counters["experiences"])
+        if counters["experiences"] != self._seen:
+            self._add_situations(connection, counters["experiences"])
+            self._seen = counters["experiences"]
+        if text_space is not None and counters["embeddings"] != self._seen_texts.get(text_space, 0):
+            self._add_texts(connection, text_space, counters["embeddings"])
+            self._seen_texts[text_space] = counters["embeddings"]
         if counters["removals"] > self._seen_removals:
             self._drop_removed(connection)
-        self._seen, self._seen_removals = counters["experiences"], counters["removals"]
+            self._seen_removals = counters["removals"]
 
     def search(
         self, space: str, query: Vectors, k: int, *, known_before: int, where: Mapping[str, Collection[str]]
@@ -47,22 +52,35 @@ class Mirror:
         index = self._indexes.get((space, dimension))
         return 0 if index is None else index.count(namespace)
 
+    def kind(self, space: str, dimension: int) -> IndexType | None:
+        """Return the type of an index; None where there is none."""
+        index = self._indexes.get((space, dimension))
+        return None if index is None else index.kind
+
     def __len__(self) -> int:
         return sum(len(index) for index in self._indexes.values())
 
-    def _add_since(self, connection: Connection, now: int) -> None:
+    def _add_situations(self, connection: Connection, now: int) -> None:
         fresh = (experiences.c.revision > self._seen) & (experiences.c.revision <= now)
-        query = select(*LABELS, vectors.c.space, vectors.c.dimension, vectors.c.vector)
-        rows = connection.execute(query.join_from(experiences, vectors).where(fresh).order_by(experiences.c.id))
+        columns = vectors.c.space, vectors.c.dimension, vectors.c.vector
+        self._add(connection, select(*LABELS, *columns).join_from(experiences, vectors).where(fresh))
+
+    def _add_texts(self, connection: Connection, space: str, now: int) -> None:
+        one = text_vectors.c
+        fresh = (one.revision > self._seen_texts.get(space, 0)) & (one.revision <= now) & (one.space == space)
+        columns = one.space, one.dimension, one.vector
+        self._add(connection, select(*LABELS, *columns).join_from(experiences, text_vectors).where(fresh))
+
+    def _add(self, connection: Connection, query: Select[Any]) -> None:
         groups: dict[tuple[str, int], list[Row[*tuple[Any, ...]]]] = defaultdict(list)
-        for row in rows:
+        for row in connection.execute(query.order_by(experiences.c.id)):
             groups[row.space, row.dimension].append(row)
         for (space, dimension), group in groups.items():
-            index = self._indexes.setdefault((space, dimension), SituationIndex(dimension))
+            index = self._indexes.setdefault((space, dimension), SituationIndex(dimension, self._wanted))
             labels = [Labels(*row[: len(LABELS)]) for row in group]
             index.add(labels, unpacked([row.vector for row in group], dimension))
 
     def _drop_removed(self, connection: Connection) -> None:
-        ids = np.array(connection.scalars(select(vectors.c.experience_id)).all(), dtype=np.int64)
+        ids = np.array(connection.scalars(select(experiences.c.id)).all(), dtype=np.int64)
         for index in self._indexes.values():
             index.keep_only(ids)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 
-from candlegraph.memory.database import experiences, meta, vectors
+from candlegraph.memory.database import embedding_refusals, experiences, meta, text_vectors, vectors
 from candlegraph.memory.experience import Experience
-from candlegraph.memory.vectors import packed, unit
+from candlegraph.memory.position_tables import courses
+from candlegraph.memory.vectors import Vectors, packed, unit, unpacked
 
+BELONGING = (vectors, text_vectors, embedding_refusals, courses)
+"""Tables whose rows go with their experience."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -31,13 +34,21 @@ def insert_experience(connection: Connection, revision: int, experience: Experie
 
 
 def delete_experiences(connection: Connection, revision: int, ids: Sequence[int]) -> None:
-    """Delete rows and vectors, and tell every process's index to look for what is gone."""
+    """Delete rows with all that belongs to them, and tell every process's index to look for what is gone."""
     if not ids:
         return
     doomed = [{"doomed": row_id} for row_id in ids]
-    connection.execute(delete(vectors).where(vectors.c.experience_id == bindparam("doomed")), doomed)
+    for table in BELONGING:
+        connection.execute(delete(table).where(table.c.experience_id == bindparam("doomed")), doomed)
     connection.execute(delete(experiences).where(experiences.c.id == bindparam("doomed")), doomed)
     connection.execute(update(meta).where(meta.c.key == "removals").values(value=revision))
+
+
+def vectors_by_id(connection: Connection, table: Table, space: str, ids: Collection[int]) -> dict[int, Vectors]:
+    """Return the vectors that `ids` have in one space, of the table `vectors` or `text_vectors`."""
+    query = select(table.c.experience_id, table.c.dimension, table.c.vector)
+    rows = connection.execute(query.where((table.c.space == space) & table.c.experience_id.in_(ids)))
+    return {row.experience_id: unpacked([row.vector], row.dimension)[0] for row in rows}
 
 
 def experiences_by_id(connection: Connection, ids: Sequence[int]) -> dict[int, Experience]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 Vectors = NDArray[np.float32]
 
 
-def unit(situation: Sequence[float]) -> Vectors | None:
+def unit(situation: Sequence[float] | NDArray[np.float64]) -> Vectors | None:
     """Return the direction of `situation`; None where all are zero, since such a vector is like nothing."""
     vector = np.asarray(situation, dtype=np.float64)
     if not np.isfinite(vector).all():

@@ -1,0 +1,60 @@
+"""POST JSON to an embedding server; every failure is an EmbeddingError that names the address and never the key."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import httpx
+from pydantic import BaseModel, SecretStr, ValidationError
+
+from candlegraph.graph.errors import ConfigError, EmbeddingError
+
+SHOWN = 160
+"""Characters of a server's own words."""
+Answer = TypeVar("Answer", bound=BaseModel)
+
+
+class NotThere(EmbeddingError):
+    """The server has nothing at this address."""
+
+
+class Server:
+    """One server's connections."""
+
+    def __init__(self, timeout: float, key: SecretStr | None = None) -> None:
+        headers = {} if key is None else {"Authorization": f"Bearer {key.get_secret_value()}"}
+        self._client = httpx.Client(timeout=timeout, headers=headers)
+
+    def post(self, url: str, body: dict[str, Any], shape: type[Answer]) -> Answer:
+        """Return the answer; raise NotThere for a 404, EmbeddingError for all else."""
+        try:
+            response = self._client.post(url, json=body)
+        except httpx.HTTPError as e:
+            raise EmbeddingError(f"{url}: {type(e).__name__}: {e}", is_down=True) from e
+        said = f"{url}: status {response.status_code}: {response.text[:SHOWN]}"
+        if response.status_code == httpx.codes.NOT_FOUND:
+            raise NotThere(said, is_down=True)
+        if not response.is_success:
+            # 400, 413 and 422 are about what was asked; all others about the server, the key or the limit.
+            is_down = response.status_code not in (400, 413, 422)
+            raise EmbeddingError(said, is_down=is_down)
+        try:
+            return shape.model_validate_json(response.content)
+        except ValidationError as e:
+            first = e.errors(include_url=False, include_input=False)[0]
+            where = ".".join(map(str, first["loc"])) or "answer"
+            raise EmbeddingError(f"{url}: not the expected answer: {where}: {first['msg']}") from e
+
+
+def root_of(api_base: str) -> str:
+    """Return the address without a slash at its end; raise ConfigError where it is none."""
+    try:
+        url = httpx.URL(api_base)
+    except httpx.InvalidURL as e:
+        raise ConfigError(f"config: experience_config.rag_config.embedding.api_base = {api_base!r}: {e}") from e
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ConfigError(
+            f"config: experience_config.rag_config.embedding.api_base = {api_base!r}: "
+            "expected an address such as http://127.0.0.1:1234/v1"
+        )
+    return api_base.rstrip("/")

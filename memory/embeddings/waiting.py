@@ -1,0 +1,146 @@
+"""Experiences that have no vector of the present text model: which they are, and giving them one.
+
+rows without a vector -> their words -> the model -> vectors in one transaction; what it refuses waits, twice as long
+each time
+
+An experience waits because it has no vector, not because a list says so: nothing that kills the process can lose it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Connection, Engine, delete, exists, func, insert, select
+
+from candlegraph.graph.errors import EmbeddingError
+from candlegraph.graph.market import Frozen
+from candlegraph.memory.database import embedding_refusals as refusals
+from candlegraph.memory.database import experiences, reading, text_vectors, writing
+from candlegraph.memory.embeddings.space import TextSpace
+from candlegraph.memory.embeddings.wording import words_of_experience
+from candlegraph.memory.rows import experiences_by_id, micros
+from candlegraph.memory.vectors import Vectors, packed
+
+FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(days=1)
+NEVER = 2**62
+"""Microseconds; of an experience without words."""
+PROBLEM_LENGTH = 400
+Outcome = Vectors | EmbeddingError | None
+"""Of one experience; None: it has no words."""
+
+
+class Embedded(Frozen):
+    """What one step did."""
+
+    looked_at: int = 0
+    stored: int = 0
+    refused: int = 0
+    without_words: int = 0
+    problem: str | None = None
+
+
+def embed_waiting(engine: Engine, space: TextSpace, limit: int, *, now: datetime, namespace: str | None) -> Embedded:
+    """Give at most `limit` waiting experiences their vector, the newest first; a model that is down is a `problem`."""
+    try:
+        name, _ = space.open()
+        words = _due(engine, space, name, limit, now, namespace)
+        outcomes = _outcomes(space, words)
+    except EmbeddingError as e:
+        return Embedded(problem=str(e))
+    return _stored(engine, space, outcomes, now) if outcomes else Embedded()
+
+
+def waiting(engine: Engine, model: str, namespace: str | None = None) -> int:
+    """Return how many experiences have words, for all that is known, and no vector of the model in any dimension."""
+    theirs = text_vectors.c.space.startswith(f"{model}:", autoescape=True)
+    never = _refused(model, refusals.c.not_before == NEVER)
+    query = select(func.count()).select_from(experiences).where(_may_have_words(namespace), ~_embedded(theirs), ~never)
+    with reading(engine) as connection:
+        return connection.execute(query).scalar_one()
+
+
+def try_again(engine: Engine, model: str, namespace: str | None) -> None:
+    """Forget what was refused, so that it is tried at once."""
+    ours = select(experiences.c.id).where(_may_have_words(namespace))
+    refused = (refusals.c.model == model) & (refusals.c.not_before < NEVER) & refusals.c.experience_id.in_(ours)
+    with writing(engine, "embeddings") as (connection, _):
+        connection.execute(delete(refusals).where(refused))
+
+
+def _due(
+    engine: Engine, space: TextSpace, name: str, limit: int, now: datetime, namespace: str | None
+) -> dict[int, str | None]:
+    later = _refused(space.model, refusals.c.not_before > micros(now))
+    where = _may_have_words(namespace), ~_embedded(text_vectors.c.space == name), ~later
+    query = select(experiences.c.id).where(*where).order_by(experiences.c.id.desc()).limit(limit)
+    with reading(engine) as connection:
+        found = experiences_by_id(connection, connection.scalars(query).all())
+    return {row_id: words_of_experience(found[row_id]) for row_id in sorted(found, reverse=True)}
+
+
+def _may_have_words(namespace: str | None) -> ColumnElement[bool]:
+    ours = (experiences.c.kind == "trade") & experiences.c.regime.is_not(None) & ~experiences.c.forced
+    return ours if namespace is None else ours & (experiences.c.namespace == namespace)
+
+
+def _embedded(which: ColumnElement[bool]) -> ColumnElement[bool]:
+    return exists().where(text_vectors.c.experience_id == experiences.c.id, which)
+
+
+def _refused(model: str, which: ColumnElement[bool]) -> ColumnElement[bool]:
+    return exists().where(refusals.c.experience_id == experiences.c.id, refusals.c.model == model, which)
+
+
+def _outcomes(space: TextSpace, words: Mapping[int, str | None]) -> dict[int, Outcome]:
+    answers = _answers(space, list(dict.fromkeys(text for text in words.values() if text is not None)))
+    return {row_id: None if text is None else answers[text] for row_id, text in words.items()}
+
+
+def _answers(space: TextSpace, texts: Sequence[str]) -> dict[str, Vectors | EmbeddingError]:
+    """Return a vector or a refusal for each text; one that is refused must not keep its neighbours waiting."""
+    try:
+        return {**space.vectors_of(texts)}
+    except EmbeddingError as e:
+        if e.is_down:
+            raise
+        if len(texts) == 1:
+            return {texts[0]: e}
+    return {text: answer for one in texts for text, answer in _answers(space, [one]).items()}
+
+
+def _stored(engine: Engine, space: TextSpace, outcomes: Mapping[int, Outcome], now: datetime) -> Embedded:
+    stored, refused, without = 0, 0, 0
+    with writing(engine, "embeddings") as (connection, revision):
+        there = set(connection.scalars(select(experiences.c.id).where(experiences.c.id.in_(outcomes))))
+        for row_id in there:
+            outcome = outcomes[row_id]
+            if outcome is None:
+                _refuse(connection, row_id, space.model, NEVER, "it has no words")
+                without += 1
+            elif isinstance(outcome, EmbeddingError):
+                _refuse(connection, row_id, space.model, micros(now), str(outcome))
+                refused += 1
+            else:
+                stored += _insert(connection, revision, row_id, space, outcome)
+    return Embedded(looked_at=len(outcomes), stored=stored, refused=refused, without_words=without)
+
+
+def _insert(connection: Connection, revision: int, row_id: int, space: TextSpace, vector: Vectors) -> bool:
+    name = space.name_of(vector)
+    same = (text_vectors.c.experience_id == row_id) & (text_vectors.c.space == name)
+    if connection.scalar(select(text_vectors.c.dimension).where(same)) is not None:
+        return False  # another process was faster
+    row = {"experience_id": row_id, "space": name, "revision": revision}
+    connection.execute(insert(text_vectors).values(row | {"dimension": vector.size, "vector": packed(vector)}))
+    connection.execute(delete(refusals).where((refusals.c.experience_id == row_id) & (refusals.c.model == space.model)))
+    return True
+
+
+def _refuse(connection: Connection, row_id: int, model: str, at: int, problem: str) -> None:
+    ours = (refusals.c.experience_id == row_id) & (refusals.c.model == model)
+    tries = connection.scalar(select(refusals.c.tries).where(ours)) or 0
+    wait = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(tries, 20)) // timedelta(microseconds=1)
+    row = {"experience_id": row_id, "model": model, "tries": tries + 1, "problem": problem[:PROBLEM_LENGTH]}
+    connection.execute(delete(refusals).where(ours))
+    connection.execute(insert(refusals).values(row | {"not_before": NEVER if at == NEVER else at + wait}))
