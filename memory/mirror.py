@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, Select, select
 
 from candlegraph.graph.experience_settings import IndexType
 from candlegraph.memory.database import experiences, meta, text_vectors, vectors
-from candlegraph.memory.index import Hit, SituationIndex
+from candlegraph.memory.index import Hit, SituationIndex, type_for
 from candlegraph.memory.labels import Labels
 from candlegraph.memory.vectors import Vectors, unpacked
 
@@ -52,10 +52,10 @@ class Mirror:
         index = self._indexes.get((space, dimension))
         return 0 if index is None else index.count(namespace)
 
-    def kind(self, space: str, dimension: int) -> IndexType | None:
-        """Return the type of an index; None where there is none."""
+    def kind(self, space: str, dimension: int) -> IndexType:
+        """Return the type of an index; of one that is not there yet, the type it would begin with."""
         index = self._indexes.get((space, dimension))
-        return None if index is None else index.kind
+        return type_for(0, self._wanted) if index is None else index.kind
 
     def __len__(self) -> int:
         return sum(len(index) for index in self._indexes.values())

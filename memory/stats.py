@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, func, select
 
-from candlegraph.memory.database import experiences, vectors
+from candlegraph.memory.database import experiences, text_vectors, vectors
+from candlegraph.memory.embeddings.waiting import count_waiting
 from candlegraph.memory.mirror import Mirror
 
 TREND_TRADES = 10
@@ -32,6 +33,23 @@ def stats_of(connection: Connection, mirror: Mirror, namespace: str, path: Path)
     }
 
 
+def text_stats(connection: Connection, model: str, namespace: str) -> dict[str, str | int | None]:
+    """Return what the namespace has of the configured text model, in the dimension that it answered in last."""
+    _, provider, name = model.split(":", 2)
+    of_model = text_vectors.c.space.startswith(f"{model}:", autoescape=True)
+    newest = select(text_vectors.c.dimension).where(of_model).order_by(text_vectors.c.revision.desc()).limit(1)
+    dimension = connection.scalar(newest)
+    own = (experiences.c.namespace == namespace) & of_model & (text_vectors.c.dimension == dimension)
+    stored = select(func.count()).select_from(experiences.join(text_vectors)).where(own)
+    return {
+        "provider": provider,
+        "model": name,
+        "dimension": dimension,
+        "size": connection.execute(stored).scalar_one(),
+        "waiting": count_waiting(connection, model, namespace),
+    }
+
+
 def _newest_vector(connection: Connection, own: ColumnElement[bool]) -> tuple[str, int] | None:
     query = select(vectors.c.space, vectors.c.dimension).join_from(experiences, vectors).where(own)
     row = connection.execute(query.order_by(experiences.c.id.desc()).limit(1)).first()
@@ -47,13 +65,13 @@ def _index(
     connection: Connection, mirror: Mirror, namespace: str, newest: tuple[str, int] | None
 ) -> dict[str, str | int | bool | None]:
     if newest is None:
-        return {"type": "flat", "dimension": None, "size": 0, "stale": False}
+        return {"type": mirror.kind("", 0), "dimension": None, "size": 0, "stale": False}
     space, dimension = newest
     size = mirror.count(space, dimension, namespace)
     same = (experiences.c.namespace == namespace) & (vectors.c.space == space) & (vectors.c.dimension == dimension)
     stored = select(func.count()).select_from(experiences.join(vectors)).where(same)
     stale = size != connection.execute(stored).scalar_one()
-    return {"type": "flat", "dimension": dimension, "size": size, "stale": stale}
+    return {"type": mirror.kind(space, dimension), "dimension": dimension, "size": size, "stale": stale}
 
 
 def _rewards(connection: Connection, own: ColumnElement[bool]) -> dict[str, float | int | None]:

@@ -1,43 +1,60 @@
 """The experience memory: durable rows, and the index derived from them.
 
 add, drain → rows and vectors in one transaction → the index follows at the next recall, in every process
+embed_waiting → the vectors of their words, later and apart: no order and no learning waits for a text model
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Engine, func, select
 
-from candlegraph.graph.experience_settings import Cleanup
+from candlegraph.graph.errors import ConfigError, EmbeddingError
+from candlegraph.graph.experience_settings import Cleanup, RagConfig, Spaces
 from candlegraph.graph.market import Side
 from candlegraph.graph.state import Case
 from candlegraph.memory import outbox
 from candlegraph.memory.cleanup import CleanupReport, Strategy, clean_up, preview
 from candlegraph.memory.database import close_engine, experiences, open_engine, reading, writing
+from candlegraph.memory.embeddings.opening import open_embedder
+from candlegraph.memory.embeddings.space import TextSpace
+from candlegraph.memory.embeddings.waiting import Embedded, count_waiting, embed_waiting, try_again
 from candlegraph.memory.experience import ClosedTrade, Experience
 from candlegraph.memory.mirror import Mirror
 from candlegraph.memory.rows import experiences_by_id, insert_experience, micros
-from candlegraph.memory.stats import stats_of
+from candlegraph.memory.search import Asked, Filters, search, situation_asked, text_asked
+from candlegraph.memory.stats import stats_of, text_stats
 from candlegraph.memory.vectors import unit
 
+logger = logging.getLogger(__name__)
+
 RECALLED = ("trade", "decision")
+DEFAULTS, EVEN = RagConfig(), Spaces()
 
 
 class ExperienceMemory:
     """All namespaces of one database file; safe for many threads and processes."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path.resolve()
+    def __init__(self, path: Path, rag: RagConfig = DEFAULTS) -> None:
+        self.path, self.rag = path.resolve(), rag
         self._engine = open_engine(self.path)
-        self._mirror = Mirror()
+        self._texts = _text_space(self._engine, rag)
+        self._mirror = Mirror(rag.vector_store.index_type)
         self._lock = threading.Lock()  # of the mirror; the database has its own
         with self._lock, reading(self._engine) as connection:
             self._mirror.refresh(connection)
+        self._say_missing()
+
+    @property
+    def has_texts(self) -> bool:
+        """Return whether a text model is configured."""
+        return self._texts is not None
 
     def add(self, experience: Experience) -> int | None:
         """Store durably; return the new id, or None if namespace, kind and key are there already."""
@@ -55,17 +72,21 @@ class ExperienceMemory:
         threshold: float,
         side: Side | None = None,
         pair: str | None = None,
+        words: str | None = None,
+        weights: Spaces = EVEN,
     ) -> tuple[Case, ...]:
-        """Return the `k` most similar cases known before `as_of`, most similar first, then by id."""
-        query = unit(situation)
-        if query is None:
-            return ()  # all zero: like nothing
+        """Return the `k` most similar cases known before `as_of`, most similar first, then by id.
+
+        `words` are the situation in `embeddings.wording`. Where the text model cannot be had the situation answers
+        alone; EmbeddingError is raised only where that cannot either: it is empty, or has no weight.
+        """
+        asked = self._asked(situation, space, words, weights)  # before any lock: it may ask a text model
         where = {"namespace": namespaces, "kind": RECALLED}
         where |= {name: (value,) for name, value in (("side", side), ("pair", pair)) if value is not None}
+        filters = Filters(micros(as_of), where)
         with self._lock, reading(self._engine) as connection:
-            self._mirror.refresh(connection)
-            hits = self._mirror.search(space, query, k, known_before=micros(as_of), where=where)
-            near = [hit for hit in hits if hit.similarity >= threshold]
+            self._mirror.refresh(connection, next((one.space for one in asked if one.is_text), None))
+            near = search(self._mirror, connection, asked, filters, k, threshold)
             found = experiences_by_id(connection, [hit.id for hit in near])
         return tuple(_case(hit.id, hit.similarity, found[hit.id]) for hit in near)
 
@@ -86,11 +107,32 @@ class ExperienceMemory:
         """Return how many closed trades wait to be drained."""
         return outbox.waiting(self._engine, namespace)
 
+    def embed_waiting(self, limit: int, *, now: datetime, namespace: str | None = None) -> Embedded:
+        """Give at most `limit` experiences the vector of their words; a model that is down is said, not raised."""
+        if self._texts is None:
+            return Embedded()
+        return embed_waiting(self._engine, self._texts, limit, now=now, namespace=namespace)
+
+    def try_refused_again(self, namespace: str | None = None) -> None:
+        """Let the next `embed_waiting` try what the text model refused, however short ago."""
+        if self._texts is not None:
+            try_again(self._engine, self._texts.model, namespace)
+
+    def without_vector(self, namespace: str | None = None) -> int:
+        """Return how many experiences wait for a vector of the configured text model; 0 where there is none."""
+        if self._texts is None:
+            return 0
+        with reading(self._engine) as connection:
+            return count_waiting(connection, self._texts.model, namespace)
+
     def stats(self, namespace: str) -> dict[str, Any]:
         """Return what the namespace holds, in plain JSON types."""
         with self._lock, reading(self._engine) as connection:
             self._mirror.refresh(connection)
-            return stats_of(connection, self._mirror, namespace, self.path)
+            found = stats_of(connection, self._mirror, namespace, self.path)
+            if self._texts is not None:
+                found["embedding"] = text_stats(connection, self._texts.model, namespace)
+        return found
 
     def namespaces(self) -> tuple[str, ...]:
         """Return all namespaces, the one written to last first."""
@@ -109,18 +151,42 @@ class ExperienceMemory:
         """Archive, then delete what the strategy selects among what the namespace knew before `as_of`."""
         return clean_up(self._engine, namespace, strategy, as_of, settings)
 
+    def _asked(self, situation: Sequence[float], space: str, words: str | None, weights: Spaces) -> list[Asked]:
+        vector = unit(situation)
+        asked = [situation_asked(space, vector, weights.situation)] if vector is not None and weights.situation else []
+        if self._texts is None or words is None or not weights.text:
+            return asked
+        try:
+            query = self._texts.vectors_of([words])[words]
+            _, scale = self._texts.open()
+        except EmbeddingError:  # said once a minute where it is found out
+            if not asked:
+                raise
+            return asked
+        return [*asked, text_asked(self._texts.name_of(query), query, scale, weights.text)]
+
+    def _say_missing(self) -> None:
+        if self._texts is not None and (missing := self.without_vector()):
+            logger.warning(
+                "%d experiences have no vector of %s, and are found by their situation alone; a bot embeds some after "
+                "each candle, `candlegraph memory reembed` all at once",
+                missing,
+                self._texts.model,
+            )
+
 
 _memories: dict[Path, ExperienceMemory] = {}
 _opening = threading.Lock()
 
 
-def open_memory(path: Path) -> ExperienceMemory:
-    """Return this process's one memory on the file."""
+def open_memory(path: Path, rag: RagConfig | None = None) -> ExperienceMemory:
+    """Return this process's one memory on the file: as `rag` says, None: as it was opened before, or by default."""
     path = path.resolve()
     with _opening:
-        if path not in _memories:
-            _memories[path] = ExperienceMemory(path)
-        return _memories[path]
+        found = _memories.get(path)
+        if found is None or (rag is not None and _opened_by(rag) != _opened_by(found.rag)):
+            found = _memories[path] = ExperienceMemory(path, rag or DEFAULTS)
+        return found
 
 
 def close_memory(path: Path) -> None:
@@ -128,6 +194,21 @@ def close_memory(path: Path) -> None:
     with _opening:
         _memories.pop(path.resolve(), None)
     close_engine(path)
+
+
+def _opened_by(rag: RagConfig) -> tuple[object, ...]:
+    """Return the settings that a memory is opened with; the others come with each question."""
+    return rag.embedding, rag.vector_store.index_type
+
+
+def _text_space(engine: Engine, rag: RagConfig) -> TextSpace | None:
+    embedder = open_embedder(rag.embedding)
+    if embedder is None and not rag.spaces.situation:
+        raise ConfigError(
+            "config: experience_config.rag_config.spaces.situation = 0 leaves only texts, and embedding.provider is "
+            "'none'; expected a provider, or a weight above 0"
+        )
+    return None if embedder is None else TextSpace(engine, embedder, rag.embedding)
 
 
 def _case(experience_id: int, similarity: float, experience: Experience) -> Case:

@@ -82,7 +82,6 @@ class TextSpace:
         except EmbeddingError as e:
             if not e.is_down or len(before) < len(PROBES):
                 raise
-            logger.warning("only texts that were embedded before have a vector now: %s", e)
             self._start_from(before)
 
     def _ask(self, texts: Sequence[str]) -> None:
@@ -94,7 +93,13 @@ class TextSpace:
 
     def _probe(self, before: Mapping[str, Vectors]) -> None:
         """Ask the model itself once a process, so that another one behind the same name is not taken for it."""
-        now = self._request(PROBES)
+        try:
+            self._accept(before, self._request(PROBES))
+        except EmbeddingError as e:
+            raise e if e.is_down else self._resting(str(e)) from e
+        self._is_probed = True
+
+    def _accept(self, before: Mapping[str, Vectors], now: Mapping[str, Vectors]) -> None:
         if before and (was := _dimension(before)) != (given := _dimension(now)):
             logger.warning("%s: the dimension changed from %d to %d", self.model, was, given)
             forget(self._engine, self.model)
@@ -105,7 +110,6 @@ class TextSpace:
             )
         keep(self._engine, self.model, now)
         self._start_from(cached(self._engine, self.model, PROBES))
-        self._is_probed = True
 
     def _start_from(self, probes: Mapping[str, Vectors]) -> None:
         unlike = self._settings.unlike_cosine
@@ -114,7 +118,7 @@ class TextSpace:
 
     def _request(self, texts: Sequence[str]) -> dict[str, Vectors]:
         if self._clock() < self._rests_until:
-            raise EmbeddingError(f"{self._why}; not asked again for a minute", is_down=True)
+            raise EmbeddingError(self._why, is_down=True)
         size = self._settings.batch_size
         found: dict[str, Vectors] = {}
         try:
@@ -122,10 +126,13 @@ class TextSpace:
                 batch = texts[start : start + size]
                 found |= dict(zip(batch, map(_as_stored, self._embedder.embed(batch)), strict=True))
         except EmbeddingError as e:
-            if e.is_down:
-                self._rests_until, self._why = self._clock() + REST_SECONDS, str(e)
-            raise
+            raise self._resting(str(e)) if e.is_down else e from e
         return found
+
+    def _resting(self, why: str) -> EmbeddingError:
+        logger.warning("no new text is embedded for %.0f seconds: %s", REST_SECONDS, why)
+        self._rests_until, self._why = self._clock() + REST_SECONDS, why
+        return EmbeddingError(why, is_down=True)
 
 
 def _as_stored(vector: Vectors) -> Vectors:

@@ -51,13 +51,14 @@ def embed_waiting(engine: Engine, space: TextSpace, limit: int, *, now: datetime
     return _stored(engine, space, outcomes, now) if outcomes else Embedded()
 
 
-def waiting(engine: Engine, model: str, namespace: str | None = None) -> int:
-    """Return how many experiences have words, for all that is known, and no vector of the model in any dimension."""
+def count_waiting(connection: Connection, model: str, namespace: str | None = None) -> int:
+    """Return how many experiences may have words, and have no vector of the model in its present dimension."""
     theirs = text_vectors.c.space.startswith(f"{model}:", autoescape=True)
+    newest = select(text_vectors.c.space).where(theirs).order_by(text_vectors.c.revision.desc()).limit(1)
+    present = text_vectors.c.space == connection.scalar(newest)
     never = _refused(model, refusals.c.not_before == NEVER)
-    query = select(func.count()).select_from(experiences).where(_may_have_words(namespace), ~_embedded(theirs), ~never)
-    with reading(engine) as connection:
-        return connection.execute(query).scalar_one()
+    query = select(func.count()).select_from(experiences).where(_may_have_words(namespace), ~_embedded(present), ~never)
+    return connection.execute(query).scalar_one()
 
 
 def try_again(engine: Engine, model: str, namespace: str | None) -> None:

@@ -83,7 +83,7 @@ def test_a_foreign_database_is_refused_and_left_alone(path):
 
 def test_another_schema_version_is_refused(filled):
     sql(filled, "update meta set value = 99 where key = 'schema'")
-    with pytest.raises(MemoryStoreError, match="expected schema 2, was 99"):
+    with pytest.raises(MemoryStoreError, match="expected schema 3, was 99"):
         open_memory(filled)
 
 
