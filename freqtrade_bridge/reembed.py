@@ -26,6 +26,7 @@ def reembed(
     namespace: str | None,
     *,
     at: datetime,
+    batch: int = BATCH,
     progress: Callable[[Reembedded], None] = lambda _: None,
 ) -> Reembedded:
     """Embed what has no vector yet, in one namespace or in all; killed, it goes on where it stopped when run again."""
@@ -34,7 +35,7 @@ def reembed(
     memory.try_refused_again(namespace)
     done = Reembedded()
     while True:
-        step = memory.embed_waiting(BATCH, now=at, namespace=namespace)
+        step = memory.embed_waiting(batch, now=at, namespace=namespace)
         if step.problem is not None:
             raise EmbeddingError(f"{step.problem}; {done.stored} were embedded, run the command again", is_down=True)
         if not step.looked_at:

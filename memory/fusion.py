@@ -28,11 +28,11 @@ class Searched(NamedTuple):
     """The similarities of given ones; those without a vector in this space are left out."""
 
 
-def fused(spaces: Sequence[Searched], k: int, threshold: float) -> tuple[Hit, ...]:
+def fused(spaces: Sequence[Searched], k: int, threshold: float, *, first: int = FIRST) -> tuple[Hit, ...]:
     """Return the `k` most similar at or above the threshold, the best first, then by id."""
     if not spaces:
         return ()
-    asked = k if len(spaces) == 1 else max(FIRST, 4 * k)
+    asked = k if len(spaces) == 1 else max(first, 4 * k)
     while True:
         nearest = [space.nearest(asked) for space in spaces]
         found = [hit for hit in _merged(spaces, nearest) if hit.similarity >= threshold]

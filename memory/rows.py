@@ -44,11 +44,13 @@ def delete_experiences(connection: Connection, revision: int, ids: Sequence[int]
     connection.execute(update(meta).where(meta.c.key == "removals").values(value=revision))
 
 
-def vectors_by_id(connection: Connection, table: Table, space: str, ids: Collection[int]) -> dict[int, Vectors]:
-    """Return the vectors that `ids` have in one space, of the table `vectors` or `text_vectors`."""
-    query = select(table.c.experience_id, table.c.dimension, table.c.vector)
-    rows = connection.execute(query.where((table.c.space == space) & table.c.experience_id.in_(ids)))
-    return {row.experience_id: unpacked([row.vector], row.dimension)[0] for row in rows}
+def vectors_by_id(
+    connection: Connection, table: Table, space: str, dimension: int, ids: Collection[int]
+) -> tuple[list[int], Vectors]:
+    """Return which of `ids` have a vector in a space, and those, one a row; of `vectors` or `text_vectors`."""
+    query = select(table.c.experience_id, table.c.vector).where(table.c.experience_id.in_(ids))
+    rows = connection.execute(query.where(table.c.space == space, table.c.dimension == dimension)).all()
+    return [row.experience_id for row in rows], unpacked([row.vector for row in rows], dimension)
 
 
 def experiences_by_id(connection: Connection, ids: Sequence[int]) -> dict[int, Experience]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-import numpy as np
 from sqlalchemy import Connection, Table
 
 from candlegraph.memory.database import text_vectors, vectors
@@ -62,11 +61,11 @@ def search(
 def _searched(mirror: Mirror, connection: Connection, one: Asked, filters: Filters) -> Searched:
     def nearest(count: int) -> list[Hit]:
         hits = mirror.search(one.space, one.vector, count, known_before=filters.known_before, where=filters.where)
-        return [Hit(hit.id, one.scale.similarity(hit.similarity)) for hit in hits]
+        similarities = one.scale.similarities([hit.similarity for hit in hits])
+        return [Hit(hit.id, similarity) for hit, similarity in zip(hits, similarities, strict=True)]
 
     def similar(ids: Collection[int]) -> dict[int, float]:
-        found = vectors_by_id(connection, one.table, one.space, ids)
-        same = {row_id: vector for row_id, vector in found.items() if vector.size == one.vector.size}
-        return {row_id: one.scale.similarity(float(np.dot(vector, one.vector))) for row_id, vector in same.items()}
+        found, rows = vectors_by_id(connection, one.table, one.space, one.vector.size, ids)
+        return dict(zip(found, one.scale.similarities(rows @ one.vector), strict=True))
 
     return Searched(one.weight, nearest, similar)

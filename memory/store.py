@@ -21,7 +21,7 @@ from candlegraph.graph.market import Side
 from candlegraph.graph.state import Case
 from candlegraph.memory import outbox
 from candlegraph.memory.cleanup import CleanupReport, Strategy, clean_up, preview
-from candlegraph.memory.database import close_engine, experiences, open_engine, reading, writing
+from candlegraph.memory.database import close_engine, experiences, meta, open_engine, reading, writing
 from candlegraph.memory.embeddings.opening import open_embedder
 from candlegraph.memory.embeddings.space import TextSpace
 from candlegraph.memory.embeddings.waiting import Embedded, count_waiting, embed_waiting, try_again
@@ -46,6 +46,7 @@ class ExperienceMemory:
         self._engine = open_engine(self.path)
         self._texts = _text_space(self._engine, rag)
         self._mirror = Mirror(rag.vector_store.index_type)
+        self._none_waited: dict[str | None, int | None] = {}
         self._lock = threading.Lock()  # of the mirror; the database has its own
         with self._lock, reading(self._engine) as connection:
             self._mirror.refresh(connection)
@@ -108,10 +109,20 @@ class ExperienceMemory:
         return outbox.waiting(self._engine, namespace)
 
     def embed_waiting(self, limit: int, *, now: datetime, namespace: str | None = None) -> Embedded:
-        """Give at most `limit` experiences the vector of their words; a model that is down is said, not raised."""
+        """Give at most `limit` experiences the vector of their words; a model that is down is said, not raised.
+
+        Where nothing waited and nothing was stored since, this costs one small query: it may be called each candle.
+        """
         if self._texts is None:
             return Embedded()
-        return embed_waiting(self._engine, self._texts, limit, now=now, namespace=namespace)
+        with reading(self._engine) as connection:
+            stored = connection.scalar(select(meta.c.value).where(meta.c.key == "experiences"))
+        if self._none_waited.get(namespace) == stored:
+            return Embedded()
+        step = embed_waiting(self._engine, self._texts, limit, now=now, namespace=namespace)
+        if step.problem is None and not self.without_vector(namespace):
+            self._none_waited[namespace] = stored
+        return step
 
     def try_refused_again(self, namespace: str | None = None) -> None:
         """Let the next `embed_waiting` try what the text model refused, however short ago."""

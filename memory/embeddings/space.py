@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import ArrayLike
 from sqlalchemy import Engine
 
 from candlegraph.graph.errors import EmbeddingError
@@ -33,9 +35,11 @@ class Scale(NamedTuple):
     unlike: float = 0.0
     alike: float = 1.0
 
-    def similarity(self, cosine: float) -> float:
+    def similarities(self, cosines: ArrayLike) -> list[float]:
         """Return 0 for unlike, 1 for alike, linear between; rounded, so that two machines agree."""
-        return round(min(1.0, max(0.0, (cosine - self.unlike) / (self.alike - self.unlike))), 6)
+        between = (np.asarray(cosines, dtype=np.float64) - self.unlike) / (self.alike - self.unlike)
+        found: list[float] = np.round(np.clip(between, 0.0, 1.0), 6).tolist()
+        return found
 
 
 class TextSpace:
@@ -101,7 +105,9 @@ class TextSpace:
 
     def _accept(self, before: Mapping[str, Vectors], now: Mapping[str, Vectors]) -> None:
         if before and (was := _dimension(before)) != (given := _dimension(now)):
-            logger.warning("%s: the dimension changed from %d to %d", self.model, was, given)
+            logger.warning(
+                "%s: the dimension changed from %d to %d; run `candlegraph memory reembed`", self.model, was, given
+            )
             forget(self._engine, self.model)
         elif not is_same_model(before, now):
             raise EmbeddingError(
@@ -137,7 +143,7 @@ class TextSpace:
 
 def _as_stored(vector: Vectors) -> Vectors:
     """Return the vector as the database gives it back, so that a cached answer is the same as a fresh one."""
-    [stored] = unpacked([packed(vector)], vector.size)
+    stored: Vectors = unpacked([packed(vector)], vector.size)[0]
     return stored
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+import numpy as np
 from sqlalchemy import ColumnElement, Connection, Engine, delete, exists, func, insert, select
 
 from candlegraph.graph.errors import EmbeddingError
@@ -111,31 +112,35 @@ def _answers(space: TextSpace, texts: Sequence[str]) -> dict[str, Vectors | Embe
 
 
 def _stored(engine: Engine, space: TextSpace, outcomes: Mapping[int, Outcome], now: datetime) -> Embedded:
-    stored, refused, without = 0, 0, 0
     with writing(engine, "embeddings") as (connection, revision):
         there = set(connection.scalars(select(experiences.c.id).where(experiences.c.id.in_(outcomes))))
-        for row_id in there:
-            outcome = outcomes[row_id]
-            if outcome is None:
-                _refuse(connection, row_id, space.model, NEVER, "it has no words")
-                without += 1
-            elif isinstance(outcome, EmbeddingError):
-                _refuse(connection, row_id, space.model, micros(now), str(outcome))
-                refused += 1
-            else:
-                stored += _insert(connection, revision, row_id, space, outcome)
-    return Embedded(looked_at=len(outcomes), stored=stored, refused=refused, without_words=without)
+        kept = {row_id: outcome for row_id, outcome in outcomes.items() if row_id in there}  # not removed meanwhile
+        vectors = {row_id: one for row_id, one in kept.items() if isinstance(one, np.ndarray)}
+        refused = {row_id: one for row_id, one in kept.items() if isinstance(one, EmbeddingError)}
+        without = [row_id for row_id, one in kept.items() if one is None]
+        stored = _insert(connection, revision, space, vectors)
+        for row_id, why in refused.items():
+            _refuse(connection, row_id, space.model, micros(now), str(why))
+        for row_id in without:
+            _refuse(connection, row_id, space.model, NEVER, "it has no words")
+    return Embedded(looked_at=len(outcomes), stored=stored, refused=len(refused), without_words=len(without))
 
 
-def _insert(connection: Connection, revision: int, row_id: int, space: TextSpace, vector: Vectors) -> bool:
-    name = space.name_of(vector)
-    same = (text_vectors.c.experience_id == row_id) & (text_vectors.c.space == name)
-    if connection.scalar(select(text_vectors.c.dimension).where(same)) is not None:
-        return False  # another process was faster
-    row = {"experience_id": row_id, "space": name, "revision": revision}
-    connection.execute(insert(text_vectors).values(row | {"dimension": vector.size, "vector": packed(vector)}))
-    connection.execute(delete(refusals).where((refusals.c.experience_id == row_id) & (refusals.c.model == space.model)))
-    return True
+def _insert(connection: Connection, revision: int, space: TextSpace, vectors: Mapping[int, Vectors]) -> int:
+    """Store vectors; one that another process stored meanwhile is left as it is."""
+    query = select(text_vectors.c.experience_id, text_vectors.c.space)
+    found = connection.execute(query.where(text_vectors.c.experience_id.in_(vectors)))
+    there = {(row.experience_id, row.space) for row in found}
+    rows = [
+        {"experience_id": row_id, "space": name, "dimension": vector.size, "vector": packed(vector)}
+        for row_id, vector in vectors.items()
+        if (row_id, name := space.name_of(vector)) not in there
+    ]
+    if rows:
+        connection.execute(insert(text_vectors).values(revision=revision), rows)
+    ours = (refusals.c.model == space.model) & refusals.c.experience_id.in_(vectors)
+    connection.execute(delete(refusals).where(ours))
+    return len(rows)
 
 
 def _refuse(connection: Connection, row_id: int, model: str, at: int, problem: str) -> None:

@@ -87,6 +87,34 @@ def test_another_schema_version_is_refused(filled):
         open_memory(filled)
 
 
+ADDED = {
+    1: ("account", "proposals", "positions", "courses", "text_vectors", "embedding_refusals", "embedding_cache"),
+    2: ("positions", "courses", "text_vectors", "embedding_refusals", "embedding_cache"),
+}
+"""Tables that a file of that schema has not."""
+
+
+@pytest.mark.parametrize("version", ADDED)
+def test_a_file_of_an_older_schema_is_brought_up_to_date_and_loses_nothing(filled, version, make_experience):
+    counters = "'embeddings'" if version == 2 else "'embeddings', 'account', 'proposals'"
+    for table in ADDED[version]:
+        sql(filled, f"drop table {table}")
+    sql(filled, f"delete from meta where key in ({counters})")
+    sql(filled, f"update meta set value = {version} where key = 'schema'")
+    memory = open_memory(filled)
+    assert sql(filled, "select value from meta where key = 'schema'") == [(3,)]
+    assert {name for (name,) in sql(filled, "select name from sqlite_master")} >= set(ADDED[version])
+    assert memory.stats("backtest:a")["index"]["size"] == 50
+    assert memory.get(50) == make_experience(49)
+    assert memory.add(make_experience(99)) == 51
+
+
+def test_a_table_that_is_missing_is_made_whatever_the_version_says(filled):
+    sql(filled, "drop table embedding_cache")
+    open_memory(filled)
+    assert sql(filled, "select count(*) from embedding_cache") == [(0,)]
+
+
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
     (tmp_path / "rag").write_text("a file")
     with pytest.raises(MemoryStoreError, match="could not be made"):
