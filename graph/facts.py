@@ -88,7 +88,7 @@ class ExperienceFacts(Frozen):
     short_cases: int
     short_success_rate: float | None
     short_mean_profit_pct: float | None
-    ids: str = Field(description="experience ids, space separated, or none")
+    ids: str = Field(description="labels of the cases, space separated, or none")
 
 
 class Facts(Frozen):

@@ -31,12 +31,13 @@ class RoleModels:
         self._config = config
         self._given = given
         self._circuits: dict[str, Circuit] = {}
-        self._recorder = Recorder()
+        self._recorder = Recorder(config.mode, cassette)
         self._roles: dict[Role, RoleModel] = {}
         self._bound: dict[tuple[str, ...], Runnable[LanguageModelInput, AIMessage]] = {}
 
     def open(self) -> None:
         """Open what this depth asks, so that a bad endpoint stops the start and not a candle; a replay opens none."""
+        self._recorder.open()
         if self._config.mode == "replay":
             return
         for role in ASKED[self._config.depth]:
