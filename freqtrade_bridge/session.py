@@ -24,6 +24,7 @@ from candlegraph.freqtrade_bridge.account_guard import AccountGuard
 from candlegraph.freqtrade_bridge.approvals import Approvals, check_approval, price_now
 from candlegraph.freqtrade_bridge.decision_book import DecisionBook
 from candlegraph.freqtrade_bridge.entry_pause import EntryPause, paused
+from candlegraph.freqtrade_bridge.estimate import candles_in, estimate_of, is_paid, lines
 from candlegraph.freqtrade_bridge.feedback import closed_trade_of, is_entry, is_final_exit
 from candlegraph.freqtrade_bridge.market_feed import MarketFeed
 from candlegraph.freqtrade_bridge.orders import Orders
@@ -88,6 +89,7 @@ class Session:
             None if self.is_backtest or not seen.sentiment.sources else sentiment_client(config, seen.sentiment.timeout)
         )
         self._sentiment = SentimentFeed(seen.sentiment, Path(context.user_data_dir), client)
+        self._announce_cost(config)
         self._runner = Runner(context)
         self._approvals = Approvals(context, datetime.now(UTC)) if rules.approval.required else None
         self._records = Records(context)
@@ -108,6 +110,18 @@ class Session:
         self._extremes: dict[int, tuple[float, float]] = {}
         self._histories: dict[int, History] = {}
         self._decided = 0
+
+    def _announce_cost(self, config: Mapping[str, Any]) -> None:
+        """Say what a backtest that costs money will ask at most, before it asks."""
+        settings = self.context.settings
+        if not (self.is_backtest and is_paid(settings.llm_config)):
+            return
+        pairs, candles = len(self._provider.current_whitelist()), candles_in(config.get("timerange") or "", self.length)
+        if candles is None:
+            logger.warning("Estimate: none, since the timerange has an open end")
+            return
+        for line in lines(estimate_of(settings, pairs, candles)):
+            logger.warning("%s", line)
 
     def watch(self, now: datetime) -> None:
         """Measure the account; beyond its limit the emergency stop fires."""
