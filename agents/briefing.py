@@ -75,6 +75,11 @@ def briefing(state: CandleState, settings: Settings, tools: Sequence[BaseTool]) 
     return brief_of(state, settings, tools).messages
 
 
+def market_text(state: CandleState, settings: Settings) -> str:
+    """Return what every other role reads of the candle: the facts and sections of the decision's prompt."""
+    return str(brief_of(state, settings, ()).messages[1].content)
+
+
 def brief_of(state: CandleState, settings: Settings, tools: Sequence[BaseTool]) -> Brief:
     """Return the prompt within its budget; raise ConfigError if what cannot be shortened is more than that."""
     assert state.facts is not None and state.snapshot is not None, "the analyst runs before the briefing"

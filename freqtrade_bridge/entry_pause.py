@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from candlegraph.agents.reviewer import stay
+from candlegraph.agents.safe import stay
 from candlegraph.graph.market import MarketSnapshot
 from candlegraph.graph.signal import SIDE_OF, TradeSignal
 from candlegraph.graph.state import CandleState

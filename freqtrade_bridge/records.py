@@ -11,7 +11,7 @@ from typing import Any
 from langchain_core.messages import ToolMessage
 
 from candlegraph.agents.briefing import prompt_version
-from candlegraph.agents.decision import repairs
+from candlegraph.agents.decision import fault_counts, repairs
 from candlegraph.freqtrade_bridge.evidence import (
     functions,
     inputs_hash,
@@ -109,6 +109,7 @@ def decision_row(context: Context, snapshot: MarketSnapshot, outcome: Outcome, s
         model_calls=calls,
         tries=tuple(outcome.error.tries) if isinstance(outcome.error, ModelError) else (),
         functions=functions(state.messages),
+        faults=fault_counts(state, context.settings),
         reasoning=reasoning(state.messages),
         opinions=opinions(state),
     )

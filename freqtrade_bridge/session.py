@@ -19,7 +19,7 @@ from freqtrade.enums import RunMode
 from freqtrade.persistence import Order, Trade
 
 from candlegraph.agents.briefing import prompt_version
-from candlegraph.agents.reviewer import stay
+from candlegraph.agents.safe import stay
 from candlegraph.freqtrade_bridge.account_guard import AccountGuard
 from candlegraph.freqtrade_bridge.approvals import Approvals, check_approval, price_now
 from candlegraph.freqtrade_bridge.decision_book import DecisionBook

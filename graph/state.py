@@ -1,4 +1,4 @@
-"""What the nodes of the candle graph hand on; every key has one writer.
+"""What the nodes of the candle graph hand on; every key has one writer, but for two that critic may write again.
 
 snapshot -> facts, situation (analyst) -> skipped (triage), or lessons (retriever) -> view, bull, bear (deep only)
   -> messages (decision loop) -> signal (reviewer) -> critiques, signal (critic)

@@ -17,7 +17,7 @@ from langchain_core.messages.tool import invalid_tool_call, tool_call
 
 REASONING = "reasoning_content"
 """Where an answer's thoughts lie in its `additional_kwargs`; never read as a call, never sent back."""
-LONGEST_TEXT, LONGEST_WORD = 20_000, 200
+LONGEST_TEXT, LONGEST_ARGUMENT, LONGEST_WORD = 20_000, 4_000, 200
 MOST_CALLS, MOST_ARGUMENTS, DEEPEST = 20, 50, 5
 LARGEST = 2**63
 """Larger numbers fit neither a checkpoint nor a database."""
@@ -102,7 +102,7 @@ def _call(found: ToolCall, id: str) -> ToolCall:
 
 def _invalid(found: InvalidToolCall, id: str) -> InvalidToolCall:
     name, error = (cut_text(one or "", LONGEST_WORD) for one in (found["name"], found["error"]))
-    return invalid_tool_call(name=name, args=cut_text(found["args"] or ""), id=id, error=error)
+    return invalid_tool_call(name=name, args=cut_text(found["args"] or "", LONGEST_ARGUMENT), id=id, error=error)
 
 
 def _arguments(found: Mapping[Any, Any], depth: int = 0) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def _value(value: Any, depth: int) -> Any:
         case int():
             return value if abs(value) < LARGEST else math.copysign(math.inf, 1 if value > 0 else -1)
         case str():
-            return cut_text(value)
+            return cut_text(value, LONGEST_ARGUMENT)
         case dict() if depth < DEEPEST:
             return _arguments(value, depth)
         case list() if depth < DEEPEST:

@@ -1,22 +1,25 @@
 """A recorded backtest runs again with no model at all, trade for trade, row for row, memory included."""
 
 import json
+import re
 import shutil
 import socket
 import subprocess
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 
 import backtests
 import pytest
+from freqtrade.exceptions import StrategyError
+from sqlalchemy import select
 
-from candlegraph.agents.briefing import system_prompt
 from candlegraph.agents.models.policy_server import PolicyServer
-from candlegraph.freqtrade_bridge.loopback import server as loopback_server
-from candlegraph.graph.errors import BridgeError, CassetteError
+from candlegraph.graph.errors import BridgeError
 from candlegraph.memory.database import experiences, open_engine, reading
 
-LONG, SHORT = "20251010-20251101", "20251115-20251116"
+ROOT = Path(__file__).parents[2]
+LONG, SHORT = "20251010-20251031", "20251115-20251116"
 UNEQUAL = {"decision_id", "namespace", "recorded_at", "latency_ms", "mode", "case_ids"}
 """What belongs to one run; `seconds` of the calls are kept with the answers, and equal."""
 
@@ -24,41 +27,44 @@ UNEQUAL = {"decision_id", "namespace", "recorded_at", "latency_ms", "mode", "cas
 def recorded(sample, folder, pairs, timerange, **llm):
     with PolicyServer() as server:
         config = {"api_base": server.url, "model": "m", "mode": "record", "cassette": str(folder / "c.sqlite")} | llm
-        return backtests.run(sample.datadir, folder / "recorded", pairs, timerange, llm_config=config), config
+        return backtests.run(sample.datadir, folder / "user", pairs, timerange, llm_config=config), config
 
 
 def replayed(sample, folder, pairs, timerange, config, **llm):
     with nothing_but_the_exchange():
         config = config | {"mode": "replay"} | llm
-        return backtests.run(sample.datadir, folder / "replayed", pairs, timerange, llm_config=config)
+        return backtests.run(sample.datadir, folder / "user", pairs, timerange, llm_config=config)
 
 
 @contextmanager
 def nothing_but_the_exchange():
-    """Refuse every connection but those to the loopback exchange of this run."""
-    served, refused = [], []
-    real_enter, real_connect = loopback_server.LoopbackExchange.__enter__, socket.socket.connect
+    """Refuse every connection but to what starts to listen in here: the loopback exchange of this run."""
+    served, refused = set(), []
+    listen, connect = socket.socket.listen, socket.socket.connect
 
-    def enter(self):
-        found = real_enter(self)
-        served.append(int(self.url.rsplit(":", 1)[1].split("/")[0]))
-        return found
+    def noted(self, *backlog):
+        listen(self, *backlog)
+        served.add(self.getsockname()[1])
 
-    def connect(self, address):
+    def guarded(self, address):
         if self.family != socket.AF_UNIX and address[1] not in served:
             refused.append(address)
             raise ConnectionRefusedError(f"blocked: {address}")
-        return real_connect(self, address)
+        return connect(self, address)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loopback_server.LoopbackExchange, "__enter__", enter)
-        patch.setattr(socket.socket, "connect", connect)
+        patch.setattr(socket.socket, "listen", noted)
+        patch.setattr(socket.socket, "connect", guarded)
         yield
     assert refused == []
 
 
 def plain_trades(result):
     return result.trades.drop(columns=[name for name in result.trades if name == "orders" or name.endswith("id")])
+
+
+def plain_orders(result):
+    return [[{k: v for k, v in order.items() if "id" not in k} for order in one] for one in result.trades["orders"]]
 
 
 def plain_row(row):
@@ -73,26 +79,24 @@ def plain_memory(result):
     """Return what was learnt, without the names of the run."""
     context = result.strategy.session.context
     with reading(open_engine(context.database)) as connection:
-        docs = [
-            context.memory.get(one)
-            for one in connection.scalars(experiences.select().with_only_columns(experiences.c.id))
-        ]
-    told = [one.model_dump(mode="json") for one in docs if one.source.namespace == context.namespace]
-    for one in told:
-        for name in ("namespace", "decision_id", "key"):
-            one["source"].pop(name, None)
-    return told
+        docs = connection.scalars(select(experiences.c.doc).order_by(experiences.c.id)).all()
+    told = [one for one in map(json.loads, docs) if one["source"]["namespace"] == context.namespace]
+    return [one | {"source": without(one["source"], "namespace", "decision_id", "key")} for one in told]
+
+
+def without(known, *names):
+    return {name: value for name, value in known.items() if name not in names}
 
 
 @pytest.fixture(scope="module")
 def both(sample, tmp_path_factory):
-    """Return a backtest of more than 2,000 decisions, recorded over HTTP, and its replay without any model."""
+    """Return 2,000 decisions recorded over HTTP, and their replay in the same user folder without any model."""
     folder, pairs = tmp_path_factory.mktemp("replay"), sample.pairs[:2]
     first, config = recorded(sample, folder, pairs, LONG)
     return first, replayed(sample, folder, pairs, LONG, config)
 
 
-def test_more_than_two_thousand_decisions_were_replayed_and_none_was_asked_for(both):
+def test_two_thousand_decisions_were_replayed_and_none_was_asked_for(both):
     first, second = both
     assert len(first.decisions()) == len(second.decisions()) >= 2000
     assert not any(call.is_replayed for row in first.decisions() for call in row.model_calls)
@@ -103,9 +107,7 @@ def test_the_trade_lists_are_identical(both):
     first, second = map(plain_trades, both)
     assert len(first) > 20
     assert first.equals(second)
-    orders = [[{k: v for k, v in order.items() if "id" not in k} for order in one] for one in both[0].trades["orders"]]
-    again = [[{k: v for k, v in order.items() if "id" not in k} for order in one] for one in both[1].trades["orders"]]
-    assert orders == again
+    assert plain_orders(both[0]) == plain_orders(both[1])
 
 
 def test_the_ledgers_are_identical(both):
@@ -113,72 +115,75 @@ def test_the_ledgers_are_identical(both):
         assert plain_row(first) == plain_row(second)
 
 
-def test_the_memories_are_identical_and_were_used(both):
+def test_the_memories_are_identical_and_were_used_though_their_ids_differ(both):
     first, second = map(plain_memory, both)
     assert len(first) > 20
     assert first == second
-    assert any(row.case_ids for row in both[1].decisions())
+    ids = [{one for row in result.decisions() for one in row.case_ids} for result in both]
+    assert ids[0] and ids[1] and not ids[0] & ids[1]
 
 
-def test_a_replay_in_a_memory_with_other_runs_is_identical_too(sample, tmp_path):
+@pytest.fixture(scope="module")
+def day(sample, tmp_path_factory):
+    """Return a pair and the configuration with which one day of it was recorded."""
     pairs = sample.pairs[:1]
-    first, config = recorded(sample, tmp_path, pairs, "20251010-20251018")
-    shutil.copytree(tmp_path / "recorded", tmp_path / "replayed")
-    second = replayed(sample, tmp_path, pairs, "20251010-20251018", config)
-    assert plain_trades(first).equals(plain_trades(second))
-    assert [plain_row(row) for row in first.decisions()] == [plain_row(row) for row in second.decisions()]
-    ids = [{one for row in result.decisions() for one in row.case_ids} for result in (first, second)]
-    assert ids[0] and not ids[0] & ids[1], "the same cases, under other ids"
+    return pairs, recorded(sample, tmp_path_factory.mktemp("day"), pairs, SHORT)[1]
 
 
-CHANGED = """
-import json, pathlib, sys
-real = pathlib.Path.read_text
-def edited(self, *args, **kwargs):
-    text = real(self, *args, **kwargs)
-    return text.replace("a good decision", "a fine decision") if self.name == "decision.en.md" else text
-pathlib.Path.read_text = edited
-from candlegraph.agents import briefing
-assert "a fine decision" in briefing.system_prompt()
-sys.path.insert(0, sys.argv[1])
+EDITED_COPY = """
+import json, sys
+tests, copy, order = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+sys.path[:0] = [copy, tests]
 import backtests
-given = json.loads(sys.argv[2])
-backtests.run(given["datadir"], given["userdir"], given["pairs"], given["timerange"], llm_config=given["llm"])
+from candlegraph.agents import briefing
+assert briefing.__file__.startswith(copy), briefing.__file__
+backtests.run(**order)
 """
-"""A process in which the prompt's file has one other word."""
 
 
-def test_one_changed_word_of_a_prompt_stops_the_replay_at_the_first_candle(sample, tmp_path):
-    pairs = sample.pairs[:1]
-    _, config = recorded(sample, tmp_path, pairs, SHORT)
-    assert "a good decision" in system_prompt()
-    given = {
-        "datadir": str(sample.datadir),
-        "userdir": str(tmp_path / "replayed"),
-        "pairs": list(pairs),
-        "timerange": SHORT,
-        "llm": config | {"mode": "replay"},
-    }
-    tests = str(backtests.TEST_STRATEGIES.parent)
+def edited_copy(folder, was, now):
+    """Copy the package, with other words in the decision's prompt."""
+    for package in ("agents", "freqtrade_bridge", "graph", "memory", "tools"):
+        shutil.copytree(ROOT / package, folder / "candlegraph" / package)
+    prompt = folder / "candlegraph" / "agents" / "prompts" / "decision.en.md"
+    assert prompt.read_text().count(was) == 1
+    prompt.write_text(prompt.read_text().replace(was, now))
+
+
+def test_one_changed_word_of_a_prompt_stops_the_replay_at_the_first_candle(sample, tmp_path, day):
+    pairs, config = day
+    edited_copy(tmp_path / "copy", "Waiting is a good decision", "Waiting is a fine decision")
+    order = {"datadir": str(sample.datadir), "userdir": str(tmp_path / "u"), "pairs": pairs, "timerange": SHORT}
+    order["llm_config"] = config | {"mode": "replay"}
+    words = [str(ROOT / "tests"), str(tmp_path / "copy"), json.dumps(order)]
     done = subprocess.run(
-        [sys.executable, "-c", CHANGED, tests, json.dumps(given)], capture_output=True, text=True, check=False
+        [sys.executable, "-c", EDITED_COPY, *words], capture_output=True, text=True, check=False, cwd=tmp_path
     )
     assert done.returncode != 0
-    assert "BTC/USDT:USDT 2025-11-15 00:00 UTC: the decision failed: ReplayMiss" in done.stderr
-    assert "changed since it was recorded: prompt_version (" in done.stderr
-    assert "), system (" in done.stderr
+    assert f"{pairs[0]} 2025-11-15 00:00 UTC: the decision failed: ReplayMiss" in done.stderr
+    assert re.search(
+        r"no answer of the decision model; changed since it was recorded: "
+        r"prompt_version \(\w+ -> \w+\), system \(\w+ -> \w+\)$",
+        done.stderr,
+        re.M,
+    )
 
 
-def test_another_parameter_stops_it_too_and_another_endpoint_does_not(sample, tmp_path):
-    pairs = sample.pairs[:1]
-    _, config = recorded(sample, tmp_path, pairs, SHORT)
+def test_another_parameter_stops_it_too_and_another_endpoint_does_not(sample, tmp_path, day):
+    pairs, config = day
     elsewhere = config | {"api_base": "http://127.0.0.1:9/v1", "timeout": 7, "retry_times": 0, "api_key": "other"}
     assert replayed(sample, tmp_path, pairs, SHORT, elsewhere).decisions()
-    with pytest.raises(BridgeError, match=r"ReplayMiss: .*changed since it was recorded: params \("):
+    with pytest.raises(BridgeError, match=r"ReplayMiss: .*changed since it was recorded: params \(") as caught:
         replayed(sample, tmp_path, pairs, SHORT, config, temperature=0.1)
+    assert f"{pairs[0]} 2025-11-15 00:00" in str(caught.value)
 
 
 def test_a_replay_without_its_cassette_refuses_to_start(sample, tmp_path):
-    with pytest.raises(Exception, match="record one first") as caught:
+    with pytest.raises(StrategyError, match="record one first"):
         backtests.run(sample.datadir, tmp_path, sample.pairs[:1], SHORT, llm_config={"mode": "replay"})
-    assert isinstance(caught.value, CassetteError) or "cassette" in str(caught.value)
+
+
+def test_no_model_server_can_be_reached_from_a_replay(sample, tmp_path, day):
+    pairs, config = day
+    with PolicyServer() as server, pytest.raises(BridgeError, match="2025-11-15 00:00 UTC: the decision failed"):
+        replayed(sample, tmp_path, pairs, SHORT, config | {"api_base": server.url, "retry_times": 0}, mode="live")
