@@ -24,6 +24,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    bindparam,
     create_engine,
     event,
     inspect,
@@ -57,6 +58,8 @@ answers = Table(
     Column("recorded_at", BigInteger, nullable=False, comment="microseconds since 1970, UTC"),
     Index("answers_by_candle", "pair", "candle", "role", "turn"),
 )
+KEPT = select(answers.c.answer).where(answers.c.key == bindparam("key"))
+"""Made once: a replay asks for nothing else, and making it takes as long as asking."""
 
 
 class KeptAnswer(Frozen):
@@ -97,7 +100,7 @@ class Cassette:
     def get(self, key: str) -> KeptAnswer | None:
         """Return the answer kept under `key`."""
         with self._renamed(), self._engine.connect() as connection:
-            found = connection.scalar(select(answers.c.answer).where(answers.c.key == key))
+            found = connection.scalar(KEPT, {"key": key})
         return None if found is None else KeptAnswer.model_validate_json(found)
 
     def keep(self, take: Take) -> KeptAnswer:
@@ -109,7 +112,7 @@ class Cassette:
         }
         with self._renamed(), self._engine.begin() as connection:
             connection.execute(insert(answers).values(row).on_conflict_do_nothing())
-            kept = connection.scalar(select(answers.c.answer).where(answers.c.key == take.key))
+            kept = connection.scalar(KEPT, {"key": take.key})
         return KeptAnswer.model_validate_json(str(kept))
 
     def components_at(self, pair: str, candle: str, role: str, turn: int) -> Mapping[str, str] | None:

@@ -57,7 +57,7 @@ class Spending:
         used = list(self._used(as_of))
         for name, spent, limit in used:
             if spent >= limit:
-                return Allowance(spent=f"{KEY}.{name}: {spent:.6g} of {limit:.6g} spent")
+                return Allowance(depth="fast", spent=f"{KEY}.{name}: {spent:.6g} of {limit:.6g} spent")
         is_near = any(spent >= self._budget.degrade_at * limit for _, spent, limit in used)
         return Allowance(depth="fast") if is_near else FREE
 

@@ -13,14 +13,17 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import PrivateAttr
 
 from candlegraph.agents.critic import carried_out
+from candlegraph.agents.decision import check_budget
 from candlegraph.agents.opinions import LONGEST, TOKENS, opinions_text
-from candlegraph.agents.tokens import tokens_of
+from candlegraph.agents.tokens import tokens_of, tool_tokens
 from candlegraph.graph.builder import graph
 from candlegraph.graph.calls import CallRecord
-from candlegraph.graph.errors import ModelError
+from candlegraph.graph.errors import ConfigError, ModelError
 from candlegraph.graph.settings import settings_of
 from candlegraph.graph.signal import TradeSignal
 from candlegraph.graph.state import Argument, CandleState, Critique, View
+from candlegraph.tools.memory import MEMORY_TOOLS
+from candlegraph.tools.signals import FLAT_TOOLS
 
 LONG, WAIT = "signal_entry_long", "signal_wait"
 VIEW = {
@@ -295,10 +298,6 @@ def test_the_deciding_models_prompt_stays_within_its_budget_with_opinions(
     context = make_context(model, llm_config={"depth": "deep"}, context_config={"max_context_tokens": 4200})
     run(context, make_snapshot())
     (messages,) = [messages for role, messages in model.asked if role == "decision"]
-    from candlegraph.agents.tokens import tool_tokens
-    from candlegraph.tools.memory import MEMORY_TOOLS
-    from candlegraph.tools.signals import FLAT_TOOLS
-
     total = sum(tokens_of(str(m.content)) for m in messages) + tool_tokens([*FLAT_TOOLS, *MEMORY_TOOLS[1:]])
     assert 3000 < total <= 4200
 
@@ -328,9 +327,6 @@ def test_every_role_is_a_node_that_studio_shows():
 
 
 def test_a_deep_budget_that_leaves_no_room_for_opinions_refuses_to_start():
-    from candlegraph.agents.decision import check_budget
-    from candlegraph.graph.errors import ConfigError
-
     tight = {"context_config": {"max_context_tokens": 3200}}
     check_budget(settings_of(tight))
     with pytest.raises(ConfigError, match="max_context_tokens"):

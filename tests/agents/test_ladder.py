@@ -1,4 +1,4 @@
-"""The ladder over fake rungs: attempts, pauses, fallbacks and circuits, all inside one deadline; no key in any error."""
+"""The ladder over fake rungs: attempts, pauses, fallbacks, circuits, one deadline; no key in any error."""
 
 import asyncio
 import time
@@ -48,7 +48,10 @@ class FakeRung:
         return AIMessage(self.settings.model)
 
 
-def ladder(*rungs, breaker=Breaker(failures=1000), secrets=(), circuits=None):
+PATIENT = Breaker(failures=1000)
+
+
+def ladder(*rungs, breaker=PATIENT, secrets=(), circuits=None):
     known = {} if circuits is None else circuits
     return Ladder(tuple(rungs), lambda name: known.setdefault(name, Circuit(breaker)), secrets)
 

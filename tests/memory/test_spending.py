@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from candlegraph.graph.calls import CallRecord
 from candlegraph.graph.llm_settings import Budget
+from candlegraph.graph.signal import TradeSignal
+from candlegraph.memory.ledger import DecisionRow, Ledger
 from candlegraph.memory.spending import FREE, Spending
 
 NOON = datetime(2025, 3, 30, 12, tzinfo=UTC)
@@ -31,8 +33,8 @@ def after(costs, **budget):
         ([7.9], None, False),
         ([4, 4], "fast", False),
         ([9.9], "fast", False),
-        ([10], None, True),
-        ([50], None, True),
+        ([10], "fast", True),
+        ([50], "fast", True),
     ],
 )
 def test_from_the_share_on_the_depth_is_fast_and_at_the_limit_nobody_is_asked(limit, costs, depth, is_spent):
@@ -84,9 +86,19 @@ def test_no_more_is_ever_spent_than_the_limit_and_one_candle(candles, limit, nam
     assert spent <= limit + dearest + 1e-9
 
 
-def test_a_bot_that_was_started_again_knows_what_it_spent_this_month_and_not_before(stored_rows, path):
-    from candlegraph.memory.ledger import Ledger
+def stored_rows(as_of, cost, namespace="live"):
+    signal = TradeSignal(action="wait", confidence=50, reason="r", source="model")
+    return [
+        DecisionRow(
+            decision_id=f"{namespace} {as_of}", namespace=namespace, pair="P", candle=as_of - timedelta(minutes=30),
+            as_of=as_of, recorded_at=as_of, state="flat", price=1, regime=None, model="m", prompt_version="1",
+            prompt_hash="", calls=1, repairs=0, tokens_in=0, tokens_out=0, latency_ms=0, case_ids=(), similarities=(),
+            signal=signal, error=None, model_calls=(call(cost),),
+        )
+    ]  # fmt: skip
 
+
+def test_a_bot_that_was_started_again_knows_what_it_spent_this_month_and_not_before(path):
     ledger = Ledger(path)
     ledger.append([*stored_rows(NOON, 4.0), *stored_rows(NOON - timedelta(days=2), 3.0)])
     ledger.append([*stored_rows(NOON - timedelta(days=40), 90.0), *stored_rows(NOON, 500.0, namespace="other")])
