@@ -6,6 +6,7 @@ Retries and the time-out of an attempt are the ladder's, so every client tries o
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -45,14 +46,35 @@ class ThinkingChatOpenAI(ChatOpenAI):
     def _create_chat_result(
         self, response: dict[str, Any] | openai.BaseModel, generation_info: dict[str, Any] | None = None
     ) -> ChatResult:
-        result = super()._create_chat_result(response, generation_info)
         tree = response if isinstance(response, dict) else response.model_dump(warnings=False)
+        mark_no_objects(tree)
+        result = super()._create_chat_result(tree, generation_info)
         for generation, choice in zip(result.generations, tree["choices"], strict=True):
             said = choice["message"]
             thoughts = said.get("reasoning_content") or said.get("reasoning")  # DeepSeek, llama.cpp; OpenRouter, vLLM
             if isinstance(thoughts, str) and isinstance(generation.message, AIMessage):
                 generation.message.additional_kwargs[REASONING] = thoughts
         return result
+
+
+def mark_no_objects(tree: dict[str, Any]) -> None:
+    """Make arguments that are JSON but no object unreadable: LangChain would raise, and the model could not be told."""
+    messages = [one.get("message") for one in tree.get("choices") or [] if isinstance(one, dict)]
+    calls = [call for said in messages if isinstance(said, dict) for call in said.get("tool_calls") or []]
+    for call in calls:
+        function = call.get("function") if isinstance(call, dict) else None
+        if isinstance(function, dict) and not is_object(function.get("arguments")):
+            function["arguments"] = f"no object: {function.get('arguments')}"
+
+
+def is_object(arguments: Any) -> bool:
+    """Return whether the text is a JSON object, or no JSON at all, which LangChain reads well enough."""
+    try:
+        return isinstance(json.loads(arguments or "null", strict=False), dict)
+    except RecursionError:
+        return False
+    except (ValueError, TypeError):
+        return isinstance(arguments, str)
 
 
 @dataclass(frozen=True)

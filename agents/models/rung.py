@@ -14,6 +14,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.ai import add_usage
 from langchain_core.runnables import RunnableConfig
+from langsmith import tracing_context
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 from candlegraph.agents.models.answers import normalised, without_thoughts
@@ -31,7 +32,8 @@ Tools = tuple[dict[str, Any], ...]
 Result = AIMessage | BaseException
 
 UNTRACED: RunnableConfig = {"callbacks": []}
-"""The role's model is the run that traces and Studio show; attempts within it would count every token twice."""
+"""The role's model is the run that traces and Studio show; attempts within it would count every token twice, and an
+error of theirs may quote a key."""
 OF_CHOICE = re.compile(r"tool.?choice", re.IGNORECASE)
 OF_TOOLS = re.compile(r"tool|function", re.IGNORECASE)
 OF_ACCESS = frozenset({401, 403, 408, 425, 429})
@@ -116,7 +118,8 @@ class Rung(BaseModel):
         if key not in self._bound:
             self._bound[key] = self._binding(manner, tools)
         sent = as_text(told, tools) if manner == "json_schema" else told
-        answer = await self._bound[key].ainvoke(sent, UNTRACED)
+        with tracing_context(enabled=False):
+            answer = await self._bound[key].ainvoke(sent, UNTRACED)
         assert isinstance(answer, AIMessage)
         return normalised(called(normalised(answer))) if manner == "json_schema" else normalised(answer)
 
