@@ -7,7 +7,8 @@ was kept could differ.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,14 +33,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from candlegraph.graph.calls import Try
 from candlegraph.graph.errors import CassetteError
 from candlegraph.graph.llm_settings import Role
 from candlegraph.graph.market import Frozen
-from candlegraph.memory.database import on_connect, use_wal
+from candlegraph.memory.database import BUSY_SECONDS, on_connect, use_wal
 
 VERSION = 1
 
@@ -143,13 +144,25 @@ def _opened(path: Path) -> Engine:
     engine = create_engine(URL.create("sqlite", database=str(path)))
     event.listen(engine, "connect", on_connect)
     try:
-        _create_or_check(engine, path)
+        _patiently(lambda: _create_or_check(engine, path))
     except (DBAPIError, CassetteError) as e:
         engine.dispose()
         if isinstance(e, CassetteError):
             raise
         raise CassetteError(f"{path} is no cassette, or a damaged one ({e.orig}); choose another file") from e
     return engine
+
+
+def _patiently(step: Callable[[], None]) -> None:
+    """Do `step` again while another process makes the file: SQLite does not wait for that, whatever its time-out."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            return step()
+        except OperationalError as e:
+            if "locked" not in str(e.orig) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
 
 
 def _create_or_check(engine: Engine, path: Path) -> None:

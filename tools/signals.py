@@ -19,7 +19,7 @@ Reason = Annotated[str, Field(min_length=1, max_length=2000)]
 Level = Annotated[float, Field(gt=0)]
 # The schema need not say that absent may be null.
 Optional = Annotated[float | None, Field(gt=0), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})]
-TrendStrength = Annotated[Strength, BeforeValidator(lambda value: CHINESE.get(value, value))]
+TrendStrength = Annotated[Strength, BeforeValidator(lambda value: CHINESE.get(value, value) if isinstance(value, str) else value)]
 
 
 class Arguments(BaseModel):
