@@ -16,7 +16,7 @@ from langgraph.runtime import Runtime
 from pydantic import BaseModel, ValidationError
 
 from candlegraph.agents.briefing import briefing, check_fits, prompt_version
-from candlegraph.agents.faults import Fault, listed, no_call, not_json, schema_fault, several, shown
+from candlegraph.agents.faults import Fault, listed, no_call, not_json, recalled, schema_fault, several, shown
 from candlegraph.agents.opinions import TOKENS as OPINION_TOKENS
 from candlegraph.agents.opinions import opinions_text
 from candlegraph.graph.context import Context
@@ -39,13 +39,11 @@ async def decision(state: CandleState, runtime: Runtime[Context]) -> dict[str, A
     opening = [] if state.messages else opening_of(state, context, tools)
     answer = await context.ask(
         "decision",
-        [*state.messages, *opening],
+        [*map(recalled, state.messages), *opening],
         tools,
         prompt_version=prompt_version(context.settings.context_config.language, context.settings.llm_config.prompt),
         late_counts=state.snapshot is not None and state.snapshot.position is not None,
     )
-    for number, call in enumerate([*answer.tool_calls, *answer.invalid_tool_calls]):
-        call["id"] = call["id"] or f"call_{number}"  # some servers leave it out; every call is answered by its id
     return {"messages": [*opening, answer]}
 
 

@@ -1,11 +1,11 @@
-"""What can be wrong with an answer: a kind that is counted, and a message that the model can act on."""
+"""What can be wrong with an answer: a kind that is counted and a message to act on; and what of it is read again."""
 
 from __future__ import annotations
 
 import json
 from typing import Any, Literal, NamedTuple
 
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, AnyMessage
 from pydantic import ValidationError
 
 FaultKind = Literal[
@@ -35,6 +35,8 @@ KINDS: dict[str, FaultKind] = {
 }
 """Of pydantic's error types; all others are wrong arguments."""
 MOST_TOLD, LONGEST_SHOWN = 8, 80
+LONGEST_RECALLED = 3_000
+"""Characters of an answer's text, and of each call, that the model reads again; a right call has fewer."""
 
 
 class Fault(NamedTuple):
@@ -54,6 +56,8 @@ def no_call(answer: AIMessage, valid: set[str] | frozenset[str]) -> Fault:
 
 def not_json(call: Any) -> Fault:
     """Return the fault of a call whose arguments could not be parsed."""
+    if not call["name"]:
+        return Fault("malformed_json", "Your call is not valid JSON. Call one function with one JSON object.")
     told = f"The arguments of {shown(call['name'])} are not valid JSON. Call it again with one JSON object."
     return Fault("malformed_json", told)
 
@@ -90,3 +94,22 @@ def shown(text: Any) -> str:
 def json_shown(value: Any) -> str:
     """Return a value that a model gave, as JSON, short enough to be quoted to it."""
     return json.dumps(value, ensure_ascii=False, default=str)[:LONGEST_SHOWN]
+
+
+def recalled(message: AnyMessage) -> AnyMessage:
+    """Return a message as the model reads it again: an answer of its own may be of any length."""
+    if not isinstance(message, AIMessage):
+        return message
+    shorter = {
+        "content": str(message.content)[:LONGEST_RECALLED],
+        "tool_calls": [one | {"args": _recalled_arguments(one["args"])} for one in message.tool_calls],
+        "invalid_tool_calls": [
+            one | {"args": (one["args"] or "")[:LONGEST_RECALLED]} for one in message.invalid_tool_calls
+        ],
+    }
+    return message.model_copy(update=shorter)
+
+
+def _recalled_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
+    text = json.dumps(arguments, ensure_ascii=False, default=str)
+    return arguments if len(text) <= LONGEST_RECALLED else {"cut": text[:LONGEST_SHOWN]}

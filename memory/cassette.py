@@ -149,7 +149,7 @@ def _opened(path: Path) -> Engine:
         engine.dispose()
         if isinstance(e, CassetteError):
             raise
-        raise CassetteError(f"{path} is no cassette, or a damaged one ({e.orig}); choose another file") from e
+        raise CassetteError(f"{path} is locked, damaged or no cassette ({e.orig}); choose another file") from e
     return engine
 
 
@@ -171,12 +171,20 @@ def _create_or_check(engine: Engine, path: Path) -> None:
         found = set(inspect(connection).get_table_names())
     if found and (found != {answers.name} or version not in (0, VERSION)):
         raise CassetteError(f"{path}: expected a cassette of version {VERSION}, was {version} with {sorted(found)}")
-    use_wal(engine)  # only now is the file known to be ours, and may be changed
-    with engine.begin() as connection:
+    # Only now is the file known to be ours, and may be changed.
+    if version < VERSION:
+        _create(engine)
+    use_wal(engine)
+
+
+def _create(engine: Engine) -> None:
+    with engine.connect() as connection:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # a plain BEGIN fails where another process is creating it, too
         connection.execute(CreateTable(answers, if_not_exists=True))
         for index in answers.indexes:
             connection.execute(CreateIndex(index, if_not_exists=True))
         connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
+        connection.commit()
 
 
 def _json(components: Mapping[str, str]) -> str:

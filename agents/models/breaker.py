@@ -43,9 +43,9 @@ class Circuit:
         self._end_probe()
 
     def failed(self, call: Call, now: float) -> None:
-        """Count a failure; open the circuit at the limit, or again after its probe."""
+        """Count a failure; at the limit open the circuit, or again after a probe: only a success counts anew."""
         self._failures += 1
-        if call is self.probe or self._failures >= self._rules.failures:
+        if self._failures >= self._rules.failures:
             self._open_until = now + self._rules.cooldown_seconds
         self.abandoned(call)
 

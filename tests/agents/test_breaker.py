@@ -98,7 +98,7 @@ def test_in_any_order_it_opens_exactly_at_the_limit_and_never_has_two_probes(ste
             elif what == "failed":
                 circuit.failed(call, now)
                 row += 1
-                open_until = now + cooldown if call is probe or row >= failures else open_until
+                open_until = now + cooldown if row >= failures else open_until
             else:
                 circuit.abandoned(call)
             probe = None if call is probe else probe

@@ -71,6 +71,13 @@ def test_which_reply_answers_which_call_is():
     assert key(messages=told(0, 1)) != key(messages=told(1, 0))
 
 
+def test_whether_a_call_was_refused_is():
+    def told(status):
+        return (SystemMessage("s"), calls("f"), ToolMessage("said", tool_call_id="id0", name="f", status=status))
+
+    assert key(messages=told("success")) != key(messages=told("error"))
+
+
 def test_the_path_and_size_in_the_statistics_of_the_memory_are_not():
     def told(path, total):
         content = '{"total_experiences": %d, "storage": {"path": "%s", "bytes": 5}}' % (total, path)  # noqa: UP031
