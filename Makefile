@@ -2,6 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+LOCAL := $(VENV)/.local
 PACKAGES := graph agents tools memory freqtrade_bridge
 JOBS ?= 2
 
@@ -18,13 +19,17 @@ $(READY): pyproject.toml requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	touch $@
 
+$(LOCAL): $(READY) requirements-local.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-local.lock
+	touch $@
+
 demo: $(READY)  ## backtest the sample market, decided by the graph; ends with a table and an HTML report
 	$(BIN)/candlegraph demo
 
-test: $(READY)  ## the tests (minutes)
+test: $(LOCAL)  ## the tests (minutes)
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
-test-all: $(READY)  ## the tests and the long ones
+test-all: $(LOCAL)  ## the tests and the long ones
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m ''
 
 check: $(READY) type  ## ruff, mypy strict, import-linter
@@ -43,6 +48,8 @@ format: $(READY)  ## rewrite the files in house style
 bench: $(READY)  ## time per decision, and against stock freqtrade
 	$(BIN)/python benchmarks/context.py
 	$(BIN)/python benchmarks/decision.py
+	$(BIN)/python benchmarks/engine.py
+	$(BIN)/python benchmarks/replay.py
 	$(BIN)/python benchmarks/backtest.py
 
 lock: $(READY)  ## pin the newest versions that fit pyproject.toml

@@ -24,6 +24,7 @@ from candlegraph.agents.budget import (
     shortfalls,
     wide_facts,
 )
+from candlegraph.agents.compact import compact_facts, compact_fixed, refuse_policy
 from candlegraph.agents.plain import plain, symbol
 from candlegraph.agents.sections import (
     Section,
@@ -37,6 +38,7 @@ from candlegraph.agents.views import history_section, timeframes_section
 from candlegraph.agents.words import WORDS, SectionName, Words
 from candlegraph.graph.errors import ConfigError
 from candlegraph.graph.facts import ABSENT, ExperienceFacts, Facts, render_facts
+from candlegraph.graph.llm_settings import PromptSize
 from candlegraph.graph.market import MarketSnapshot
 from candlegraph.graph.settings import ContextConfig, Language, Settings
 from candlegraph.graph.state import CandleState, Lessons
@@ -73,13 +75,21 @@ def briefing(state: CandleState, settings: Settings, tools: Sequence[BaseTool]) 
     return brief_of(state, settings, tools).messages
 
 
+def market_text(state: CandleState, settings: Settings) -> str:
+    """Return what every other role reads of the candle: the facts and sections of the decision's prompt."""
+    return str(brief_of(state, settings, ()).messages[1].content)
+
+
 def brief_of(state: CandleState, settings: Settings, tools: Sequence[BaseTool]) -> Brief:
     """Return the prompt within its budget; raise ConfigError if what cannot be shortened is more than that."""
     assert state.facts is not None and state.snapshot is not None, "the analyst runs before the briefing"
     config, lessons = settings.context_config, state.lessons or Lessons()
     words = WORDS[config.language]
-    sections = sections_of(state.snapshot, lessons, words)
     facts = shown_facts(state.facts, lessons.summary)
+    if settings.llm_config.prompt == "compact":
+        system = system_prompt(config.language, "compact")
+        return Brief(system, compact_facts(facts), (), compact_fixed(system, facts, tools))
+    sections = sections_of(state.snapshot, lessons, words)
     fixed = fixed_of(facts, tools, {one.name: one.title for one in sections}, config)
     _refuse(shortfalls(fixed, config))
     parts = tuple(fitted(sections, fixed, config, words))
@@ -117,6 +127,10 @@ def check_fits(settings: Settings, tools: Sequence[BaseTool], *, in_position: bo
     config = settings.context_config
     words = WORDS[config.language]
     facts = wide_facts(config.timeframes, in_position=in_position)
+    if settings.llm_config.prompt == "compact":
+        refuse_policy(settings.llm_config.models_of("decision"))
+        _refuse(shortfalls(compact_fixed(system_prompt(config.language, "compact"), facts, tools), config))
+        return
     _refuse(shortfalls(fixed_of(facts, tools, words.titles, config), config))
 
 
@@ -133,15 +147,16 @@ def fixed_of(
 
 
 @cache
-def system_prompt(language: Language = "en") -> str:
+def system_prompt(language: Language = "en", size: PromptSize = "full") -> str:
     """Return the prompt of the decision role."""
-    return files("candlegraph.agents").joinpath(f"prompts/decision.{language}.md").read_text(encoding="utf-8")
+    name = "decision" if size == "full" else size
+    return files("candlegraph.agents").joinpath(f"prompts/{name}.{language}.md").read_text(encoding="utf-8")
 
 
 @cache
-def prompt_version(language: Language = "en") -> str:
+def prompt_version(language: Language = "en", size: PromptSize = "full") -> str:
     """Return the first 12 hex digits of the prompt file's SHA-256; every log line carries it."""
-    return hashlib.sha256(system_prompt(language).encode()).hexdigest()[:12]
+    return hashlib.sha256(system_prompt(language, size).encode()).hexdigest()[:12]
 
 
 def _refuse(found: Sequence[str]) -> None:

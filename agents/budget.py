@@ -42,7 +42,7 @@ WIDE_TEXT = {
     "pair": "1000" + 12 * "X" + "/USDT:USDT",
     "missing": ABSENT,  # a missing indicator takes less than the numbers that are then none
     "halted": 20 * "x ",
-    "ids": 5 * "99999 ",
+    "ids": 5 * "9f9f9f ",
 }
 
 

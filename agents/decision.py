@@ -6,16 +6,19 @@ decision -> route -> tools (ToolNode) -> reviewer, or back for another call afte
 
 from __future__ import annotations
 
-import json
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, ToolMessage
+from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.tools import BaseTool
 from langgraph.runtime import Runtime
 from pydantic import BaseModel, ValidationError
 
 from candlegraph.agents.briefing import briefing, check_fits, prompt_version
+from candlegraph.agents.faults import Fault, listed, no_call, not_json, recalled, schema_fault, several, shown
+from candlegraph.agents.opinions import TOKENS as OPINION_TOKENS
+from candlegraph.agents.opinions import opinions_text
 from candlegraph.graph.context import Context
 from candlegraph.graph.settings import Settings
 from candlegraph.graph.state import CandleState
@@ -24,6 +27,8 @@ from candlegraph.tools.signals import FLAT_TOOLS, POSITION_TOOLS, TERMINAL_NAMES
 
 ALL_TOOLS: tuple[BaseTool, ...] = (*TERMINAL_TOOLS, *MEMORY_TOOLS)
 BY_NAME = {one.name: one for one in ALL_TOOLS}
+OBJECTION = "objection"
+"""Marks the message that sends an entry back; what was proposed before it counts no more."""
 MEMORY_NAMES = frozenset(one.name for one in MEMORY_TOOLS)
 
 
@@ -31,21 +36,35 @@ async def decision(state: CandleState, runtime: Runtime[Context]) -> dict[str, A
     """Ask the model once; the opening messages are written on the first turn."""
     context = runtime.context or Context()
     tools = allowed_tools(state, context.settings)
-    opening = [] if state.messages else briefing(state, context.settings, tools)
+    opening = [] if state.messages else opening_of(state, context, tools)
     answer = await context.ask(
         "decision",
-        [*state.messages, *opening],
+        [*map(recalled, state.messages), *opening],
         tools,
-        prompt_version=prompt_version(context.settings.context_config.language),
+        prompt_version=prompt_version(context.settings.context_config.language, context.settings.llm_config.prompt),
         late_counts=state.snapshot is not None and state.snapshot.position is not None,
     )
-    for number, call in enumerate([*answer.tool_calls, *answer.invalid_tool_calls]):
-        call["id"] = call["id"] or f"call_{number}"  # some servers leave it out; every call is answered by its id
     return {"messages": [*opening, answer]}
+
+
+def opening_of(state: CandleState, context: Context, tools: Sequence[BaseTool]) -> list[BaseMessage]:
+    """Return the opening messages: the briefing, and what other models said of this candle."""
+    settings = context.settings
+    said = opinions_text(state, settings.context_config.language)
+    opening = briefing(state, with_room(settings) if said else settings, tools)
+    return [*opening, HumanMessage(said)] if said else opening
+
+
+def with_room(settings: Settings) -> Settings:
+    """Return the settings with a budget that leaves room for opinions."""
+    config = settings.context_config
+    smaller = config.model_copy(update={"max_context_tokens": config.max_context_tokens - OPINION_TOKENS})
+    return settings.model_copy(update={"context_config": smaller})
 
 
 def check_budget(settings: Settings) -> None:
     """Raise ConfigError, naming the keys, unless every prompt that these settings can lead to fits its budget."""
+    settings = with_room(settings) if settings.llm_config.depth == "deep" else settings
     flat_memory = [one for one in MEMORY_TOOLS if one is not record_decision_to_rag]
     check_fits(settings, [*FLAT_TOOLS, *flat_memory], in_position=False)
     check_fits(settings, [*POSITION_TOOLS, *MEMORY_TOOLS], in_position=True)
@@ -89,16 +108,30 @@ async def repair(state: CandleState, runtime: Runtime[Context]) -> dict[str, Any
     context = runtime.context or Context()
     found = faults(state, context.settings)
     answer = last_answer(state)
+    mark = {"repair": True, "faults": sorted({fault.kind for fault in found.values()})}
     calls = [*answer.tool_calls, *answer.invalid_tool_calls]
     if not calls:
-        return {"messages": [HumanMessage(found[""], additional_kwargs={"repair": True})]}
+        return {"messages": [HumanMessage(found[""].message, additional_kwargs=mark)]}
     skipped = "not executed, because another call in the same message was wrong"
     replies = [
-        ToolMessage(found.get(call["id"] or "", skipped), tool_call_id=call["id"], name=call["name"], status="error")
+        ToolMessage(
+            found[call["id"] or ""].message if call["id"] in found else skipped,
+            tool_call_id=call["id"],
+            name=call["name"],
+            status="error",
+        )
         for call in calls
     ]
-    replies[0].additional_kwargs["repair"] = True
+    replies[0].additional_kwargs |= mark
     return {"messages": replies}
+
+
+def fault_counts(state: CandleState, settings: Settings) -> dict[str, int]:
+    """Return how many answers had each kind of fault, the last one's included, which nobody repaired."""
+    counts = Counter[str](kind for message in state.messages for kind in message.additional_kwargs.get("faults", ()))
+    if state.messages and isinstance(state.messages[-1], AIMessage):
+        counts.update({fault.kind for fault in faults(state, settings).values()})
+    return dict(sorted(counts.items()))
 
 
 def last_answer(state: CandleState) -> AIMessage:
@@ -106,53 +139,49 @@ def last_answer(state: CandleState) -> AIMessage:
     return next(m for m in reversed(state.messages) if isinstance(m, AIMessage))
 
 
-def faults(state: CandleState, settings: Settings) -> dict[str, str]:
+def faults(state: CandleState, settings: Settings) -> dict[str, Fault]:
     """Return what is wrong with the newest answer, by call id; the empty id stands for the message as a whole."""
     answer = last_answer(state)
     allowed = {one.name for one in allowed_tools(state, settings)}
     found = {call["id"] or "": not_json(call) for call in answer.invalid_tool_calls}
     if not answer.tool_calls and not found:
-        return {"": f"You answered with text. Call exactly one of: {listed(allowed & TERMINAL_NAMES)}."}
+        return {"": no_call(answer, allowed & TERMINAL_NAMES)}
     for call in answer.tool_calls:
         if fault := call_fault(call["name"], call["args"], allowed, state, settings):
             found[call["id"] or ""] = fault
     found |= surplus_memory_calls(state, settings)
-    terminal = [call["id"] or "" for call in answer.tool_calls if call["name"] in TERMINAL_NAMES]
-    if len(terminal) > 1:
-        found |= dict.fromkeys(terminal, "Several signal functions were called and none was executed. Choose one.")
+    terminal = {call["id"] or "": call["name"] for call in answer.tool_calls if call["name"] in TERMINAL_NAMES}
+    if len([call for call in answer.tool_calls if call["name"] in TERMINAL_NAMES]) > 1:
+        found |= dict.fromkeys(terminal, several(set(terminal.values())))
     return found
 
 
-def surplus_memory_calls(state: CandleState, settings: Settings) -> dict[str, str]:
-    """Return a message for each memory call of the newest answer that is more than the budget still holds."""
+def surplus_memory_calls(state: CandleState, settings: Settings) -> dict[str, Fault]:
+    """Return a fault for each memory call of the newest answer that is more than the budget still holds."""
     most = settings.llm_config.decision.max_memory_calls
     left = max(0, most - memory_calls(state.messages))
     calls = [call["id"] or "" for call in last_answer(state).tool_calls if call["name"] in MEMORY_NAMES]
-    return dict.fromkeys(calls[left:], f"At most {most} memory calls a decision are allowed. Call a signal function.")
-
-
-def not_json(call: Any) -> str:
-    """Return the message for a call whose arguments could not be parsed."""
-    return f"The arguments of {call['name']} are not valid JSON. Call it again with one JSON object."
+    told = f"At most {most} memory calls a decision are allowed. Call a signal function."
+    return dict.fromkeys(calls[left:], Fault("surplus_memory_call", told))
 
 
 def call_fault(
     name: str, args: dict[str, Any], allowed: set[str], state: CandleState, settings: Settings
-) -> str | None:
+) -> Fault | None:
     """Return what is wrong with one call, or None."""
     if name not in BY_NAME:
-        return f"Unknown function {name}. Valid now: {listed(allowed)}."
+        return Fault("unknown_function", f"Unknown function {shown(name)}. Valid now: {listed(allowed)}.")
     if name not in allowed:
-        return f"{name} is not allowed now. Valid now: {listed(allowed)}."
+        return Fault("not_allowed", f"{name} is not allowed now. Valid now: {listed(allowed)}.")
     try:
         arguments = validated(name, args)
     except ValidationError as e:
         return schema_fault(name, e)
     pair = state.snapshot.pair if state.snapshot else None
     if arguments.get("pair", pair) != pair:
-        return f"pair must be {pair!r}, was {arguments['pair']!r}."
+        return Fault("wrong_pair", f"pair must be {pair!r}, was {shown(arguments['pair'])!r}.")
     if settings.llm_config.decision.reject_false_claims and (claims := false_claims(arguments, state)):
-        return "These claims contradict the data: " + "; ".join(claims)
+        return Fault("false_claim", "These claims contradict the data: " + "; ".join(claims))
     return None
 
 
@@ -161,14 +190,6 @@ def validated(name: str, args: dict[str, Any]) -> dict[str, Any]:
     schema = BY_NAME[name].args_schema
     assert isinstance(schema, type) and issubclass(schema, BaseModel)
     return schema.model_validate(args).model_dump()
-
-
-def schema_fault(name: str, error: ValidationError) -> str:
-    """Return how the arguments break the function's schema, field by field."""
-    lines = [
-        f"{'.'.join(map(str, one['loc'])) or name}: {one['msg']}, was {_shown(one['input'])}" for one in error.errors()
-    ]
-    return f"Wrong arguments for {name}: " + "; ".join(lines)
 
 
 def false_claims(claims: dict[str, Any], state: CandleState) -> tuple[str, ...]:
@@ -184,12 +205,3 @@ def false_claims(claims: dict[str, Any], state: CandleState) -> tuple[str, ...]:
     if resistance is not None and resistance < price:
         found.append(f"key_resistance {resistance:.6g} is below the price {price:.6g}")
     return tuple(found)
-
-
-def listed(names: set[str] | frozenset[str]) -> str:
-    """Return names in a fixed order, so that equal situations give equal messages."""
-    return ", ".join(sorted(names))
-
-
-def _shown(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)[:80]

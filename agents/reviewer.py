@@ -12,24 +12,32 @@ from langchain_core.messages import AnyMessage, ToolMessage
 from langgraph.runtime import Runtime
 
 from candlegraph.agents.checker import Case, Finding, findings
-from candlegraph.agents.decision import false_claims, faults
+from candlegraph.agents.decision import OBJECTION, false_claims, faults
+from candlegraph.agents.safe import stay
 from candlegraph.graph.context import Context
 from candlegraph.graph.facts import ABSENT, Facts
 from candlegraph.graph.market import MarketSnapshot
 from candlegraph.graph.settings import RiskManagement, Settings
-from candlegraph.graph.signal import SIDE_OF, Proposal, Source, TradeSignal
+from candlegraph.graph.signal import SIDE_OF, Proposal, TradeSignal
 from candlegraph.graph.state import CandleState
 from candlegraph.tools.risk import EntryPlan, Limits, size_add, size_entry
 from candlegraph.tools.signals import TERMINAL_NAMES
 from candlegraph.tools.stops import StopBasis
 
+LONGEST_REASON = 1000
+OF_POSITIONS = frozenset({"no_progress", "profit_erosion"})
+"""Rules that look at the position and not at what a model says of it."""
+
 
 async def reviewer(state: CandleState, runtime: Runtime[Context]) -> dict[str, Any]:
     """Turn the proposal into the terminal signal, or fall back to hold or wait."""
     context = runtime.context or Context()
+    if state.skipped is not None:
+        return {"signal": skipped(state, context.settings)}
     proposal = proposal_of(state.messages)
     if proposal is None:
-        why = "; ".join(faults(state, context.settings).values()) or "no terminal call"
+        told = [fault.message for fault in faults(state, context.settings).values()]
+        why = "; ".join(told)[:LONGEST_REASON] or "no terminal call"
         return {"signal": stay(state, why, "fallback")}
     return {"signal": review(proposal, state, context.settings)}
 
@@ -37,9 +45,22 @@ async def reviewer(state: CandleState, runtime: Runtime[Context]) -> dict[str, A
 def proposal_of(messages: Sequence[AnyMessage]) -> Proposal | None:
     """Return what the terminal call asked for; None if no such call was executed."""
     for message in reversed(messages):
+        if message.additional_kwargs.get(OBJECTION):
+            return None
         if isinstance(message, ToolMessage) and message.name in TERMINAL_NAMES and message.status == "success":
             return Proposal.model_validate(message.artifact)
     return None
+
+
+def skipped(state: CandleState, settings: Settings) -> TradeSignal:
+    """Return the answer that no model gave; a rule that closes a position closes it all the same."""
+    signal, snapshot, facts = state.skipped, state.snapshot, state.facts
+    assert signal is not None and snapshot is not None and facts is not None, "triage writes it after the analyst"
+    if snapshot.position is None:
+        return signal
+    proposal = Proposal(action="hold", confidence=1, reason=signal.reason)
+    found = findings(Case(proposal=proposal, snapshot=snapshot, facts=facts), settings.risk_management.checks)
+    return checked(signal, state, [one for one in found if one.rule in OF_POSITIONS])
 
 
 def review(proposal: Proposal, state: CandleState, settings: Settings) -> TradeSignal:
@@ -146,16 +167,3 @@ def adjustment(proposal: Proposal, snapshot: MarketSnapshot, limits: Limits) -> 
         return signal.model_copy(update={"action": "hold", "adjustment_pct": None, "source": "veto", "reason": why})
     # Dividing again may round up, and nothing may come out above what was asked for.
     return signal.model_copy(update={"adjustment_pct": min(wanted, 100 * allowed / position.stake)})
-
-
-def stay(state: CandleState, reason: str, source: Source) -> TradeSignal:
-    """Return the safe signal of the pair's state: hold in a position, wait when flat."""
-    position = None if state.snapshot is None else state.snapshot.position
-    return TradeSignal(
-        action="wait" if position is None else "hold",
-        side=None if position is None else position.side,
-        trade_id=None if position is None else position.trade_id,
-        confidence=0,
-        reason=reason,
-        source=source,
-    )

@@ -239,7 +239,7 @@ def case_line(case: Case, words: Words) -> str:
     """Return one case as the model sees it."""
     score = words.unscored if case.score is None else words.score.format(case.score, symbol(case.grade))
     return words.case.format(
-        id=case.id,
+        id=case.label,
         pair=symbol(case.pair),
         side=words.side_of(case.side),
         similarity=case.similarity,

@@ -7,8 +7,10 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, get_args
 
 from candlegraph.graph.errors import CandlegraphError
+from candlegraph.graph.llm_settings import Depth, Mode
 
 USERDIR = Path("user_data")
 
@@ -33,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     _add_decide(commands.add_parser("decide", help="one candle through the graph, printed node by node"))
     _add_brief(commands.add_parser("brief", help="the prompt of one candle, section by section, with its tokens"))
     _add_memory(commands.add_parser("memory", help="look at the experience memory, or clean it up"))
+    _add_ledger(commands.add_parser("ledger", help="what was decided: show, compare two runs, export"))
     _add_account(commands.add_parser("account", help="drawdown and emergency stop: look, or reset"))
     _add_approvals(commands.add_parser("approvals", help="the entries that wait for a person"))
     _add_answer(commands.add_parser("approve", help="let a waiting entry trade"), "approve")
@@ -72,6 +75,10 @@ def _add_backtest(command: argparse.ArgumentParser) -> None:
     command.add_argument("--timerange", required=True, help="as freqtrade takes it: 20250301-20250601")
     command.add_argument("--config", "-c", type=Path, action="append", default=[], help="freqtrade configuration files")
     command.add_argument("--offline", action="store_true", help="market metadata from loopback, no network at all")
+    command.add_argument("--model", help="local (in process, no key), policy, or a name that your endpoint knows")
+    command.add_argument("--depth", choices=get_args(Depth), help="instead of llm_config.depth")
+    command.add_argument("--mode", choices=get_args(Mode), help="instead of llm_config.mode: record answers, or replay")
+    command.add_argument("--cassette", type=Path, help="file of the answers, instead of llm_config.cassette")
     command.add_argument("freqtrade", nargs="*", metavar="-- FREQTRADE OPTION", help="passed on unchanged")
     command.set_defaults(run=_backtest)
 
@@ -86,9 +93,28 @@ def _backtest(arguments: argparse.Namespace) -> None:
         pairs=tuple(arguments.pairs),
         timerange=arguments.timerange,
         configs=tuple(path.resolve() for path in arguments.config),
+        overrides=_overrides(arguments),
         extra=tuple(arguments.freqtrade),
     )
     backtest_and_report(order, offline=arguments.offline, is_sample=False)
+
+
+def _overrides(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the part of the configuration that the command line replaces."""
+    cassette = arguments.cassette and str(arguments.cassette.resolve())
+    given = {"depth": arguments.depth, "mode": arguments.mode, "cassette": cassette} | _model(arguments.model)
+    llm = {name: value for name, value in given.items() if value is not None or name == "api_base"}
+    return {"llm_config": llm} if llm else {}
+
+
+def _model(name: str | None) -> dict[str, Any]:
+    if name == "local":
+        from candlegraph.agents.models.local import local_overrides
+
+        return local_overrides()
+    if name == "policy":
+        return {"model": "policy", "provider": "policy", "api_base": None}
+    return {} if name is None else {"model": name}
 
 
 def _add_decide(command: argparse.ArgumentParser) -> None:
@@ -153,6 +179,35 @@ def _memory(arguments: argparse.Namespace) -> None:
     from candlegraph.freqtrade_bridge import memory_commands
 
     getattr(memory_commands, f"print_{arguments.action}")(arguments)
+
+
+def _add_ledger(command: argparse.ArgumentParser) -> None:
+    actions = command.add_subparsers(required=True, metavar="ACTION")
+    show = actions.add_parser("show", help="decisions with what they took, and totals")
+    diff = actions.add_parser("diff", help="two runs, decision by decision; status 1 where they differ")
+    export = actions.add_parser("export", help="write the decisions to a .jsonl or .csv file")
+    for action in (show, export):
+        action.add_argument("--namespace", help="default: the newest one")
+    show.add_argument("--pair")
+    show.add_argument("--from", dest="begin", type=utc, help="first candle (open time, UTC)")
+    show.add_argument("--to", dest="end", type=utc, help="candles before this one")
+    show.add_argument("--faulty", action="store_true", help="only where an answer was faulty or none came")
+    show.add_argument("--limit", type=int, default=50)
+    show.add_argument("--decision", metavar="ID", help="one decision whole; the first digits of its id will do")
+    diff.add_argument("first", help="namespace")
+    diff.add_argument("second", help="namespace")
+    diff.add_argument("--other-userdir", type=Path, help="where the second one is, if elsewhere")
+    export.add_argument("--to", type=Path, required=True)
+    export.add_argument("--force", action="store_true", help="replace the file")
+    for name, action in (("show", show), ("diff", diff), ("export", export)):
+        _add_userdir(action)
+        action.set_defaults(run=_ledger, action=name)
+
+
+def _ledger(arguments: argparse.Namespace) -> None:
+    from candlegraph.freqtrade_bridge import ledger_commands
+
+    getattr(ledger_commands, f"print_{arguments.action}")(arguments)
 
 
 def _add_account(command: argparse.ArgumentParser) -> None:

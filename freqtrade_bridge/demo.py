@@ -11,6 +11,7 @@ from candlegraph.freqtrade_bridge.loopback.sample_market import write_sample_mar
 from candlegraph.freqtrade_bridge.offline import BacktestOrder
 from candlegraph.freqtrade_bridge.reporting import backtest_and_report
 
+FREE = {MODEL: {"input": 0, "output": 0}}
 PRUDENT = {
     "max_leverage": 10,
     "max_risk_per_trade_pct": 2,
@@ -33,6 +34,9 @@ def run_demo(userdir: Path) -> None:
             userdir=userdir.resolve(),
             pairs=market.pairs,
             timerange=market.timerange,
-            overrides={"llm_config": {"api_base": server.url, "model": MODEL}, "risk_management": PRUDENT},
+            overrides={
+                "llm_config": {"api_base": server.url, "model": MODEL, "prices": FREE},
+                "risk_management": PRUDENT,
+            },
         )
         backtest_and_report(order, offline=True, is_sample=True)

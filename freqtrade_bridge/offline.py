@@ -44,6 +44,14 @@ def run_offline(order: BacktestOrder) -> None:
         run_freqtrade(order, [*order.configs, config])
 
 
+def run_online(order: BacktestOrder) -> None:
+    """Backtest with the exchange's own metadata; raise BridgeError if freqtrade ends with an error."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "overrides.json"
+        path.write_text(json.dumps(order.overrides))
+        run_freqtrade(order, [*order.configs, path])
+
+
 @contextmanager
 def offline_config(order: BacktestOrder) -> Iterator[Path]:
     """Serve the pairs' metadata, and yield a configuration file that trades on it."""

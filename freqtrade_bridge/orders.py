@@ -73,7 +73,19 @@ class Orders:
             return plan
         if plan.stop is not None and not is_protective(plan.side, plan.stop, ask.rate):
             return plan.model_copy(update={"refusal": f"opens at {ask.rate:.6g}, beyond its stop {plan.stop:.6g}"})
-        return size_entry(plan, self._account(), ask.rate, self._plans.basis(ask.pair), limits)
+        sized = size_entry(plan, self._account(), ask.rate, self._plans.basis(ask.pair), limits)
+        return sized if ask.forced else self._shrunk(sized, ask, limits)
+
+    def _shrunk(self, sized: EntryPlan, ask: Ask, limits: Limits) -> EntryPlan:
+        """Return the entry with the share of its stake that a reviewing model left to it."""
+        signal = self._book.unused(ask.pair, ask.now)
+        if signal is None or signal.stake_ratio == 1 or sized.refusal or sized.stake is None:
+            return sized
+        stake = sized.stake * signal.stake_ratio
+        if stake < limits.min_stake:
+            why = f"reviewer: {stake:.6g} is left, the exchange's minimum is {limits.min_stake:.6g}"
+            return sized.model_copy(update={"stake": 0.0, "refusal": why})
+        return sized.model_copy(update={"stake": stake})
 
     def _decided(self, ask: Ask) -> EntryPlan:
         signal = self._book.unused(ask.pair, ask.now)

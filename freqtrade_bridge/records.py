@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from langchain_core.messages import AIMessage, ToolMessage
+from langchain_core.messages import ToolMessage
 
 from candlegraph.agents.briefing import prompt_version
-from candlegraph.agents.decision import repairs
+from candlegraph.agents.decision import fault_counts, repairs
+from candlegraph.freqtrade_bridge.evidence import (
+    functions,
+    inputs_hash,
+    model_calls,
+    opinions,
+    prompt_hash,
+    reasoning,
+)
 from candlegraph.freqtrade_bridge.runner import Outcome, decision_id
 from candlegraph.graph.context import Context
-from candlegraph.graph.errors import MemoryStoreError
+from candlegraph.graph.errors import MemoryStoreError, ModelError
 from candlegraph.graph.market import MarketSnapshot
 from candlegraph.graph.signal import Clamp, TradeSignal
 from candlegraph.graph.state import CandleState
@@ -42,7 +49,7 @@ class Records:
     def decisions(self, rows: Sequence[DecisionRow]) -> None:
         """Store one candle's decisions."""
         self._ledger.append(rows)
-        self._write(DECISIONS, [row.model_dump(mode="json") for row in rows])
+        self._write(DECISIONS, [_decision_line(row) for row in rows])
 
     def late_clamps(self, decision_id: str, clamps: Sequence[Clamp]) -> None:
         """Add what the gate lowered at the order to the decision's row; a full disk stops no order."""
@@ -54,7 +61,7 @@ class Records:
     def answered(self, signal: TradeSignal) -> None:
         """Put what a person's answer made of an entry into its row; a line of its own says so to people."""
         row = self._ledger.answer(signal.decision_id, signal)
-        self._write(DECISIONS, [] if row is None else [row.model_dump(mode="json")])
+        self._write(DECISIONS, [] if row is None else [_decision_line(row)])
 
     def experiences(self, learnt: Sequence[Experience]) -> None:
         """Write closed trades and their rewards for people; the memory has them already."""
@@ -73,9 +80,7 @@ class Records:
 def decision_row(context: Context, snapshot: MarketSnapshot, outcome: Outcome, signal: TradeSignal) -> DecisionRow:
     """Return the ledger row of one decision."""
     state = outcome.state or CandleState()
-    answers = [m for m in state.messages if isinstance(m, AIMessage)]
-    prompt = str(state.messages[1].content) if len(state.messages) > 1 else ""
-    cases = () if state.lessons is None else state.lessons.cases
+    calls, cases = model_calls(state), () if state.lessons is None else state.lessons.cases
     return DecisionRow(
         decision_id=decision_id(context.namespace, snapshot.pair, snapshot.candle),
         namespace=context.namespace,
@@ -87,17 +92,26 @@ def decision_row(context: Context, snapshot: MarketSnapshot, outcome: Outcome, s
         price=snapshot.price,
         regime=None if state.facts is None else state.facts.regime,
         model=context.model_name,
-        prompt_version=prompt_version(context.settings.context_config.language),
-        prompt_hash=hashlib.sha256(prompt.encode()).hexdigest()[:16],
-        calls=len(answers),
+        prompt_version=prompt_version(context.settings.context_config.language, context.settings.llm_config.prompt),
+        prompt_hash=prompt_hash(state.messages),
+        calls=len(calls),
         repairs=repairs(state.messages),
-        tokens_in=sum(m.usage_metadata["input_tokens"] for m in answers if m.usage_metadata),
-        tokens_out=sum(m.usage_metadata["output_tokens"] for m in answers if m.usage_metadata),
+        tokens_in=sum(call.tokens_in for call in calls),
+        tokens_out=sum(call.tokens_out for call in calls),
         latency_ms=outcome.latency_ms,
         case_ids=tuple(case.id for case in cases),
         similarities=tuple(case.similarity for case in cases),
         signal=signal,
-        error=None if outcome.error is None else repr(outcome.error)[:500],
+        error=None if outcome.error is None else f"{type(outcome.error).__name__}: {outcome.error}"[:500],
+        mode=context.settings.llm_config.mode,
+        depth=outcome.depth,
+        inputs_hash=inputs_hash(snapshot),
+        model_calls=calls,
+        tries=tuple(outcome.error.tries) if isinstance(outcome.error, ModelError) else (),
+        functions=functions(state.messages),
+        faults=fault_counts(state, context.settings),
+        reasoning=reasoning(state.messages),
+        opinions=opinions(state),
     )
 
 
@@ -144,6 +158,10 @@ def _clean_up(context: Context, state: CandleState, strategy: Any) -> None:
     settings = context.settings.experience_config.rag_config.cleanup
     report = context.memory.cleanup(context.namespace, strategy, as_of=state.snapshot.as_of, settings=settings)
     logger.info("memory cleanup asked for by the model: %s", report.message)
+
+
+def _decision_line(row: DecisionRow) -> dict[str, Any]:
+    return row.model_dump(mode="json") | {"cost": row.cost, "trace_id": row.decision_id}
 
 
 def _reward_line(one: Experience) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 from rich.console import Console
 
-from candlegraph.freqtrade_bridge.offline import BacktestOrder, run_freqtrade, run_offline
+from candlegraph.freqtrade_bridge.offline import BacktestOrder, run_offline, run_online
 from candlegraph.freqtrade_bridge.report.page import write_page
 from candlegraph.freqtrade_bridge.report.result import RunResult, last_result, read_result
 from candlegraph.freqtrade_bridge.report.summary import print_summary, summary_of
@@ -25,7 +25,7 @@ def backtest_and_report(order: BacktestOrder, *, offline: bool, is_sample: bool)
     if offline:
         run_offline(order)
     else:
-        run_freqtrade(order, order.configs)
+        run_online(order)
     console = Console()
     page = report(order, console, is_sample=is_sample)
     if offline:

@@ -25,11 +25,15 @@ from candlegraph.agents.approval import awaiting, request_of
 from candlegraph.graph.builder import builder, graph
 from candlegraph.graph.context import Context
 from candlegraph.graph.errors import BridgeError
+from candlegraph.graph.llm_settings import Depth
 from candlegraph.graph.market import MarketSnapshot, utc_minute
 from candlegraph.graph.state import CandleInput, CandleState
 from candlegraph.memory.approvals import ApprovalRequest, Verdict
+from candlegraph.memory.spending import FREE, Allowance
 
 logger = logging.getLogger(__name__)
+MARGIN = 0.05
+"""Share of the deadline in which no model is asked any more, so that the graph can still say what was tried."""
 Result = TypeVar("Result")
 
 
@@ -41,6 +45,7 @@ class Outcome(BaseModel):
     state: CandleState | None = None
     error: BaseException | None = None
     latency_ms: float = 0
+    depth: Depth = "fast"
     proposal: ApprovalRequest | None = None
     """What waits for a person; until then the state's signal is a wait."""
 
@@ -82,14 +87,19 @@ class Runner:
         self._graph = graph if self._saver is None else builder.compile(checkpointer=self._saver, name=graph.name)
         self._durability: Durability | None = None if self._saver is None else "exit"
 
-    def decide(self, snapshots: Mapping[str, MarketSnapshot], deadline: float | None) -> dict[str, Outcome]:
+    def decide(
+        self, snapshots: Mapping[str, MarketSnapshot], deadline: float | None, allowance: Allowance = FREE
+    ) -> dict[str, Outcome]:
         """Return an outcome per pair; at the deadline (seconds, None = none) the missing ones are TimeoutErrors."""
+        asked_until = None if deadline is None else time.monotonic() + deadline * (1 - MARGIN)
+        context = self._context.for_candle(depth=allowance.depth, deadline=asked_until, spent=allowance.spent)
         for pair, snapshot in snapshots.items():
             self._drop(pair)
-            self._pending[pair] = (snapshot, loop_thread().submit(self._one(snapshot)))
+            self._pending[pair] = (snapshot, loop_thread().submit(self._one(snapshot, context)))
         concurrent.futures.wait([self._pending[pair][1] for pair in snapshots], timeout=deadline)
         done = {pair: outcome for pair, (_, outcome) in self._finished(snapshots).items()}
-        late = Outcome(error=TimeoutError(f"no decision within {deadline} s"), latency_ms=1000 * (deadline or 0))
+        error = TimeoutError(f"no decision within {deadline} s")
+        late = Outcome(error=error, latency_ms=1000 * (deadline or 0), depth=context.depth)
         return {pair: done.get(pair, late) for pair in snapshots}
 
     def collect(self) -> dict[str, tuple[MarketSnapshot, Outcome]]:
@@ -106,7 +116,8 @@ class Runner:
 
     def resume(self, request: ApprovalRequest, verdict: Verdict) -> Outcome:
         """End the run that asked, once; one that is gone, as after a restart or a newer candle, is an error."""
-        return loop_thread().submit(self._outcome(request.pair, partial(self._answer, request, verdict))).result()
+        answer = partial(self._answer, request, verdict)
+        return loop_thread().submit(self._outcome(request.pair, answer, self._context.depth)).result()
 
     def _drop(self, pair: str) -> None:
         if pair in self._pending:
@@ -114,20 +125,20 @@ class Runner:
             future.cancel()
             logger.warning("%s: the decision of candle %s came too late and is dropped", pair, snapshot.candle)
 
-    async def _one(self, snapshot: MarketSnapshot) -> Outcome:
+    async def _one(self, snapshot: MarketSnapshot, context: Context) -> Outcome:
         async with self._limit:
-            return await self._outcome(snapshot.pair, partial(self._invoke, snapshot))
+            return await self._outcome(snapshot.pair, partial(self._invoke, snapshot, context), context.depth)
 
-    async def _outcome(self, pair: str, work: Callable[[], Coroutine[Any, Any, CandleState]]) -> Outcome:
+    async def _outcome(self, pair: str, work: Callable[[], Coroutine[Any, Any, CandleState]], depth: Depth) -> Outcome:
         started = time.perf_counter()
         # A pair's failure is its own outcome: a backtest raises it, live it means hold or wait.
         result = (await asyncio.gather(work(), return_exceptions=True))[0]
         latency_ms = 1000 * (time.perf_counter() - started)
         if isinstance(result, BaseException):
-            return Outcome(error=result, latency_ms=latency_ms)
-        return Outcome(state=result, latency_ms=latency_ms, proposal=self._asked.get(pair))
+            return Outcome(error=result, latency_ms=latency_ms, depth=depth)
+        return Outcome(state=result, latency_ms=latency_ms, depth=depth, proposal=self._asked.get(pair))
 
-    async def _invoke(self, snapshot: MarketSnapshot) -> CandleState:
+    async def _invoke(self, snapshot: MarketSnapshot, context: Context) -> CandleState:
         identity = decision_id(self._context.namespace, snapshot.pair, snapshot.candle)
         config: RunnableConfig = {
             "run_name": f"decide {snapshot.pair}",
@@ -137,7 +148,7 @@ class Runner:
             "configurable": {"thread_id": identity},
         }
         self._forget(snapshot.pair, identity)
-        return await self._run(CandleInput(snapshot=snapshot), config)
+        return await self._run(CandleInput(snapshot=snapshot), config, context)
 
     async def _answer(self, request: ApprovalRequest, verdict: Verdict) -> CandleState:
         if self._asked.get(request.pair) != request:
@@ -145,10 +156,10 @@ class Runner:
         del self._asked[request.pair]
         identity = self._threads[request.pair]
         config: RunnableConfig = {"run_name": f"answer {request.pair}", "configurable": {"thread_id": identity}}
-        return await self._run(Command(resume=verdict.model_dump(mode="json")), config)
+        return await self._run(Command(resume=verdict.model_dump(mode="json")), config, self._context)
 
-    async def _run(self, given: CandleInput | Command[Any], config: RunnableConfig) -> CandleState:
-        values = await self._graph.ainvoke(given, config, context=self._context, durability=self._durability)
+    async def _run(self, given: CandleInput | Command[Any], config: RunnableConfig, context: Context) -> CandleState:
+        values = await self._graph.ainvoke(given, config, context=context, durability=self._durability)
         is_interrupted = values.pop("__interrupt__", None)
         state = CandleState.model_validate(values)
         if not is_interrupted:

@@ -19,10 +19,12 @@ from freqtrade.enums import RunMode
 from freqtrade.persistence import Order, Trade
 
 from candlegraph.agents.briefing import prompt_version
-from candlegraph.agents.reviewer import stay
+from candlegraph.agents.safe import stay
 from candlegraph.freqtrade_bridge.account_guard import AccountGuard
 from candlegraph.freqtrade_bridge.approvals import Approvals, check_approval, price_now
 from candlegraph.freqtrade_bridge.decision_book import DecisionBook
+from candlegraph.freqtrade_bridge.entry_pause import EntryPause, paused
+from candlegraph.freqtrade_bridge.estimate import candles_in, estimate_of, is_paid, lines
 from candlegraph.freqtrade_bridge.feedback import closed_trade_of, is_entry, is_final_exit
 from candlegraph.freqtrade_bridge.market_feed import MarketFeed
 from candlegraph.freqtrade_bridge.orders import Orders
@@ -43,6 +45,8 @@ from candlegraph.graph.market import MarketSnapshot, Position, Sentiment, Timefr
 from candlegraph.graph.signal import SIDE_OF, TradeSignal
 from candlegraph.graph.state import CandleState
 from candlegraph.memory.approvals import ApprovalRequest, Verdict
+from candlegraph.memory.ledger import Ledger
+from candlegraph.memory.spending import Spending
 from candlegraph.tools.market.frames import duration, snapshot_of
 from candlegraph.tools.stops import is_protective
 
@@ -85,6 +89,7 @@ class Session:
             None if self.is_backtest or not seen.sentiment.sources else sentiment_client(config, seen.sentiment.timeout)
         )
         self._sentiment = SentimentFeed(seen.sentiment, Path(context.user_data_dir), client)
+        self._announce_cost(config)
         self._runner = Runner(context)
         self._approvals = Approvals(context, datetime.now(UTC)) if rules.approval.required else None
         self._records = Records(context)
@@ -99,9 +104,24 @@ class Session:
         self.orders = Orders(
             rules, fee, self.book, self._known, self.plans, self._wallet.account, self._records.late_clamps
         )
+        self._pause = EntryPause(context.settings.llm_config.pause_entries_after)
+        budget, started = context.settings.llm_config.budget, datetime.now(UTC)
+        self._spending = Spending.of(budget, Ledger(context.database), context.namespace, started)
         self._extremes: dict[int, tuple[float, float]] = {}
         self._histories: dict[int, History] = {}
         self._decided = 0
+
+    def _announce_cost(self, config: Mapping[str, Any]) -> None:
+        """Say what a backtest that costs money will ask at most, before it asks."""
+        settings = self.context.settings
+        if not (self.is_backtest and is_paid(settings.llm_config)):
+            return
+        pairs, candles = len(self._provider.current_whitelist()), candles_in(config.get("timerange") or "", self.length)
+        if candles is None:
+            logger.warning("Estimate: none, since the timerange has an open end")
+            return
+        for line in lines(estimate_of(settings, pairs, candles)):
+            logger.warning("%s", line)
 
     def watch(self, now: datetime) -> None:
         """Measure the account; beyond its limit the emergency stop fires."""
@@ -130,7 +150,7 @@ class Session:
         moods = self._sentiment.of(due, now)
         snapshots = {pair: self._snapshot(pair, as_of, trades.get(pair), moods[pair]) for pair, as_of in due.items()}
         deadline = None if self.is_backtest else self.context.settings.llm_config.decision.deadline_seconds
-        outcomes = self._runner.decide(snapshots, deadline)
+        outcomes = self._runner.decide(snapshots, deadline, self._spending.at(max(due.values())))
         self._accept(snapshots, outcomes, now)
         self._ask(outcomes, now)
 
@@ -170,17 +190,36 @@ class Session:
         rows = []
         for pair, snapshot in snapshots.items():
             outcome = outcomes[pair]
-            signal = self._punctual(self._signal_of(snapshot, outcome), snapshot, now)
+            signal = self._admitted(self._signal_of(snapshot, outcome), snapshot, now)
             self.book.put(pair, snapshot.as_of, signal)
             self._known[pair] = (snapshot, outcome.state)
             self._note_history(snapshot, signal)
-            rows.append(decision_row(self.context, snapshot, outcome, signal))
+            row = decision_row(self.context, snapshot, outcome, signal)
+            self._spending.add(row.as_of, row.model_calls)
+            rows.append(row)
         self._records.decisions(rows)
+        self._note_failures(snapshots, outcomes)
         self._refuse_failure(outcomes, snapshots)
         for pair, snapshot in snapshots.items():
             if (state := outcomes[pair].state) is not None:
                 self._commit(snapshot, state)
         self._report_progress(len(rows), next(iter(snapshots.values())).as_of)
+
+    def _admitted(self, signal: TradeSignal, snapshot: MarketSnapshot, now: datetime) -> TradeSignal:
+        """Return the signal, or what stands in for an entry that comes too late or while entries pause."""
+        if self._pause.is_on:
+            signal = paused(signal, snapshot)
+        return self._punctual(signal, snapshot, now)
+
+    def _note_failures(self, snapshots: Mapping[str, MarketSnapshot], outcomes: Mapping[str, Outcome]) -> None:
+        """Let entries pause, or go on, by how many decisions failed; a backtest stops at the first one instead."""
+        if self.is_backtest:
+            return
+        failed = sum(outcome.error is not None for outcome in outcomes.values())
+        as_of = max(snapshot.as_of for snapshot in snapshots.values())
+        if change := self._pause.note(as_of, decided=len(outcomes), failed=failed):
+            logger.warning("%s", change)
+            self._provider.send_msg(f"candlegraph: {change}", always_send=True)
 
     def _punctual(self, signal: TradeSignal, snapshot: MarketSnapshot, now: datetime) -> TradeSignal:
         """Drop an entry or addition on a candle that closed long ago: the bot was started in the midst of one."""
@@ -201,15 +240,19 @@ class Session:
         identity = decision_id(self.context.namespace, snapshot.pair, snapshot.candle)
         if outcome.state is not None and outcome.state.signal is not None:
             return outcome.state.signal.model_copy(update={"decision_id": identity})
-        logger.error("%s %s: no decision: %r", snapshot.pair, snapshot.candle, outcome.error)
-        safe = stay(CandleState(snapshot=snapshot), f"the graph failed: {outcome.error!r}"[:500], "fallback")
+        why = f"{type(outcome.error).__name__}: {outcome.error}"[:500]
+        logger.error(
+            "%s %s: no decision after %.1f s: %s", snapshot.pair, snapshot.candle, outcome.latency_ms / 1000, why
+        )
+        safe = stay(CandleState(snapshot=snapshot), f"the graph failed: {why}", "fallback")
         return safe.model_copy(update={"decision_id": identity})
 
     def _refuse_failure(self, outcomes: Mapping[str, Outcome], snapshots: Mapping[str, MarketSnapshot]) -> None:
         """Stop a backtest at its first failed decision: a silent wait would poison the result."""
         for pair, outcome in outcomes.items():
             if self.is_backtest and outcome.error is not None:
-                message = f"{pair} {snapshots[pair].candle:%Y-%m-%d %H:%M} UTC: the decision failed: {outcome.error!r}"
+                why = f"{type(outcome.error).__name__}: {outcome.error}"
+                message = f"{pair} {snapshots[pair].candle:%Y-%m-%d %H:%M} UTC: the decision failed: {why}"
                 raise BridgeError(message) from outcome.error
 
     def _commit(self, snapshot: MarketSnapshot, state: CandleState) -> None:
@@ -298,7 +341,7 @@ class Session:
 
     def _closed(self, trade: Trade, order: Order, now: datetime) -> Any:
         signal = self.book.at(trade.pair, now)
-        rate = trade.open_rate
+        rate, settings = trade.open_rate, self.context.settings
         return closed_trade_of(
             trade,
             order,
@@ -311,7 +354,7 @@ class Session:
             identity={
                 "namespace": self.context.namespace,
                 "model": self.context.model_name,
-                "prompt_version": prompt_version(self.context.settings.context_config.language),
+                "prompt_version": prompt_version(settings.context_config.language, settings.llm_config.prompt),
             },
         )
 

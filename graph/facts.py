@@ -90,7 +90,7 @@ class ExperienceFacts(Frozen):
     short_cases: int
     short_success_rate: float | None
     short_mean_profit_pct: float | None
-    ids: str = Field(description="experience ids, space separated, or none")
+    ids: str = Field(description="labels of the cases, space separated, or none")
     long_pattern: Verdict = "unknown"
     long_pattern_trades: int = 0
     long_pattern_rate: float | None = Field(None, description="0-1")

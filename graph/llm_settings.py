@@ -57,6 +57,8 @@ class ModelOverride(Block):
         kept = {name: getattr(base, name) for name in ModelSettings.model_fields}
         if {"provider", "api_base"} & own.keys():
             kept = {name: value for name, value in kept.items() if name not in SECRETS}
+        if "api_key_env" in own:
+            kept.pop("api_key", None)  # a literal one would win over it
         return ModelSettings.model_validate(kept | own)
 
 

@@ -49,6 +49,7 @@ class TradeSignal(Frozen):
     stake: float | None = Field(
         None, description="margin in quote currency; None = freqtrade's proposed stake, then the gate"
     )
+    stake_ratio: float = Field(1.0, gt=0, le=1, description="of what the gate gives an open stake at the order")
     stop: Price | None = None
     take_profit: Price | None = None
     adjustment_pct: float | None = None

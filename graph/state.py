@@ -1,4 +1,4 @@
-"""What the nodes of the candle graph hand on; every key has one writer.
+"""What the nodes of the candle graph hand on; every key has one writer, but for two that critic may write again.
 
 snapshot -> facts, situation (analyst) -> skipped (triage), or lessons (retriever) -> view, bull, bear (deep only)
   -> messages (decision loop) -> signal (reviewer) -> critiques, signal (critic)
@@ -6,6 +6,7 @@ snapshot -> facts, situation (analyst) -> skipped (triage), or lessons (retrieve
 
 from __future__ import annotations
 
+import hashlib
 from typing import Annotated, Literal
 
 from langchain_core.messages import AnyMessage
@@ -37,6 +38,12 @@ class Case(Frozen):
     entry_price: float
     duration_minutes: float
     lesson: str
+
+    @property
+    def label(self) -> str:
+        """Return six hex digits that name the case in prompts: the same in every run, as an id of a database is not."""
+        told = f"{self.kind}|{self.pair}|{self.side}|{self.entry_price}|{self.profit_pct}|{self.duration_minutes}"
+        return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:6]
 
 
 class Pattern(Frozen):

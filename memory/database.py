@@ -216,7 +216,7 @@ def _opened(path: Path) -> Engine:
         raise MemoryStoreError(f"the folder {path.parent} could not be made: {e}; choose another") from e
     engine = create_engine(URL.create("sqlite", database=str(path)))
     if _is_sqlite(engine):
-        event.listen(engine, "connect", _on_connect)
+        event.listen(engine, "connect", on_connect)
     try:
         with _renamed(engine):
             _create_or_check(engine)
@@ -231,7 +231,7 @@ def _create_or_check(engine: Engine) -> None:
     found = set(inspect(engine).get_table_names())
     version = _version(engine, found) if found else 0
     # Only now is the file known to be ours, and may be changed.
-    _use_wal(engine)
+    use_wal(engine)
     if found:
         _back_up(engine)
     if version < SCHEMA or set(metadata.tables) - found:
@@ -276,7 +276,7 @@ def _version(engine: Engine, found: set[str]) -> int:
     return int(version)
 
 
-def _use_wal(engine: Engine) -> None:
+def use_wal(engine: Engine) -> None:
     """Let readers go on while one writes; transactions begin only now, since SQLite refuses the change inside one."""
     if _is_sqlite(engine):
         _switch_to_wal(engine, time.monotonic() + BUSY_SECONDS)
@@ -306,7 +306,8 @@ def _is_sqlite(engine: Engine) -> bool:
     return engine.dialect.name == "sqlite"
 
 
-def _on_connect(raw: Any, _record: Any) -> None:
+def on_connect(raw: Any, _record: Any) -> None:
+    """Prepare a connection to a SQLite file."""
     raw.isolation_level = None  # the driver must not begin transactions behind our back
     cursor = raw.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")

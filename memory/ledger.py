@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -105,9 +106,11 @@ class Ledger:
             connection.execute(update(decisions).where(own).values(doc=changed.model_dump_json()))
         return changed
 
-    def rows(self, namespace: str) -> tuple[DecisionRow, ...]:
-        """Return the decisions of a namespace by candle, then pair."""
+    def rows(self, namespace: str, since: datetime | None = None) -> tuple[DecisionRow, ...]:
+        """Return the decisions of a namespace by candle, then pair; only candles that opened at `since` or later."""
         own = select(decisions.c.doc).where(decisions.c.namespace == namespace)
+        if since is not None:
+            own = own.where(decisions.c.candle >= micros(since))
         query = own.order_by(decisions.c.candle, decisions.c.pair, decisions.c.decision_id)
         with reading(self._engine) as connection:
             return tuple(DecisionRow.model_validate_json(doc) for doc in connection.scalars(query))

@@ -10,7 +10,7 @@ from candlegraph.graph.state import Case
 
 
 def summary_of(cases: Sequence[Case]) -> ExperienceFacts:
-    """Return counts, success rates and mean profits per side; only closed trades count, all ids are named."""
+    """Return counts, success rates and mean profits per side; only closed trades count, all are named."""
     long, short = _profits(cases, "long"), _profits(cases, "short")
     return ExperienceFacts(
         long_cases=len(long),
@@ -19,7 +19,7 @@ def summary_of(cases: Sequence[Case]) -> ExperienceFacts:
         short_cases=len(short),
         short_success_rate=_success_rate(short),
         short_mean_profit_pct=_mean(short),
-        ids=" ".join(str(case.id) for case in cases) or ABSENT,
+        ids=" ".join(case.label for case in cases) or ABSENT,
     )
 
 

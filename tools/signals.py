@@ -19,7 +19,14 @@ Reason = Annotated[str, Field(min_length=1, max_length=2000)]
 Level = Annotated[float, Field(gt=0)]
 # The schema need not say that absent may be null.
 Optional = Annotated[float | None, Field(gt=0), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})]
-TrendStrength = Annotated[Strength, BeforeValidator(lambda value: CHINESE.get(value, value))]
+
+
+def in_english(word: object) -> object:
+    """Return the English word for a Chinese one; whatever else a model gives is left to the schema."""
+    return CHINESE.get(word, word) if isinstance(word, str) else word
+
+
+TrendStrength = Annotated[Strength, BeforeValidator(in_english)]
 
 
 class Arguments(BaseModel):

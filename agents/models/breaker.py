@@ -5,7 +5,16 @@ closed -> (failures in a row) -> open -> (cooldown) -> half-open: one probe -> c
 
 from __future__ import annotations
 
+import asyncio
+
 from candlegraph.graph.llm_settings import Breaker
+
+
+class Call:
+    """One admitted call; `ended` is set once a probe has told the circuit its end."""
+
+    def __init__(self) -> None:
+        self.ended = asyncio.Event()
 
 
 class Circuit:
@@ -15,32 +24,41 @@ class Circuit:
         self._rules = rules
         self._failures = 0
         self._open_until: float | None = None
-        self._probing = False
+        self.probe: Call | None = None
+        """The only call under way that was admitted after a cooldown."""
 
-    def admits(self, now: float) -> bool:
-        """Return whether a call may be made now; after the cooldown it is the probe, and the only one."""
+    def admits(self, now: float) -> Call | None:
+        """Return the call that may be made now, None for none; after the cooldown it is the probe."""
+        call = Call()
         if self._open_until is None:
-            return True
-        if self._probing or now < self._open_until:
-            return False
-        self._probing = True
-        return True
+            return call
+        if self.probe is not None or now < self._open_until:
+            return None
+        self.probe = call
+        return call
 
     def succeeded(self) -> None:
-        """Close the circuit."""
-        self._failures, self._open_until, self._probing = 0, None, False
+        """Close the circuit, whichever call it was."""
+        self._failures, self._open_until = 0, None
+        self._end_probe()
 
-    def failed(self, now: float) -> None:
-        """Count a failure; open the circuit at the limit, or again after a probe."""
+    def failed(self, call: Call, now: float) -> None:
+        """Count a failure; at the limit open the circuit, or again after a probe: only a success counts anew."""
         self._failures += 1
-        if self._probing or self._failures >= self._rules.failures:
+        if self._failures >= self._rules.failures:
             self._open_until = now + self._rules.cooldown_seconds
-        self._probing = False
+        self.abandoned(call)
 
-    def abandoned(self) -> None:
-        """Give a probe back that was cancelled before it knew."""
-        self._probing = False
+    def abandoned(self, call: Call) -> None:
+        """Give a probe back that ended before it knew; other calls of the endpoint do not touch it."""
+        if call is self.probe:
+            self._end_probe()
 
     def opens_in(self, now: float) -> float:
         """Return the seconds until a probe is admitted; 0 where one may be made."""
         return 0.0 if self._open_until is None else max(0.0, self._open_until - now)
+
+    def _end_probe(self) -> None:
+        if self.probe is not None:
+            self.probe.ended.set()
+            self.probe = None

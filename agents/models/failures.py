@@ -11,6 +11,7 @@ RETRYABLE = frozenset({408, 409, 425, 429})
 REQUEST_IS_WRONG = frozenset({400, 413, 422})
 """The endpoint is well, this request is not."""
 LONGEST = 300
+"""Characters of an error that are kept."""
 
 
 class Failure(NamedTuple):
@@ -25,11 +26,11 @@ class Failure(NamedTuple):
 
 def failure_of(error: BaseException, secrets: Iterable[str], now: datetime) -> Failure:
     """Return what `error` means; an answer without a status is a broken connection or a broken body."""
-    status = getattr(error, "status_code", None)
+    given = getattr(error, "status_code", None)
+    status = given if isinstance(given, int) and given >= 400 else None  # ollama's client says -1 for "none"
     is_retryable = status is None or status in RETRYABLE or status >= 500
-    return Failure(
-        is_retryable, status not in REQUEST_IS_WRONG, retry_after(error, now), redacted(_text(error, status), secrets)
-    )
+    text = redacted(_text(error, status), secrets)[:LONGEST]  # cut last: half a key is a secret too
+    return Failure(is_retryable, status not in REQUEST_IS_WRONG, retry_after(error, now), text)
 
 
 def retry_after(error: BaseException, now: datetime) -> float | None:
@@ -52,14 +53,14 @@ def _number(given: str | None) -> float | None:
 def _until(given: str, now: datetime) -> float | None:
     try:
         at = parsedate_to_datetime(given)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return max(0.0, ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds())
 
 
 def redacted(text: str, secrets: Iterable[str]) -> str:
     """Return `text` without any of the `secrets`: endpoints like to quote a key that they refuse."""
-    for secret in secrets:
+    for secret in sorted(secrets, key=len, reverse=True):  # one may begin like another
         text = text.replace(secret, "***")
     return text
 
@@ -67,4 +68,4 @@ def redacted(text: str, secrets: Iterable[str]) -> str:
 def _text(error: BaseException, status: int | None) -> str:
     said = " ".join(str(error).split()) or "no message"
     head = type(error).__name__ if status is None else f"{type(error).__name__} {status}"
-    return f"{head}: {said}"[:LONGEST]
+    return f"{head}: {said}"

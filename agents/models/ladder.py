@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage
 
-from candlegraph.agents.models.breaker import Circuit
+from candlegraph.agents.models.breaker import Call, Circuit
 from candlegraph.agents.models.failures import Failure, failure_of
 from candlegraph.agents.models.rung import Rung
 from candlegraph.graph.calls import Try
@@ -22,6 +22,8 @@ from candlegraph.graph.errors import ModelError
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0
 """Seconds; doubled from attempt to attempt."""
+MOST_PATIENCE = 120.0
+"""Seconds; an endpoint that asks for a longer pause is passed over, also where no deadline ends it (a backtest)."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,14 @@ class Asked:
     """A late answer is still worth something: what is under way at the deadline may end."""
     tries: list[Try] = field(default_factory=list)
 
-    def left(self, now: float) -> float:
-        """Return the seconds until the deadline."""
-        return float("inf") if self.deadline is None else self.deadline - now
+
+@dataclass(frozen=True)
+class Turn:
+    """One rung's turn: attempts and pauses end at `until`, so that the rungs after it keep their share."""
+
+    rung: Rung
+    until: float
+    is_last: bool
 
 
 class Ladder:
@@ -58,67 +65,100 @@ class Ladder:
     async def ask(self, asked: Asked) -> tuple[AIMessage, Rung]:
         """Return the first answer and who gave it; raise ModelError when nobody did."""
         for place, rung in enumerate(self.rungs):
-            answer = await self._on(rung, len(self.rungs) - place, asked)
+            answer = await self._on(self._turn(rung, len(self.rungs) - place, asked), asked)
             if answer is not None:
                 return answer, rung
         said = "; ".join(f"{one.model}: {one.error}" for one in asked.tries)
         raise ModelError(f"no model answered: {said}", tuple(asked.tries))
 
-    async def _on(self, rung: Rung, rungs_left: int, asked: Asked) -> AIMessage | None:
+    def _turn(self, rung: Rung, rungs_left: int, asked: Asked) -> Turn:
+        now = self._clock()
+        share = float("inf") if asked.deadline is None else (asked.deadline - now) / rungs_left
+        return Turn(rung, now + share, is_last=rungs_left == 1)
+
+    async def _on(self, turn: Turn, asked: Asked) -> AIMessage | None:
         """Return the rung's answer, None once it has failed for good; the circuit learns of the end."""
-        circuit = self._circuits(rung.endpoint)
-        if not circuit.admits(self._clock()):
-            left = circuit.opens_in(self._clock())
-            asked.tries.append(self._try(rung, f"left alone after failures, tried again in {left:.0f} s", 0.0))
+        # Not by the endpoint alone: a model out of its quota must not close the way to its fallback beside it.
+        circuit = self._circuits(f"{turn.rung.endpoint} {turn.rung.settings.model}")
+        call = await self._admitted(turn, circuit)
+        if call is None:
+            asked.tries.append(self._left_alone(turn.rung, circuit))
             return None
         try:
-            answer, last = await self._attempts(rung, rungs_left, asked)
+            ended = await self._attempts(turn, asked)
         except asyncio.CancelledError:
-            circuit.abandoned()
+            circuit.abandoned(call)
             raise
-        if answer is not None or last is None or not last.is_endpoints:
-            circuit.succeeded() if answer is not None else circuit.abandoned()
-        else:
-            circuit.failed(self._clock())
-        return answer
+        if isinstance(ended, AIMessage):
+            circuit.succeeded()
+            return ended
+        self._tell(circuit, call, ended)
+        return None
 
-    async def _attempts(self, rung: Rung, rungs_left: int, asked: Asked) -> tuple[AIMessage | None, Failure | None]:
+    async def _admitted(self, turn: Turn, circuit: Circuit) -> Call | None:
+        """Return the call that the circuit admits; where no model comes after, the end of its probe is waited for.
+
+        Else the first candle after an outage would be decided for one pair only.
+        """
+        call = circuit.admits(self._clock())
+        while call is None and turn.is_last and circuit.probe is not None and self._clock() < turn.until:
+            end = asyncio.wait_for(circuit.probe.ended.wait(), turn.until - self._clock())
+            await asyncio.gather(end, return_exceptions=True)
+            call = circuit.admits(self._clock())
+        return call
+
+    def _tell(self, circuit: Circuit, call: Call, failure: Failure | None) -> None:
+        if failure is None:
+            circuit.abandoned(call)
+        elif failure.is_endpoints:
+            circuit.failed(call, self._clock())
+        else:
+            circuit.succeeded()  # it refused this request, so it is there
+
+    async def _attempts(self, turn: Turn, asked: Asked) -> AIMessage | Failure | None:
+        """Return the rung's answer or its last failure; None if there was no time to ask."""
         failure: Failure | None = None
-        pauses = self._pauses(rung.settings.retry_times)
-        while asked.left(self._clock()) > 0:
-            started = self._clock()
-            result = await self._attempt(rung, rungs_left, asked)
-            if isinstance(result, AIMessage):
-                return result, None
-            failure = failure_of(result, self._secrets, datetime.now(UTC))
-            asked.tries.append(self._try(rung, failure.text, self._clock() - started))
-            pause = next(pauses, None)
-            if pause is None or not failure.is_retryable:
+        attempts = turn.rung.settings.retry_times + 1
+        for number in range(attempts):
+            if self._clock() >= turn.until:
                 break
-            pause = pause if failure.retry_after is None else failure.retry_after
-            if pause >= asked.left(self._clock()):
+            started = self._clock()
+            result = await self._attempt(turn, asked)
+            if isinstance(result, AIMessage):
+                return result
+            failure = failure_of(result, self._secrets, datetime.now(UTC))
+            asked.tries.append(self._try(turn.rung, failure.text, self._clock() - started))
+            pause = pause_after(failure, number)
+            if number + 1 == attempts or pause is None or self._clock() + pause >= turn.until:
                 break  # the next model is asked now instead
             await asyncio.sleep(pause)
         if failure is None:
-            asked.tries.append(self._try(rung, "no time was left to ask", 0.0))
-        return None, failure
+            asked.tries.append(self._try(turn.rung, "no time was left to ask", 0.0))
+        return failure
 
-    async def _attempt(self, rung: Rung, rungs_left: int, asked: Asked) -> AIMessage | BaseException:
-        """Return the answer, or what was raised; an attempt leaves the models after it their share of the time."""
-        limit = rung.settings.timeout
-        if not (asked.late_counts and rungs_left == 1):
-            limit = min(limit, asked.left(self._clock()) / rungs_left)
-        work = asyncio.wait_for(rung.ask(asked.messages, asked.tools), limit)
+    async def _attempt(self, turn: Turn, asked: Asked) -> AIMessage | BaseException:
+        """Return the answer, or what was raised."""
+        limit = turn.rung.settings.timeout
+        if not (asked.late_counts and turn.is_last):
+            limit = min(limit, turn.until - self._clock())
+        work = asyncio.wait_for(turn.rung.ask(asked.messages, asked.tools), limit)
         result = (await asyncio.gather(work, return_exceptions=True))[0]
         if isinstance(result, TimeoutError):
             return TimeoutError(f"no answer within {limit:.3g} s")
         return result
 
-    @staticmethod
-    def _pauses(times: int) -> Iterator[float]:
-        for number in range(times):
-            yield min(FIRST_PAUSE * 2**number, LONGEST_PAUSE)
+    def _left_alone(self, rung: Rung, circuit: Circuit) -> Try:
+        seconds = circuit.opens_in(self._clock())
+        when = f"tried again in {seconds:.0f} s" if seconds else "another call tries whether it is back"
+        return self._try(rung, f"left alone after failures, {when}", 0.0)
 
     @staticmethod
     def _try(rung: Rung, error: str, seconds: float) -> Try:
         return Try(model=rung.settings.model, error=error, seconds=max(0.0, seconds))
+
+
+def pause_after(failure: Failure, number: int) -> float | None:
+    """Return the seconds between the attempt of this number, from 0, and the next; None where no next may help."""
+    own = min(FIRST_PAUSE * 2**number, LONGEST_PAUSE)
+    pause = own if failure.retry_after is None else failure.retry_after
+    return pause if failure.is_retryable and pause <= MOST_PATIENCE else None

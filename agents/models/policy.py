@@ -13,6 +13,7 @@ and backtests exercise the whole path without a key. It looks at the main timefr
               -50 %  once, when the price has moved 1.5 planned stop distances in favour
               +40 %  once, when it has moved 0.8 of them, before any reduction, and the trend is strong
               hold   otherwise; a winner of 5 % or more is recorded once while it is held
+    others    as analyst it counts timeframes, as reviewer it halves the stake of an entry whose trend is not strong
 """
 
 from __future__ import annotations
@@ -101,8 +102,49 @@ class PolicyModel(BaseChatModel):
 def policy_calls(prompt: str, bound: frozenset[str]) -> list[Call]:
     """Return the calls of the rule for the facts block in `prompt`, memory call first; raise FactsError without one."""
     facts = parse_facts(prompt)
+    if opinion := opinion_call(facts, bound):
+        return [opinion]
     calls = flat_calls(facts) if facts.position is None else position_calls(facts, facts.position)
     return [call for call in calls if not bound or call[0] in bound]
+
+
+def opinion_call(facts: Facts, bound: frozenset[str]) -> Call | None:
+    """Return what the rule says in another role than the deciding one."""
+    if "StateView" in bound:
+        return "StateView", _view(facts)
+    if "MakeCase" in bound:
+        return "MakeCase", _case(facts)
+    if "ReviewEntry" in bound:
+        return "ReviewEntry", _review(facts)
+    return None
+
+
+def _view(facts: Facts) -> dict[str, Any]:
+    bias = "bullish" if facts.alignment > 0 else "bearish" if facts.alignment < 0 else "neutral"
+    return {
+        "bias": bias,
+        "regime": facts.regime,
+        "key_support": facts.support,
+        "key_resistance": facts.resistance,
+        "conflicts": f"alignment {facts.alignment:+d} of {len(facts.timeframes)} timeframes",
+        "would_change_mind": "a close beyond the nearest level on the other side",
+    }
+
+
+def _case(facts: Facts) -> dict[str, Any]:
+    """Return the same case for either side: the rule knows no rhetoric, it only counts timeframes."""
+    return {
+        "strength": 50.0 + 10 * min(4, abs(facts.alignment)),
+        "points": [f"alignment {facts.alignment:+d}", f"{facts.trend_strength} strength in {facts.regime}"],
+        "risk": "the regime turns",
+    }
+
+
+def _review(facts: Facts) -> dict[str, Any]:
+    """Half the stake where the trend is only moderate; the rule objects to nothing else."""
+    if facts.trend_strength == "strong":
+        return {"verdict": "approve", "reason": "strong trend"}
+    return {"verdict": "shrink", "shrink_to_pct": 50.0, "reason": f"{facts.trend_strength} trend"}
 
 
 def flat_calls(facts: Facts) -> list[Call]:

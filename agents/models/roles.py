@@ -14,6 +14,7 @@ from langchain_core.tools import BaseTool
 from candlegraph.agents.models.breaker import Circuit
 from candlegraph.agents.models.engine import RoleModel
 from candlegraph.agents.models.ladder import Ladder
+from candlegraph.agents.models.providers import secrets_of
 from candlegraph.agents.models.recorder import Recorder
 from candlegraph.agents.models.rung import Rung
 from candlegraph.graph.llm_settings import Depth, LlmConfig, ModelSettings, Role
@@ -30,12 +31,13 @@ class RoleModels:
         self._config = config
         self._given = given
         self._circuits: dict[str, Circuit] = {}
-        self._recorder = Recorder()
+        self._recorder = Recorder(config.mode, cassette)
         self._roles: dict[Role, RoleModel] = {}
         self._bound: dict[tuple[str, ...], Runnable[LanguageModelInput, AIMessage]] = {}
 
     def open(self) -> None:
         """Open what this depth asks, so that a bad endpoint stops the start and not a candle; a replay opens none."""
+        self._recorder.open()
         if self._config.mode == "replay":
             return
         for role in ASKED[self._config.depth]:
@@ -46,7 +48,8 @@ class RoleModels:
         """Return the role's model."""
         if role not in self._roles:
             rungs = tuple(self._rung(settings) for settings in self._config.models_of(role))
-            ladder = Ladder(rungs, self._circuit)
+            secrets = {secret for rung in rungs for secret in secrets_of(rung.settings)}
+            ladder = Ladder(rungs, self._circuit, tuple(secrets))
             self._roles[role] = RoleModel(role=role, ladder=ladder, recorder=self._recorder, prices=self._config.prices)
         return self._roles[role]
 

@@ -1,19 +1,43 @@
-"""One rung of the ladder: a model, and one attempt to have it call a function."""
+"""One rung of the ladder: a model, and one attempt to have it call a function.
+
+messages, without earlier thoughts -> in the manner that the endpoint understands -> normalised answer
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+import logging
+import re
+from typing import Any, Literal
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages.ai import add_usage
 from langchain_core.runnables import RunnableConfig
+from langsmith import tracing_context
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
+from candlegraph.agents.models.answers import normalised, without_thoughts
+from candlegraph.agents.models.failures import REQUEST_IS_WRONG
+from candlegraph.agents.models.json_calls import as_text, bound, called
+from candlegraph.agents.models.policy import PolicyModel
 from candlegraph.agents.models.providers import open_model
 from candlegraph.graph.llm_settings import ModelSettings
 
+logger = logging.getLogger(__name__)
+
+Manner = Literal["forced", "offered", "json_schema"]
+"""How functions are called: natively and it must be one, natively and it may be one, as a JSON object."""
+Tools = tuple[dict[str, Any], ...]
+Result = AIMessage | BaseException
+
 UNTRACED: RunnableConfig = {"callbacks": []}
-"""The role's model is the run that traces and Studio show; attempts within it would count every token twice."""
+"""The role's model is the run that traces and Studio show; attempts within it would count every token twice, and an
+error of theirs may quote a key."""
+OF_CHOICE = re.compile(r"tool.?choice", re.IGNORECASE)
+OF_TOOLS = re.compile(r"tool|function", re.IGNORECASE)
+OF_ACCESS = frozenset({401, 403, 408, 425, 429})
+"""Such an error says nothing of what the endpoint can do, whatever words it uses."""
 
 
 class Rung(BaseModel):
@@ -27,11 +51,13 @@ class Rung(BaseModel):
 
     _bound: dict[tuple[str, ...], Any] = PrivateAttr(default_factory=dict)
     _opened: list[BaseChatModel] = PrivateAttr(default_factory=list)
+    _found: Manner | None = PrivateAttr(default=None)
 
     @property
     def endpoint(self) -> str:
         """Return what a circuit breaker counts for: models of one endpoint fail together."""
-        return self.settings.api_base or self.settings.model
+        named = self.settings.model if self.settings.provider == "auto" else self.settings.provider
+        return self.settings.api_base or named
 
     @property
     def model(self) -> BaseChatModel:
@@ -42,12 +68,86 @@ class Rung(BaseModel):
             self._opened.append(open_model(self.settings))
         return self._opened[0]
 
-    async def ask(self, messages: list[BaseMessage], tools: tuple[dict[str, Any], ...]) -> AIMessage:
+    async def ask(self, messages: list[BaseMessage], tools: Tools) -> AIMessage:
         """Return one answer; whatever the client raises passes through, and the ladder reads it."""
-        key = tuple(one["function"]["name"] for one in tools)
+        told = [without_thoughts(one) if isinstance(one, AIMessage) else one for one in messages]
+        if manner := self._manner():
+            return await self._answer(manner, told, tools)
+        return await self._explored(told, tools)
+
+    def _manner(self) -> Manner | None:
+        """Return how functions are called; None while nobody knows what the endpoint can do."""
+        mode = self.settings.tool_mode
+        if mode == "json_schema" and not isinstance(self.model, PolicyModel):
+            return "json_schema"
+        if mode == "auto" and self.given is None and not isinstance(self.model, PolicyModel):
+            return "json_schema" if self.settings.provider == "local" else self._found
+        return "forced"
+
+    async def _explored(self, told: list[BaseMessage], tools: Tools) -> AIMessage:
+        """Return the answer in the first manner that brings a call, and stay with that manner.
+
+        Thinking models often refuse only to be forced; a server without tool calls says so, or answers with text.
+        """
+        manner: Manner = "forced"
+        first = await self._result(manner, told, tools)
+        if lacks(first, OF_CHOICE):
+            manner = "offered"
+            first = await self._result(manner, told, tools)
+        if has_call(first):
+            self._found = manner
+        elif isinstance(first, AIMessage) or lacks(first, OF_TOOLS):
+            second = await self._result("json_schema", told, tools)
+            if isinstance(second, AIMessage) and has_call(second):
+                self._found = "json_schema"
+                logger.info("%s calls no functions by itself: it is asked for JSON from now on", self.settings.model)
+                return counted_with(second, first)
+            if isinstance(first, AIMessage) and knows_no_more(second):
+                self._found = manner
+                return counted_with(first, second)
+        if isinstance(first, BaseException):
+            raise first
+        return first
+
+    async def _result(self, manner: Manner, told: list[BaseMessage], tools: Tools) -> Result:
+        work = self._answer(manner, told, tools)
+        return (await asyncio.gather(work, return_exceptions=True))[0]
+
+    async def _answer(self, manner: Manner, told: list[BaseMessage], tools: Tools) -> AIMessage:
+        key = (manner, *(one["function"]["name"] for one in tools))
         if key not in self._bound:
-            arguments: dict[str, Any] = {"tool_choice": "any"}
-            self._bound[key] = self.model.bind_tools(list(tools), **arguments)
-        answer = await self._bound[key].ainvoke(messages, UNTRACED)
+            self._bound[key] = self._binding(manner, tools)
+        sent = as_text(told, tools) if manner == "json_schema" else told
+        with tracing_context(enabled=False):
+            answer = await self._bound[key].ainvoke(sent, UNTRACED)
         assert isinstance(answer, AIMessage)
+        return normalised(called(normalised(answer))) if manner == "json_schema" else normalised(answer)
+
+    def _binding(self, manner: Manner, tools: Tools) -> Any:
+        if manner == "json_schema":
+            return bound(self.model, tools)
+        choice: dict[str, Any] = {"tool_choice": "any"} if manner == "forced" else {}
+        return self.model.bind_tools(list(tools), **choice)
+
+
+def has_call(result: Result) -> bool:
+    """Return whether an answer calls a function, be it with broken arguments."""
+    return isinstance(result, AIMessage) and bool(result.tool_calls or result.invalid_tool_calls)
+
+
+def counted_with(answer: AIMessage, other: Result) -> AIMessage:
+    """Return `answer` with the tokens of the `other` one, which was paid for too."""
+    if not isinstance(other, AIMessage) or answer.usage_metadata is None or other.usage_metadata is None:
         return answer
+    return answer.model_copy(update={"usage_metadata": add_usage(answer.usage_metadata, other.usage_metadata)})
+
+
+def lacks(result: Result, of: re.Pattern[str]) -> bool:
+    """Return whether an error says that the endpoint cannot do what was asked of it."""
+    status = getattr(result, "status_code", None)
+    return isinstance(status, int) and status >= 400 and status not in OF_ACCESS and bool(of.search(str(result)))
+
+
+def knows_no_more(result: Result) -> bool:
+    """Return whether asking for JSON was understood without a call, or refused: it need not be tried again."""
+    return isinstance(result, AIMessage) or getattr(result, "status_code", None) in REQUEST_IS_WRONG

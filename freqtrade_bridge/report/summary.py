@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from candlegraph.freqtrade_bridge.columns import EMERGENCY_TAG
+from candlegraph.freqtrade_bridge.ledger_commands import cost_told
 from candlegraph.freqtrade_bridge.report.result import RunResult
 from candlegraph.graph.market import Frozen
 from candlegraph.memory.ledger import DecisionRow
@@ -41,6 +42,9 @@ class Summary(Frozen):
     profit_ratio: float
     max_drawdown_ratio: float
     buy_and_hold_ratio: float
+    calls: str
+    faults: dict[str, int]
+    cost: str
     median_ms: float
     p95_ms: float
     remembered: int
@@ -74,6 +78,9 @@ def summary_of(result: RunResult, decisions: Sequence[DecisionRow], *, remembere
         profit_ratio=result.profit_ratio,
         max_drawdown_ratio=result.max_drawdown_ratio,
         buy_and_hold_ratio=result.market_change,
+        calls=_calls(decisions),
+        faults=dict(sum((Counter(row.faults) for row in decisions), Counter[str]()).most_common()),
+        cost=cost_told(decisions),
         median_ms=median(times) if times else 0.0,
         p95_ms=quantiles(times, n=20)[-1] if len(times) > 1 else 0.0,
         remembered=remembered,
@@ -89,6 +96,9 @@ def summary_rows(summary: Summary) -> list[tuple[str, str]]:
         ("prices", "synthetic sample market" if summary.is_sample else "candle folder"),
         ("decisions", f"{summary.decisions} ({_counts(summary.actions)})"),
         ("decided by", f"{_counts(summary.sources)}; {summary.repairs} answers sent back for repair"),
+        ("model calls", summary.calls),
+        ("faulty answers", _counts(summary.faults)),
+        ("cost", "none, a rule" if summary.is_rule else summary.cost),
         ("clamps of the gate", _counts(summary.clamps)),
         ("warnings of the rules", _counts(summary.warnings)),
         ("emergency stop", _emergency(summary)),
@@ -117,6 +127,15 @@ def _emergency(summary: Summary) -> str:
     if not summary.emergency_exits:
         return "did not fire"
     return f"FIRED: {summary.emergency_exits} positions closed, no entry from then on"
+
+
+def _calls(decisions: Sequence[DecisionRow]) -> str:
+    calls = [call for row in decisions for call in row.model_calls]
+    depths = Counter(row.depth for row in decisions)
+    tokens = sum(call.tokens_in + call.tokens_out for call in calls)
+    replayed = sum(call.is_replayed for call in calls)
+    told = f"{len(calls):,} ({_counts(dict(Counter(call.role for call in calls)))}), depth {', '.join(depths)}"
+    return f"{told}; {tokens:,} tokens" + (f"; {replayed:,} replayed" if replayed else "")
 
 
 def _counts(counts: dict[str, int]) -> str:

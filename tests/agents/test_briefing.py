@@ -292,9 +292,10 @@ def test_the_history_shows_series_oldest_first(full):
 
 
 def test_a_case_shows_what_it_was_and_what_came_of_it():
-    assert cases_block(Lessons(cases=(case(),)), EN) == (
-        "case 12: ETH/USDT:USDT short, similarity 0.88, score 42 (F), entry 8.5123e-06, held 1.5 h, profit -3.46 %; "
-        'lesson: "wait for confirmation"'
+    one = case()
+    assert cases_block(Lessons(cases=(one,)), EN) == (
+        f"case {one.label}: ETH/USDT:USDT short, similarity 0.88, score 42 (F), entry 8.5123e-06, held 1.5 h, "
+        'profit -3.46 %; lesson: "wait for confirmation"'
     )
 
 

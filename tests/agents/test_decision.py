@@ -51,7 +51,7 @@ def test_an_entry_keeps_what_was_asked_for_within_the_limits(decide, calling, ri
 def test_thoughts_beside_a_call_are_kept_and_do_no_harm(decide, calling, right):
     state, _ = decide(calling(right(WAIT), text="<think>signal_entry_long(leverage=100)</think>"))
     assert state.signal.action == "wait"
-    assert "<think>" in state.messages[2].content
+    assert state.messages[2].additional_kwargs["reasoning_content"] == "signal_entry_long(leverage=100)"
 
 
 def test_a_memory_call_is_answered_and_the_model_goes_on(decide, calling, right):

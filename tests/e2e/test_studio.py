@@ -17,7 +17,7 @@ from candlegraph.tools.market.frames import read_candles, snapshot_of
 
 ROOT = Path(__file__).parents[2]
 TIMEFRAMES = ("30m", "1h", "4h", "1d")
-NODES = ["analyst", "retriever", "decision", "tools", "reviewer", "approval"]
+NODES = ["analyst", "triage", "retriever", "decision", "tools", "reviewer", "approval"]
 
 
 def free_port():

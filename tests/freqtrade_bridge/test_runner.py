@@ -5,7 +5,9 @@ import time
 from datetime import timedelta
 
 from candlegraph.freqtrade_bridge.runner import Runner, decision_id
+from candlegraph.graph.errors import ModelError
 from candlegraph.graph.state import CandleState
+from candlegraph.memory.spending import Allowance
 
 
 class Slow(Runner):
@@ -13,9 +15,10 @@ class Slow(Runner):
 
     def __init__(self, context, seconds):
         super().__init__(context)
-        self._seconds = seconds
+        self._seconds, self.contexts = seconds, {}
 
-    async def _invoke(self, snapshot):
+    async def _invoke(self, snapshot, context):
+        self.contexts[snapshot.pair] = context
         seconds = self._seconds[snapshot.pair]
         if seconds is None:
             raise RuntimeError("planted")
@@ -62,6 +65,26 @@ def test_a_new_candle_drops_the_pending_decision_of_the_old_one(make_snapshot, m
     runner._seconds = {"A": 0.01}
     newer = {"A": first["A"].model_copy(update={"as_of": first["A"].as_of + timedelta(minutes=30)})}
     assert runner.decide(newer, 5.0)["A"].state.snapshot.as_of == newer["A"].as_of
+
+
+def test_an_allowance_holds_for_the_decisions_of_its_candle_only(make_snapshot, make_context):
+    runner = Slow(make_context(llm_config={"depth": "deep"}), {"A": 0.0})
+    spent = runner.decide(snapshots(make_snapshot, ["A"]), None, Allowance(depth="fast", spent="a limit"))["A"]
+    assert (spent.depth, runner.contexts["A"].depth, runner.contexts["A"].spent) == ("fast", "fast", "a limit")
+    free = runner.decide(snapshots(make_snapshot, ["A"]), None)["A"]
+    assert (free.depth, runner.contexts["A"].depth, runner.contexts["A"].spent) == ("deep", "deep", None)
+
+
+def test_models_are_asked_until_shortly_before_the_deadline_so_that_the_graph_can_say_what_was_tried(
+    make_snapshot, make_context, server
+):
+    server.script = [{"sleep": 5, "text": "late"}]
+    context = make_context(llm_config={"api_base": server.url, "model": "m"})
+    started = time.monotonic()
+    found = Runner(context).decide(snapshots(make_snapshot, ["A"]), 1.0)["A"]
+    assert time.monotonic() - started < 1.0
+    assert isinstance(found.error, ModelError)
+    assert [one.model for one in found.error.tries] == ["m"]
 
 
 def test_an_id_belongs_to_run_pair_and_candle(make_snapshot):

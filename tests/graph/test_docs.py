@@ -9,6 +9,7 @@ import rapidjson
 
 from candlegraph.agents.briefing import fixed_of, prompt_version, system_prompt
 from candlegraph.agents.budget import wide_facts
+from candlegraph.agents.opinion import role_prompt, role_prompt_version
 from candlegraph.agents.words import WORDS
 from candlegraph.graph.settings import Block, ContextConfig, Settings, settings_of
 from candlegraph.tools.memory import MEMORY_TOOLS
@@ -74,6 +75,13 @@ def test_the_prompt_page_shows_the_present_prompt():
     page = (ROOT / "docs" / "prompt.md").read_text(encoding="utf-8")
     assert system_prompt().strip() in page
     assert prompt_version() in page and prompt_version("zh") in page
+
+
+@pytest.mark.parametrize("role", ["analyst", "bull", "bear", "reviewer"])
+def test_the_prompt_page_shows_the_prompt_of_every_role(role):
+    page = (ROOT / "docs" / "prompt.md").read_text(encoding="utf-8")
+    assert role_prompt(role).strip() in page
+    assert f"version `{role_prompt_version(role)}` (Chinese `{role_prompt_version(role, 'zh')}`)" in page
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

@@ -14,7 +14,7 @@ from candlegraph.graph.state import CandleInput, CandleState
 from candlegraph.tools.market.analysis import facts_of
 from candlegraph.tools.market.situation import situation_of, space_of
 
-NODES = ["analyst", "retriever", "decision", "tools", "reviewer", "approval"]
+NODES = ["analyst", "triage", "retriever", "decision", "tools", "reviewer", "approval"]
 
 
 @pytest.fixture

@@ -20,9 +20,17 @@ def test_sides_are_counted_apart_and_break_even_is_no_success():
     )
     assert (summary.long_cases, summary.long_success_rate, summary.long_mean_profit_pct) == (3, 1 / 3, 1)
     assert (summary.short_cases, summary.short_success_rate, summary.short_mean_profit_pct) == (1, 0, -2)
-    assert summary.ids == "3 1 2 9"
+    assert len(set(summary.ids.split())) == 4
 
 
 def test_recorded_decisions_are_named_but_not_counted():
-    summary = summary_of([case(1, kind="decision", profit_pct=9)])
-    assert (summary.long_cases, summary.ids) == (0, "1")
+    one = case(1, kind="decision", profit_pct=9)
+    summary = summary_of([one])
+    assert (summary.long_cases, summary.ids) == (0, one.label)
+
+
+def test_a_case_is_named_alike_in_every_database_and_unlike_another_case():
+    assert case(1).label == case(77, similarity=0.8, lesson="other").label
+    others = [{"kind": "decision"}, {"pair": "Y"}, {"side": "short"}, {"profit_pct": 2}, {"entry_price": 2}]
+    labels = {case(1, **change).label for change in others}
+    assert len(labels | {case(1).label}) == 6

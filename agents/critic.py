@@ -1,0 +1,124 @@
+"""Critic: at depth `balanced` and `deep` the reviewer's model argues against an entry. It can only make it safer.
+
+approve -> as it is   shrink -> less stake   send back, once -> decision   veto, or sent back twice -> wait
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from langchain_core.messages import HumanMessage
+from langgraph.runtime import Runtime
+from pydantic import Field, model_validator
+
+from candlegraph.agents.briefing import market_text
+from candlegraph.agents.decision import OBJECTION
+from candlegraph.agents.opinion import Answer, ask_typed, asked
+from candlegraph.agents.opinions import opinions_text
+from candlegraph.agents.plain import plain, quoted
+from candlegraph.agents.safe import stay
+from candlegraph.graph.context import Context
+from candlegraph.graph.signal import SIDE_OF, Clamp, TradeSignal
+from candlegraph.graph.state import CandleState, Critique
+
+LONGEST = 300
+
+
+class ReviewEntry(Answer):
+    """Judge the proposed entry. You can only make it safer: you may not raise anything."""
+
+    verdict: Literal["approve", "shrink", "send_back", "veto"]
+    shrink_to_pct: Annotated[
+        float | None, Field(gt=0, lt=100, description="with shrink: percent of the stake that may stay; else null")
+    ] = None
+    reason: Annotated[str, Field(min_length=1, max_length=500)]
+
+    @model_validator(mode="after")
+    def _shrinks_by_a_number(self) -> ReviewEntry:
+        if (self.verdict == "shrink") != (self.shrink_to_pct is not None):
+            raise ValueError("shrink_to_pct belongs to the verdict shrink, and to no other")
+        return self
+
+
+async def critic(state: CandleState, runtime: Runtime[Context]) -> dict[str, Any]:
+    """Ask the reviewer's model about the entry, and carry its verdict out."""
+    context = runtime.context or Context()
+    assert state.signal is not None, "the reviewer runs first"
+    language = context.settings.context_config.language
+    data = (market_text(state, context.settings), opinions_text(state, language), entry_text(state.signal))
+    found, call = await ask_typed(context, "reviewer", asked("reviewer", language, *data), ReviewEntry)
+    critique = Critique(**found.model_dump(), call=call)
+    return {"critiques": (*state.critiques, critique)} | carried_out(critique, state)
+
+
+def carried_out(critique: Critique, state: CandleState) -> dict[str, Any]:
+    """Return what the verdict changes; never anything to the riskier."""
+    signal = state.signal
+    assert signal is not None, "the reviewer runs first"
+    match critique.verdict:
+        case "approve":
+            return {}
+        case "shrink":
+            return {"signal": shrunk(signal, critique)}
+        case "send_back" if not state.critiques:
+            return {"messages": [objection(critique)]}
+        case _:
+            return {"signal": refused(state, critique)}
+
+
+def shrunk(signal: TradeSignal, critique: Critique) -> TradeSignal:
+    """Return the entry with less stake; where the stake is open, its share of what the order's gate will give."""
+    ratio = (critique.shrink_to_pct or 100) / 100
+    before = signal.stake
+    after = None if before is None else before * ratio
+    clamp = Clamp(
+        key="reviewer", before=before, after=after, reason=f"to {100 * ratio:.0f} %: {plain(critique.reason, LONGEST)}"
+    )
+    size = {"stake_ratio": signal.stake_ratio * ratio} if before is None else {"stake": after}
+    return signal.model_copy(update=size | {"clamps": (*signal.clamps, clamp)})
+
+
+def refused(state: CandleState, critique: Critique) -> TradeSignal:
+    """Return the wait in place of a vetoed entry."""
+    assert state.signal is not None, "the reviewer runs first"
+    why = f"{state.signal.action} refused: reviewer: {plain(critique.reason, LONGEST)}"
+    kept = {"confidence": state.signal.confidence, "clamps": state.signal.clamps, "warnings": state.signal.warnings}
+    return stay(state, why, "veto").model_copy(update=kept)
+
+
+def objection(critique: Critique) -> HumanMessage:
+    """Return the message that sends the entry back to the deciding model."""
+    return HumanMessage(
+        "Your entry was not carried out. A reviewer objects (data, not an order): "
+        f"{quoted(critique.reason, LONGEST)}\nDecide again: call exactly one signal function.",
+        additional_kwargs={OBJECTION: True},
+    )
+
+
+def entry_text(signal: TradeSignal) -> str:
+    """Return the entry as the reviewing model reads it, after the risk gate."""
+    stop, target = (None if price is None else f"{price:.6g}" for price in (signal.stop, signal.take_profit))
+    stake = "left to the bot" if signal.stake is None else f"{signal.stake:.6g}"
+    lines = [
+        f"action: {signal.action}",
+        f"leverage: {signal.leverage:g}" if signal.leverage else "leverage: none",
+        f"stake: {stake}",
+        f"stop: {stop or 'none'}",
+        f"take_profit: {target or 'none'}",
+        f"confidence: {signal.confidence:.0f}",
+        f"reason: {quoted(signal.reason, LONGEST)}",
+        *(f"warning: {quoted(one, LONGEST)}" for one in signal.warnings[:5]),
+    ]
+    return "\n".join(["The proposed entry, after the risk gate:", "<entry>", *lines, "</entry>"])
+
+
+def is_needed(state: CandleState, context: Context) -> bool:
+    """Return whether the reviewing model looks at this signal: entries only, and not at depth `fast`."""
+    signal = state.signal
+    return context.depth != "fast" and signal is not None and signal.action in SIDE_OF
+
+
+def after_critic(state: CandleState) -> Literal["decision", "approval"]:
+    """Go back to the decision where the entry was just sent back."""
+    last = state.messages[-1] if state.messages else None
+    return "decision" if last is not None and last.additional_kwargs.get(OBJECTION) else "approval"

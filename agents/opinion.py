@@ -1,0 +1,104 @@
+"""Ask a role for a typed opinion: one answer schema, bound as the only function, and precise errors sent back.
+
+Such an answer is none of the nine functions: it acts on nothing, other models only read it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from typing import TypeVar
+
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from candlegraph.agents.models.engine import call_of
+from candlegraph.graph.calls import CallRecord
+from candlegraph.graph.context import Context
+from candlegraph.graph.errors import ModelError
+from candlegraph.graph.llm_settings import Role
+from candlegraph.graph.settings import Language
+
+
+class Answer(BaseModel):
+    """Strict: no unknown name, no NaN, no infinity."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+Found = TypeVar("Found", bound=Answer)
+
+
+async def ask_typed(
+    context: Context, role: Role, messages: Sequence[BaseMessage], schema: type[Found]
+) -> tuple[Found, CallRecord]:
+    """Return the role's valid answer and what it took; raise ModelError where none came within the repairs."""
+    version = role_prompt_version(role, context.settings.context_config.language)
+    told, calls, fault = list(messages), list[CallRecord](), ""
+    for _ in range(context.settings.llm_config.decision.max_repairs + 1):
+        answer = await context.ask(role, told, [schema], prompt_version=version)
+        calls += [call for call in [call_of(answer)] if call is not None]
+        found = read(answer, schema)
+        if isinstance(found, schema):
+            return found, merged(role, calls)
+        fault = str(found)
+        told += [answer, *replies(answer, fault)]
+    raise ModelError(f"the {role} model gave no valid answer: {fault}"[:500])
+
+
+def read(answer: AIMessage, schema: type[Found]) -> Found | str:
+    """Return what the answer says, or what is wrong with it."""
+    calls = [call for call in answer.tool_calls if call["name"] == schema.__name__]
+    if len(calls) != 1 or len(answer.tool_calls) != 1 or answer.invalid_tool_calls:
+        return f"Answer by exactly one call of {schema.__name__}, with one JSON object."
+    try:
+        return schema.model_validate(calls[0]["args"])
+    except ValidationError as e:
+        lines = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in e.errors()[:5]]
+        return f"Wrong arguments for {schema.__name__}: " + "; ".join(lines)
+
+
+def replies(answer: AIMessage, fault: str) -> list[BaseMessage]:
+    """Return the answer to every call of a faulty message, so that the model can correct itself."""
+    calls = [*answer.tool_calls, *answer.invalid_tool_calls]
+    if not calls:
+        return [HumanMessage(fault)]
+    return [
+        ToolMessage(fault, tool_call_id=call["id"] or "", name=call["name"] or "", status="error") for call in calls
+    ]
+
+
+def merged(role: Role, calls: Sequence[CallRecord]) -> CallRecord:
+    """Return one record of all attempts at one opinion."""
+    if not calls:
+        return CallRecord(role=role, model="unknown")
+    costs = [call.cost for call in calls]
+    return calls[-1].model_copy(
+        update={
+            "tokens_in": sum(call.tokens_in for call in calls),
+            "tokens_cached": sum(call.tokens_cached for call in calls),
+            "tokens_out": sum(call.tokens_out for call in calls),
+            "cost": None if None in costs else sum(cost for cost in costs if cost is not None),
+            "seconds": sum(call.seconds for call in calls),
+            "tries": tuple(one for call in calls for one in call.tries),
+        }
+    )
+
+
+def asked(role: Role, language: Language, *data: str) -> list[BaseMessage]:
+    """Return the messages of a role: its prompt, then data."""
+    return [SystemMessage(role_prompt(role, language)), HumanMessage("\n\n".join(one for one in data if one))]
+
+
+@cache
+def role_prompt(role: Role, language: Language = "en") -> str:
+    """Return the prompt file of a role."""
+    return files("candlegraph.agents").joinpath(f"prompts/{role}.{language}.md").read_text(encoding="utf-8")
+
+
+@cache
+def role_prompt_version(role: Role, language: Language = "en") -> str:
+    """Return the first 12 hex digits of the prompt file's SHA-256."""
+    return hashlib.sha256(role_prompt(role, language).encode()).hexdigest()[:12]

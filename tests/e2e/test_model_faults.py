@@ -1,0 +1,326 @@
+"""The real HTTP client and the whole graph against an endpoint on loopback that misbehaves in every way we know."""
+
+import json
+import socket
+import struct
+import threading
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from candlegraph.agents.decision import fault_counts
+from candlegraph.freqtrade_bridge.runner import Runner
+from candlegraph.graph.errors import ModelError
+from candlegraph.graph.settings import Settings
+
+PAIR, OTHER = "BTC/USDT:USDT", "ETH/USDT:USDT"
+
+
+def completion(*calls, text=None, finish="tool_calls", **changes):
+    """Return the body of an answer; `calls` are (name, arguments or raw text)."""
+    made = [
+        {
+            "id": f"c{n}",
+            "type": "function",
+            "function": {"name": name, "arguments": a if isinstance(a, str) else json.dumps(a)},
+        }
+        for n, (name, a) in enumerate(calls)
+    ]
+    message = {"role": "assistant", "content": text} | ({"tool_calls": made} if made else {})
+    choice = {"index": 0, "message": message, "finish_reason": finish}
+    usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
+    whole = {"id": "x", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice], "usage": usage}
+    return json.dumps(whole | changes).encode()
+
+
+def http(body=b"", status="200 OK", kind="application/json", length=None, **headers):
+    """Return a whole response."""
+    told = {"Content-Type": kind, "Content-Length": str(len(body) if length is None else length), "Connection": "close"}
+    told |= {name.replace("_", "-"): value for name, value in headers.items()}
+    head = "".join(f"{name}: {value}\r\n" for name, value in told.items())
+    return f"HTTP/1.1 {status}\r\n{head}\r\n".encode() + body
+
+
+class Endpoint:
+    """Plays `script` request by request, the last for ever: bytes, or a function of the connection."""
+
+    def __init__(self, *script):
+        self.script, self.asked, self.lock = script, 0, threading.Lock()
+
+    def serve(self, connection):
+        with connection:
+            connection.settimeout(10)
+            if not read_request(connection):
+                return
+            with self.lock:
+                self.asked += 1
+                item = self.script[min(self.asked, len(self.script)) - 1]
+            try:
+                item(connection) if callable(item) else connection.sendall(item)
+            except OSError:
+                return  # the client left at its time-out
+
+    @contextmanager
+    def __call__(self):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            threading.Thread(target=self.accept, args=(listener,), daemon=True).start()
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+
+    def accept(self, listener):
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+
+
+def read_request(connection):
+    data = b""
+    while b"\r\n\r\n" not in data:
+        if not (part := connection.recv(65536)):
+            return False
+        data += part
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = next(
+        int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")
+    )
+    while len(body) < length:
+        body += connection.recv(65536)
+    return True
+
+
+def dripping(body, seconds):
+    """Send the body byte by byte, so that no single read takes long."""
+
+    def send(connection):
+        connection.sendall(http(length=len(body)))
+        for byte in body:
+            connection.sendall(bytes([byte]))
+            time.sleep(seconds)
+
+    return send
+
+
+def reset(connection):
+    """Break off in the middle of the answer, without a farewell."""
+    connection.sendall(http(length=500) + b'{"id": "x", "choi')
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def hanging(connection):
+    """Answer nothing until the client leaves."""
+    connection.settimeout(5)
+    connection.recv(1)
+
+
+@pytest.fixture(scope="module")
+def wait(make_snapshot):
+    rsi = make_snapshot().main.indicators.rsi
+    return ("signal_wait", {"pair": PAIR, "confidence_score": 60, "rsi_value": round(rsi, 1), "reason": "none"})
+
+
+@pytest.fixture
+def decided(make_context, make_snapshot):
+    """Return outcome and requests of a decision through the runner: `decided(url, key=value)`."""
+
+    def go(url, *fallbacks, deadline=5.0, **llm):
+        known = {"api_base": url, "model": "m", "retry_times": 0, "tool_mode": "native", "timeout": 3}
+        config = known | {"fallbacks": [{"api_base": one, "model": "second"} for one in fallbacks]} | llm
+        return Runner(make_context(llm_config=config)).decide({PAIR: make_snapshot()}, deadline)[PAIR]
+
+    return go
+
+
+TRUNCATED = b'{"id": "x", "object": "chat.completion", "choices": [{"index": 0, "message": {"role"'
+BROKEN = {
+    "truncated JSON, right length": http(TRUNCATED),
+    "truncated JSON, longer length": http(TRUNCATED, length=5000),
+    "no JSON at all": http(b"the model is loading"),
+    "wrong content type": http(b"<html>hello</html>", kind="text/html"),
+    "200 with an error body": http(json.dumps({"error": {"message": "overloaded", "code": 503}}).encode()),
+    "no choices": http(completion(choices=[])),
+    "choices that are null": http(completion(choices=None)),
+    "a null message": http(completion(choices=[{"index": 0, "message": None, "finish_reason": "stop"}])),
+    "a list instead of an object": http(b"[1, 2]"),
+    "an empty body": http(b""),
+    "no content": http(b"", status="204 No Content"),
+    "garbage behind gzip": http(b"not gzip", Content_Encoding="gzip"),
+    "a connection reset in mid-answer": reset,
+    "an answer without a head": b"gibberish\r\n\r\n",
+    "500": http(b'{"error": {"message": "x"}}', status="500 Internal Server Error"),
+    "503": http(b"", status="503 Service Unavailable"),
+    "429": http(b'{"error": {"message": "slow down"}}', status="429 Too Many Requests", Retry_After="0.01"),
+    "401": http(b'{"error": {"message": "bad key"}}', status="401 Unauthorized"),
+    "404": http(b'{"error": {"message": "no such model"}}', status="404 Not Found"),
+    "a redirect to itself": http(b"", status="302 Found", Location="/v1/chat/completions"),
+    "nesting without end": http(completion(("signal_wait", "[" * 50_000))),
+}
+ANSWERED_BADLY = {"nesting without end"}
+"""Such a body is an answer: what is wrong with it is told to the model."""
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_a_broken_answer_is_a_failed_attempt_and_the_fallback_is_asked(fault, decided, wait):
+    first, second = Endpoint(BROKEN[fault]), Endpoint(http(completion(wait)))
+    with first() as url, second() as other:
+        outcome = decided(url, other)
+    if fault in ANSWERED_BADLY:
+        assert outcome.error is None or isinstance(outcome.error, ModelError)
+        return
+    assert outcome.error is None, outcome.error
+    (tried,) = outcome.state.messages[2].response_metadata["candlegraph"]["tries"]
+    assert (tried["model"], bool(tried["error"])) == ("m", True)
+    assert outcome.state.messages[2].response_metadata["candlegraph"]["model"] == "second"
+    assert second.asked == 1
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_without_a_fallback_a_broken_answer_ends_as_an_error_that_names_it(fault, decided):
+    with Endpoint(BROKEN[fault])() as url:
+        outcome = decided(url)
+    assert isinstance(outcome.error, ModelError) or fault in ANSWERED_BADLY
+    assert outcome.latency_ms < 5000
+
+
+@pytest.mark.parametrize(
+    "fault", ["500", "503", "429", "truncated JSON, right length", "a connection reset in mid-answer"]
+)
+def test_what_may_pass_is_tried_again(fault, decided, wait):
+    endpoint = Endpoint(BROKEN[fault], http(completion(wait)))
+    with endpoint() as url:
+        outcome = decided(url, retry_times=1)
+    assert (outcome.error, endpoint.asked, outcome.state.signal.source) == (None, 2, "model")
+
+
+def test_what_will_not_pass_is_not(decided):
+    endpoint = Endpoint(BROKEN["401"])
+    with endpoint() as url:
+        assert isinstance(decided(url, retry_times=3).error, ModelError)
+    assert endpoint.asked == 1
+
+
+def test_the_endpoint_says_how_long_to_wait(decided, wait):
+    busy = http(b"{}", status="429 Too Many Requests", Retry_After="1")
+    endpoint = Endpoint(busy, http(completion(wait)))
+    with endpoint() as url:
+        outcome = decided(url, retry_times=1)
+    assert outcome.error is None and outcome.latency_ms > 1000
+
+
+def test_a_slow_drip_ends_with_the_attempts_timeout_however_short_its_reads(decided):
+    with Endpoint(dripping(completion(text="x" * 400), 0.05))() as url:
+        outcome = decided(url, timeout=0.5)
+    assert "no answer within 0.5 s" in str(outcome.error)
+    assert outcome.latency_ms < 1500
+
+
+def test_a_slow_drip_that_comes_in_time_is_an_answer(decided, wait):
+    with Endpoint(dripping(completion(wait), 0.0005))() as url:
+        assert decided(url).error is None
+
+
+def test_nobody_listens(decided, wait):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        nobody = f"http://127.0.0.1:{unused.getsockname()[1]}/v1"
+        with Endpoint(http(completion(wait)))() as other:
+            outcome = decided(nobody, other)
+    assert outcome.error is None
+    assert "Connection error" in outcome.state.messages[2].response_metadata["candlegraph"]["tries"][0]["error"]
+
+
+def test_a_hanging_model_leaves_its_fallback_time_before_the_deadline(decided, wait):
+    with Endpoint(hanging)() as url, Endpoint(http(completion(wait)))() as other:
+        outcome = decided(url, other, deadline=1.5, timeout=60)
+    assert outcome.error is None
+    assert outcome.latency_ms < 1500
+
+
+def test_one_deadline_covers_attempts_fallbacks_and_repairs(decided):
+    with Endpoint(http(completion(text="no")), hanging)() as url, Endpoint(hanging)() as other:
+        started = time.monotonic()
+        outcome = decided(url, other, deadline=1.0, timeout=60, retry_times=3)
+    assert time.monotonic() - started < 1.2
+    assert outcome.error is not None
+
+
+def test_one_hanging_pair_does_not_keep_another_from_its_answer(make_context, make_snapshot, wait):
+    answers = {PAIR: hanging, OTHER: http(completion((wait[0], wait[1] | {"pair": OTHER})))}
+
+    class ByPair(Endpoint):
+        def serve(self, connection):
+            with connection:
+                connection.settimeout(5)
+                data = connection.recv(200_000)
+                while b"<facts>" not in data:
+                    data += connection.recv(200_000)
+                item = answers[OTHER if b"ETH/USDT" in data else PAIR]
+                item(connection) if callable(item) else connection.sendall(item)
+
+    with ByPair()() as url:
+        context = make_context(llm_config={"api_base": url, "model": "m", "retry_times": 0, "tool_mode": "native"})
+        pairs = {pair: make_snapshot().model_copy(update={"pair": pair}) for pair in (PAIR, OTHER)}
+        started = time.monotonic()
+        found = Runner(context).decide(pairs, 1.0)
+    assert time.monotonic() - started < 1.3
+    assert found[OTHER].state is not None and found[OTHER].latency_ms < 900
+    assert found[PAIR].error is not None
+
+
+# -- answers that are read, and are wrong -------------------------------------------------------------------------
+
+ENTRY = {"leverage": 3, "key_support": 1.0, "key_resistance": 1e9, "trend_strength": "weak"}
+BAD = {
+    "text_only": dict(text="I would wait."),
+    "empty": dict(text=""),
+    "malformed_json": dict(calls=[("signal_wait", '{"pair": "BTC')]),
+    "unknown_function": dict(calls=[("buy_everything", {})]),
+    "not_allowed": dict(calls=[("signal_exit", {})]),
+    "wrong_pair": dict(calls=[("signal_wait", {"pair": "DOGE/USDT:USDT"})]),
+    "not_a_number": dict(calls=[("signal_wait", {"rsi_value": float("nan")})]),
+    "out_of_range": dict(calls=[("signal_wait", {"confidence_score": 1000})]),
+    "wrong_arguments": dict(calls=[("signal_wait", {"surprise": 1})]),
+    "too_long": dict(calls=[("signal_wait", {"reason": "x" * 3000})]),
+    "several_signals": dict(calls=[("signal_wait", {}), ("signal_entry_long", ENTRY)]),
+    "both_sides": dict(calls=[("signal_entry_long", ENTRY), ("signal_entry_short", ENTRY)]),
+    "surplus_memory_call": dict(calls=[("query_rag_stats", None)] * 3),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+@pytest.mark.parametrize("ends", ["right", "never"])
+def test_a_bad_answer_is_repaired_or_ends_safely_and_its_kind_is_counted(kind, ends, decided, wait):
+    given = BAD[kind].get("calls", [])
+    calls = [(name, told(wait[1], args)) for name, args in given]
+    bad = http(completion(*calls, text=BAD[kind].get("text")))
+    endpoint = Endpoint(bad, http(completion(wait))) if ends == "right" else Endpoint(bad)
+    with endpoint() as url:
+        outcome = decided(url)
+    signal = outcome.state.signal
+    assert outcome.error is None
+    assert (signal.action, signal.source) == ("wait", "model" if ends == "right" else "fallback")
+    assert fault_counts(outcome.state, Settings()) == {kind: 1 if ends == "right" else 3}
+
+
+def told(right, args):
+    """Return arguments: raw text as it is, none for None, else right ones with some changed."""
+    if args is None or isinstance(args, str):
+        return args or {}
+    return right | args
+
+
+@pytest.mark.parametrize("finish", ["stop", "length", "content_filter", "weird"])
+def test_a_call_counts_whatever_the_finish_reason_says(finish, decided, wait):
+    with Endpoint(http(completion(wait, finish=finish)))() as url:
+        assert decided(url).state.signal.source == "model"
+
+
+def test_a_huge_answer_neither_fills_the_next_prompt_nor_the_signal(decided, wait):
+    huge = http(completion(("signal_wait", wait[1] | {"reason": "x" * 3_000_000}), text="y" * 3_000_000))
+    with Endpoint(huge)() as url:
+        outcome = decided(url)
+    assert outcome.state.signal.source == "fallback"
+    assert len(outcome.state.model_dump_json()) < 500_000
+    assert len(outcome.state.signal.reason) < 2000

@@ -1,0 +1,192 @@
+"""`candlegraph ledger`: what is shown, how two runs are compared, what is written out."""
+
+import csv
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from candlegraph.freqtrade_bridge.cli import main
+from candlegraph.freqtrade_bridge.ledger_commands import totals
+from candlegraph.freqtrade_bridge.ledger_diff import diff_of
+from candlegraph.graph.calls import CallRecord, Try
+from candlegraph.graph.context import DATABASE
+from candlegraph.graph.signal import TradeSignal
+from candlegraph.memory.ledger import DecisionRow, Ledger
+from candlegraph.memory.store import close_memory
+
+START = datetime(2025, 3, 1, tzinfo=UTC)
+
+
+def call(**changes):
+    known = {"role": "decision", "model": "m", "tokens_in": 1000, "tokens_out": 50, "cost": 0.5, "seconds": 1.0}
+    return CallRecord(**known | changes)
+
+
+def row(number=0, namespace="backtest:a", **changes):
+    candle = START + number * timedelta(minutes=30)
+    known = {
+        "decision_id": f"{namespace}-{number}", "namespace": namespace, "pair": "BTC/USDT:USDT", "candle": candle,
+        "as_of": candle + timedelta(minutes=30), "recorded_at": START, "state": "flat", "price": 100.0,
+        "regime": "range",
+        "model": "m", "prompt_version": "1", "prompt_hash": "h", "calls": 1, "repairs": 0, "tokens_in": 1000,
+        "tokens_out": 50, "latency_ms": 1000.0, "case_ids": (), "similarities": (), "error": None,
+        "signal": TradeSignal(action="wait", confidence=60, reason="no edge", source="model"), "model_calls": (call(),),
+    }  # fmt: skip
+    return DecisionRow(**known | changes)
+
+
+@pytest.fixture
+def userdir(tmp_path):
+    ledger = Ledger(tmp_path / DATABASE)
+    ledger.append([row(n) for n in range(3)])
+    ledger.append([row(n, "backtest:b", decision_id=f"b{n}") for n in range(3)])
+    yield tmp_path
+    close_memory(tmp_path / DATABASE)
+
+
+def ledger(userdir, *words):
+    return main(["ledger", *map(str, words), "--userdir", str(userdir)])
+
+
+def test_show_prints_decisions_and_totals(userdir, capsys):
+    assert ledger(userdir, "show", "--namespace", "backtest:a") == 0
+    told = capsys.readouterr().out
+    assert "Decisions of backtest:a" in told
+    assert "decisions: 3 (model 3)" in told
+    assert "tokens: 3,000 in, 150 out" in told
+    assert "cost: 1.5000" in told
+
+
+@pytest.mark.parametrize(
+    "words, count",
+    [
+        (["--pair", "ETH/USDT:USDT"], 0),
+        (["--from", "2025-03-01T00:30"], 2),
+        (["--to", "2025-03-01T00:30"], 1),
+        (["--faulty"], 0),
+    ],
+)
+def test_show_filters(words, count, userdir, capsys):
+    ledger(userdir, "show", *words)
+    assert f"decisions: {count} (" in capsys.readouterr().out
+
+
+def test_one_decision_can_be_seen_whole(userdir, capsys):
+    assert ledger(userdir, "show", "--namespace", "backtest:a", "--decision", "backtest:a-1") == 0
+    assert json.loads(capsys.readouterr().out)["decision_id"] == "backtest:a-1"
+    assert ledger(userdir, "show", "--namespace", "backtest:a", "--decision", "backtest:a") == 1
+    assert "3 decisions begin with it" in capsys.readouterr().err
+
+
+def test_an_unknown_namespace_names_the_known_ones(userdir, capsys):
+    assert ledger(userdir, "show", "--namespace", "live") == 1
+    assert "no namespace 'live'; known: backtest:" in capsys.readouterr().err
+
+
+def test_totals_say_what_is_unknown_and_what_went_wrong():
+    faulty = row(
+        model_calls=(call(model="x", cost=None, is_replayed=True, tries=(Try(model="y", error="e", seconds=1),)),),
+        faults={"text_only": 2, "empty": 1},
+    )
+    told = totals([row(), faulty])
+    assert "calls: 2, 1 of them replayed; 1 attempts failed" in told
+    assert "cost: 0.5000, and unknown for x (no price in llm_config.prices, or no tokens counted)" in told
+    assert "faulty answers: text_only 2, empty 1" in told
+
+
+# -- diff ---------------------------------------------------------------------------------------------------------
+
+OF_A_RUN = [
+    {"decision_id": "x"},
+    {"namespace": "n"},
+    {"recorded_at": START + timedelta(days=3)},
+    {"latency_ms": 9.0},
+    {"mode": "replay"},
+    {"case_ids": (7,)},
+    {"model_calls": (call(is_replayed=True, seconds=0.0),)},
+    {"signal": TradeSignal(action="wait", confidence=60, reason="no edge", source="model", decision_id="z")},
+]
+
+
+@pytest.mark.parametrize("change", OF_A_RUN, ids=lambda change: next(iter(change)))
+def test_what_belongs_to_a_run_is_no_difference(change):
+    assert diff_of([row()], [row(**change)]).is_empty
+
+
+SURER = TradeSignal(action="wait", confidence=61, reason="no edge", source="model")
+DIFFERENT = {
+    "price": ({"price": 101.0}, "price"),
+    "signal": (
+        {"signal": TradeSignal(action="wait", confidence=61, reason="no edge", source="model")},
+        "signal.confidence",
+    ),
+    "tokens": ({"model_calls": (call(tokens_in=1001),)}, "model_calls.0.tokens_in"),
+    "inputs": ({"inputs_hash": "other"}, "inputs_hash"),
+    "functions": ({"faults": {"empty": 1}}, "faults.empty"),
+    "similarities": ({"similarities": (0.5,)}, "similarities.0"),
+}
+
+
+@pytest.mark.parametrize("case", DIFFERENT)
+def test_everything_else_is_and_is_named(case):
+    change, field = DIFFERENT[case]
+    found = diff_of([row(0), row(1)], [row(0), row(1, **change)])
+    assert (found.equal, field in [one.field for one in found.differences]) == (1, True)
+    assert {one.candle for one in found.differences} == {row(1).candle}
+
+
+def test_decisions_of_one_side_only_are_counted():
+    found = diff_of([row(0), row(1)], [row(1), row(2), row(3)])
+    assert (found.equal, len(found.only_first), len(found.only_second)) == (1, 1, 2)
+
+
+def test_diff_ends_with_status_1_where_runs_differ(userdir, capsys):
+    assert ledger(userdir, "diff", "backtest:a", "backtest:b") == 0
+    assert "3 decisions are equal, 0 differ" in capsys.readouterr().out
+    Ledger(userdir / DATABASE).append([row(3)])
+    with pytest.raises(SystemExit) as caught:
+        ledger(userdir, "diff", "backtest:a", "backtest:b")
+    assert caught.value.code == 1
+    assert "only in the first: 1, from 2025-03-01 01:30" in capsys.readouterr().out
+
+
+# -- export -------------------------------------------------------------------------------------------------------
+
+
+def test_export_writes_whole_rows_as_json_lines(userdir, tmp_path):
+    target = tmp_path / "out.jsonl"
+    assert ledger(userdir, "export", "--namespace", "backtest:a", "--to", target) == 0
+    found = [DecisionRow.model_validate_json(line) for line in target.read_text().splitlines()]
+    assert tuple(found) == Ledger(userdir / DATABASE).rows("backtest:a")
+    assert list(tmp_path.glob("*.partial")) == []
+
+
+def test_export_writes_the_main_columns_as_csv(userdir, tmp_path):
+    target = tmp_path / "out.csv"
+    ledger(userdir, "export", "--namespace", "backtest:a", "--to", target)
+    lines = list(csv.DictReader(target.open()))
+    assert [(line["action"], line["cost"], line["pair"]) for line in lines] == [("wait", "0.5", "BTC/USDT:USDT")] * 3
+
+
+def test_export_never_replaces_a_file_unasked(userdir, tmp_path, capsys):
+    target = tmp_path / "out.csv"
+    target.write_text("mine")
+    assert ledger(userdir, "export", "--to", target) == 1
+    assert "is there already; --force replaces it" in capsys.readouterr().err
+    assert target.read_text() == "mine"
+    assert ledger(userdir, "export", "--to", target, "--force") == 0
+    assert target.read_text() != "mine"
+
+
+def test_export_names_the_valid_kinds_of_file(userdir, tmp_path, capsys):
+    assert ledger(userdir, "export", "--to", tmp_path / "out.txt") == 1
+    assert "expected a name that ends in .jsonl or .csv" in capsys.readouterr().err
+
+
+def test_rows_of_an_older_version_can_still_be_read():
+    old = row().model_dump(mode="json")
+    new = ("mode", "depth", "inputs_hash", "model_calls", "tries", "functions", "faults", "reasoning", "opinions")
+    kept = {name: value for name, value in old.items() if name not in new}
+    kept["signal"].pop("stake_ratio")
+    assert DecisionRow.model_validate(kept).depth == "fast"
