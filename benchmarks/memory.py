@@ -133,7 +133,8 @@ def main() -> None:
         notes = durable_append(folder, [0, 2_000, 10_000])
     head = ["", "build s", "save s", "load s", "MB", "all: ms p95 @5", "x flat", "10 %: ms p95 @5", "1 %: ms p95 @5"]
     notes.append(
-        f"@5: recall of the true five nearest; %: the share of rows that pass the filter; up to {FEW:,} selected rows are compared one by one"
+        f"@5: recall of the true five nearest; %: the share of rows that pass the filter; "
+        f"up to {FEW:,} selected rows are compared one by one"
     )
     title = f"Search for the {K} nearest of {options.dimension} dimensions, one thread"
     show(title, head, rows, notes, markdown=options.markdown)

@@ -28,6 +28,10 @@ class MarketFeed:
         found = {timeframe: self._of(pair, timeframe) for timeframe in self._timeframes}
         return {timeframe: candles for timeframe, candles in found.items() if candles is not None}
 
+    def main(self, pair: str) -> Candles:
+        """Return the main candles of a pair that is known to have them."""
+        return self.candles(pair)[self._timeframes[0]]
+
     def last_candle(self, pair: str, now: datetime) -> datetime | None:
         """Return the open time of the main candle that closed last, None if it is missing or not there yet."""
         main = self._of(pair, self._timeframes[0])

@@ -4,30 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from freqtrade.persistence import Trade
 
 from candlegraph.freqtrade_bridge.plan import Plan
 from candlegraph.graph.market import Account, Position
-from candlegraph.graph.signal import TradeSignal
 from candlegraph.memory.positions import Track
-
-KEPT_REASONS = 100
-"""As many as the longest loop that a rule can look for."""
-
-
-class History(NamedTuple):
-    """What was decided about one open trade in this run."""
-
-    recorded: int = 0
-    holds: int = 0
-    reasons: tuple[str, ...] = ()
-
-    def after(self, signal: TradeSignal) -> History:
-        """Return the history with one more decision."""
-        holds = self.holds + 1 if signal.action == "hold" else 0
-        return self._replace(holds=holds, reasons=(*self.reasons, signal.reason)[-KEPT_REASONS:])
 
 
 def account_of(
@@ -55,12 +38,8 @@ def account_of(
     )
 
 
-def position_of(
-    trade: Trade, plan: Plan, price: float, as_of: datetime, length: timedelta, history: History | Track
-) -> Position:
+def position_of(trade: Trade, plan: Plan, price: float, as_of: datetime, length: timedelta, track: Track) -> Position:
     """Return the open trade at `price`; profits net of fees and funding, of the stake."""
-    track = history if isinstance(history, Track) else None
-    best, worst = extremes_of(trade) if track is None else (track.best, track.worst)
     return Position(
         trade_id=trade.id,
         side=trade.trade_direction,
@@ -71,25 +50,19 @@ def position_of(
         take_profit=plan.take_profit,
         planned_risk_ratio=abs(trade.open_rate - plan.initial_stop) / trade.open_rate,
         profit_pct=100 * trade.calc_profit_ratio(price),
-        mfe_pct=100 * trade.calc_profit_ratio(best),
-        mae_pct=100 * trade.calc_profit_ratio(worst),
+        mfe_pct=100 * trade.calc_profit_ratio(track.best),
+        mae_pct=100 * trade.calc_profit_ratio(track.worst),
         opened_at=trade.open_date_utc,
         age_candles=max(0, round((as_of - trade.open_date_utc) / length)),
         adds=trade.nr_of_successful_entries - 1,
         reductions=trade.nr_of_successful_exits,
-        recorded_decisions=history.recorded,
+        recorded_decisions=track.recorded,
         entry_reason=plan.reason,
-        holds=history.holds,
-        past_reasons=history.reasons,
-        past_warnings=() if track is None else track.warnings,
-        deepest_give_back_pct=0 if track is None else track.deepest_give_back_pct,
+        holds=track.holds,
+        past_reasons=track.reasons,
+        past_warnings=track.warnings,
+        deepest_give_back_pct=track.deepest_give_back_pct,
     )
-
-
-def extremes_of(trade: Trade) -> tuple[float, float]:
-    """Return the best and the worst price since entry, from the trade's side."""
-    high, low = trade.max_rate or trade.open_rate, trade.min_rate or trade.open_rate
-    return (low, high) if trade.is_short else (high, low)
 
 
 def candles_since_loss(pair: str, as_of: datetime, length: timedelta) -> int | None:

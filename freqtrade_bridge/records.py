@@ -24,11 +24,13 @@ from candlegraph.freqtrade_bridge.runner import Outcome, decision_id
 from candlegraph.graph.context import Context
 from candlegraph.graph.errors import MemoryStoreError, ModelError
 from candlegraph.graph.market import MarketSnapshot
+from candlegraph.graph.reflection import ReflectionState
 from candlegraph.graph.signal import Clamp, TradeSignal
 from candlegraph.graph.state import CandleState
 from candlegraph.memory.experience import Experience, RecordedDecision
 from candlegraph.memory.journal import Journal
 from candlegraph.memory.ledger import DecisionRow, Ledger
+from candlegraph.memory.positions import Track
 from candlegraph.memory.review import experience_of_decision
 from candlegraph.tools.market.situation import space_of
 
@@ -63,10 +65,12 @@ class Records:
         row = self._ledger.answer(signal.decision_id, signal)
         self._write(DECISIONS, [] if row is None else [_decision_line(row)])
 
-    def experiences(self, learnt: Sequence[Experience]) -> None:
-        """Write closed trades and their rewards for people; the memory has them already."""
-        self._write(EXPERIENCES, [one.model_dump(mode="json") for one in learnt])
-        self._write(REWARDS, [_reward_line(one) for one in learnt])
+    def reflected(self, state: ReflectionState) -> None:
+        """Write a closed trade, how it went, and its reward for people; the memory has them already."""
+        if state.experience is None:
+            return
+        self._write(EXPERIENCES, [state.experience.model_dump(mode="json") | _course(state.track)])
+        self._write(REWARDS, [_reward_line(state.experience)])
 
     def _write(self, name: str, lines: list[dict[str, Any]]) -> None:
         if not lines:
@@ -162,6 +166,14 @@ def _clean_up(context: Context, state: CandleState, strategy: Any) -> None:
 
 def _decision_line(row: DecisionRow) -> dict[str, Any]:
     return row.model_dump(mode="json") | {"cost": row.cost, "trace_id": row.decision_id}
+
+
+def _course(track: Track | None) -> dict[str, Any]:
+    """Return the market at entry and exit, what changed between, and the fills."""
+    if track is None:
+        return {"course": None}
+    changed = () if track.comparison is None else track.comparison.lines
+    return {"course": track.model_dump(mode="json") | {"comparison": changed}}
 
 
 def _reward_line(one: Experience) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """One run of the bot: where everything is decided, and what is learnt when a trade ends.
 
 watch(now):  the account's drawdown and day, the emergency stop
-decide(now): drain closed trades -> snapshots -> runner (all pairs) -> decision book, ledger, memory effects
-filled(...): keep the plan at the entry fill; the closed trade goes to the outbox
+decide(now): learn from closed trades -> snapshots -> runner (all pairs) -> decision book, ledger, memory effects
+filled(...): keep the plan at the entry fill, and follow the trade; the closed one goes to the outbox
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ from candlegraph.freqtrade_bridge.decision_book import DecisionBook
 from candlegraph.freqtrade_bridge.entry_pause import EntryPause, paused
 from candlegraph.freqtrade_bridge.estimate import candles_in, estimate_of, is_paid, lines
 from candlegraph.freqtrade_bridge.feedback import closed_trade_of, is_entry, is_final_exit
+from candlegraph.freqtrade_bridge.learner import Learner
 from candlegraph.freqtrade_bridge.market_feed import MarketFeed
 from candlegraph.freqtrade_bridge.orders import Orders
 from candlegraph.freqtrade_bridge.plans import Plans
-from candlegraph.freqtrade_bridge.portfolio import (
-    History,
-    candles_since_loss,
-    extremes_of,
-    position_of,
-)
+from candlegraph.freqtrade_bridge.portfolio import candles_since_loss, position_of
+from candlegraph.freqtrade_bridge.position_watch import PositionWatch
 from candlegraph.freqtrade_bridge.records import Records, commit_effects, decision_row
 from candlegraph.freqtrade_bridge.runner import Outcome, Runner, decision_id
 from candlegraph.freqtrade_bridge.sentiment_feed import SentimentFeed, sentiment_client
 from candlegraph.freqtrade_bridge.wallet_watch import WalletWatch
 from candlegraph.graph.context import Context
-from candlegraph.graph.errors import BridgeError, MemoryStoreError
+from candlegraph.graph.errors import BridgeError
 from candlegraph.graph.market import MarketSnapshot, Position, Sentiment, TimeframeView
+from candlegraph.graph.reflection import ReflectionState
 from candlegraph.graph.signal import SIDE_OF, TradeSignal
 from candlegraph.graph.state import CandleState
 from candlegraph.memory.approvals import ApprovalRequest, Verdict
+from candlegraph.memory.experience import ClosedTrade
 from candlegraph.memory.ledger import Ledger
+from candlegraph.memory.positions import Track
 from candlegraph.memory.spending import Spending
 from candlegraph.tools.market.frames import duration, snapshot_of
 from candlegraph.tools.stops import is_protective
@@ -107,8 +107,8 @@ class Session:
         self._pause = EntryPause(context.settings.llm_config.pause_entries_after)
         budget, started = context.settings.llm_config.budget, datetime.now(UTC)
         self._spending = Spending.of(budget, Ledger(context.database), context.namespace, started)
-        self._extremes: dict[int, tuple[float, float]] = {}
-        self._histories: dict[int, History] = {}
+        self._watch = PositionWatch(context, self.length, is_backtest=self.is_backtest)
+        self.learner = Learner(context, self._reflected, is_backtest=self.is_backtest)
         self._decided = 0
 
     def _announce_cost(self, config: Mapping[str, Any]) -> None:
@@ -139,13 +139,13 @@ class Session:
         self.learn(now)
         self._collect_late(now)
         trades = {trade.pair: trade for trade in Trade.get_trades_proxy(is_open=True)}
-        self._extremes.update({trade.id: extremes_of(trade) for trade in trades.values()})
         due = self._due(list(dict.fromkeys([*pairs, *trades])), now)
         if not due:
             return
         views = self._main_views(due)
         self._wallet.prices.update({pair: view.close for pair, view in views.items()})
         self._tighten(trades, views)
+        self._watch.candles_closed(trades, due, {pair: self._feed.main(pair) for pair in views})
         self.watch(now)
         moods = self._sentiment.of(due, now)
         snapshots = {pair: self._snapshot(pair, as_of, trades.get(pair), moods[pair]) for pair, as_of in due.items()}
@@ -180,23 +180,25 @@ class Session:
             position = self._position(trade, self._wallet.prices[pair], as_of)
         snapshot = snapshot_of(pair, as_of, self._feed.candles(pair), self._wallet.measured, position)
         since = candles_since_loss(pair, as_of, self.length)
-        return snapshot.model_copy(update={"candles_since_loss": since, "sentiment": mood})
+        known = snapshot.model_copy(update={"candles_since_loss": since, "sentiment": mood})
+        return known if trade is None else self._watch.with_changes(known, trade)
 
     def _position(self, trade: Trade, price: float, as_of: datetime) -> Position:
-        history = self._histories.get(trade.id, History())
-        return position_of(trade, self.plans.of(trade), price, as_of, self.length, history)
+        return position_of(trade, self.plans.of(trade), price, as_of, self.length, self._watch.of(trade))
 
     def _accept(self, snapshots: Mapping[str, MarketSnapshot], outcomes: Mapping[str, Outcome], now: datetime) -> None:
-        rows = []
+        rows, decided = [], {}
         for pair, snapshot in snapshots.items():
             outcome = outcomes[pair]
             signal = self._admitted(self._signal_of(snapshot, outcome), snapshot, now)
             self.book.put(pair, snapshot.as_of, signal)
             self._known[pair] = (snapshot, outcome.state)
-            self._note_history(snapshot, signal)
+            if snapshot.position is not None:
+                decided[snapshot.position.trade_id] = signal
             row = decision_row(self.context, snapshot, outcome, signal)
             self._spending.add(row.as_of, row.model_calls)
             rows.append(row)
+        self._watch.decided(decided)
         self._records.decisions(rows)
         self._note_failures(snapshots, outcomes)
         self._refuse_failure(outcomes, snapshots)
@@ -231,11 +233,6 @@ class Session:
         safe = stay(CandleState(snapshot=snapshot), why, "veto")
         return safe.model_copy(update={"decision_id": signal.decision_id, "confidence": signal.confidence})
 
-    def _note_history(self, snapshot: MarketSnapshot, signal: TradeSignal) -> None:
-        if snapshot.position is not None:
-            trade_id = snapshot.position.trade_id
-            self._histories[trade_id] = self._histories.get(trade_id, History()).after(signal)
-
     def _signal_of(self, snapshot: MarketSnapshot, outcome: Outcome) -> TradeSignal:
         identity = decision_id(self.context.namespace, snapshot.pair, snapshot.candle)
         if outcome.state is not None and outcome.state.signal is not None:
@@ -258,9 +255,7 @@ class Session:
     def _commit(self, snapshot: MarketSnapshot, state: CandleState) -> None:
         recorded = commit_effects(self.context, state)
         if recorded and snapshot.position is not None:
-            trade_id = snapshot.position.trade_id
-            history = self._histories.get(trade_id, History())
-            self._histories[trade_id] = history._replace(recorded=history.recorded + recorded)
+            self._watch.recorded(snapshot.position.trade_id, recorded)
 
     def _collect_late(self, now: datetime) -> None:
         """Let a late exit or reduction count while its candle lasts; a late entry or addition is dropped."""
@@ -320,14 +315,21 @@ class Session:
     # -- the end of a trade -------------------------------------------------------------------------------------------
 
     def filled(self, trade: Trade, order: Order, now: datetime) -> None:
-        """Keep the plan at the entry fill; send the closed trade to the outbox at its final exit."""
+        """Keep the plan and follow the trade from its entry fill on; send it to the outbox at its final exit."""
         if is_entry(trade, order) and (plan := self.orders.entered(trade.pair)) is not None:
             self.plans.keep(trade, plan)
+            self._watch.entered(trade, plan, self._state(trade.pair))
         elif not is_entry(trade, order) and is_final_exit(trade, order, is_backtest=self.is_backtest):
-            self.context.memory.enqueue(self._closed(trade, order, now))
+            track = self._watch.closing(trade, self._state(trade.pair))
+            self.context.memory.enqueue(self._closed(trade, order, now, track), track)
             self.book.consume(trade.pair)
         else:
             self._name_stop(trade)
+            self._watch.changed(trade, order, now)
+
+    def _state(self, pair: str) -> CandleState | None:
+        """Return how the graph ended on the pair's newest candle."""
+        return self._known.get(pair, (None, None))[1]
 
     def _name_stop(self, trade: Trade) -> None:
         """Let the stop be called trailing if a rule moved it, and only then.
@@ -339,14 +341,14 @@ class Session:
             if real.id == trade.id:
                 real.is_stop_loss_trailing = self.plans.of(trade).is_tightened
 
-    def _closed(self, trade: Trade, order: Order, now: datetime) -> Any:
+    def _closed(self, trade: Trade, order: Order, now: datetime, track: Track) -> ClosedTrade:
         signal = self.book.at(trade.pair, now)
-        rate, settings = trade.open_rate, self.context.settings
+        settings = self.context.settings
         return closed_trade_of(
             trade,
             order,
             self.plans.of(trade),
-            extremes=self._extremes.get(trade.id, (rate, rate)),
+            extremes=(track.best, track.worst),
             now=now,
             length=self.length,
             is_backtest=self.is_backtest,
@@ -359,10 +361,11 @@ class Session:
         )
 
     def learn(self, now: datetime) -> None:
-        """Turn the closed trades that are known by now into experiences; live a database that fails stops no trade."""
-        try:
-            self._records.experiences(self.context.memory.drain(self.context.namespace, before=now))
-        except MemoryStoreError as e:
-            if self.is_backtest:
-                raise
-            logger.error("closed trades could not be learnt from yet: %s", e)
+        """Take the closed trades that are known by now through the reflection graph; live in the background."""
+        self.learner.learn(now)
+
+    def _reflected(self, state: ReflectionState) -> None:
+        """Write down what was learnt from a closed trade, and count what its reviewer cost."""
+        if state.trade is not None and state.call is not None:
+            self._spending.add(state.trade.known_at, (state.call,))
+        self._records.reflected(state)

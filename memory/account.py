@@ -8,7 +8,8 @@ from pydantic import AwareDatetime, Field
 from sqlalchemy import delete, insert, select
 
 from candlegraph.graph.market import Account, Frozen
-from candlegraph.memory.database import account, open_engine, reading, writing
+from candlegraph.memory.database import open_engine, reading, writing
+from candlegraph.memory.tables import account
 
 
 class AccountMark(Frozen):

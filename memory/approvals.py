@@ -18,8 +18,9 @@ from pydantic import AwareDatetime, Field
 from sqlalchemy import ColumnElement, insert, select, update
 
 from candlegraph.graph.market import Frozen, Price, Side
-from candlegraph.memory.database import open_engine, proposals, reading, writing
+from candlegraph.memory.database import open_engine, reading, writing
 from candlegraph.memory.rows import micros
+from candlegraph.memory.tables import proposals
 
 Status = Literal["pending", "approved", "rejected", "expired", "used"]
 ID_DIGITS = 40

@@ -17,8 +17,9 @@ from sqlalchemy import ColumnElement, Connection, Engine, Row, func, select
 from candlegraph.graph.errors import MemoryStoreError
 from candlegraph.graph.experience_settings import Cleanup
 from candlegraph.graph.market import Frozen
-from candlegraph.memory.database import database_path, experiences, reading, writing
+from candlegraph.memory.database import database_path, reading, writing
 from candlegraph.memory.rows import delete_experiences, micros
+from candlegraph.memory.tables import experiences
 from candlegraph.memory.whole_file import write_whole
 
 Strategy = Literal["low_quality", "compress", "old_records"]

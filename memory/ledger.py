@@ -15,8 +15,9 @@ from candlegraph.graph.facts import Regime
 from candlegraph.graph.llm_settings import Depth, Mode
 from candlegraph.graph.market import Frozen, Price
 from candlegraph.graph.signal import Clamp, TradeSignal
-from candlegraph.memory.database import decisions, open_engine, reading, writing
+from candlegraph.memory.database import open_engine, reading, writing
 from candlegraph.memory.rows import micros
+from candlegraph.memory.tables import decisions
 
 
 class FunctionCall(Frozen):

@@ -10,9 +10,9 @@ import numpy as np
 from sqlalchemy import Connection, Row, Select, select
 
 from candlegraph.graph.experience_settings import IndexType
-from candlegraph.memory.database import experiences, meta, text_vectors, vectors
 from candlegraph.memory.index import Hit, SituationIndex, type_for
 from candlegraph.memory.labels import Labels
+from candlegraph.memory.tables import experiences, meta, text_vectors, vectors
 from candlegraph.memory.vectors import Vectors, unpacked
 
 LABELS = [experiences.c[name] for name in Labels._fields]

@@ -14,12 +14,12 @@ from pydantic import ValidationError
 from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, select
 
 from candlegraph.graph.errors import MemoryStoreError
-from candlegraph.memory.database import outbox, reading, writing
+from candlegraph.memory.database import reading, writing
 from candlegraph.memory.experience import ClosedTrade, Experience
-from candlegraph.memory.position_tables import courses, positions
 from candlegraph.memory.positions import Track, write_tracks
 from candlegraph.memory.review import experience_of
 from candlegraph.memory.rows import insert_experience, micros
+from candlegraph.memory.tables import courses, outbox, positions
 
 logger = logging.getLogger(__name__)
 

@@ -17,10 +17,11 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Engine, select
 
 from candlegraph.graph.market import Side
-from candlegraph.memory.database import experiences, meta, open_engine, reading
+from candlegraph.memory.database import open_engine, reading
 from candlegraph.memory.experience import ClosedTrade, Experience
 from candlegraph.memory.rows import micros
 from candlegraph.memory.setups import Setup, setup_of_trade
+from candlegraph.memory.tables import experiences, meta
 
 
 class Outline(NamedTuple):

@@ -19,7 +19,7 @@ from candlegraph.graph.market import Frozen, Price, Side, TimeframeView
 from candlegraph.graph.signal import TradeSignal
 from candlegraph.memory.comparator import Comparison, MarketState, compare
 from candlegraph.memory.database import reading, writing
-from candlegraph.memory.position_tables import positions
+from candlegraph.memory.tables import positions
 
 KEPT_REASONS = 100
 """As many as the longest loop that a rule can look for."""

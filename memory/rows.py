@@ -8,9 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 
-from candlegraph.memory.database import embedding_refusals, experiences, meta, text_vectors, vectors
 from candlegraph.memory.experience import Experience
-from candlegraph.memory.position_tables import courses
+from candlegraph.memory.tables import courses, embedding_refusals, experiences, meta, text_vectors, vectors
 from candlegraph.memory.vectors import Vectors, packed, unit, unpacked
 
 BELONGING = (vectors, text_vectors, embedding_refusals, courses)

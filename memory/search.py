@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Table
 
-from candlegraph.memory.database import text_vectors, vectors
 from candlegraph.memory.embeddings.space import Scale
 from candlegraph.memory.fusion import Searched, fused
 from candlegraph.memory.index import Hit
 from candlegraph.memory.mirror import Mirror
 from candlegraph.memory.rows import vectors_by_id
+from candlegraph.memory.tables import text_vectors, vectors
 from candlegraph.memory.vectors import Vectors
 
 COSINE = Scale()

@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, func, select
 
-from candlegraph.memory.database import experiences, text_vectors, vectors
 from candlegraph.memory.embeddings.waiting import count_waiting
 from candlegraph.memory.mirror import Mirror
+from candlegraph.memory.tables import experiences, text_vectors, vectors
 
 TREND_TRADES = 10
 

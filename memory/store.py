@@ -21,15 +21,17 @@ from candlegraph.graph.market import Side
 from candlegraph.graph.state import Case
 from candlegraph.memory import outbox
 from candlegraph.memory.cleanup import CleanupReport, Strategy, clean_up, preview
-from candlegraph.memory.database import close_engine, experiences, meta, open_engine, reading, writing
+from candlegraph.memory.database import close_engine, open_engine, reading, writing
 from candlegraph.memory.embeddings.opening import open_embedder
 from candlegraph.memory.embeddings.space import TextSpace
 from candlegraph.memory.embeddings.waiting import Embedded, count_waiting, embed_waiting, try_again
 from candlegraph.memory.experience import ClosedTrade, Experience
 from candlegraph.memory.mirror import Mirror
+from candlegraph.memory.positions import Track
 from candlegraph.memory.rows import experiences_by_id, insert_experience, micros
 from candlegraph.memory.search import Asked, Filters, search, situation_asked, text_asked
 from candlegraph.memory.stats import stats_of, text_stats
+from candlegraph.memory.tables import experiences, meta
 from candlegraph.memory.vectors import unit
 
 logger = logging.getLogger(__name__)
@@ -96,9 +98,9 @@ class ExperienceMemory:
         with reading(self._engine) as connection:
             return experiences_by_id(connection, [experience_id]).get(experience_id)
 
-    def enqueue(self, trade: ClosedTrade) -> None:
-        """Keep a closed trade durably until `drain`."""
-        outbox.enqueue(self._engine, trade)
+    def enqueue(self, trade: ClosedTrade, track: Track | None = None) -> None:
+        """Keep a closed trade, and how it went, durably until it is learnt from."""
+        outbox.enqueue(self._engine, trade, track)
 
     def drain(self, namespace: str, *, before: datetime) -> list[Experience]:
         """Learn from the enqueued trades known by `before`, ordered by known_at, pair and key; return the new ones."""

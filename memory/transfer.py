@@ -18,9 +18,10 @@ from pydantic import ValidationError
 from sqlalchemy import select
 
 from candlegraph.graph.errors import MemoryStoreError
-from candlegraph.memory.database import experiences, open_engine, reading, writing
+from candlegraph.memory.database import open_engine, reading, writing
 from candlegraph.memory.experience import ClosedTrade, Experience
 from candlegraph.memory.rows import insert_experience
+from candlegraph.memory.tables import experiences
 from candlegraph.memory.whole_file import write_whole
 
 Format = Literal["jsonl", "csv"]

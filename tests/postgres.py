@@ -1,4 +1,4 @@
-"""A Postgres server of our own on loopback, for as long as a test session lasts; Debian's packages bring the programs."""
+"""A Postgres server of our own on loopback, for as long as a test session lasts, from Debian's packages."""
 
 import os
 import shutil

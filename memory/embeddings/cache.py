@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping
 
 from sqlalchemy import Engine, delete, insert, select
 
-from candlegraph.memory.database import embedding_cache as cache
 from candlegraph.memory.database import reading, writing
+from candlegraph.memory.tables import embedding_cache as cache
 from candlegraph.memory.vectors import Vectors, packed, unpacked
 
 

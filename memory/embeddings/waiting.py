@@ -16,11 +16,12 @@ from sqlalchemy import ColumnElement, Connection, Engine, delete, exists, func, 
 
 from candlegraph.graph.errors import EmbeddingError
 from candlegraph.graph.market import Frozen
-from candlegraph.memory.database import embedding_refusals as refusals
-from candlegraph.memory.database import experiences, reading, text_vectors, writing
+from candlegraph.memory.database import reading, writing
 from candlegraph.memory.embeddings.space import TextSpace
 from candlegraph.memory.embeddings.wording import words_of_experience
 from candlegraph.memory.rows import experiences_by_id, micros
+from candlegraph.memory.tables import embedding_refusals as refusals
+from candlegraph.memory.tables import experiences, text_vectors
 from candlegraph.memory.vectors import Vectors, packed
 
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(days=1)

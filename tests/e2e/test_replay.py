@@ -16,7 +16,8 @@ from sqlalchemy import select
 
 from candlegraph.agents.models.policy_server import PolicyServer
 from candlegraph.graph.errors import BridgeError
-from candlegraph.memory.database import experiences, open_engine, reading
+from candlegraph.memory.database import open_engine, reading
+from candlegraph.memory.tables import experiences
 
 ROOT = Path(__file__).parents[2]
 LONG, SHORT = "20251010-20251031", "20251115-20251116"

@@ -108,3 +108,57 @@ def test_the_schemas_that_studio_shows_name_input_and_context(server):
     found = asyncio.run(schemas())
     assert {"pair", "candle", "snapshot"} <= set(found["input_schema"]["properties"])
     assert {"settings", "namespace", "datadir"} <= set(found["context_schema"]["properties"])
+
+
+def test_studio_runs_the_reflection_of_a_closed_trade(server):
+    url, folder = server
+    opened = "2025-10-10T12:00:00Z"
+    trade = {
+        "namespace": "studio",
+        "trade_key": "1",
+        "pair": "BTC/USDT:USDT",
+        "side": "long",
+        "leverage": 5,
+        "stake": 100,
+        "entry_price": 100,
+        "exit_price": 98,
+        "planned_stop": 97,
+        "opened_at": opened,
+        "closed_at": "2025-10-10T15:00:00Z",
+        "known_at": "2025-10-10T15:00:00Z",
+        "candle_minutes": 30,
+        "profit_pct": -10,
+        "profit_abs": -10,
+        "mfe_pct": 1,
+        "mae_pct": -11,
+        "exit_reason": "graph_exit",
+        "liquidated": False,
+        "forced": False,
+        "entry_reason": "r",
+        "regime": "range",
+        "trend_strength": "weak",
+        "entry_rsi": 50,
+        "situation": [1, 0.5],
+        "space": "t",
+        "model_score": None,
+        "model": "m",
+        "prompt_version": "1",
+        "decision_id": "",
+        "events": [],
+    }
+
+    async def updates():
+        client, found = get_client(url=url), []
+        context = {"user_data_dir": str(folder / "user")}
+        async for event in client.runs.stream(
+            None, "reflection", input={"trade": trade}, context=context, stream_mode=["updates"]
+        ):
+            assert event.event != "error", event.data
+            if event.event == "updates":
+                found += [(node, written) for node, written in event.data.items()]
+        return found
+
+    found = asyncio.run(updates())
+    assert [node for node, _ in found] == ["evaluate", "review", "remember", "reward"]
+    assert dict(found)["remember"]["experience_id"] >= 1
+    assert dict(found)["reward"]["reward"] < 0

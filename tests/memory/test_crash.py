@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
-from candlegraph.memory.database import experiences, open_engine, outbox, reading
+from candlegraph.memory.database import open_engine, reading
 from candlegraph.memory.experience import Experience
 from candlegraph.memory.index import SituationIndex
 from candlegraph.memory.labels import Labels
 from candlegraph.memory.rebuild import rebuild, snapshot_folder
 from candlegraph.memory.snapshot import load, snapshot_path
 from candlegraph.memory.store import close_memory, open_memory
+from candlegraph.memory.tables import experiences, outbox
 from candlegraph.memory.transfer import BATCH, parse_export, read_lines, store
 from candlegraph.memory.vectors import unit
 

@@ -1,0 +1,149 @@
+"""The tables of the one durable file, or of a database by URL; nothing here is SQLite's alone."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("key", String(40), primary_key=True, comment="schema, removals, or a counter"),
+    Column("value", BigInteger, nullable=False),
+)
+
+experiences = Table(
+    "experiences",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("revision", BigInteger, nullable=False, index=True, comment="ordered by commit, see `writing`"),
+    Column("namespace", String(200), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("trade_key", String(200), nullable=False),
+    Column("pair", String(60), nullable=False),
+    Column("side", String(10), nullable=False),
+    Column("regime", String(20)),
+    Column("forced", Boolean, nullable=False),
+    Column("known_at", BigInteger, nullable=False, comment="microseconds since 1970, UTC"),
+    Column("profit_pct", Float, nullable=False),
+    Column("score", Float),
+    Column("grade", String(1)),
+    Column("reward", Float),
+    Column("reward_quality", Float),
+    Column("doc", Text, nullable=False, comment="the whole Experience as JSON"),
+    UniqueConstraint("namespace", "kind", "trade_key"),
+    Index("experiences_by_time", "namespace", "known_at"),
+    sqlite_autoincrement=True,  # an id in a log must never come to mean another row
+)
+
+vectors = Table(
+    "vectors",
+    metadata,
+    Column("experience_id", ForeignKey("experiences.id"), primary_key=True),
+    Column("space", String(100), nullable=False),
+    Column("dimension", Integer, nullable=False),
+    Column("vector", LargeBinary, nullable=False, comment="float16"),
+)
+
+text_vectors = Table(
+    "text_vectors",
+    metadata,
+    Column("experience_id", ForeignKey("experiences.id", ondelete="CASCADE"), primary_key=True),
+    Column("space", String(300), primary_key=True, comment="words, provider, model, dimension"),
+    Column("revision", BigInteger, nullable=False, index=True, comment="ordered by commit, see `writing`"),
+    Column("dimension", Integer, nullable=False),
+    Column("vector", LargeBinary, nullable=False, comment="float16"),
+)
+
+embedding_refusals = Table(
+    "embedding_refusals",
+    metadata,
+    Column("experience_id", ForeignKey("experiences.id", ondelete="CASCADE"), primary_key=True),
+    Column("model", String(300), primary_key=True, comment="words, provider, model"),
+    Column("tries", Integer, nullable=False),
+    Column("not_before", BigInteger, nullable=False, comment="microseconds since 1970, UTC"),
+    Column("problem", String(400), nullable=False),
+)
+
+embedding_cache = Table(
+    "embedding_cache",
+    metadata,
+    Column("model", String(300), primary_key=True, comment="words, provider, model"),
+    Column("text_hash", String(64), primary_key=True, comment="SHA-256"),
+    Column("dimension", Integer, nullable=False),
+    Column("vector", LargeBinary, nullable=False, comment="float16"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("namespace", String(200), nullable=False),
+    Column("known_at", BigInteger, nullable=False),
+    Column("pair", String(60), nullable=False),
+    Column("trade_key", String(200), nullable=False),
+    Column("doc", Text, nullable=False, comment="the ClosedTrade as JSON"),
+    UniqueConstraint("namespace", "trade_key"),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("decision_id", String(100), primary_key=True),
+    Column("namespace", String(200), nullable=False),
+    Column("candle", BigInteger, nullable=False),
+    Column("pair", String(60), nullable=False),
+    Column("doc", Text, nullable=False, comment="the DecisionRow as JSON"),
+    Index("decisions_by_candle", "namespace", "candle", "pair"),
+)
+
+account = Table(
+    "account",
+    metadata,
+    Column("namespace", String(200), primary_key=True),
+    Column("doc", Text, nullable=False, comment="the AccountMark as JSON"),
+)
+
+proposals = Table(
+    "proposals",
+    metadata,
+    Column("id", String(40), primary_key=True, comment="hash of what is proposed"),
+    Column("namespace", String(200), nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("created_at", BigInteger, nullable=False, comment="microseconds since 1970, UTC"),
+    Column("changed_at", BigInteger, nullable=False, comment="when the status was set"),
+    Column("note", String(200), nullable=False, comment="why it was set, in a person's words"),
+    Column("doc", Text, nullable=False, comment="the ApprovalRequest as JSON"),
+    Index("proposals_by_status", "namespace", "status"),
+)
+
+positions = Table(
+    "positions",
+    metadata,
+    Column("namespace", String(200), primary_key=True),
+    Column("trade_key", String(200), primary_key=True),
+    Column("doc", Text, nullable=False, comment="the Track as JSON; gone once the trade has been learnt from"),
+)
+
+courses = Table(
+    "courses",
+    metadata,
+    # Beside the experience and not in it: a recall reads many experiences, and needs none of this.
+    Column("experience_id", ForeignKey("experiences.id", ondelete="CASCADE"), primary_key=True),
+    Column("doc", Text, nullable=False, comment="the Track of a trade that has been learnt from, as JSON"),
+)
