@@ -5,6 +5,7 @@ situation -> similar cases -> the ones to show, by rank; all cases -> summary; a
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -12,13 +13,16 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from candlegraph.graph.context import Context
+from candlegraph.graph.errors import EmbeddingError, MemoryStoreError
 from candlegraph.graph.facts import Facts
 from candlegraph.graph.state import CandleState, Case, Lessons
-from candlegraph.memory.outlines import outlines
+from candlegraph.memory.embeddings.wording import words_of_facts
 from candlegraph.memory.patterns import guidance_of, with_patterns
 from candlegraph.memory.ranking import Candidate, ranked
 from candlegraph.memory.recall import summary_of
 from candlegraph.tools.market.situation import space_of
+
+logger = logging.getLogger(__name__)
 
 LOOKED_AT = 40
 """Most similar cases that the summary counts, and that places are given from; four for each place if that is more."""
@@ -32,27 +36,35 @@ def retriever(state: CandleState, runtime: Runtime[Context]) -> dict[str, Any]:
     if state.situation is None or state.facts is None or state.snapshot is None:
         return {"lessons": Lessons(unavailable="a component of the situation is unavailable")}
     as_of = state.snapshot.as_of
-    cases = similar(context, state.situation, space_of(state.facts), as_of)
-    return {"lessons": lessons_of(context, cases, state.facts, as_of)}
+    try:
+        cases = similar(context, state.situation, state.facts, as_of)
+        return {"lessons": lessons_of(context, cases, state.facts, as_of)}
+    except (EmbeddingError, MemoryStoreError) as e:
+        if context.is_backtest:  # a run must not differ because a memory was away
+            raise
+        logger.error("%s: decided without memory: %s", state.snapshot.pair, e)
+        return {"lessons": Lessons(unavailable="the memory could not be read")}
 
 
-def similar(context: Context, situation: Sequence[float], space: str, as_of: datetime) -> tuple[Case, ...]:
+def similar(context: Context, situation: Sequence[float], facts: Facts, as_of: datetime) -> tuple[Case, ...]:
     """Return the similar cases known before `as_of`, more of them than are shown."""
-    store = context.settings.experience_config.rag_config.vector_store
+    rag = context.settings.experience_config.rag_config
     return context.memory.recall(
         situation,
-        space,
+        space_of(facts),
         as_of=as_of,
         namespaces=context.namespaces,
-        k=max(LOOKED_AT, 4 * store.top_k),
-        threshold=store.similarity_threshold,
+        k=max(LOOKED_AT, 4 * rag.vector_store.top_k),
+        threshold=rag.vector_store.similarity_threshold,
+        words=words_of_facts(facts),
+        weights=rag.spaces,
     )
 
 
 def lessons_of(context: Context, cases: Sequence[Case], facts: Facts, as_of: datetime) -> Lessons:
     """Return the cases to show, and what they and all trades say."""
     config = context.settings.experience_config
-    reader = outlines(context.memory.path, context.namespaces)
+    reader = context.memory.outlines(context.namespaces)
     guidance = guidance_of(reader.known(as_of), facts, rules=config.reward, needed=config.min_trades_for_learning)
     known = zip(cases, reader.of([case.id for case in cases]), strict=True)
     candidates = [Candidate(case, outline) for case, outline in known if outline is not None]

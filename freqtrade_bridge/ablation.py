@@ -11,26 +11,26 @@ true intervals are wider.
 
 from __future__ import annotations
 
-import json
 import math
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from argparse import Namespace
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from statistics import NormalDist, fmean, variance
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from rich.console import Console
 from rich.table import Table
 
+from candlegraph.freqtrade_bridge.backtest_arguments import order_of
 from candlegraph.freqtrade_bridge.feedback import FORCED
-from candlegraph.freqtrade_bridge.offline import BacktestOrder, run_freqtrade, run_offline
+from candlegraph.freqtrade_bridge.offline import BacktestOrder, run_offline, run_online
 from candlegraph.freqtrade_bridge.report.result import RunResult, last_result, read_result
 from candlegraph.memory.intervals import Interval, t_quantile, win_rate_interval
 
 PARTS = ("first third", "second third", "last third")
 LEVEL = 0.95
+CAVEAT = "Trades that overlap in time move together: the true intervals are wider."
 
 
 class Taken(NamedTuple):
@@ -46,6 +46,14 @@ class Difference(NamedTuple):
     on: float | None
     off: float | None
     interval: Interval | None
+
+
+def print_ablation(arguments: Namespace) -> None:
+    """Run both arms, and print what differs."""
+    table = run_ablation(order_of(arguments), offline=arguments.offline)
+    console = Console(markup=False, highlight=False)
+    console.print(table)
+    console.print(CAVEAT)
 
 
 def run_ablation(order: BacktestOrder, *, offline: bool) -> Table:
@@ -64,8 +72,7 @@ def run_arm(order: BacktestOrder, *, use_experience: bool, offline: bool) -> Run
     if offline:
         run_offline(arm)
     else:
-        with _written(overrides) as config:
-            run_freqtrade(arm, [*arm.configs, config])
+        run_online(arm)
     return read_result(last_result(userdir))
 
 
@@ -156,11 +163,3 @@ def _cells(found: Difference, shown: str) -> list[str]:
     difference = "-" if found.on is None or found.off is None else shown.format(found.on - found.off)
     interval = "-" if found.interval is None else " to ".join(shown.format(one) for one in found.interval)
     return [*numbers, difference, interval]
-
-
-@contextmanager
-def _written(config: dict[str, Any]) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "ablation.json"
-        path.write_text(json.dumps(config))
-        yield path

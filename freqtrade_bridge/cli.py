@@ -5,14 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, get_args
 
+from candlegraph.freqtrade_bridge.arguments import add_userdir, utc
+from candlegraph.freqtrade_bridge.backtest_arguments import add_backtest, order_of
+from candlegraph.freqtrade_bridge.memory_parser import add_memory
 from candlegraph.graph.errors import CandlegraphError
-from candlegraph.graph.llm_settings import Depth, Mode
-
-USERDIR = Path("user_data")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
     _add_backtest(commands.add_parser("backtest", help="`freqtrade backtesting` with the graph, a table and a report"))
     _add_decide(commands.add_parser("decide", help="one candle through the graph, printed node by node"))
     _add_brief(commands.add_parser("brief", help="the prompt of one candle, section by section, with its tokens"))
-    _add_memory(commands.add_parser("memory", help="look at the experience memory, or clean it up"))
+    add_memory(commands.add_parser("memory", help="the experience memory: look, measure, carry, clean up"))
     _add_ledger(commands.add_parser("ledger", help="what was decided: show, compare two runs, export"))
     _add_account(commands.add_parser("account", help="drawdown and emergency stop: look, or reset"))
     _add_approvals(commands.add_parser("approvals", help="the entries that wait for a person"))
@@ -44,21 +42,8 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def utc(text: str) -> datetime:
-    """Return an ISO time; UTC where it names no zone."""
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError as e:
-        raise argparse.ArgumentTypeError(f"expected a time like 2025-03-01T12:00, was {text!r}") from e
-    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
-
-
-def _add_userdir(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--userdir", type=Path, default=USERDIR, help="holds logs/, rag/, results and reports")
-
-
 def _add_demo(command: argparse.ArgumentParser) -> None:
-    _add_userdir(command)
+    add_userdir(command)
     command.set_defaults(run=_demo)
 
 
@@ -69,52 +54,14 @@ def _demo(arguments: argparse.Namespace) -> None:
 
 
 def _add_backtest(command: argparse.ArgumentParser) -> None:
-    _add_userdir(command)
-    command.add_argument("--datadir", type=Path, required=True, help="freqtrade candle folder that holds futures/")
-    command.add_argument("--pairs", nargs="+", required=True, metavar="PAIR")
-    command.add_argument("--timerange", required=True, help="as freqtrade takes it: 20250301-20250601")
-    command.add_argument("--config", "-c", type=Path, action="append", default=[], help="freqtrade configuration files")
-    command.add_argument("--offline", action="store_true", help="market metadata from loopback, no network at all")
-    command.add_argument("--model", help="local (in process, no key), policy, or a name that your endpoint knows")
-    command.add_argument("--depth", choices=get_args(Depth), help="instead of llm_config.depth")
-    command.add_argument("--mode", choices=get_args(Mode), help="instead of llm_config.mode: record answers, or replay")
-    command.add_argument("--cassette", type=Path, help="file of the answers, instead of llm_config.cassette")
-    command.add_argument("freqtrade", nargs="*", metavar="-- FREQTRADE OPTION", help="passed on unchanged")
+    add_backtest(command)
     command.set_defaults(run=_backtest)
 
 
 def _backtest(arguments: argparse.Namespace) -> None:
-    from candlegraph.freqtrade_bridge.offline import BacktestOrder
     from candlegraph.freqtrade_bridge.reporting import backtest_and_report
 
-    order = BacktestOrder(
-        datadir=arguments.datadir.resolve(),
-        userdir=arguments.userdir.resolve(),
-        pairs=tuple(arguments.pairs),
-        timerange=arguments.timerange,
-        configs=tuple(path.resolve() for path in arguments.config),
-        overrides=_overrides(arguments),
-        extra=tuple(arguments.freqtrade),
-    )
-    backtest_and_report(order, offline=arguments.offline, is_sample=False)
-
-
-def _overrides(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the part of the configuration that the command line replaces."""
-    cassette = arguments.cassette and str(arguments.cassette.resolve())
-    given = {"depth": arguments.depth, "mode": arguments.mode, "cassette": cassette} | _model(arguments.model)
-    llm = {name: value for name, value in given.items() if value is not None or name == "api_base"}
-    return {"llm_config": llm} if llm else {}
-
-
-def _model(name: str | None) -> dict[str, Any]:
-    if name == "local":
-        from candlegraph.agents.models.local import local_overrides
-
-        return local_overrides()
-    if name == "policy":
-        return {"model": "policy", "provider": "policy", "api_base": None}
-    return {} if name is None else {"model": name}
+    backtest_and_report(order_of(arguments), offline=arguments.offline, is_sample=False)
 
 
 def _add_decide(command: argparse.ArgumentParser) -> None:
@@ -123,7 +70,7 @@ def _add_decide(command: argparse.ArgumentParser) -> None:
 
 
 def _add_candle(command: argparse.ArgumentParser) -> None:
-    _add_userdir(command)
+    add_userdir(command)
     command.add_argument("--pair", required=True)
     command.add_argument("--at", type=utc, required=True, help="close time of the candle, UTC: the moment of decision")
     command.add_argument(
@@ -157,30 +104,6 @@ def _brief(arguments: argparse.Namespace) -> None:
     brief_and_print(arguments.pair, arguments.at, datadir, arguments.userdir, arguments.config, changed)
 
 
-def _add_memory(command: argparse.ArgumentParser) -> None:
-    actions = command.add_subparsers(required=True, metavar="ACTION")
-    stats = actions.add_parser("stats", help="counts, scores and rewards of a namespace")
-    search = actions.add_parser("search", help="the experiences most like a stored one")
-    cleanup = actions.add_parser("cleanup", help="archive and remove experiences")
-    for action in (stats, search, cleanup):
-        _add_userdir(action)
-        action.add_argument("--namespace", help="default: the newest one")
-    search.add_argument("--like", type=int, required=True, metavar="ID", help="experience id")
-    search.add_argument("-k", type=int, default=5)
-    cleanup.add_argument("--strategy", choices=["low_quality", "compress", "old_records"], required=True)
-    cleanup.add_argument("--config", "-c", type=Path, action="append", default=[], help="for experience_config")
-    cleanup.add_argument("--as-of", type=utc, help="data time; default: now")
-    cleanup.add_argument("--yes", action="store_true", help="remove; without it only the count is shown")
-    for name, action in (("stats", stats), ("search", search), ("cleanup", cleanup)):
-        action.set_defaults(run=_memory, action=name)
-
-
-def _memory(arguments: argparse.Namespace) -> None:
-    from candlegraph.freqtrade_bridge import memory_commands
-
-    getattr(memory_commands, f"print_{arguments.action}")(arguments)
-
-
 def _add_ledger(command: argparse.ArgumentParser) -> None:
     actions = command.add_subparsers(required=True, metavar="ACTION")
     show = actions.add_parser("show", help="decisions with what they took, and totals")
@@ -200,7 +123,7 @@ def _add_ledger(command: argparse.ArgumentParser) -> None:
     export.add_argument("--to", type=Path, required=True)
     export.add_argument("--force", action="store_true", help="replace the file")
     for name, action in (("show", show), ("diff", diff), ("export", export)):
-        _add_userdir(action)
+        add_userdir(action)
         action.set_defaults(run=_ledger, action=name)
 
 
@@ -216,7 +139,7 @@ def _add_account(command: argparse.ArgumentParser) -> None:
     reset = actions.add_parser("reset", help="forget them: entries may go on after an emergency stop")
     reset.add_argument("--namespace", choices=["live", "dry_run"], required=True)
     for name, action in (("show", show), ("reset", reset)):
-        _add_userdir(action)
+        add_userdir(action)
         action.set_defaults(run=_account, action=name)
 
 
@@ -227,7 +150,7 @@ def _account(arguments: argparse.Namespace) -> None:
 
 
 def _add_approvals(command: argparse.ArgumentParser) -> None:
-    _add_userdir(command)
+    add_userdir(command)
     command.add_argument("--namespace", help="live or dry_run; default: all")
     command.set_defaults(run=_approval, action="approvals")
 

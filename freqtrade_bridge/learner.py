@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 RETRY_AFTER = timedelta(minutes=10)
 """Live, a trade that could not be learnt from waits so long, and is said again."""
+EMBEDDED_AT_ONCE = 256
+"""Most experiences that wait for a text model after one candle."""
 Learnt = Callable[[ReflectionState], None]
 
 
@@ -42,7 +44,8 @@ class Learner:
         if self._is_backtest:
             for key in outbox.due(self._engine, self._context.namespace, now):
                 self._one(key)
-        elif not self.is_busy and (keys := self._due(now)):
+            self._embed(now)
+        elif not self.is_busy and ((keys := self._due(now)) or self._context.memory.has_texts):
             self._thread = threading.Thread(
                 target=self._each, args=(keys, now), name="candlegraph-reflection", daemon=True
             )
@@ -73,6 +76,20 @@ class Learner:
             except BridgeError as e:  # of this trade; it stays in the outbox, and the others are learnt from
                 self._not_before[key] = now + RETRY_AFTER
                 logger.error("%s; it is tried again in %s", e, RETRY_AFTER)
+
+        self._embed(now)
+
+    def _embed(self, now: datetime) -> None:
+        """Give experiences the vectors of their words; what a text model refuses or cannot do now is tried later."""
+        try:
+            step = self._context.memory.embed_waiting(EMBEDDED_AT_ONCE, now=now, namespace=self._context.namespace)
+        except MemoryStoreError as e:
+            if self._is_backtest:
+                raise
+            logger.error("experiences could not be embedded yet: %s", e)
+            return
+        if step.problem is not None and self._is_backtest:
+            raise BridgeError(f"experiences could not be embedded: {step.problem}")
 
     def _one(self, key: str) -> None:
         future = loop_thread().submit(self._reflect(key))

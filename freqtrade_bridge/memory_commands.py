@@ -1,21 +1,23 @@
-"""`candlegraph memory stats`, `search`, `cleanup` and `rebuild`: tables of the experience memory; no freqtrade."""
+"""`candlegraph memory stats`, `search`, `cleanup`, `rebuild`, `reembed`: tables of the experience memory."""
 
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.table import Table
 
 from candlegraph.agents.plain import plain
+from candlegraph.freqtrade_bridge.reembed import reembed
 from candlegraph.freqtrade_bridge.userdir import database_of
-from candlegraph.graph.errors import MemoryStoreError
-from candlegraph.graph.experience_settings import Cleanup
+from candlegraph.graph.errors import ConfigError, MemoryStoreError
+from candlegraph.graph.experience_settings import RagConfig
 from candlegraph.graph.settings import settings_of
 from candlegraph.graph.state import Case
-from candlegraph.memory.experience import Occasion
+from candlegraph.memory.embeddings.wording import words_of_experience
 from candlegraph.memory.rebuild import rebuild
 from candlegraph.memory.store import ExperienceMemory, open_memory
 
@@ -33,16 +35,11 @@ def print_stats(arguments: Namespace) -> None:
 
 
 def print_search(arguments: Namespace) -> None:
-    """Print the experiences whose situation is most like that of a stored one, known before it or before --as-of."""
-    memory, namespace = opened(arguments)
-    model = memory.get(arguments.like)
-    if model is None:
-        raise MemoryStoreError(f"memory search: --like {arguments.like}: there is no experience of that id")
-    if model.source.situation is None:
-        raise MemoryStoreError(f"memory search: --like {arguments.like}: it has no situation, so it is like nothing")
+    """Print the experiences most like a stored one, or like words, known before it or before --as-of."""
+    memory, namespace = opened(arguments, rag_config(arguments))
     table = Table("id", "kind", "pair", "side", "similarity", "profit %", "score", "lesson")
-    table.title = f"like experience {arguments.like}, in {namespace}"
-    for case in matching(memory, model.source, namespace, arguments):
+    table.title = f"like {like_what(arguments)}, in {namespace}"
+    for case in matching(memory, question(memory, arguments), namespace, arguments):
         table.add_row(*_cells(case))
     console().print(table)
 
@@ -52,7 +49,7 @@ def print_cleanup(arguments: Namespace) -> None:
     memory, namespace = opened(arguments)
     as_of = arguments.as_of or datetime.now(UTC)
     act = memory.cleanup if arguments.yes else memory.preview_cleanup
-    report = act(namespace, arguments.strategy, as_of=as_of, settings=_cleanup_settings(arguments))
+    report = act(namespace, arguments.strategy, as_of=as_of, settings=rag_config(arguments).cleanup)
     console().print(report.message if arguments.yes else f"{report.message}; nothing was removed, --yes removes")
 
 
@@ -69,31 +66,76 @@ def print_rebuild(arguments: Namespace) -> None:
     console().print(table)
 
 
-def matching(memory: ExperienceMemory, like: Occasion, namespace: str, arguments: Namespace) -> list[Case]:
+def print_reembed(arguments: Namespace) -> None:
+    """Embed what has no vector of the configured text model, and print how many that were."""
+    memory = open_memory(database_of(arguments.userdir), rag_config(arguments))
+    screen = console()
+    done = reembed(
+        memory,
+        arguments.namespace,
+        at=datetime.now(UTC),
+        progress=lambda so_far: screen.print(f"{so_far.stored} embedded"),
+    )
+    screen.print(f"embedded {done.stored}, refused {done.refused}, without words {done.without_words}")
+
+
+class Question(NamedTuple):
+    """What a search asks for."""
+
+    situation: Sequence[float]
+    space: str
+    words: str | None
+    as_of: datetime
+
+
+def like_what(arguments: Namespace) -> str:
+    """Return what is searched for, for a title."""
+    return f"experience {arguments.like}" if arguments.text is None else repr(arguments.text)
+
+
+def question(memory: ExperienceMemory, arguments: Namespace) -> Question:
+    """Return what is searched for; raise MemoryStoreError or ConfigError where it is like nothing."""
+    if arguments.text is not None:
+        if not memory.has_texts:
+            raise ConfigError(
+                "memory search: --text needs a text model: experience_config.rag_config.embedding.provider"
+            )
+        return Question((), "", arguments.text, arguments.as_of or datetime.now(UTC))
+    model = memory.get(arguments.like)
+    if model is None:
+        raise MemoryStoreError(f"memory search: --like {arguments.like}: there is no experience of that id")
+    if model.source.situation is None:
+        raise MemoryStoreError(f"memory search: --like {arguments.like}: it has no situation, so it is like nothing")
+    known = arguments.as_of or model.source.known_at + timedelta(microseconds=1)
+    return Question(model.source.situation, model.source.space, words_of_experience(model), known)
+
+
+def matching(memory: ExperienceMemory, asked: Question, namespace: str, arguments: Namespace) -> list[Case]:
     """Return the most similar cases that pass every filter."""
-    as_of = arguments.as_of or like.known_at + timedelta(microseconds=1)
-    asked = arguments.k
+    looked_at = arguments.k
     while True:
         cases = memory.recall(
-            like.situation or (),
-            like.space,
-            as_of=as_of,
+            asked.situation,
+            asked.space,
+            as_of=asked.as_of,
             namespaces=(namespace,),
-            k=asked,
+            k=looked_at,
             threshold=0.0,
             side=arguments.side,
             pair=arguments.pair,
+            words=asked.words,
+            weights=memory.rag.spaces,
         )
         kept = list(_passing(memory, cases, arguments))
-        if len(kept) >= arguments.k or len(cases) < asked:
+        if len(kept) >= arguments.k or len(cases) < looked_at:
             return kept[: arguments.k]
-        asked *= 4
+        looked_at *= 4
 
 
-def opened(arguments: Namespace) -> tuple[ExperienceMemory, str]:
+def opened(arguments: Namespace, rag: RagConfig | None = None) -> tuple[ExperienceMemory, str]:
     """Return the memory below --userdir, and the namespace that is meant."""
     path = database_of(arguments.userdir)
-    memory = open_memory(path)
+    memory = open_memory(path, rag)
     namespaces = memory.namespaces()
     namespace = arguments.namespace or next(iter(namespaces), None)
     if namespace is None:
@@ -134,12 +176,13 @@ def _cells(case: Case) -> tuple[str, ...]:
     )
 
 
-def _cleanup_settings(arguments: Namespace) -> Cleanup:
+def rag_config(arguments: Namespace) -> RagConfig:
+    """Return `rag_config` of the --config files, or the defaults."""
     if not arguments.config:
-        return Cleanup()
+        return RagConfig()
     from candlegraph.freqtrade_bridge.step import merged  # loads freqtrade, which only a --config needs
 
-    return settings_of(merged(arguments.config)).experience_config.rag_config.cleanup
+    return settings_of(merged(arguments.config)).experience_config.rag_config
 
 
 def _short(value: object) -> str:

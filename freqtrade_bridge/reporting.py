@@ -12,7 +12,7 @@ from candlegraph.freqtrade_bridge.offline import BacktestOrder, run_offline, run
 from candlegraph.freqtrade_bridge.report.page import write_page
 from candlegraph.freqtrade_bridge.report.result import RunResult, last_result, read_result
 from candlegraph.freqtrade_bridge.report.summary import print_summary, summary_of
-from candlegraph.graph.context import DATABASE
+from candlegraph.graph.context import BACKTEST, DATABASE
 from candlegraph.memory.ledger import Ledger
 from candlegraph.memory.store import open_memory
 from candlegraph.tools.market.frames import candle_file, read_frame
@@ -50,7 +50,7 @@ def report(order: BacktestOrder, console: Console, *, is_sample: bool) -> Path:
 
 def newest_backtest(namespaces: Iterable[str]) -> str:
     """Return the namespace of the newest backtest: its name begins with the time of its start."""
-    return max(name for name in namespaces if name.startswith("backtest:"))
+    return max(name for name in namespaces if name.startswith(BACKTEST))
 
 
 def candles_of(datadir: Path, pair: str, result: RunResult) -> pd.DataFrame:

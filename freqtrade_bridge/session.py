@@ -36,7 +36,7 @@ from candlegraph.freqtrade_bridge.records import Records, commit_effects, decisi
 from candlegraph.freqtrade_bridge.runner import Outcome, Runner, decision_id
 from candlegraph.freqtrade_bridge.sentiment_feed import SentimentFeed, sentiment_client
 from candlegraph.freqtrade_bridge.wallet_watch import WalletWatch
-from candlegraph.graph.context import Context
+from candlegraph.graph.context import BACKTEST, Context
 from candlegraph.graph.errors import BridgeError
 from candlegraph.graph.market import MarketSnapshot, Position, Sentiment, TimeframeView
 from candlegraph.graph.reflection import ReflectionState
@@ -68,7 +68,7 @@ def namespace_of(runmode: RunMode) -> str:
         return "live"
     if runmode == RunMode.DRY_RUN:
         return "dry_run"
-    return f"backtest:{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
+    return f"{BACKTEST}{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
 
 
 class Session:

@@ -16,6 +16,8 @@ from candlegraph.graph.settings import Settings
 from candlegraph.memory.store import ExperienceMemory, open_memory
 
 DATABASE = Path("rag") / "candlegraph.sqlite"
+BACKTEST = "backtest:"
+"""How the namespaces of backtests begin."""
 CASSETTE = Path("rag") / "cassette.sqlite"
 
 
@@ -103,10 +105,15 @@ class Context(BaseModel):
         return Path(self.user_data_dir) / DATABASE
 
     @property
+    def is_backtest(self) -> bool:
+        """Return whether this is a run that must come out the same again: where live goes on without, it stops."""
+        return self.namespace.startswith(BACKTEST)
+
+    @property
     def memory(self) -> ExperienceMemory:
         """Return the experience memory."""
         if self._memory is None:
-            self._memory = open_memory(self.database)
+            self._memory = open_memory(self.database, self.settings.experience_config.rag_config)
         return self._memory
 
     @property

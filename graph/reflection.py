@@ -25,9 +25,6 @@ from candlegraph.memory.review import Insight, experience_of
 
 logger = logging.getLogger(__name__)
 
-BACKTEST = "backtest:"
-"""Namespaces that begin so must not learn differently because a model was away: they stop instead."""
-
 
 class ReflectionInput(BaseModel):
     """A closed trade; or the key of one that waits in the outbox of the context's namespace."""
@@ -107,7 +104,7 @@ async def _asked(
     try:
         return await insight_into(trade, track, scores, context)
     except ModelError as e:
-        if context.namespace.startswith(BACKTEST):
+        if context.is_backtest:
             raise
         logger.error("%s: no lesson by a model, the rules' lesson stands: %s", trade.trade_key, e)
         return None, None

@@ -11,13 +11,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from operator import attrgetter
-from pathlib import Path
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, select
 
 from candlegraph.graph.market import Side
-from candlegraph.memory.database import open_engine, reading
+from candlegraph.memory.database import reading
 from candlegraph.memory.experience import ClosedTrade, Experience
 from candlegraph.memory.rows import micros
 from candlegraph.memory.setups import Setup, setup_of_trade
@@ -112,16 +111,3 @@ class Outlines:
         ours = experiences.c.namespace.in_(self._namespaces)
         rows = connection.execute(select(experiences.c.id, experiences.c.doc).where(fresh & ours))
         return {row_id: outline_of(row_id, Experience.model_validate_json(doc)) for row_id, doc in rows}
-
-
-_opened: dict[tuple[Engine, frozenset[str]], Outlines] = {}
-_opening = threading.Lock()
-
-
-def outlines(path: Path, namespaces: Collection[str]) -> Outlines:
-    """Return this process's one reader of these namespaces of the database."""
-    key = open_engine(path), frozenset(namespaces)
-    with _opening:
-        if key not in _opened:
-            _opened[key] = Outlines(*key)
-        return _opened[key]

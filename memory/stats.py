@@ -10,9 +10,8 @@ from sqlalchemy import Column, ColumnElement, Connection, func, select
 
 from candlegraph.memory.embeddings.waiting import count_waiting
 from candlegraph.memory.mirror import Mirror
+from candlegraph.memory.reward import recent_trend
 from candlegraph.memory.tables import experiences, text_vectors, vectors
-
-TREND_TRADES = 10
 
 
 def stats_of(connection: Connection, mirror: Mirror, namespace: str, path: Path) -> dict[str, Any]:
@@ -85,15 +84,8 @@ def _rewards(connection: Connection, own: ColumnElement[bool]) -> dict[str, floa
         "cumulative_reward": sum(trade.reward for trade in trades),
         "cumulative_reward_quality": sum(trade.reward_quality for trade in trades),
         "win_rate": fmean(trade.profit_pct > 0 for trade in trades) if trades else None,
-        "recent_trend": _trend([trade.reward for trade in trades]),
+        "recent_trend": recent_trend([trade.reward for trade in trades]),
     }
-
-
-def _trend(rewards: list[float]) -> float | None:
-    """Return the mean reward of the newest ten trades minus that of the ten before; None below twenty."""
-    if len(rewards) < 2 * TREND_TRADES:
-        return None
-    return fmean(rewards[-TREND_TRADES:]) - fmean(rewards[-2 * TREND_TRADES : -TREND_TRADES])
 
 
 def _bytes(path: Path) -> int:

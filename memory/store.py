@@ -27,6 +27,7 @@ from candlegraph.memory.embeddings.space import TextSpace
 from candlegraph.memory.embeddings.waiting import Embedded, count_waiting, embed_waiting, try_again
 from candlegraph.memory.experience import ClosedTrade, Experience
 from candlegraph.memory.mirror import Mirror
+from candlegraph.memory.outlines import Outlines
 from candlegraph.memory.positions import Track
 from candlegraph.memory.rows import experiences_by_id, insert_experience, micros
 from candlegraph.memory.search import Asked, Filters, search, situation_asked, text_asked
@@ -48,6 +49,7 @@ class ExperienceMemory:
         self._engine = open_engine(self.path)
         self._texts = _text_space(self._engine, rag)
         self._mirror = Mirror(rag.vector_store.index_type)
+        self._outlines: dict[frozenset[str], Outlines] = {}
         self._none_waited: dict[str | None, int | None] = {}
         self._lock = threading.Lock()  # of the mirror; the database has its own
         with self._lock, reading(self._engine) as connection:
@@ -92,6 +94,11 @@ class ExperienceMemory:
             near = search(self._mirror, connection, asked, filters, k, threshold)
             found = experiences_by_id(connection, [hit.id for hit in near])
         return tuple(_case(hit.id, hit.similarity, found[hit.id]) for hit in near)
+
+    def outlines(self, namespaces: Collection[str]) -> Outlines:
+        """Return what patterns and ranking read of these namespaces."""
+        with self._lock:
+            return self._outlines.setdefault(frozenset(namespaces), Outlines(self._engine, frozenset(namespaces)))
 
     def get(self, experience_id: int) -> Experience | None:
         """Return one experience."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from candlegraph.graph.experience_settings import Cleanup, Reward
 from candlegraph.graph.facts import AccountFacts, ExperienceFacts, Facts, TimeframeFacts
 from candlegraph.memory.intervals import Interval, mean_interval, t_quantile, win_rate_interval
-from candlegraph.memory.outlines import Known, outline_of, outlines
+from candlegraph.memory.outlines import Known, outline_of
 from candlegraph.memory.patterns import finest, guidance_of, patterns_of, verdict_of, with_patterns
 from candlegraph.memory.setups import Setup, leverage_band, rsi_band, setup_of_facts, setup_of_trade, volatility_band
 from candlegraph.memory.store import close_memory, open_memory
@@ -248,7 +248,7 @@ def test_what_is_learnt_at_a_moment_uses_nothing_known_then_or_later(
         memory.add(make_experience(0, **changes, opened_at=opened, closed_at=closed))
 
     def learnt():
-        return guidance_of(outlines(path, ["a"]).known(as_of), facts(), rules=RULES, needed=1)
+        return guidance_of(memory.outlines(["a"]).known(as_of), facts(), rules=RULES, needed=1)
 
     try:
         for number, trade in enumerate(trades):
@@ -266,7 +266,7 @@ def test_a_cleanup_takes_its_lessons_along(memory, make_experience):
     for number in range(12):
         memory.add(make_experience(number, **LOSS))
     as_of = make_experience(40).source.known_at
-    reader = outlines(memory.path, ["backtest:a"])
+    reader = memory.outlines(["backtest:a"])
     assert len(reader.known(as_of).trades) == 12
     memory.cleanup("backtest:a", "compress", as_of=as_of, settings=Cleanup(keep_newest=5, max_share=1))
     assert len(reader.known(as_of).trades) == 5
@@ -276,7 +276,7 @@ def test_a_cleanup_takes_its_lessons_along(memory, make_experience):
 def test_what_is_known_is_one_object_until_a_trade_closes(memory, make_experience):
     for number in range(3):
         memory.add(make_experience(number))
-    reader, later = outlines(memory.path, ["backtest:a"]), make_experience(10).source.known_at
+    reader, later = memory.outlines(["backtest:a"]), make_experience(10).source.known_at
     first = reader.known(later)
     assert reader.known(later + timedelta(hours=1)) is first  # so that patterns are counted once, not at every candle
     memory.add(make_experience(4))
