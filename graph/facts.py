@@ -94,11 +94,9 @@ class ExperienceFacts(Frozen):
     long_pattern: Verdict = "unknown"
     long_pattern_trades: int = 0
     long_pattern_rate: float | None = Field(None, description="0-1")
-    long_pattern_reward: float | None = Field(None, description="of the configured reward mode")
     short_pattern: Verdict = "unknown"
     short_pattern_trades: int = 0
     short_pattern_rate: float | None = None
-    short_pattern_reward: float | None = None
 
 
 class Facts(Frozen):

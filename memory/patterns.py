@@ -121,6 +121,5 @@ def with_patterns(summary: ExperienceFacts, guidance: Guidance) -> ExperienceFac
             f"{one.side}_pattern": one.verdict,
             f"{one.side}_pattern_trades": one.trades,
             f"{one.side}_pattern_rate": one.win_rate,
-            f"{one.side}_pattern_reward": one.mean_reward,
         }
     return summary.model_copy(update=numbers)

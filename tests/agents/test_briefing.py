@@ -318,7 +318,7 @@ def test_what_is_learnt_stands_before_the_cases_with_warnings_first():
         "all 36 closed trades: cumulative reward -0.5000, recent trend unknown; in brackets: 80% intervals",
     ]
     body = next(cases_section(FULL_LESSONS, EN).renderings()).body
-    assert body.index("warning") < body.index("36 closed") < body.index("case 0:")
+    assert body.index("warning") < body.index("36 closed") < body.index("similarity")
 
 
 def test_before_enough_trades_their_number_is_said_and_before_any_nothing():

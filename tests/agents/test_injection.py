@@ -136,7 +136,7 @@ def remember(context, snapshot, text):
     config = context.settings.context_config
     facts = facts_of(snapshot, config.timeframes, config.required_indicators)
     for number in range(3):
-        taken = snapshot.as_of - timedelta(hours=5 + number)
+        taken = snapshot.as_of - timedelta(hours=5 + 24 * number)
         decision = RecordedDecision(
             namespace=context.namespace,
             key=str(number),

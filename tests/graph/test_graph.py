@@ -53,7 +53,7 @@ def test_the_journey_of_one_candle(make_context, make_snapshot, make_trade, scri
     )
     context = make_context(model, risk_management={"max_leverage": 10, "max_risk_per_trade_pct": 1})
     for number in range(12):
-        context.memory.add(make_trade(number, *situation, as_of - timedelta(hours=1 + number)))
+        context.memory.add(make_trade(number, *situation, as_of - timedelta(days=1 + number)))
 
     state = decided(context, make_snapshot())
 
@@ -178,5 +178,5 @@ def test_number_and_similarity_of_cases_are_limited(
     vector, space = situation
     turned = (*vector[:-1], vector[-1] + 0.3)
     for number in range(3):
-        context.memory.add(make_trade(number, turned, space, as_of - timedelta(hours=1)))
+        context.memory.add(make_trade(number, turned, space, as_of - timedelta(days=1 + number)))
     assert len(decided(context, make_snapshot()).lessons.cases) == found

@@ -225,7 +225,6 @@ def test_the_pattern_of_each_side_reaches_the_facts(make_known):
     empty = dict.fromkeys(["long_success_rate", "long_mean_profit_pct", "short_success_rate", "short_mean_profit_pct"])
     summary = with_patterns(ExperienceFacts(long_cases=0, short_cases=0, ids="none", **empty), guidance)
     assert (summary.long_pattern, summary.long_pattern_trades, summary.long_pattern_rate) == ("warned", 12, 0)
-    assert summary.long_pattern_reward == guidance.patterns[0].mean_reward < 0
     assert (summary.short_pattern, summary.short_pattern_trades) == ("unknown", 0)
 
 
