@@ -5,6 +5,7 @@ Nothing here is SQLite's alone, except what stands behind a check of the dialect
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 from collections.abc import Iterator
@@ -111,7 +112,7 @@ def _create(engine: Engine) -> None:
             for index in table.indexes:
                 connection.execute(CreateIndex(index, if_not_exists=True))
         known = set(connection.scalars(select(meta.c.key)))
-        first = {"schema": SCHEMA} | dict.fromkeys(COUNTERS, 0)
+        first = {"schema": SCHEMA, "identity": secrets.randbits(62)} | dict.fromkeys(COUNTERS, 0)
         if new := [{"key": key, "value": value} for key, value in first.items() if key not in known]:
             connection.execute(insert(meta), new)
         connection.execute(update(meta).where(meta.c.key == "schema").values(value=SCHEMA))
@@ -197,7 +198,7 @@ def _renamed(engine: Engine) -> Iterator[None]:
 
 def _how_to_restore(engine: Engine) -> str:
     path = database_path(engine)
-    away = f"stop every bot, move {path.name}, {path.name}-wal and {path.name}-shm out of {path.parent}"
     if backup_path(path).exists():
-        return f"to restore: {away}, then copy {backup_path(path).name} to {path.name}"
-    return f"there is no backup; {away}, and an empty memory is made at the next start"
+        return f"to restore: stop every bot, then `candlegraph memory restore --userdir {path.parent.parent}`"
+    away = f"move {path.name}, {path.name}-wal and {path.name}-shm out of {path.parent}"
+    return f"there is no backup; stop every bot, {away}, and an empty memory is made at the next start"

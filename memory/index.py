@@ -94,10 +94,10 @@ class SituationIndex:
             asked *= 4
         return ()
 
-    def snapshot(self) -> Snapshot | None:
+    def snapshot(self, identity: int = 0, revision: int = 0) -> Snapshot | None:
         """Return what makes building the index again needless; None where it would save nothing."""
         frozen = self._vectors.frozen()
-        return None if frozen is None else Snapshot(self._labels.ids.copy(), frozen)
+        return None if frozen is None else Snapshot(self._labels.ids.copy(), frozen, identity, revision)
 
     def restore(self, snapshot: Snapshot, kind: IndexType, labels: Mapping[int, Labels]) -> None:
         """Become what was saved; rows whose ids have no label any more are removed."""

@@ -6,15 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from candlegraph.graph.errors import MemoryStoreError
+from candlegraph.memory.snapshot import snapshot_folder
 from candlegraph.memory.store import close_memory, open_memory
-
-SNAPSHOTS = "vector_store"
-"""Folder of the index snapshots, beside the database."""
-
-
-def snapshot_folder(database: Path) -> Path:
-    """Return where index snapshots of the database are kept."""
-    return database.with_name(SNAPSHOTS)
 
 
 def forget_snapshots(database: Path) -> tuple[Path, ...]:

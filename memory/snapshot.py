@@ -22,6 +22,8 @@ from candlegraph.memory.ann import Frozen
 
 logger = logging.getLogger(__name__)
 
+SNAPSHOTS = "vector_store"
+"""Folder of the index snapshots, beside the database."""
 DIGEST = hashlib.sha256().digest_size
 
 
@@ -30,6 +32,19 @@ class Snapshot(NamedTuple):
 
     ids: NDArray[np.int64]
     content: Frozen
+    identity: int = 0
+    """Of the database; ids of another one mean other rows."""
+    revision: int = 0
+    """Every row of that revision or an older one is in it, or was removed."""
+
+    def is_of(self, identity: int, newest: int) -> bool:
+        """Return whether it was made from that database, not from a later state of it: ids may mean others since."""
+        return self.identity == identity and self.revision <= newest
+
+
+def snapshot_folder(database: Path) -> Path:
+    """Return where index snapshots of the database are kept."""
+    return database.with_name(SNAPSHOTS)
 
 
 def snapshot_path(folder: Path, space: str, dimension: int, kind: IndexType) -> Path:
@@ -44,7 +59,7 @@ def save(path: Path, snapshot: Snapshot) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         body = io.BytesIO()
-        np.savez(body, ids=snapshot.ids, content=snapshot.content)
+        np.savez(body, ids=snapshot.ids, content=snapshot.content, of=[snapshot.identity, snapshot.revision])
         with partial.open("wb") as file:
             file.write(hashlib.sha256(body.getbuffer()).digest())
             file.write(body.getbuffer())
@@ -70,4 +85,4 @@ def load(path: Path) -> Snapshot | None:
         logger.warning("the index snapshot %s is damaged; the index is built anew", path)
         return None
     with np.load(io.BytesIO(content[DIGEST:]), allow_pickle=False) as archive:
-        return Snapshot(archive["ids"], archive["content"])
+        return Snapshot(archive["ids"], archive["content"], *map(int, archive["of"]))

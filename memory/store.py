@@ -31,6 +31,7 @@ from candlegraph.memory.outlines import Outlines
 from candlegraph.memory.positions import Track
 from candlegraph.memory.rows import experiences_by_id, insert_experience, micros
 from candlegraph.memory.search import Asked, Filters, search, situation_asked, text_asked
+from candlegraph.memory.snapshot import snapshot_folder
 from candlegraph.memory.stats import stats_of, text_stats
 from candlegraph.memory.tables import experiences, meta
 from candlegraph.memory.vectors import unit
@@ -48,7 +49,7 @@ class ExperienceMemory:
         self.path, self.rag = path.resolve(), rag
         self._engine = open_engine(self.path)
         self._texts = _text_space(self._engine, rag)
-        self._mirror = Mirror(rag.vector_store.index_type)
+        self._mirror = Mirror(rag.vector_store.index_type, snapshot_folder(self.path))
         self._outlines: dict[frozenset[str], Outlines] = {}
         self._none_waited: dict[str | None, int | None] = {}
         self._lock = threading.Lock()  # of the mirror; the database has its own

@@ -23,7 +23,7 @@ metadata = MetaData()
 meta = Table(
     "meta",
     metadata,
-    Column("key", String(40), primary_key=True, comment="schema, removals, or a counter"),
+    Column("key", String(40), primary_key=True, comment="schema, identity, removals, or a counter"),
     Column("value", BigInteger, nullable=False),
 )
 

@@ -13,8 +13,8 @@ from candlegraph.graph.context import DATABASE
 from candlegraph.graph.errors import MemoryStoreError
 from candlegraph.memory.backup import backup_path
 from candlegraph.memory.experience import ClosedTrade
-from candlegraph.memory.rebuild import snapshot_folder
 from candlegraph.memory.review import experience_of
+from candlegraph.memory.snapshot import snapshot_folder
 from candlegraph.memory.store import close_memory, open_memory
 
 START = datetime(2025, 1, 1, tzinfo=UTC)

@@ -19,9 +19,8 @@ import numpy as np
 from candlegraph.graph.experience_settings import Cleanup
 from candlegraph.memory.index import SituationIndex
 from candlegraph.memory.labels import Labels
-from candlegraph.memory.rebuild import snapshot_folder
 from candlegraph.memory.review import experience_of
-from candlegraph.memory.snapshot import save, snapshot_path
+from candlegraph.memory.snapshot import save, snapshot_folder, snapshot_path
 from candlegraph.memory.store import ExperienceMemory
 from candlegraph.memory.transfer import parse_export, read_lines, store
 from candlegraph.memory.vectors import unit

@@ -12,8 +12,8 @@ import pytest
 from candlegraph.graph.errors import MemoryStoreError
 from candlegraph.memory.backup import checked, make_copy
 from candlegraph.memory.database import SCHEMA
-from candlegraph.memory.rebuild import snapshot_folder
 from candlegraph.memory.restore import restore
+from candlegraph.memory.snapshot import snapshot_folder
 from candlegraph.memory.store import close_memory, open_memory
 
 AT = datetime(2025, 3, 1, 12, tzinfo=UTC)

@@ -18,8 +18,8 @@ from candlegraph.memory.database import open_engine, reading
 from candlegraph.memory.experience import Experience
 from candlegraph.memory.index import SituationIndex
 from candlegraph.memory.labels import Labels
-from candlegraph.memory.rebuild import rebuild, snapshot_folder
-from candlegraph.memory.snapshot import load, snapshot_path
+from candlegraph.memory.rebuild import rebuild
+from candlegraph.memory.snapshot import load, snapshot_folder, snapshot_path
 from candlegraph.memory.store import close_memory, open_memory
 from candlegraph.memory.tables import experiences, outbox
 from candlegraph.memory.transfer import BATCH, parse_export, read_lines, store

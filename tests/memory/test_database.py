@@ -1,9 +1,11 @@
+import re
 import resource
-import shutil
 import sqlite3
 
 import pytest
 
+from candlegraph.freqtrade_bridge.cli import main
+from candlegraph.graph.context import DATABASE
 from candlegraph.graph.errors import MemoryStoreError
 from candlegraph.memory.backup import backup_path
 from candlegraph.memory.database import open_engine
@@ -50,16 +52,25 @@ def test_a_file_that_is_no_database_is_refused(path, content):
     assert path.read_bytes() == content
 
 
-def test_a_damaged_database_is_refused_and_can_be_restored_as_the_message_says(filled):
-    open_memory(filled)  # the second open has something good to back up
-    close_memory(filled)
-    damage(filled)
-    with pytest.raises(MemoryStoreError, match=r"to restore: .* then copy memory.db.bak to memory.db"):
-        open_memory(filled)
-    for name in ("memory.db", "memory.db-wal", "memory.db-shm"):
-        filled.with_name(name).unlink(missing_ok=True)
-    shutil.copy(backup_path(filled), filled)
-    assert open_memory(filled).stats("backtest:a")["index"]["size"] == 50
+@pytest.fixture
+def bot(filled, tmp_path):
+    """Return the database of a bot, below its user folder, filled."""
+    database = tmp_path / "user_data" / DATABASE
+    database.parent.mkdir(parents=True)
+    filled.rename(database)
+    yield database
+    close_memory(database)
+
+
+def test_a_damaged_database_is_refused_and_can_be_restored_as_the_message_says(bot):
+    open_memory(bot)  # the second open has something good to back up
+    close_memory(bot)
+    damage(bot)
+    with pytest.raises(MemoryStoreError, match="to restore: stop every bot, then `(.*)`") as refused:
+        open_memory(bot)
+    command = re.search("`candlegraph (.*)`", str(refused.value)).group(1).split()
+    assert main(command) == 0
+    assert open_memory(bot).stats("backtest:a")["index"]["size"] == 50
 
 
 def test_a_damaged_database_never_replaces_the_good_backup(filled):
