@@ -1,4 +1,4 @@
-"""Analyst: turn the snapshot into facts and a situation vector, deterministically."""
+"""Analyst: turn the snapshot into facts and a situation vector, deterministically; forget a candle before it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+from langchain_core.messages import RemoveMessage
+from langgraph.graph.message import REMOVE_ALL_MESSAGES
 from langgraph.runtime import Runtime
 
 from candlegraph.graph.context import Context
@@ -16,16 +18,25 @@ from candlegraph.tools.market.analysis import facts_of
 from candlegraph.tools.market.frames import duration, read_candles, snapshot_of
 from candlegraph.tools.market.situation import situation_of
 
+NEW = CandleState()
+
 
 async def analyst(state: CandleState, runtime: Runtime[Context]) -> dict[str, Any]:
-    """State what is known at the candle's close."""
+    """State what is known at the candle's close, and clear what an earlier candle left in the same thread."""
     context = runtime.context or Context()
     snapshot = state.snapshot
-    if snapshot is None:
+    if snapshot is None or None not in (state.pair, state.candle):  # a snapshot may be there from the candle before
         snapshot = await asyncio.to_thread(load_snapshot, state, context)
     config = context.settings.context_config
     facts = facts_of(snapshot, config.timeframes, config.required_indicators)
-    return {"snapshot": snapshot, "facts": facts, "situation": situation_of(facts)}
+    return cleared(state) | {"snapshot": snapshot, "facts": facts, "situation": situation_of(facts)}
+
+
+def cleared(state: CandleState) -> dict[str, Any]:
+    """Return what else the state holds, as it is in a new thread: in Studio a thread goes on from candle to candle."""
+    left = [name for name in CandleState.model_fields if getattr(state, name) != getattr(NEW, name)]
+    forgotten: dict[str, Any] = {"messages": [RemoveMessage(id=REMOVE_ALL_MESSAGES)]}
+    return {name: forgotten.get(name, getattr(NEW, name)) for name in left}
 
 
 def load_snapshot(state: CandleState, context: Context) -> MarketSnapshot:

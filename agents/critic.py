@@ -11,17 +11,18 @@ from langchain_core.messages import HumanMessage
 from langgraph.runtime import Runtime
 from pydantic import Field, model_validator
 
-from candlegraph.agents.briefing import market_text
 from candlegraph.agents.decision import OBJECTION
 from candlegraph.agents.opinion import Answer, ask_typed, asked
-from candlegraph.agents.opinions import opinions_text
+from candlegraph.agents.opinions import opinions_text, short
 from candlegraph.agents.plain import plain, quoted
 from candlegraph.agents.safe import stay
 from candlegraph.graph.context import Context
 from candlegraph.graph.signal import SIDE_OF, Clamp, TradeSignal
 from candlegraph.graph.state import CandleState, Critique
 
-LONGEST = 300
+LONGEST, REASON_TOKENS = 300, 200
+"""Of a reason."""
+MOST_WARNINGS = 5
 
 
 class ReviewEntry(Answer):
@@ -44,9 +45,9 @@ async def critic(state: CandleState, runtime: Runtime[Context]) -> dict[str, Any
     """Ask the reviewer's model about the entry, and carry its verdict out."""
     context = runtime.context or Context()
     assert state.signal is not None, "the reviewer runs first"
-    language = context.settings.context_config.language
-    data = (market_text(state, context.settings), opinions_text(state, language), entry_text(state.signal))
-    found, call = await ask_typed(context, "reviewer", asked("reviewer", language, *data), ReviewEntry)
+    said = opinions_text(state, context.settings.context_config.language)
+    messages = asked("reviewer", state, context, ReviewEntry, said, entry_text(state.signal))
+    found, call = await ask_typed(context, "reviewer", messages, ReviewEntry)
     critique = Critique(**found.model_dump(), call=call)
     return {"critiques": (*state.critiques, critique)} | carried_out(critique, state)
 
@@ -106,8 +107,8 @@ def entry_text(signal: TradeSignal) -> str:
         f"stop: {stop or 'none'}",
         f"take_profit: {target or 'none'}",
         f"confidence: {signal.confidence:.0f}",
-        f"reason: {quoted(signal.reason, LONGEST)}",
-        *(f"warning: {quoted(one, LONGEST)}" for one in signal.warnings[:5]),
+        f"reason: {short(signal.reason, LONGEST, REASON_TOKENS)}",
+        *(f"warning: {short(one)}" for one in signal.warnings[:MOST_WARNINGS]),
     ]
     return "\n".join(["The proposed entry, after the risk gate:", "<entry>", *lines, "</entry>"])
 

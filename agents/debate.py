@@ -7,9 +7,8 @@ from typing import Annotated, Any, Literal
 from langgraph.runtime import Runtime
 from pydantic import Field
 
-from candlegraph.agents.briefing import market_text
 from candlegraph.agents.opinion import Answer, ask_typed, asked
-from candlegraph.agents.opinions import view_lines
+from candlegraph.agents.opinions import opinions_text
 from candlegraph.graph.context import Context
 from candlegraph.graph.state import Argument, CandleState
 
@@ -36,11 +35,7 @@ async def bear(state: CandleState, runtime: Runtime[Context]) -> dict[str, Any]:
 
 async def case_of(role: Literal["bull", "bear"], state: CandleState, context: Context) -> Argument:
     """Return one side's case; it has read the analyst's view, not the other side."""
-    messages = asked(
-        role,
-        context.settings.context_config.language,
-        market_text(state, context.settings),
-        "\n".join(view_lines(state.view)),
-    )
+    said = opinions_text(state, context.settings.context_config.language)
+    messages = asked(role, state, context, MakeCase, said)
     found, call = await ask_typed(context, role, messages, MakeCase)
     return Argument(**found.model_dump(), call=call)

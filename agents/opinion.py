@@ -6,20 +6,28 @@ Such an answer is none of the nine functions: it acts on nothing, other models o
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import TypeVar
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from candlegraph.agents.briefing import market_text
+from candlegraph.agents.budget import SEPARATOR
+from candlegraph.agents.faults import recalled, schema_fault
 from candlegraph.agents.models.engine import call_of
+from candlegraph.agents.opinions import with_room
+from candlegraph.agents.tokens import tokens_of
 from candlegraph.graph.calls import CallRecord
 from candlegraph.graph.context import Context
 from candlegraph.graph.errors import ModelError
 from candlegraph.graph.llm_settings import Role
 from candlegraph.graph.settings import Language
+from candlegraph.graph.state import CandleState
 
 
 class Answer(BaseModel):
@@ -44,7 +52,7 @@ async def ask_typed(
         if isinstance(found, schema):
             return found, merged(role, calls)
         fault = str(found)
-        told += [answer, *replies(answer, fault)]
+        told += [recalled(answer), *replies(answer, fault)]
     raise ModelError(f"the {role} model gave no valid answer: {fault}"[:500])
 
 
@@ -56,8 +64,7 @@ def read(answer: AIMessage, schema: type[Found]) -> Found | str:
     try:
         return schema.model_validate(calls[0]["args"])
     except ValidationError as e:
-        lines = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in e.errors()[:5]]
-        return f"Wrong arguments for {schema.__name__}: " + "; ".join(lines)
+        return schema_fault(schema.__name__, e).message
 
 
 def replies(answer: AIMessage, fault: str) -> list[BaseMessage]:
@@ -87,9 +94,19 @@ def merged(role: Role, calls: Sequence[CallRecord]) -> CallRecord:
     )
 
 
-def asked(role: Role, language: Language, *data: str) -> list[BaseMessage]:
-    """Return the messages of a role: its prompt, then data."""
-    return [SystemMessage(role_prompt(role, language)), HumanMessage("\n\n".join(one for one in data if one))]
+def asked(role: Role, state: CandleState, context: Context, schema: type[Answer], *said: str) -> list[BaseMessage]:
+    """Return the messages of a role: its prompt, then the market in the tokens that the rest leaves, and the rest."""
+    beside = [one for one in said if one]
+    rest = sum(tokens_of(one + SEPARATOR) for one in beside) + schema_tokens(schema)
+    market = market_text(state, with_room(context.settings, rest))
+    prompt = role_prompt(role, context.settings.context_config.language)
+    return [SystemMessage(prompt), HumanMessage(SEPARATOR.join([market, *beside]))]
+
+
+@cache
+def schema_tokens(schema: type[Answer]) -> int:
+    """Return the tokens of an answer's schema, as JSON, which the model reads too."""
+    return tokens_of(json.dumps(convert_to_openai_tool(schema), ensure_ascii=False) + "\n")
 
 
 @cache

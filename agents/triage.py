@@ -101,12 +101,13 @@ def position_changed(position: Position, main: TimeframeView, record_from: float
     """Return why a position needs a look: it is young, near its stop, at its target, or a winner to remember."""
     if position.age_candles <= 1:
         return "the position is new"
-    atr = main.indicators.atr or 0.0
-    if position.stop is None or abs(main.close - position.stop) <= STOP_NEAR_ATR * atr:
-        return "the stop is near"
-    if position.take_profit is not None and main.low <= position.take_profit <= main.high:
-        return "the target was touched"
     sign = 1 if position.side == "long" else -1
+    best, worst = (main.high, main.low) if position.side == "long" else (main.low, main.high)
+    near = STOP_NEAR_ATR * (main.indicators.atr or 0.0)
+    if position.stop is None or sign * (main.close - position.stop) <= near or sign * (worst - position.stop) <= 0:
+        return "the stop is near"
+    if position.take_profit is not None and sign * (best - position.take_profit) >= 0:
+        return "the target was touched"
     move_pct = 100 * sign * position.leverage * (main.close - main.past_closes[-1]) / position.entry_price
     if (position.profit_pct >= record_from) != (position.profit_pct - move_pct >= record_from):
         return f"the profit crossed {record_from:g} %"

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 from langgraph.runtime import Runtime
 from pydantic import Field
 
-from candlegraph.agents.briefing import market_text
 from candlegraph.agents.opinion import Answer, ask_typed, asked
 from candlegraph.graph.context import Context
 from candlegraph.graph.state import CandleState, View
@@ -30,7 +29,6 @@ class StateView(Answer):
 async def view(state: CandleState, runtime: Runtime[Context]) -> dict[str, Any]:
     """Ask the analyst's model for its typed view."""
     context = runtime.context or Context()
-    language = context.settings.context_config.language
-    messages = asked("analyst", language, market_text(state, context.settings))
+    messages = asked("analyst", state, context, StateView)
     found, call = await ask_typed(context, "analyst", messages, StateView)
     return {"view": View(**found.model_dump(), call=call)}

@@ -5,6 +5,7 @@ any AIMessage -> thoughts apart from the text -> cut, cleaned and numbered -> AI
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,6 +20,8 @@ REASONING = "reasoning_content"
 """Where an answer's thoughts lie in its `additional_kwargs`; never read as a call, never sent back."""
 LONGEST_TEXT, LONGEST_ARGUMENT, LONGEST_WORD = 20_000, 4_000, 200
 MOST_CALLS, MOST_ARGUMENTS, DEEPEST = 20, 50, 5
+LONGEST_CALL = 20_000
+"""Characters of all arguments of one call as JSON: lists within lists, each short, may still be endless."""
 LARGEST = 2**63
 """Larger numbers fit neither a checkpoint nor a database."""
 
@@ -97,7 +100,10 @@ def _ids(given: Iterable[str | None]) -> list[str]:
 
 
 def _call(found: ToolCall, id: str) -> ToolCall:
-    return tool_call(name=cut_text(found["name"], LONGEST_WORD), args=_arguments(found["args"]), id=id)
+    args = _arguments(found["args"])
+    if (length := len(json.dumps(args))) > LONGEST_CALL:
+        args = {"cut": f"{length} characters"}
+    return tool_call(name=cut_text(found["name"], LONGEST_WORD), args=args, id=id)
 
 
 def _invalid(found: InvalidToolCall, id: str) -> InvalidToolCall:

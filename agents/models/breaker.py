@@ -1,4 +1,6 @@
-"""Circuit breaker: an endpoint that keeps failing is left alone, then one call tries whether it is back.
+"""Circuit breaker: a model that keeps failing at its endpoint is left alone, then one call tries whether it is back.
+
+Each model of an endpoint has a circuit of its own: one out of its quota must not close the way to its fallback.
 
 closed -> (failures in a row) -> open -> (cooldown) -> half-open: one probe -> closed, or open again
 """
@@ -18,7 +20,7 @@ class Call:
 
 
 class Circuit:
-    """The state of one endpoint; times are seconds of a clock that only goes forward."""
+    """The state of one model at one endpoint; times are seconds of a clock that only goes forward."""
 
     def __init__(self, rules: Breaker) -> None:
         self._rules = rules
@@ -50,7 +52,7 @@ class Circuit:
         self.abandoned(call)
 
     def abandoned(self, call: Call) -> None:
-        """Give a probe back that ended before it knew; other calls of the endpoint do not touch it."""
+        """Give a probe back that ended before it knew; other calls do not touch it."""
         if call is self.probe:
             self._end_probe()
 

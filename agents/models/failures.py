@@ -10,6 +10,8 @@ from typing import NamedTuple
 RETRYABLE = frozenset({408, 409, 425, 429})
 REQUEST_IS_WRONG = frozenset({400, 413, 422})
 """The endpoint is well, this request is not."""
+READING = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
+"""What a client raises over a body that is not an answer."""
 LONGEST = 300
 """Characters of an error that are kept."""
 
@@ -66,6 +68,17 @@ def redacted(text: str, secrets: Iterable[str]) -> str:
 
 
 def _text(error: BaseException, status: int | None) -> str:
-    said = " ".join(str(error).split()) or "no message"
-    head = type(error).__name__ if status is None else f"{type(error).__name__} {status}"
-    return f"{head}: {said}"
+    """Return the error as one line, with what lies at its root: clients say no more than "Connection error"."""
+    if status is not None:
+        return f"{type(error).__name__} {status}: {_said(error)}"
+    if isinstance(error, READING):
+        return f"unreadable answer: {type(error).__name__}: {_said(error)}"
+    root = error
+    while root.__cause__ is not None:
+        root = root.__cause__
+    behind = "" if root is error else f" ({type(root).__name__}: {_said(root)})"
+    return f"{type(error).__name__}: {_said(error)}{behind}"
+
+
+def _said(error: BaseException) -> str:
+    return " ".join(str(error).split()) or "no message"

@@ -135,7 +135,7 @@ def _case(facts: Facts) -> dict[str, Any]:
     """Return the same case for either side: the rule knows no rhetoric, it only counts timeframes."""
     return {
         "strength": 50.0 + 10 * min(4, abs(facts.alignment)),
-        "points": [f"alignment {facts.alignment:+d}", f"{facts.trend_strength} strength in {facts.regime}"],
+        "points": [f"alignment {facts.alignment:+d}", f"trend strength {facts.trend_strength}, regime {facts.regime}"],
         "risk": "the regime turns",
     }
 

@@ -129,3 +129,9 @@ def test_no_answer_is_too_strange_to_be_stored(answer):
     assert len({one["id"] for one in calls}) == len(calls) <= MOST_CALLS
     assert all(one["id"] for one in calls)
     kept.model_dump_json().encode("utf-8")
+
+
+def test_a_call_whose_many_short_parts_are_endless_together_is_cut():
+    found = normalised(AIMessage("", tool_calls=[wait(a=[["x" * 3999] * 50] * 50)]))
+    assert len(str(found.tool_calls[0]["args"])) < 100
+    assert normalised(found) == found

@@ -12,10 +12,14 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import PrivateAttr
 
-from candlegraph.agents.critic import carried_out
+from candlegraph.agents.critic import ReviewEntry, carried_out
+from candlegraph.agents.debate import MakeCase
 from candlegraph.agents.decision import check_budget
+from candlegraph.agents.models.policy_server import PolicyServer
+from candlegraph.agents.opinion import schema_tokens
 from candlegraph.agents.opinions import LONGEST, TOKENS, opinions_text
 from candlegraph.agents.tokens import tokens_of, tool_tokens
+from candlegraph.agents.view import StateView
 from candlegraph.graph.builder import graph
 from candlegraph.graph.calls import CallRecord
 from candlegraph.graph.errors import ConfigError, ModelError
@@ -126,11 +130,35 @@ def test_every_role_reads_the_facts_and_only_what_was_said_before_it(desk, at_de
     assert [call.role for call in calls] == ["analyst", "bull", "bear", "reviewer"]
 
 
-def test_bull_and_bear_are_asked_at_the_same_time(desk, at_depth):
-    model = desk(seconds=0.3)
+def test_bull_and_bear_are_asked_at_the_same_time(server, run, make_context, make_snapshot, right):
+    case, wait = {"tools": [("MakeCase", CASE)], "sleep": 0.5}, {"tools": [right(WAIT)]}
+    server.script = [wait, {"tools": [("StateView", VIEW)]}, case, case, wait]
+    llm = {"depth": "deep", "api_base": server.url, "model": "m", "api_key": "k"}
+    context = make_context(llm_config=llm)
+    run(context.for_candle(depth="fast"), make_snapshot())  # opens connection and memory
     started = time.monotonic()
+    state = run(context, make_snapshot())
+    took = time.monotonic() - started
+    assert min(state.bull.call.seconds, state.bear.call.seconds) >= 0.5
+    assert took < 0.9
+
+
+def test_neither_side_reads_the_other_and_both_read_the_view_as_data(desk, at_depth):
+    model = desk()
     at_depth("deep", model)
-    assert time.monotonic() - started < 5 * 0.3
+    cases = [str(messages[1].content) for role, messages in model.asked if role == "case"]
+    assert len(cases) == 2 and cases[0] == cases[1]
+    assert '<opinions>\nanalyst: bullish, regime "trend", support 90\n' in cases[0]
+    assert "bull, strength" not in cases[0] and "bear, strength" not in cases[0]
+
+
+def test_a_huge_wrong_opinion_is_read_again_only_in_short(desk, at_depth):
+    model = desk()
+    model.answers["case"] = [("MakeCase", CASE | {"risk": "x" * 100_000, "y" * 5_000: 1}), ("MakeCase", CASE)]
+    at_depth("deep", model)
+    again = [messages for role, messages in model.asked if role == "case" and len(messages) > 2]
+    assert again
+    assert all(len(str([(m.content, getattr(m, "tool_calls", ())) for m in one[2:]])) < 5_000 for one in again)
 
 
 def test_a_wrong_opinion_is_sent_back_with_a_precise_message(desk, at_depth):
@@ -262,6 +290,7 @@ def test_whatever_a_critic_says_the_entry_is_never_bigger_riskier_or_another(mak
 # -- what the roles say is data -----------------------------------------------------------------------------------
 
 texts = st.text(max_size=400)
+SCRIPTS = ["word ", "7", "多", "я", "😀", "A,"]
 
 
 @settings(max_examples=200, deadline=None)
@@ -280,8 +309,9 @@ def test_hostile_opinions_stay_in_their_quotes_and_in_their_tokens(regime, confl
     assert all(len(line) < LONGEST + 120 for line in text.splitlines()[1:])
 
 
-def test_the_room_for_opinions_is_enough_for_the_longest_ones():
-    long = "word " * 100
+@pytest.mark.parametrize("text", SCRIPTS)
+def test_the_room_for_opinions_is_enough_for_the_longest_ones_in_any_script(text):
+    long = text * 100
     view = View(
         bias="bearish", regime=long, key_support=0.0000123456, key_resistance=123456.0,
         conflicts=long, would_change_mind=long, call=CALL,
@@ -302,6 +332,23 @@ def test_the_deciding_models_prompt_stays_within_its_budget_with_opinions(
     assert 3000 < total <= 4200
 
 
+@pytest.mark.parametrize("depth, most", [("balanced", 3000), ("deep", 3600)])
+@pytest.mark.parametrize("text", SCRIPTS)
+def test_the_tightest_budget_that_starts_holds_for_every_role(
+    depth, most, text, desk, run, args, right, make_context, make_snapshot
+):
+    long = {"regime": text * 16, "conflicts": text * 50, "would_change_mind": text * 50}
+    case = CASE | {"points": [text * 30] * 4, "risk": text * 30}
+    model = desk((LONG, args(LONG, reason=text * 300)), view=VIEW | long, case=case)
+    blocks = {"llm_config": {"depth": depth}, "context_config": {"max_context_tokens": most}}
+    check_budget(settings_of(blocks))
+    assert run(make_context(model, **blocks), make_snapshot()).signal.action == "enter_long"
+    schemas = {"analyst": StateView, "case": MakeCase, "reviewer": ReviewEntry}
+    for role, messages in model.asked:
+        functions = schema_tokens(schemas[role]) if role in schemas else tool_tokens([*FLAT_TOOLS, *MEMORY_TOOLS[1:]])
+        assert functions + sum(tokens_of(str(m.content)) for m in messages) <= most, role
+
+
 # -- offline ------------------------------------------------------------------------------------------------------
 
 
@@ -311,6 +358,17 @@ def test_the_policy_rule_plays_every_role(depth, run, make_context, make_snapsho
     assert first.signal == second.signal
     assert first.signal.source == "model"
     assert (first.view is not None) == (depth == "deep")
+
+
+def test_over_http_the_policy_rule_plays_every_role_the_same(run, make_context, make_snapshot):
+    with PolicyServer() as one:
+        llm = {"depth": "deep", "api_base": one.url, "model": "candlegraph-policy", "retry_times": 0}
+        remote = run(make_context(llm_config=llm), make_snapshot())
+    local = run(make_context(llm_config={"depth": "deep"}), make_snapshot())
+    assert remote.signal == local.signal
+    for role in ("view", "bull", "bear"):
+        said = [getattr(state, role).model_dump(exclude={"call"}) for state in (remote, local)]
+        assert said[0] == said[1]
 
 
 def test_every_role_is_a_node_that_studio_shows():

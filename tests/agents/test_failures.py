@@ -79,3 +79,18 @@ def test_of_two_keys_that_begin_alike_nothing_is_left(secrets):
 
 def test_an_error_without_words_is_named():
     assert failure_of(ConnectionResetError(), (), NOW).text == "ConnectionResetError: no message"
+
+
+def test_a_connection_error_says_what_lies_behind_it():
+    error = ConnectionError("Connection error.")
+    error.__cause__ = OSError("failed")
+    error.__cause__.__cause__ = ConnectionRefusedError(f"refused with {KEY}")
+    found = failure_of(error, (KEY,), NOW).text
+    assert found == "ConnectionError: Connection error. (ConnectionRefusedError: refused with ***)"
+
+
+@pytest.mark.parametrize("error", [IndexError("out of range"), ValueError("no JSON"), RecursionError("deep")])
+def test_a_body_that_is_no_answer_is_called_one(error):
+    found = failure_of(error, (), NOW)
+    assert found.text == f"unreadable answer: {type(error).__name__}: {error}"
+    assert found.is_retryable

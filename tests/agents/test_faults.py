@@ -130,6 +130,18 @@ def test_an_answer_of_ordinary_length_is_read_again_as_it_was(decide, calling, r
     assert (again.content, again.tool_calls) == (first.content, first.tool_calls)
 
 
+def test_malformed_arguments_of_any_length_are_read_again_in_short(decide, calling, right):
+    _, model = decide(calling((WAIT, "{" + "x" * 10_000)), calling(right(WAIT)))
+    again = next(m for m in model.seen[1] if isinstance(m, AIMessage))
+    assert len(again.invalid_tool_calls[0]["args"]) == LONGEST_RECALLED
+
+
+def test_no_more_than_eight_fields_are_explained(decide, calling, right):
+    _, model = decide(calling(right(WAIT, **{f"surprise{n}": 1 for n in range(20)})), calling(right(WAIT)))
+    told = model.seen[1][-1].content
+    assert told.count("Extra inputs are not permitted") == 8 and told.endswith("; and 12 more")
+
+
 def test_only_the_models_own_words_are_shortened():
     facts = HumanMessage("x" * 2 * LONGEST_RECALLED)
     assert recalled(facts) is facts

@@ -138,7 +138,18 @@ def test_when_all_have_failed_the_error_names_every_attempt(loop, ladder):
     with pytest.raises(ModelError) as caught:
         loop.run_until_complete(one.ask(Asked([], ())))
     assert [one.model for one in caught.value.tries] == ["a", "a", "b"]
-    assert "a: Refused 503: refused; a: Refused 503: refused; b: ValueError: no JSON" in str(caught.value)
+    assert "a: Refused 503: refused; a: Refused 503: refused; b: unreadable answer: ValueError: no JSON" in str(
+        caught.value
+    )
+
+
+def test_no_key_is_told(loop):
+    one = Ladder((FakeRung("a", ValueError("bad key sk-1234")),), lambda name: Circuit(PATIENT), ("sk-1234",))
+    with pytest.raises(
+        ModelError, match=r"no model answered: a: unreadable answer: ValueError: bad key \*\*\*"
+    ) as caught:
+        loop.run_until_complete(one.ask(Asked([], ())))
+    assert "sk-1234" not in str(caught.value.tries)
 
 
 def test_the_endpoint_says_how_long_to_wait(ladder, ask):
@@ -259,6 +270,26 @@ def test_a_probe_that_hangs_costs_the_others_no_more_than_their_deadline(loop, l
     found = ask(one, 10, times=5)
     assert [(answer, seconds) for answer, _, seconds in found] == [(None, 10)] * 5
     assert rung.asked == 2
+
+
+def test_who_waits_for_a_probe_ends_with_his_own_deadline(loop, ladder, ask):
+    one = ladder(FakeRung("a", DOWN, HANGS), breaker=ONE)
+    ask(one)
+    later(loop, 60)
+    probe = loop.create_task(one.ask(Asked([], ())))
+    later(loop, 1)
+    told = "left alone after failures, another call tries whether it is back"
+    assert ask(one, 10) == (None, [("a", told)], 10)
+    probe.cancel()
+    loop.run_until_complete(asyncio.gather(probe, return_exceptions=True))
+
+
+def test_a_probe_without_time_to_ask_is_given_back(loop, ladder, ask):
+    one = ladder(FakeRung("a", DOWN, 0), breaker=ONE)
+    ask(one)
+    later(loop, 60)
+    assert ask(one, -1)[1] == [("a", "no time was left to ask")]
+    assert ask(one)[0] == "a"
 
 
 def test_nobody_waits_for_a_probe_where_a_fallback_can_answer(loop, ladder, ask):

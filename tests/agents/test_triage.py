@@ -9,6 +9,7 @@ from candlegraph.graph.facts import ABSENT
 from candlegraph.graph.llm_settings import Triage
 from candlegraph.graph.market import Level
 from candlegraph.tools.market.analysis import facts_of
+from candlegraph.tools.market.frames import Candles, snapshot_of
 
 RULES = Triage(enabled=True, max_move_atr=0.5)
 
@@ -89,7 +90,10 @@ POSITIONS = {
     "new": ({"age_candles": 1}, "the position is new"),
     "stop near": ({"stop_share": 0.999}, "the stop is near"),
     "no stop": ({"stop": None}, "the stop is near"),
+    "stop beyond": ({"stop_share": 1.03}, "the stop is near"),
+    "stop touched": ({"stop_share": 0.97, "low_share": 0.969}, "the stop is near"),
     "target": ({"take_profit_share": 1.0}, "the target was touched"),
+    "target jumped": ({"take_profit_share": 0.99}, "the target was touched"),
     "profit": ({"profit_pct": 4.95}, "the profit crossed 5 %"),
 }
 
@@ -100,8 +104,18 @@ def test_a_position_that_needs_a_look_asks_a_model(case, make_snapshot):
     price = make_snapshot().price
     shares = {name.removesuffix("_share"): price * value for name, value in given.items() if name.endswith("_share")}
     plain = {name: value for name, value in given.items() if not name.endswith("_share")}
+    low = {"low": shares.pop("low")} if "low" in shares else {}
     position = {"stop": price * 0.95, "profit_pct": 2.0} | plain | shares
-    assert changed(calm(make_snapshot("long", **position))) == told
+    assert changed(with_main(calm(make_snapshot("long", **position)), **low)) == told
+
+
+@pytest.mark.parametrize(
+    "share, told", [(0.999, "the target was touched"), (1.01, "the target was touched"), (0.9, None)]
+)
+def test_the_target_of_a_short_lies_below(share, told, make_snapshot):
+    price = make_snapshot().price
+    position = {"stop": price * 1.05, "profit_pct": 2.0, "take_profit": price * share}
+    assert changed(with_main(calm(make_snapshot("short", **position)), low=price * 0.998)) == told
 
 
 def test_the_ema_of_the_candle_before_follows_from_its_recursion(make_snapshot, frames):
@@ -122,6 +136,43 @@ def test_any_crossing_of_an_rsi_line_prevents_a_skip(calm_main, now, before):
     main = calm_main(now, before)
     expected = any((now > line) != (before > line) for line in RSI_LINES)
     assert (crossed(main) is not None) == expected
+
+
+signed = st.floats(-5, 5).filter(lambda value: abs(value) > 1e-6)
+
+
+@settings(max_examples=200, deadline=None)
+@given(signed, signed, st.floats(1, 60), st.floats(1, 60))
+def test_any_crossing_of_macd_or_adx_prevents_a_skip(make_snapshot, histogram, histogram_before, adx, adx_before):
+    base = indicators(macd=histogram, macd_signal=0.0, adx=adx)(calm(make_snapshot()))
+    main = past(macd_histogram=(histogram_before,), adx=(adx_before,))(base).main
+    expected = (histogram > 0) != (histogram_before > 0) or (adx > 20) != (adx_before > 20)
+    assert (crossed(main) is not None) == expected
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from([20, 50]), st.floats(0.9, 1.1), st.floats(0.9, 1.1))
+def test_any_crossing_of_an_average_prevents_a_skip(make_snapshot, length, average_before, close_before):
+    base = calm(make_snapshot())
+    weight, price = 2 / (length + 1), base.price
+    average = weight * price + (1 - weight) * average_before * price
+    main = indicators(**{f"ema_{length}": average})(with_main(base, past_closes=(close_before * price,))).main
+    if abs(average_before - close_before) < 1e-9 or abs(average - price) < 1e-9 * price:
+        return
+    expected = (price > average) != (close_before > average_before)
+    assert (average_crossed(main, length) is not None) == expected
+
+
+def test_the_future_changes_no_answer(frames, make_snapshot, as_of):
+    snapshot = make_snapshot()
+    other = {name: frame.copy() for name, frame in frames.items()}
+    for frame in other.values():
+        frame.loc[frame["date"] >= as_of, ["open", "high", "low", "close", "volume"]] *= 3
+    candles = {name: Candles(frame, name) for name, frame in other.items()}
+    again = snapshot_of(snapshot.pair, as_of, candles, snapshot.account)
+    names = tuple(one.timeframe for one in snapshot.timeframes)
+    first, second = (change_of(one, facts_of(one, names, ()), RULES, 5.0) for one in (snapshot, again))
+    assert again == snapshot and first == second
 
 
 @pytest.fixture(scope="module")

@@ -1,86 +1,97 @@
-"""Ten thousand random answers: none raises into the bridge, every signal is within schema, state and gate."""
+"""Random answers: none raises into the bridge, every signal is within schema, state and gate.
+
+2,000 by default; `make test-all` asks for 10,000.
+"""
 
 import itertools
 import json
 import math
+from collections import Counter
 
 import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from pydantic import PrivateAttr
 
-from candlegraph.agents.models.answers import normalised
+from candlegraph.agents.decision import BY_NAME
 from candlegraph.agents.models.providers import ThinkingChatOpenAI
 from candlegraph.freqtrade_bridge.runner import Runner
+from candlegraph.graph.errors import ModelError
 from candlegraph.graph.signal import TradeSignal
+from candlegraph.tools.signals import FLAT_TOOLS, POSITION_TOOLS
 
 PAIR = "BTC/USDT:USDT"
-NAMES = (
-    *("signal_entry_long", "signal_entry_short", "signal_wait", "signal_exit", "signal_hold", "adjust_position"),
-    *("query_rag_stats", "record_decision_to_rag", "cleanup_rag_history", "buy", "", "Signal_Wait", "signal_wait "),
-)
 FIELDS = (
     *("pair", "leverage", "confidence_score", "key_support", "key_resistance", "rsi_value", "trend_strength"),
     *("stake_amount", "stop_loss", "take_profit", "reason", "trade_score", "adjustment_pct", "strategy", "surprise"),
+)
+KEYS = (
+    *("choices", "index", "message", "role", "content", "tool_calls", "id", "type", "function", "name", "arguments"),
+    *("finish_reason", "usage", "prompt_tokens", "error", "refusal", "reasoning_content", "function_call", "delta"),
 )
 numbers = st.one_of(st.floats(), st.floats(-10, 110), st.integers(-(10**30), 10**30), st.floats(50, 200_000))
 values = st.one_of(
     numbers, st.text(max_size=30), st.none(), st.booleans(), st.just(PAIR), st.sampled_from(["strong", "weak", "强势"]),
     st.lists(st.integers(), max_size=3), st.dictionaries(st.text(max_size=5), st.integers(), max_size=2),
 )  # fmt: skip
-right = st.fixed_dictionaries(
-    {
-        "pair": st.just(PAIR),
-        "confidence_score": st.floats(1, 100),
-        "rsi_value": st.floats(0, 100),
-        "reason": st.text(min_size=1, max_size=40),
-    }
-)
-entry = st.fixed_dictionaries(
-    {
-        "leverage": st.floats(1, 100),
-        "key_support": st.floats(0.001, 100),
-        "key_resistance": st.floats(101, 1e7),
-        "trend_strength": st.sampled_from(["strong", "moderate", "weak"]),
-    },
-    optional={
-        "stake_amount": st.floats(0.01, 1e9),
-        "stop_loss": st.floats(0.001, 1e6),
-        "take_profit": st.floats(0.001, 1e6),
-    },
-)
-nearly = st.builds(
-    lambda base, more, wrong: base | more | wrong,
-    right,
-    st.one_of(st.just({}), entry, st.fixed_dictionaries({"trade_score": st.floats(0, 100)})),
-    st.one_of(st.just({}), st.dictionaries(st.sampled_from(FIELDS), values, max_size=2)),
-)
-ADJUSTED = ("pair", "confidence_score", "reason", "key_support", "key_resistance")
-adjust = st.builds(
-    lambda base, more, pct: {name: (base | more)[name] for name in ADJUSTED} | {"adjustment_pct": pct},
-    right,
-    entry,
-    st.floats(-120, 120),
-)
-arguments = st.one_of(
-    nearly,
-    adjust,
+scores, prices = st.floats(0, 100), st.floats(50, 200) | st.floats(0.001, 1e6)
+ADMITTED = {
+    "pair": st.just(PAIR),
+    "confidence_score": st.floats(50, 100) | st.floats(1, 100),
+    "rsi_value": scores,
+    "reason": st.text(min_size=1, max_size=40),
+    "leverage": st.floats(1, 100),
+    "key_support": st.floats(0.001, 50),
+    "key_resistance": st.floats(51, 1e7),
+    "trend_strength": st.sampled_from(["strong", "moderate", "weak", "强势"]),
+    "trade_score": scores,
+    "adjustment_pct": st.floats(-99, 100).filter(bool),
+    "decision_type": st.sampled_from(["hold", "exit"]),
+    "confidence": st.floats(0, 1),
+    "current_profit_pct": st.floats(-50, 50),
+    "strategy": st.sampled_from(["low_quality", "compress", "old_records"]),
+}
+OPTIONAL = {"stake_amount": st.floats(0.01, 1e9), "stop_loss": prices, "take_profit": prices}
+
+
+def right(name):
+    """Return a strategy of arguments that the function's schema admits."""
+    schema = BY_NAME[name].args_schema.model_json_schema()
+    needed = schema.get("required", ())
+    others = {field: OPTIONAL[field] for field in schema["properties"] if field not in needed}
+    return st.fixed_dictionaries({field: ADMITTED[field] for field in needed}, optional=others)
+
+
+garbage = st.one_of(
     st.dictionaries(st.sampled_from(FIELDS), values, max_size=8),
-    st.just("{"),
     st.text(max_size=40),
-    st.just("[" * 2000),
-    st.just("null"),
-    st.just('{"rsi_value": 1e999, "pair": NaN}'),
+    st.sampled_from(["{", "null", "[" * 2000, '{"rsi_value": 1e999, "pair": NaN}']),
 )
-calls = st.lists(st.tuples(st.sampled_from(NAMES), arguments), max_size=3)
-answers = st.fixed_dictionaries(
-    {
-        "calls": calls,
-        "text": st.one_of(st.none(), st.text(max_size=60), st.just("<think>signal_entry_long(leverage=100)</think>ok")),
-        "finish": st.sampled_from(["stop", "tool_calls", "length", "content_filter"]),
-        "id": st.sampled_from(["same", "", None]),
-    }
-)
+RIGHT = {name: right(name) for name in BY_NAME}
+
+
+def call(name):
+    """Return a strategy of calls of a function, many of them right, others nearly."""
+    wrong = st.dictionaries(st.sampled_from(FIELDS), values, min_size=1, max_size=2)
+    nearly = st.builds(dict.__or__, RIGHT[name], wrong)
+    return st.tuples(st.just(name), RIGHT[name] | RIGHT[name] | nearly | garbage)
+
+
+flat, held = (st.one_of([call(one.name) for one in tools]) for tools in (FLAT_TOOLS, POSITION_TOOLS))
+strange = st.tuples(st.sampled_from(["buy", "", "Signal_Wait", "signal_wait "]), RIGHT["signal_wait"] | garbage)
+any_call = st.one_of(*(call(name) for name in BY_NAME), strange)
+
+
+def answers(side):
+    """Return a strategy of answers, half of them one call that suits the state."""
+    return st.fixed_dictionaries(
+        {
+            "calls": st.tuples(held if side else flat) | st.lists(any_call, max_size=3),
+            "text": st.none() | st.text(max_size=60) | st.just("<think>signal_entry_long(leverage=100)</think>ok"),
+            "finish": st.sampled_from(["stop", "tool_calls", "length", "content_filter"]),
+            "id": st.sampled_from(["same", "", None]),
+        }
+    )
 
 
 def body(answer):
@@ -110,36 +121,80 @@ class Random(ThinkingChatOpenAI):
     async def _agenerate(self, messages, stop=None, run_manager=None, **kwargs):
         turn = sum(message.type == "ai" for message in messages)
         self._count[0] += 1
-        result = self._create_chat_result(json.loads(json.dumps(body(self._bodies[turn % len(self._bodies)]))))
-        result.generations[0].message = normalised(result.generations[0].message)
-        return result
+        return self._create_chat_result(json.loads(json.dumps(self._bodies[turn % len(self._bodies)])))
+
+
+@pytest.fixture
+def model():
+    return Random(model="m", api_key="x", base_url="http://127.0.0.1:9/v1")
+
+
+@pytest.fixture
+def decide(model, make_context, make_snapshot):
+    """Return the outcome of a decision on these bodies, its signal checked: `decide(bodies, side)`."""
+    config = {"retry_times": 0, "decision": {"max_repairs": 3}, "breaker": {"failures": 1000}}
+    context = make_context(model, llm_config=config)
+    runner, states = Runner(context), {side: make_snapshot(side) for side in SIDES}
+
+    def go(bodies, side):
+        model._bodies[:] = bodies
+        outcome = runner.decide({PAIR: states[side]}, None)[PAIR]
+        if outcome.state is not None:
+            check(outcome.state.signal, states[side], context.settings.risk_management)
+        return outcome
+
+    return go
+
+
+SIDES = (None, "long", "short")
+decisions = st.sampled_from(SIDES).flatmap(
+    lambda side: st.tuples(st.just(side), st.lists(answers(side).map(body), min_size=1, max_size=4))
+)
+FREE = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.mark.parametrize("wanted", [2_000, pytest.param(10_000, marks=pytest.mark.slow)])
-def test_random_answers_never_raise_and_never_leave_the_schema(wanted, make_context, make_snapshot):
-    model = Random(model="m", api_key="x", base_url="http://127.0.0.1:9/v1")
-    context = make_context(model, llm_config={"retry_times": 0, "decision": {"max_repairs": 3}})
-    runner, states = Runner(context), {side: make_snapshot(side) for side in (None, "long", "short")}
+def test_random_answers_never_raise_and_never_leave_the_schema(wanted, model, decide):
+    seen = Counter()
 
-    @settings(
-        max_examples=wanted // 4,
-        deadline=None,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(st.lists(answers, min_size=1, max_size=4), st.sampled_from(list(states)))
-    def decide(bodies, side):
-        model._bodies[:] = bodies
-        snapshot = states[side]
-        outcome = runner.decide({PAIR: snapshot}, None)[PAIR]
+    @settings(FREE, max_examples=wanted // 4)
+    @given(decisions)
+    def try_them(decision):
+        side, bodies = decision
+        outcome = decide(bodies, side)
         assert outcome.error is None, repr(outcome.error)
-        check(outcome.state.signal, snapshot, context.settings.risk_management)
+        seen[outcome.state.signal.action] += 1
+        seen[outcome.state.signal.source] += 1
 
     for number in itertools.count():
         if model._count[0] >= wanted:
             break
-        seed(number)(decide)()
+        seed(number)(try_them)()
     assert model._count[0] >= wanted
+    actions = {"enter_long", "enter_short", "wait", "exit", "adjust", "hold"}
+    assert {"model", "fallback", "veto"} | actions <= set(seen), seen
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | numbers | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4),
+    max_leaves=12,
+)
+broken = st.builds(
+    lambda answer, key, value: body(answer) | {key: value},
+    answers(None),
+    st.sampled_from(["choices", "usage", "error", "id"]),
+    anything,
+)
+of_a_message = st.dictionaries(st.sampled_from(KEYS), anything, max_size=4)
+strange_message = of_a_message.map(lambda one: {"choices": [{"index": 0, "message": {"role": "assistant"} | one}]})
+
+
+@settings(FREE, max_examples=300)
+@given(bodies=st.lists(broken | strange_message | anything, min_size=1, max_size=4))
+def test_a_broken_body_is_a_model_error_or_an_answer_and_nothing_else(decide, bodies):
+    outcome = decide(bodies, None)
+    assert outcome.error is None or isinstance(outcome.error, ModelError), repr(outcome.error)
 
 
 def check(signal, snapshot, rules):

@@ -9,11 +9,20 @@ import rapidjson
 
 from candlegraph.agents.briefing import fixed_of, prompt_version, system_prompt
 from candlegraph.agents.budget import wide_facts
+from candlegraph.agents.critic import ReviewEntry, entry_text
+from candlegraph.agents.debate import MakeCase
+from candlegraph.agents.decision import ALL_TOOLS
+from candlegraph.agents.models.policy import policy_calls
 from candlegraph.agents.opinion import role_prompt, role_prompt_version
+from candlegraph.agents.opinions import opinions_text
+from candlegraph.agents.view import StateView
 from candlegraph.agents.words import WORDS
+from candlegraph.graph.calls import CallRecord
 from candlegraph.graph.settings import Block, ContextConfig, Settings, settings_of
+from candlegraph.graph.signal import TradeSignal
+from candlegraph.graph.state import Argument, CandleState, View
 from candlegraph.tools.memory import MEMORY_TOOLS
-from candlegraph.tools.signals import POSITION_TOOLS
+from candlegraph.tools.signals import FLAT_TOOLS, POSITION_TOOLS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -82,6 +91,34 @@ def test_the_prompt_page_shows_the_prompt_of_every_role(role):
     page = (ROOT / "docs" / "prompt.md").read_text(encoding="utf-8")
     assert role_prompt(role).strip() in page
     assert f"version `{role_prompt_version(role)}` (Chinese `{role_prompt_version(role, 'zh')}`)" in page
+
+
+def test_the_prompt_page_shows_what_the_offline_rule_says_in_every_role():
+    page = (ROOT / "docs" / "prompt.md").read_text(encoding="utf-8")
+    signal = TradeSignal.model_validate_json(example(page, "What the reviewer made of it:"))
+    ((name, args),) = policy_calls(page, frozenset(one.name for one in FLAT_TOOLS))
+    assert [(one["name"], one["args"]) for one in json.loads(example(page, "What the offline rule answered:"))] == [
+        (name, args)
+    ]
+    assert example(page, "What the reviewer made of it:") == signal.model_dump_json(indent=1)
+    call = CallRecord(role="bull", model="m")
+    ((_, view),), ((_, case),) = (policy_calls(page, frozenset([one])) for one in ("StateView", "MakeCase"))
+    argument = Argument(**case, call=call)
+    state = CandleState(view=View(**view, call=call), bull=argument, bear=argument)
+    assert example(page, "What the deciding model reads of them") == opinions_text(state, "en")
+    assert example(page, "What the reviewing model reads of the entry:") == entry_text(signal)
+
+
+def example(page, title):
+    """Return the block of code that follows `title`."""
+    return re.search(rf"{re.escape(title)}.*?```\w+\n(.*?)\n```", page, re.DOTALL).group(1)
+
+
+def test_the_prompt_page_shows_what_a_model_reads_of_every_function():
+    page = (ROOT / "docs" / "prompt.md").read_text(encoding="utf-8")
+    told = {one.name: one.description for one in ALL_TOOLS}
+    told |= {one.__name__: one.__doc__ for one in (StateView, MakeCase, ReviewEntry)}
+    assert dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", page, re.MULTILINE)) == told
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

@@ -109,6 +109,47 @@ def test_state_survives_strict_msgpack_interrupt_and_resume(
     assert resumed.messages[-1].artifact == straight.messages[-1].artifact
 
 
+def test_a_thread_keeps_nothing_of_the_candle_before(make_context, make_snapshot, scripted, calling, wait, as_of):
+    """In Studio a thread goes on: a skip, an objection or a briefing of the last candle must not decide this one."""
+    context = make_context(scripted(calling(("signal_wait", wait))))
+    earlier = make_snapshot(as_of=as_of - timedelta(hours=9))
+    saved, thread = builder.compile(checkpointer=InMemorySaver()), {"configurable": {"thread_id": "1"}}
+
+    async def one_after_another():
+        await saved.ainvoke(CandleInput(snapshot=earlier), thread, context=context.for_candle(spent="all spent"))
+        await saved.ainvoke(CandleInput(snapshot=earlier), thread, context=context)
+        return await saved.ainvoke(CandleInput(snapshot=make_snapshot()), thread, context=context)
+
+    state = CandleState.model_validate(asyncio.run(one_after_another()))
+    alone = decided(context, make_snapshot())
+    for name in ("facts", "lessons", "skipped", "critiques", "signal"):
+        assert getattr(state, name) == getattr(alone, name), name
+    assert [m.content for m in state.messages] == [m.content for m in alone.messages]
+
+
+def test_a_thread_takes_the_candle_that_is_asked_for_now(make_context, make_snapshot, frames, as_of, tmp_path):
+    for name, frame in frames.items():
+        frame.to_feather(tmp_path / f"BTC_USDT_USDT-{name}.feather")
+    saved, thread = builder.compile(checkpointer=InMemorySaver()), {"configurable": {"thread_id": "1"}}
+    context = make_context(datadir=tmp_path)
+
+    async def seen(given):
+        return (await saved.ainvoke(given, thread, context=context))["snapshot"].as_of
+
+    async def one_after_another():
+        asked = {"pair": "BTC/USDT:USDT", "candle": (as_of - timedelta(hours=5)).isoformat()}
+        snapshot = make_snapshot()
+        later = asked | {"candle": (as_of - timedelta(hours=2)).isoformat()}
+        return [await seen(given) for given in (asked, {"snapshot": snapshot}, later)]
+
+    half = timedelta(minutes=30)
+    assert asyncio.run(one_after_another()) == [
+        as_of - timedelta(hours=5) + half,
+        as_of,
+        as_of - timedelta(hours=2) + half,
+    ]
+
+
 def test_state_is_plain_json_there_and_back(make_context, make_snapshot, scripted, calling, wait):
     state = decided(make_context(scripted(calling(("signal_hold", wait)))), make_snapshot("short"))
     back = CandleState.model_validate_json(state.model_dump_json())
