@@ -28,13 +28,15 @@ RETRY_AFTER = timedelta(minutes=10)
 EMBEDDED_AT_ONCE = 256
 """Most experiences that wait for a text model after one candle."""
 Learnt = Callable[[ReflectionState], None]
+Spent = Callable[[datetime], str | None]
+"""Which budget is used up at a time, None: none."""
 
 
 class Learner:
-    """Learns from what the outbox holds; `learnt` is told of every trade that is new."""
+    """Learns from what the outbox holds; `learnt` is told of every trade that is new; `spent` keeps models unasked."""
 
-    def __init__(self, context: Context, learnt: Learnt, *, is_backtest: bool) -> None:
-        self._context, self._learnt, self._is_backtest = context, learnt, is_backtest
+    def __init__(self, context: Context, learnt: Learnt, spent: Spent, *, is_backtest: bool) -> None:
+        self._context, self._learnt, self._spent, self._is_backtest = context, learnt, spent, is_backtest
         self._engine = open_engine(context.database)
         self._thread: threading.Thread | None = None
         self._not_before: dict[str, datetime] = {}
@@ -43,7 +45,7 @@ class Learner:
         """Learn from the trades known by `now`; raise BridgeError for a failure in a backtest, live log it."""
         if self._is_backtest:
             for key in outbox.due(self._engine, self._context.namespace, now):
-                self._one(key)
+                self._one(key, now)
             self._embed(now)
         elif not self.is_busy and ((keys := self._due(now)) or self._context.memory.has_texts):
             self._thread = threading.Thread(
@@ -72,7 +74,7 @@ class Learner:
     def _each(self, keys: Sequence[str], now: datetime) -> None:
         for key in keys:
             try:
-                self._one(key)
+                self._one(key, now)
             except BridgeError as e:  # of this trade; it stays in the outbox, and the others are learnt from
                 self._not_before[key] = now + RETRY_AFTER
                 logger.error("%s; it is tried again in %s", e, RETRY_AFTER)
@@ -91,15 +93,15 @@ class Learner:
         if step.problem is not None and self._is_backtest:
             raise BridgeError(f"experiences could not be embedded: {step.problem}")
 
-    def _one(self, key: str) -> None:
-        future = loop_thread().submit(self._reflect(key))
+    def _one(self, key: str, now: datetime) -> None:
+        future = loop_thread().submit(self._reflect(key, self._context.for_candle(spent=self._spent(now))))
         if (error := future.exception()) is not None:
             raise BridgeError(f"{key}: the reflection failed: {type(error).__name__}: {error}") from error
         state = ReflectionState.model_validate(future.result())
         if state.experience_id is not None:
             self._learnt(state)
 
-    async def _reflect(self, key: str) -> dict[str, Any]:
+    async def _reflect(self, key: str, context: Context) -> dict[str, Any]:
         """Run the graph; its nodes that wait for the database do so in threads, and hold no decision up."""
         identity = uuid.uuid5(uuid.NAMESPACE_URL, f"{self._context.namespace}|{key}|reflection")
         config: RunnableConfig = {
@@ -108,4 +110,4 @@ class Learner:
             "metadata": {"pair": key.partition("|")[0], "trade_key": key},
             "configurable": {"thread_id": str(identity)},
         }
-        return await reflection.ainvoke(ReflectionInput(trade_key=key), config, context=self._context)
+        return await reflection.ainvoke(ReflectionInput(trade_key=key), config, context=context)

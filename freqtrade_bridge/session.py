@@ -108,7 +108,7 @@ class Session:
         budget, started = context.settings.llm_config.budget, datetime.now(UTC)
         self._spending = Spending.of(budget, Ledger(context.database), context.namespace, started)
         self._watch = PositionWatch(context, self.length, is_backtest=self.is_backtest)
-        self.learner = Learner(context, self._reflected, is_backtest=self.is_backtest)
+        self.learner = Learner(context, self._reflected, self._budget_spent, is_backtest=self.is_backtest)
         self._decided = 0
 
     def _announce_cost(self, config: Mapping[str, Any]) -> None:
@@ -363,6 +363,9 @@ class Session:
     def learn(self, now: datetime) -> None:
         """Take the closed trades that are known by now through the reflection graph; live in the background."""
         self.learner.learn(now)
+
+    def _budget_spent(self, now: datetime) -> str | None:
+        return self._spending.at(now).spent
 
     def _reflected(self, state: ReflectionState) -> None:
         """Write down what was learnt from a closed trade, and count what its reviewer cost."""

@@ -69,7 +69,8 @@ async def review(state: ReflectionState, runtime: Runtime[Context]) -> dict[str,
     context = runtime.context or Context()
     assert state.trade is not None and state.scores is not None, "evaluate runs first"
     insight, call = None, None
-    if context.settings.experience_config.reflection.mode == "llm" and not state.trade.forced:
+    is_asked = context.settings.experience_config.reflection.mode == "llm" and context.spent is None
+    if is_asked and not state.trade.forced:
         insight, call = await _asked(state.trade, state.track, state.scores, context)
     return {"insight": insight, "call": call, "experience": experience_of(state.trade, state.track, insight)}
 

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from candlegraph.agents.decision import check_budget
+from candlegraph.agents.models.providers import POLICY, provider_of
 from candlegraph.graph.context import Context
-from candlegraph.graph.settings import settings_of
+from candlegraph.graph.errors import ConfigError
+from candlegraph.graph.settings import Settings, settings_of
 
 
 def open_context(config: Mapping[str, Any], namespace: str) -> Context:
@@ -16,6 +18,20 @@ def open_context(config: Mapping[str, Any], namespace: str) -> Context:
         settings=settings_of(config), namespace=namespace, user_data_dir=str(config.get("user_data_dir", "user_data"))
     )
     check_budget(context.settings)
-    context.models.open()  # here, so that a bad endpoint or database stops the start and not a candle
+    # here, so that a bad endpoint or database stops the start and not a candle
+    context.models.open(also=("reviewer",) if reflects_by_model(context.settings) else ())
     context.memory  # noqa: B018
     return context
+
+
+def reflects_by_model(settings: Settings) -> bool:
+    """Return whether closed trades are shown to the reviewer's model; raise ConfigError where that is a rule."""
+    if settings.experience_config.reflection.mode == "rules":
+        return False
+    model = settings.llm_config.models_of("reviewer")[0]
+    if provider_of(model) == POLICY:
+        raise ConfigError(
+            f"config: experience_config.reflection.mode = 'llm': the reviewer's model is {model.model!r}, a rule that "
+            "writes no lessons; expected a language model in llm_config.roles.reviewer, or mode 'rules'"
+        )
+    return True

@@ -35,12 +35,12 @@ class RoleModels:
         self._roles: dict[Role, RoleModel] = {}
         self._bound: dict[tuple[str, ...], Runnable[LanguageModelInput, AIMessage]] = {}
 
-    def open(self) -> None:
-        """Open what this depth asks, so that a bad endpoint stops the start and not a candle; a replay opens none."""
+    def open(self, also: Sequence[Role] = ()) -> None:
+        """Open what this depth and `also` ask: a bad endpoint stops the start, not a candle; a replay opens none."""
         self._recorder.open()
         if self._config.mode == "replay":
             return
-        for role in ASKED[self._config.depth]:
+        for role in dict.fromkeys((*ASKED[self._config.depth], *also)):
             for rung in self.of(role).ladder.rungs:
                 rung.model  # noqa: B018
 

@@ -32,9 +32,10 @@ def trade(key, namespace, known_at=NOW, pair="BTC/USDT:USDT"):
 def learner(make_context):
     """Return a factory of learners with what they learnt: `learner(namespace, **blocks)`."""
 
-    def make(namespace="dry_run", **blocks):
+    def make(namespace="dry_run", spent=None, **blocks):
         context, learnt = make_context(namespace=namespace, **blocks), []
-        return Learner(context, learnt.append, is_backtest=namespace.startswith("backtest")), context, learnt
+        is_backtest = namespace.startswith("backtest")
+        return Learner(context, learnt.append, lambda now: spent, is_backtest=is_backtest), context, learnt
 
     return make
 
@@ -71,6 +72,20 @@ def test_a_backtest_stops_at_the_first_trade_that_fails(learner):
     spoil(context, "1")
     with pytest.raises(BridgeError, match=r"BTC/USDT:USDT\|1: the reflection failed: MemoryStoreError"):
         one.learn(NOW)
+
+
+@pytest.mark.parametrize("spent, asked", [(None, 1), ("llm_config.budget.daily_cost: 2 of 2 spent", 0)])
+def test_a_spent_budget_asks_no_model_for_a_lesson(learner, server, spent, asked):
+    report = {"lesson": "wait", "went_well": "", "to_improve": ""}
+    server.script = [{"tools": [("report_trade", report)]}]
+    llm = {"api_base": server.url, "api_key": "k", "model": "m"}
+    one, context, learnt = learner(
+        "backtest:a", spent, llm_config=llm, experience_config={"reflection": {"mode": "llm"}}
+    )
+    context.memory.enqueue(trade("1", "backtest:a"))
+    one.learn(NOW)
+    assert len(server.seen) == asked and len(learnt) == 1
+    assert (learnt[0].insight is not None) == bool(asked)
 
 
 def test_live_a_trade_that_fails_waits_and_the_others_are_learnt_from(learner, caplog):

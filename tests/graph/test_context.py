@@ -85,3 +85,19 @@ def test_a_run_opens_model_and_memory_at_its_start(tmp_path):
 def test_a_model_that_cannot_be_opened_stops_the_start(tmp_path):
     with pytest.raises(ConfigError, match="api_base"):
         open_context({"user_data_dir": tmp_path, "llm_config": {"model": "gpt-x"}}, "live")
+
+
+def test_a_rule_that_writes_no_lessons_is_refused_as_the_reviewer_of_closed_trades(tmp_path):
+    config = {"user_data_dir": tmp_path, "experience_config": {"reflection": {"mode": "llm"}}}
+    with pytest.raises(ConfigError, match="reflection.mode = 'llm': the reviewer's model is 'policy'.*or mode 'rules'"):
+        open_context(config, "live")
+
+
+def test_the_model_that_reviews_closed_trades_is_opened_at_the_start(tmp_path):
+    config = {
+        "user_data_dir": tmp_path,
+        "llm_config": {"roles": {"reviewer": {"model": "gpt-x"}}},
+        "experience_config": {"reflection": {"mode": "llm"}},
+    }
+    with pytest.raises(ConfigError, match="gpt-x"):
+        open_context(config, "live")
