@@ -1,4 +1,4 @@
-"""The notebook runs from top to bottom in a fresh kernel of this interpreter, and is committed without outputs."""
+"""The notebooks run from top to bottom in a fresh kernel of this interpreter, and are committed without outputs."""
 
 import sys
 from pathlib import Path
@@ -8,7 +8,8 @@ import pytest
 from ipykernel.kernelspec import install
 from nbclient import NotebookClient
 
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "step_through.ipynb"
+NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+EACH = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
 @pytest.fixture
@@ -27,8 +28,9 @@ def kernel(tmp_path, monkeypatch):
     return "candlegraph-test"
 
 
-def test_the_notebook_runs_offline_from_top_to_bottom(kernel, tmp_path):
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
+@EACH
+def test_a_notebook_runs_offline_from_top_to_bottom(path, kernel, tmp_path):
+    notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(notebook, kernel_name=kernel, timeout=60, resources={"metadata": {"path": str(tmp_path)}})
     client.execute()
     assert client.km is None or client.kernel_name == kernel
@@ -37,8 +39,9 @@ def test_the_notebook_runs_offline_from_top_to_bottom(kernel, tmp_path):
     assert sys.executable not in shown
 
 
-def test_the_notebook_is_committed_without_outputs():
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
+@EACH
+def test_a_notebook_is_committed_without_outputs(path):
+    notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert code and all(cell.outputs == [] and cell.execution_count is None for cell in code)
