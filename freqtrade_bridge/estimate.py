@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 
 from freqtrade.configuration import TimeRange
@@ -11,11 +12,13 @@ from candlegraph.graph.llm_settings import LlmConfig, ModelSettings, Role
 from candlegraph.graph.market import Frozen
 from candlegraph.graph.settings import Settings
 
+logger = logging.getLogger(__name__)
+
 FREE_PROVIDERS = frozenset({"policy", "local"})
 ANSWER_TOKENS = 250
 """A usual answer: one function with its reasons."""
 ENTRY_SHARE = 0.05
-"""Of decisions that end in an entry, which the reviewing model then sees."""
+"""Of decisions that end in an entry, which the reviewing model then sees; and the closed trade again, if configured."""
 
 
 class Estimate(Frozen):
@@ -30,11 +33,21 @@ class Estimate(Frozen):
     limit: str | None
 
 
-def is_paid(config: LlmConfig) -> bool:
+def announce(settings: Settings, pairs: int, candles: int | None) -> None:
+    """Say what a backtest that costs money will ask at most, before it asks; `candles` None: the end is open."""
+    if not is_paid(settings):
+        return
+    if candles is None:
+        logger.warning("Estimate: none, since the timerange has an open end")
+        return
+    for line in lines(estimate_of(settings, pairs, candles)):
+        logger.warning("%s", line)
+
+
+def is_paid(settings: Settings) -> bool:
     """Return whether a backtest may cost money: some model is asked that is neither in process nor replayed."""
-    return config.mode != "replay" and any(
-        not _is_free(one) for role in ASKED[config.depth] for one in config.models_of(role)[:1]
-    )
+    config = settings.llm_config
+    return config.mode != "replay" and any(not _is_free(config.models_of(role)[0]) for role in _asked(settings))
 
 
 def estimate_of(settings: Settings, pairs: int, candles: int) -> Estimate:
@@ -43,7 +56,7 @@ def estimate_of(settings: Settings, pairs: int, candles: int) -> Estimate:
     calls: dict[str, int] = {}
     cost = 0.0
     most_in = settings.context_config.max_context_tokens
-    for role in ASKED[config.depth]:
+    for role in _asked(settings):
         model, count = config.models_of(role)[0], _calls(role, decisions)
         if _is_free(model):
             continue
@@ -83,6 +96,12 @@ def candles_in(timerange: str, length: timedelta) -> int | None:
     if not (found.startdt and found.stopdt):
         return None
     return max(0, int((found.stopdt - found.startdt) / length))
+
+
+def _asked(settings: Settings) -> list[Role]:
+    """Return the roles that are models; a role that is asked on two occasions stands twice."""
+    closed: list[Role] = ["reviewer"] if settings.experience_config.reflection.mode == "llm" else []
+    return [*ASKED[settings.llm_config.depth], *closed]
 
 
 def _calls(role: Role, decisions: int) -> int:

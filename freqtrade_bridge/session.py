@@ -19,12 +19,12 @@ from freqtrade.enums import RunMode
 from freqtrade.persistence import Order, Trade
 
 from candlegraph.agents.briefing import prompt_version
-from candlegraph.agents.safe import stay
 from candlegraph.freqtrade_bridge.account_guard import AccountGuard
+from candlegraph.freqtrade_bridge.admission import punctual, signal_of
 from candlegraph.freqtrade_bridge.approvals import Approvals, check_approval, price_now
 from candlegraph.freqtrade_bridge.decision_book import DecisionBook
 from candlegraph.freqtrade_bridge.entry_pause import EntryPause, paused
-from candlegraph.freqtrade_bridge.estimate import candles_in, estimate_of, is_paid, lines
+from candlegraph.freqtrade_bridge.estimate import announce, candles_in
 from candlegraph.freqtrade_bridge.feedback import closed_trade_of, is_entry, is_final_exit
 from candlegraph.freqtrade_bridge.learner import Learner
 from candlegraph.freqtrade_bridge.market_feed import MarketFeed
@@ -33,7 +33,7 @@ from candlegraph.freqtrade_bridge.plans import Plans
 from candlegraph.freqtrade_bridge.portfolio import candles_since_loss, position_of
 from candlegraph.freqtrade_bridge.position_watch import PositionWatch
 from candlegraph.freqtrade_bridge.records import Records, commit_effects, decision_row
-from candlegraph.freqtrade_bridge.runner import Outcome, Runner, decision_id
+from candlegraph.freqtrade_bridge.runner import Outcome, Runner
 from candlegraph.freqtrade_bridge.sentiment_feed import SentimentFeed, sentiment_client
 from candlegraph.freqtrade_bridge.wallet_watch import WalletWatch
 from candlegraph.graph.context import BACKTEST, Context
@@ -56,8 +56,6 @@ LIVE_MODES = (RunMode.LIVE, RunMode.DRY_RUN)
 HTTP_LOGGERS = ("httpx", "httpx2")
 PROGRESS_EVERY = 250
 DEFAULT_FEE = 0.0005
-LATEST = timedelta(minutes=5)
-"""After a close an entry may still be decided: exchanges are late, and so are loops."""
 PUNCTUAL = timedelta(minutes=1)
 """A live entry comes some seconds after its candle has opened."""
 
@@ -89,7 +87,9 @@ class Session:
             None if self.is_backtest or not seen.sentiment.sources else sentiment_client(config, seen.sentiment.timeout)
         )
         self._sentiment = SentimentFeed(seen.sentiment, Path(context.user_data_dir), client)
-        self._announce_cost(config)
+        if self.is_backtest:
+            candles = candles_in(config.get("timerange") or "", self.length)
+            announce(context.settings, len(provider.current_whitelist()), candles)
         self._runner = Runner(context)
         self._approvals = Approvals(context, datetime.now(UTC)) if rules.approval.required else None
         self._records = Records(context)
@@ -110,18 +110,6 @@ class Session:
         self._watch = PositionWatch(context, self.length, is_backtest=self.is_backtest)
         self.learner = Learner(context, self._reflected, self._budget_spent, is_backtest=self.is_backtest)
         self._decided = 0
-
-    def _announce_cost(self, config: Mapping[str, Any]) -> None:
-        """Say what a backtest that costs money will ask at most, before it asks."""
-        settings = self.context.settings
-        if not (self.is_backtest and is_paid(settings.llm_config)):
-            return
-        pairs, candles = len(self._provider.current_whitelist()), candles_in(config.get("timerange") or "", self.length)
-        if candles is None:
-            logger.warning("Estimate: none, since the timerange has an open end")
-            return
-        for line in lines(estimate_of(settings, pairs, candles)):
-            logger.warning("%s", line)
 
     def watch(self, now: datetime) -> None:
         """Measure the account; beyond its limit the emergency stop fires."""
@@ -190,7 +178,7 @@ class Session:
         rows, decided = [], {}
         for pair, snapshot in snapshots.items():
             outcome = outcomes[pair]
-            signal = self._admitted(self._signal_of(snapshot, outcome), snapshot, now)
+            signal = self._admitted(signal_of(self.context.namespace, snapshot, outcome), snapshot, now)
             self.book.put(pair, snapshot.as_of, signal)
             self._known[pair] = (snapshot, outcome.state)
             if snapshot.position is not None:
@@ -211,7 +199,7 @@ class Session:
         """Return the signal, or what stands in for an entry that comes too late or while entries pause."""
         if self._pause.is_on:
             signal = paused(signal, snapshot)
-        return self._punctual(signal, snapshot, now)
+        return signal if self.is_backtest else punctual(signal, snapshot, now)
 
     def _note_failures(self, snapshots: Mapping[str, MarketSnapshot], outcomes: Mapping[str, Outcome]) -> None:
         """Let entries pause, or go on, by how many decisions failed; a backtest stops at the first one instead."""
@@ -222,27 +210,6 @@ class Session:
         if change := self._pause.note(as_of, decided=len(outcomes), failed=failed):
             logger.warning("%s", change)
             self._provider.send_msg(f"candlegraph: {change}", always_send=True)
-
-    def _punctual(self, signal: TradeSignal, snapshot: MarketSnapshot, now: datetime) -> TradeSignal:
-        """Drop an entry or addition on a candle that closed long ago: the bot was started in the midst of one."""
-        late = now - snapshot.as_of
-        grows = signal.action in SIDE_OF or (signal.adjustment_pct or 0) > 0
-        if self.is_backtest or not grows or late <= LATEST:
-            return signal
-        why = f"{signal.action} dropped: its candle closed {late.total_seconds() / 60:.0f} minutes ago"
-        safe = stay(CandleState(snapshot=snapshot), why, "veto")
-        return safe.model_copy(update={"decision_id": signal.decision_id, "confidence": signal.confidence})
-
-    def _signal_of(self, snapshot: MarketSnapshot, outcome: Outcome) -> TradeSignal:
-        identity = decision_id(self.context.namespace, snapshot.pair, snapshot.candle)
-        if outcome.state is not None and outcome.state.signal is not None:
-            return outcome.state.signal.model_copy(update={"decision_id": identity})
-        why = f"{type(outcome.error).__name__}: {outcome.error}"[:500]
-        logger.error(
-            "%s %s: no decision after %.1f s: %s", snapshot.pair, snapshot.candle, outcome.latency_ms / 1000, why
-        )
-        safe = stay(CandleState(snapshot=snapshot), f"the graph failed: {why}", "fallback")
-        return safe.model_copy(update={"decision_id": identity})
 
     def _refuse_failure(self, outcomes: Mapping[str, Outcome], snapshots: Mapping[str, MarketSnapshot]) -> None:
         """Stop a backtest at its first failed decision: a silent wait would poison the result."""
@@ -260,7 +227,7 @@ class Session:
     def _collect_late(self, now: datetime) -> None:
         """Let a late exit or reduction count while its candle lasts; a late entry or addition is dropped."""
         for pair, (snapshot, outcome) in self._runner.collect().items():
-            signal = self._signal_of(snapshot, outcome)
+            signal = signal_of(self.context.namespace, snapshot, outcome)
             lasts = snapshot.as_of <= now < snapshot.as_of + self.length
             safer = signal.action == "exit" or (signal.action == "adjust" and (signal.adjustment_pct or 0) < 0)
             logger.warning("%s: late %s, %s", pair, signal.action, "used" if lasts and safer else "dropped")
@@ -287,7 +254,7 @@ class Session:
         if outcome.error is not None or snapshot.as_of != request.as_of:
             logger.warning("%s: the answer to %s comes to nothing: %r", request.pair, request.id, outcome.error)
             return False
-        signal = self._signal_of(snapshot, outcome)
+        signal = signal_of(self.context.namespace, snapshot, outcome)
         logger.info("%s: proposal %s was answered: %s: %s", request.pair, request.id, signal.action, signal.reason)
         self.book.put(request.pair, request.as_of, signal)
         self._known[request.pair] = (snapshot, outcome.state)

@@ -124,9 +124,9 @@ def test_a_later_future_changes_nothing_that_was_learnt(long_run, sample, tmp_pa
 
 def test_a_model_that_fails_on_a_closed_trade_stops_a_backtest(sample, tmp_path, monkeypatch):
     monkeypatch.setattr(script, "decide", journey)  # the script answers facts, and a closed trade has none
-    llm = {"reflection": {"mode": "llm"}}
+    named = {"roles": {"reviewer": {"model": "m", "api_base": "http://127.0.0.1:9/v1", "api_key": "k"}}}
     with pytest.raises(BridgeError, match=r"ETH/USDT:USDT\|.*: the reflection failed: ModelError"):
-        backtest(sample, tmp_path, 20, experience_config=llm)
+        backtest(sample, tmp_path, 20, experience_config={"reflection": {"mode": "llm"}}, llm_config=named)
 
 
 # -- the dry-run bot ----------------------------------------------------------------------------------------------

@@ -59,7 +59,7 @@ def test_the_budget_that_will_end_it_is_named():
     ],
 )
 def test_only_what_may_cost_money_is_announced(llm, paid):
-    assert is_paid(given(**llm).llm_config) is paid
+    assert is_paid(given(**llm)) is paid
 
 
 @pytest.mark.filterwarnings("ignore::Warning")
@@ -94,3 +94,12 @@ def test_every_key_in_the_configuration_is_blanked_wherever_it_stands():
 def test_a_configuration_without_keys_is_left_alone(config, caplog):
     blank_secrets(config)
     assert caplog.text == ""
+
+
+def test_the_review_of_closed_trades_counts_too():
+    paid = {"model": "m", "api_base": "http://127.0.0.1:9"}
+    rule = {"model": "policy", "roles": {"reviewer": paid}}
+    assert not is_paid(settings_of({"llm_config": rule}))
+    reviewed = settings_of({"llm_config": rule, "experience_config": {"reflection": {"mode": "llm"}}})
+    assert is_paid(reviewed)
+    assert estimate_of(reviewed, pairs=2, candles=50).calls == {"m": 5}
