@@ -7,7 +7,7 @@ PACKAGES := graph agents tools memory freqtrade_bridge
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check format type bench lock clean
+.PHONY: help demo test test-all check format type bench docs lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -51,6 +51,10 @@ bench: $(READY)  ## time per decision, and against stock freqtrade
 	$(BIN)/python benchmarks/engine.py
 	$(BIN)/python benchmarks/replay.py
 	$(BIN)/python benchmarks/backtest.py
+	$(BIN)/python benchmarks/memory.py
+
+docs: $(READY)  ## render the examples of docs/prompt.md anew, after `make demo`
+	$(BIN)/python docs/render_prompt.py user_data
 
 lock: $(READY)  ## pin the newest versions that fit pyproject.toml
 	$(BIN)/python -m pip install --quiet uv
