@@ -1,10 +1,13 @@
 """One candle through the compiled graph, decided by a scripted model."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from langchain_core.messages import ToolMessage
+from lived import facts_at
 
+from candlegraph.agents.models.policy import entry_side
 from candlegraph.graph.builder import graph
 from candlegraph.graph.state import CandleInput, CandleState
 
@@ -44,6 +47,16 @@ def args(make_snapshot):
 def right(args):
     """Return one right call: `right(name, changes...)`."""
     return lambda name, **changes: (name, args(name, **changes))
+
+
+@pytest.fixture(scope="session")
+def entering(make_snapshot, as_of):
+    """Return a flat snapshot at which the rule enters."""
+    for hours in range(24 * 60):
+        snapshot = make_snapshot(as_of=as_of - timedelta(hours=hours))
+        if entry_side(facts_at(snapshot)):
+            return snapshot
+    raise AssertionError("the market of the tests offers no entry")
 
 
 @pytest.fixture

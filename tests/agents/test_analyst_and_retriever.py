@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from lived import facts_at, lived, near, remember
 
 from candlegraph.agents.models.policy import PolicyModel, entry_side, policy_calls
 from candlegraph.graph.builder import graph
@@ -12,10 +13,8 @@ from candlegraph.graph.facts import ExperienceFacts, parse_facts, render_facts
 from candlegraph.graph.market import Account
 from candlegraph.graph.settings import ContextConfig
 from candlegraph.graph.state import CandleInput, CandleState
-from candlegraph.memory.experience import ClosedTrade
-from candlegraph.memory.review import experience_of
 from candlegraph.tools.market.analysis import facts_of
-from candlegraph.tools.market.situation import situation_of, space_of
+from candlegraph.tools.market.situation import situation_of
 
 PAIR = "BTC/USDT:USDT"
 
@@ -91,68 +90,6 @@ def test_without_a_situation_the_memory_is_said_to_be_unavailable(
     assert state.lessons.unavailable
     assert 'unavailable: "a component of the situation is unavailable"' in model.seen[0][1].content
     assert state.signal.action == "wait"
-
-
-def facts_at(snapshot):
-    config = ContextConfig()
-    return facts_of(snapshot, config.timeframes, config.required_indicators)
-
-
-@pytest.fixture(scope="module")
-def entering(make_snapshot, as_of):
-    """Return a flat snapshot at which the rule enters."""
-    for hours in range(24 * 60):
-        snapshot = make_snapshot(as_of=as_of - timedelta(hours=hours))
-        if entry_side(facts_at(snapshot)):
-            return snapshot
-    raise AssertionError("the market of the tests offers no entry")
-
-
-def lived(snapshot, number, profit_pct=-4.0, **changes):
-    """Return a trade that was entered in the setup of the snapshot, `number` days ago."""
-    facts = facts_at(snapshot)
-    side = entry_side(facts) or "long"
-    sign = 1 if side == "long" else -1
-    opened_at = snapshot.as_of - timedelta(days=number + 1)
-    known = {
-        "namespace": "studio",
-        "trade_key": str(number),
-        "pair": "ETH/USDT:USDT",
-        "side": side,
-        "leverage": 5,
-        "stake": 100,
-        "entry_price": 100,
-        "exit_price": 100 + sign * profit_pct / 5,
-        "planned_stop": 100 - sign * 5,
-        "opened_at": opened_at,
-        "closed_at": opened_at + timedelta(hours=2),
-        "known_at": opened_at + timedelta(hours=2),
-        "candle_minutes": 30,
-        "profit_pct": profit_pct,
-        "profit_abs": profit_pct,
-        "mfe_pct": max(1.0, profit_pct),
-        "mae_pct": min(-1.0, profit_pct),
-        "exit_reason": "exit_signal",
-        "liquidated": False,
-        "forced": False,
-        "entry_reason": "pull-back",
-        "regime": facts.regime,
-        "trend_strength": facts.trend_strength,
-        "entry_rsi": next(iter(facts.timeframes.values())).rsi,
-        "situation": situation_of(facts),
-        "space": space_of(facts),
-        "model_score": None,
-        "model": "policy",
-        "prompt_version": "1",
-        "decision_id": "d",
-        "events": (),
-    }
-    return experience_of(ClosedTrade(**known | changes))
-
-
-def remember(context, *experiences):
-    for one in experiences:
-        assert context.memory.add(one) is not None
 
 
 def asked(run, context, model, snapshot):
@@ -260,12 +197,6 @@ def test_cases_and_patterns_are_weighed_by_the_configured_reward(run, make_conte
     assert [case.id for case in lessons.cases] == expected
     names = {"documented": "reward", "quality": "reward_quality"}
     assert lessons.guidance.cumulative_reward == sum(getattr(one, names[mode]) for one in stored)
-
-
-def near(snapshot, steps):
-    """Return the situation, turned away a little by every step."""
-    first, *rest = situation_of(facts_at(snapshot))
-    return (first + 0.02 * steps, *rest)
 
 
 def test_the_rule_leaves_a_setup_that_its_pattern_warns_of(run, make_context, entering):

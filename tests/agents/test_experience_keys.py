@@ -1,0 +1,286 @@
+"""No dead key in `experience_config`: for every key two values, all else equal, and what a user sees of it differs."""
+
+import json
+import time
+from itertools import count
+from pathlib import Path
+
+import pytest
+from embedding_server import EmbeddingServer
+from lived import lived, near, remember
+
+from candlegraph.freqtrade_bridge.records import commit_effects
+from candlegraph.graph.block import Block
+from candlegraph.graph.context import Context
+from candlegraph.graph.settings import Settings, settings_of
+from candlegraph.memory.store import close_memory
+
+SHOWN = set()
+TESTS = Path(__file__).parents[1]
+RETRIEVER = "agents/test_analyst_and_retriever.py"
+RANKED = (RETRIEVER, "test_the_cases_of_the_prompt_are_ranked_as_configured")
+ELSEWHERE = {
+    "rag_config.read_namespaces": (RETRIEVER, "test_trades_of_another_namespace_teach_only_where_they_may_be_read"),
+    "rag_config.vector_store.top_k": RANKED,
+    "rag_config.ranking.recency_weight": RANKED,
+    "rag_config.ranking.half_life_days": RANKED,
+    "rag_config.ranking.importance_weight": RANKED,
+    "rag_config.ranking.most_of_a_day": RANKED,
+    "rag_config.ranking.least_losing": RANKED,
+    "reward.mode": (RETRIEVER, "test_cases_and_patterns_are_weighed_by_the_configured_reward"),
+    "reflection.mode": ("graph/test_reflection.py", "test_a_model_adds_its_lesson_to_the_rules"),
+    "use_experience": (RETRIEVER, "test_with_use_experience_off_nothing_retrieved_reaches_the_prompt"),
+    "min_trades_for_learning": (RETRIEVER, "test_fewer_trades_suffice_where_the_setting_says_so"),
+}
+"""Keys whose effect a test of what they are for shows, over the same boundary."""
+
+
+def shows(*keys):
+    """Say which keys a test shows the effect of."""
+    SHOWN.update(keys)
+    return lambda test: test
+
+
+def keys_of(block, prefix=""):
+    found = set()
+    for name in type(block).model_fields:
+        value = getattr(block, name)
+        found |= keys_of(value, f"{prefix}{name}.") if isinstance(value, Block) else {f"{prefix}{name}"}
+    return found
+
+
+def test_every_key_has_a_test_that_shows_its_effect():
+    assert SHOWN | set(ELSEWHERE) == keys_of(Settings().experience_config)
+
+
+@pytest.mark.parametrize("key", ELSEWHERE)
+def test_what_is_shown_elsewhere_is_there(key):
+    file, name = ELSEWHERE[key]
+    assert f"def {name}(" in (TESTS / file).read_text()
+
+
+@pytest.fixture
+def server():
+    with EmbeddingServer() as one:
+        yield one
+
+
+@pytest.fixture
+def opened(tmp_path):
+    """Return a factory of contexts, each on a folder of its own: `opened(model, key={...})`."""
+    made, number = [], count()
+
+    def make(model, **experience):
+        settings = settings_of({"experience_config": experience})
+        made.append(Context(settings=settings, user_data_dir=str(tmp_path / str(next(number)))))
+        return made[-1].with_model(model)
+
+    yield make
+    for context in made:
+        close_memory(context.database)
+
+
+class Decided:
+    """One decision: its state, the messages before each answer, and the context that it ran in."""
+
+    def __init__(self, state, model, context):
+        self.state, self.model, self.context = state, model, context
+        self.lessons, self.prompt = state.lessons, model.seen[0][1].content
+
+    @property
+    def similarities(self):
+        return {case.id: case.similarity for case in self.lessons.cases}
+
+
+@pytest.fixture
+def decided(opened, run, scripted, calling, right, entering):
+    """Decide one candle after some trades: `decided(*experiences, calls=[...], snapshot=..., key={...})`."""
+
+    def go(*experiences, calls=(), snapshot=entering, **experience):
+        stay = "signal_wait" if snapshot.position is None else "signal_hold"
+        model = scripted(*(calling(right(name, **changes)) for name, changes in [*calls, (stay, {})]))
+        context = opened(model, **experience)
+        remember(context, *experiences)
+        context.memory.embed_waiting(100, now=snapshot.as_of)
+        return Decided(run(context, snapshot), model, context)
+
+    return go
+
+
+# -- the text model -----------------------------------------------------------------------------------------------
+
+
+def text_model(server, **changes):
+    return {"rag_config": {"embedding": {"provider": "openai", "api_base": server.url, "model": "m"} | changes}}
+
+
+@shows("rag_config.embedding.provider")
+@pytest.mark.parametrize(
+    "provider, paths", [("openai", {"/v1/embeddings"}), ("ollama", {"/api/embed"}), ("none", set())]
+)
+def test_the_provider_decides_the_protocol(decided, server, provider, paths):
+    decided(**text_model(server, provider=provider))
+    assert {path for path, _, _ in server.seen} == paths
+
+
+@shows("rag_config.embedding.model", "rag_config.embedding.api_base")
+def test_the_named_model_of_the_named_endpoint_is_asked(decided, server):
+    with EmbeddingServer() as other:
+        decided(**text_model(server))
+        decided(**text_model(other, model="another"))
+        assert [{body["model"] for _, _, body in one.seen} for one in (server, other)] == [{"m"}, {"another"}]
+
+
+@shows("rag_config.embedding.api_key", "rag_config.embedding.api_key_env")
+def test_the_key_that_is_named_is_sent(decided, server, monkeypatch):
+    monkeypatch.setenv("CANDLEGRAPH_API_KEY", "from-env")
+    monkeypatch.setenv("MY_KEY", "from-mine")
+    sent = []
+    for changes in ({}, {"api_key": "literal"}, {"api_key_env": "MY_KEY"}):
+        decided(**text_model(server, **changes))
+        sent.append(server.seen[-1][1]["authorization"])
+    assert sent == ["Bearer from-env", "Bearer literal", "Bearer from-mine"]
+
+
+@shows("rag_config.embedding.timeout")
+def test_after_the_timeout_the_numbers_answer_alone(decided, server, entering):
+    def slow(rows, texts):
+        time.sleep(0.3)
+        return rows
+
+    server.spoil = slow
+    unlike = lived(entering, 1, situation=near(entering, 20))
+    patient, hasty = (decided(unlike, **text_model(server, timeout=timeout)) for timeout in (10, 0.05))
+    assert patient.similarities[1] > hasty.similarities[1] == decided(unlike).similarities[1]
+
+
+@shows("rag_config.embedding.batch_size")
+@pytest.mark.parametrize("size", [1, 3])
+def test_a_request_has_no_more_texts_than_that(decided, server, size):
+    decided(**text_model(server, batch_size=size))
+    assert max(len(body["input"]) for _, _, body in server.seen) == size
+
+
+def by_text(server, **changes):
+    """Return settings under which the similarity is that of the texts alone."""
+    rag = text_model(server, **changes)["rag_config"]
+    return {"rag_config": rag | {"spaces": {"situation": 0}, "vector_store": {"similarity_threshold": 0}}}
+
+
+@pytest.fixture
+def reworded(entering):
+    """Return a trade of the same numbers in other words: another band of the RSI."""
+    return lived(entering, 1, entry_rsi=95.0)
+
+
+@shows("rag_config.embedding.unlike_cosine", "rag_config.embedding.alike_cosine")
+def test_similarity_goes_from_the_unlike_to_the_alike_cosine(decided, server, reworded):
+    def similarity(**cosines):
+        return decided(reworded, **by_text(server, **cosines)).similarities[1]
+
+    cosine = similarity(unlike_cosine=0)
+    assert 0.5 < cosine < 0.9
+    assert similarity(unlike_cosine=0.4) == pytest.approx((cosine - 0.4) / 0.6, abs=1e-5)
+    assert similarity(unlike_cosine=0, alike_cosine=0.95) == pytest.approx(cosine / 0.95, abs=1e-5)
+
+
+@shows("rag_config.spaces.situation", "rag_config.spaces.text")
+def test_the_weights_of_the_spaces_order_the_cases(decided, server, entering, reworded):
+    """Case 1 has the present numbers in other words, case 2 the present words for other numbers."""
+    moved = lived(entering, 2, situation=near(entering, 60))
+
+    def found(situation, text):
+        rag = by_text(server)["rag_config"] | {"spaces": {"situation": situation, "text": text}}
+        return decided(reworded, moved, rag_config=rag).similarities
+
+    numbers, words = found(1, 0), found(0, 1)
+    assert (list(numbers), list(words)) == ([1, 2], [2, 1])
+    for situation, text in ((1, 0.2), (0.2, 1)):
+        mean = {id: (situation * numbers[id] + text * words[id]) / (situation + text) for id in numbers}
+        assert found(situation, text) == pytest.approx(mean, abs=1e-5)
+
+
+# -- cases --------------------------------------------------------------------------------------------------------
+
+
+@shows("rag_config.vector_store.index_type")
+@pytest.mark.parametrize("kind, used", [("auto", "flat"), ("flat", "flat"), ("hnsw", "hnsw"), ("ivf", "ivf")])
+def test_the_model_is_told_the_index_that_was_chosen(decided, entering, kind, used):
+    one = decided(
+        lived(entering, 1), calls=[("query_rag_stats", {})], rag_config={"vector_store": {"index_type": kind}}
+    )
+    assert json.loads(one.model.seen[1][-1].content)["index"]["type"] == used
+    assert one.similarities == {1: 1.0}
+
+
+@shows("rag_config.vector_store.similarity_threshold")
+def test_less_similar_cases_are_not_shown(decided, entering):
+    far = lived(entering, 1, situation=near(entering, 100), entry_price=77)
+
+    def at(threshold):
+        return decided(far, rag_config={"vector_store": {"similarity_threshold": threshold}})
+
+    similarity = at(0.1).similarities[1]
+    assert 0.1 < similarity < 0.99
+    shown, hidden = at(similarity - 0.001), at(similarity + 0.001)
+    assert ("entry 77" in shown.prompt, "entry 77" in hidden.prompt) == (True, False)
+    assert hidden.lessons.cases == ()
+
+
+# -- forgetting ---------------------------------------------------------------------------------------------------
+
+
+FORGETTING = {
+    "low_quality_below": ("low_quality", {"max_share": 1}, (20, 3), (50, 1)),
+    "old_after_days": ("old_records", {"max_share": 1}, (3.5, 3), (30, 5)),
+    "keep_newest": ("compress", {"max_share": 1}, (2, 2), (4, 4)),
+    "max_share": ("compress", {"keep_newest": 1}, (0.2, 4), (0.6, 2)),
+}
+"""By key: the strategy, what else is set, and two values with how many of five trades they leave."""
+
+
+@shows(*(f"rag_config.cleanup.{key}" for key in FORGETTING))
+@pytest.mark.parametrize("key", FORGETTING)
+def test_the_model_forgets_as_much_as_the_settings_say(decided, entering, key):
+    strategy, others, *rows = FORGETTING[key]
+    for value, left in rows:
+        one = decided(
+            *(lived(entering, n, profit) for n, profit in enumerate((-60, -40, -4, -2, 4))),
+            calls=[("cleanup_rag_history", {"strategy": strategy})],
+            rag_config={"cleanup": others | {key: value}},
+        )
+        commit_effects(one.context, one.state)
+        assert one.context.memory.stats("studio")["total_experiences"] == left
+
+
+# -- learning -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def warned(decided, entering):
+    """Return whether the prompt warns after losses and one win: `warned(losses, confidence_level=...)`."""
+
+    def go(losses, **reward):
+        trades = [lived(entering, 0, 4.0), *(lived(entering, n + 1) for n in range(losses))]
+        return "warning: " in decided(*trades, reward=reward, min_trades_for_learning=1).prompt
+
+    return go
+
+
+@shows("reward.confidence_level")
+def test_more_confidence_is_asked_for_before_a_pattern_warns(warned):
+    assert (warned(5, confidence_level=0.8), warned(5, confidence_level=0.99)) == (True, False)
+
+
+@shows("reward.min_pattern_trades")
+def test_fewer_trades_are_no_pattern(warned):
+    assert (warned(5, min_pattern_trades=6), warned(5, min_pattern_trades=7)) == (True, False)
+
+
+@shows("record_min_profit_pct")
+def test_a_winner_may_be_recorded_from_the_profit_that_is_set(decided, make_snapshot):
+    def is_offered(least):
+        one = decided(snapshot=make_snapshot("long", profit_pct=6.0), record_min_profit_pct=least)
+        return "record_decision_to_rag" in one.model.offered[0]
+
+    assert (is_offered(6), is_offered(6.5)) == (True, False)
