@@ -30,7 +30,7 @@ def brief_and_print(
     pair: str, at: datetime, datadir: Path, userdir: Path, configs: Sequence[Path], changed: Mapping[str, Any]
 ) -> None:
     """Print the prompt of the candle that closes at `at`, flat; `changed` keys of context_config win over the files."""
-    config = merged(configs)
+    config = merged(configs, userdir)
     settings = settings_of(config | {"context_config": config.get("context_config", {}) | changed})
     given, context = candle_and_context(pair, at, datadir, userdir, settings)
     state = asyncio.run(before_decision(given, context))

@@ -26,7 +26,7 @@ LESSON_LENGTH = 160
 
 def print_stats(arguments: Namespace) -> None:
     """Print what the namespace holds."""
-    memory, namespace = opened(arguments)
+    memory, namespace = opened(arguments, rag_config(arguments))
     table = Table("what", "value", title=f"memory of {namespace}")
     for key, value in memory.stats(namespace).items():
         shown = ", ".join(f"{k} {_short(v)}" for k, v in value.items()) if isinstance(value, dict) else _short(value)
@@ -46,7 +46,7 @@ def print_search(arguments: Namespace) -> None:
 
 def print_cleanup(arguments: Namespace) -> None:
     """Print what a cleanup would remove; with --yes archive and remove it."""
-    memory, namespace = opened(arguments)
+    memory, namespace = opened(arguments, rag_config(arguments))
     as_of = arguments.as_of or datetime.now(UTC)
     act = memory.cleanup if arguments.yes else memory.preview_cleanup
     report = act(namespace, arguments.strategy, as_of=as_of, settings=rag_config(arguments).cleanup)
@@ -56,7 +56,7 @@ def print_cleanup(arguments: Namespace) -> None:
 def print_rebuild(arguments: Namespace) -> None:
     """Build the indexes anew and print what they hold; a bot that runs goes on with what it has in memory."""
     path = database_of(arguments.userdir)
-    forgotten, found = rebuild(path)
+    forgotten, found = rebuild(path, rag_config(arguments))
     table = Table("namespace", "experiences", "in the index", "type", "dimension", "complete")
     table.title = f"{path}: {len(forgotten)} index snapshots forgotten"
     for stats in found:
@@ -132,7 +132,7 @@ def matching(memory: ExperienceMemory, asked: Question, namespace: str, argument
         looked_at *= 4
 
 
-def opened(arguments: Namespace, rag: RagConfig | None = None) -> tuple[ExperienceMemory, str]:
+def opened(arguments: Namespace, rag: RagConfig) -> tuple[ExperienceMemory, str]:
     """Return the memory below --userdir, and the namespace that is meant."""
     path = database_of(arguments.userdir)
     memory = open_memory(path, rag)
@@ -182,7 +182,7 @@ def rag_config(arguments: Namespace) -> RagConfig:
         return RagConfig()
     from candlegraph.freqtrade_bridge.step import merged  # loads freqtrade, which only a --config needs
 
-    return settings_of(merged(arguments.config)).experience_config.rag_config
+    return settings_of(merged(arguments.config, arguments.userdir)).experience_config.rag_config
 
 
 def _short(value: object) -> str:

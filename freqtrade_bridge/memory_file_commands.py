@@ -10,13 +10,14 @@ from pathlib import Path
 
 from rich.table import Table
 
-from candlegraph.freqtrade_bridge.memory_commands import console, opened
+from candlegraph.freqtrade_bridge.memory_commands import console, opened, rag_config
 from candlegraph.freqtrade_bridge.userdir import database_of
 from candlegraph.graph.context import DATABASE
 from candlegraph.graph.errors import MemoryStoreError
 from candlegraph.memory.backup import Copy, backup_path, make_copy
 from candlegraph.memory.migration import parse_ancestor
 from candlegraph.memory.restore import restore
+from candlegraph.memory.store import open_memory
 from candlegraph.memory.transfer import BadLine, Stored, export, parse_export, read_lines, store
 
 NAMED = 10
@@ -25,8 +26,8 @@ NAMED = 10
 
 def print_export(arguments: Namespace) -> None:
     """Write the experiences of a namespace to a file."""
-    memory, namespace = opened(arguments)
-    count = export(memory.path, namespace, arguments.to, replace=arguments.force)
+    memory, namespace = opened(arguments, rag_config(arguments))
+    count = export(memory.engine, namespace, arguments.to, replace=arguments.force)
     console().print(f"{count} experiences of {namespace} written to {arguments.to}", soft_wrap=True)
 
 
@@ -38,7 +39,7 @@ def print_import(arguments: Namespace) -> None:
         raise MemoryStoreError(f"{_named(bad)}\nnothing was stored; --skip-bad stores the {len(found)} others")
     if bad:
         sys.stderr.write(f"{_named(bad)}\n")
-    _print_stored(store(database, found, arguments.namespace), len(bad))
+    _print_stored(store(open_memory(database, rag_config(arguments)).engine, found, arguments.namespace), len(bad))
 
 
 def print_backup(arguments: Namespace) -> None:

@@ -32,13 +32,14 @@ def _run(arguments: Namespace) -> None:
     getattr(import_module(arguments.module), f"print_{arguments.action}")(arguments)
 
 
-def _one_namespace(action: ArgumentParser) -> None:
+def _place(action: ArgumentParser) -> None:
     add_userdir(action)
-    action.add_argument("--namespace", help=NEWEST)
-
-
-def _config(action: ArgumentParser) -> None:
     action.add_argument("--config", "-c", type=Path, action="append", default=[], help="for experience_config")
+
+
+def _one_namespace(action: ArgumentParser) -> None:
+    _place(action)
+    action.add_argument("--namespace", help=NEWEST)
 
 
 def _search(action: ArgumentParser) -> None:
@@ -46,7 +47,6 @@ def _search(action: ArgumentParser) -> None:
     what = action.add_mutually_exclusive_group(required=True)
     what.add_argument("--like", type=int, metavar="ID", help="experience id")
     what.add_argument("--text", metavar="WORDS", help="a situation in words; needs a text model in the configuration")
-    _config(action)
     action.add_argument("-k", type=at_least_one, default=5, help="how many; default: 5")
     action.add_argument("--side", choices=get_args(Side))
     action.add_argument("--pair")
@@ -64,7 +64,7 @@ def _export(action: ArgumentParser) -> None:
 
 
 def _import(action: ArgumentParser) -> None:
-    add_userdir(action)
+    _place(action)
     action.add_argument("file", type=Path, help="JSON lines of `memory export`, or of a cleanup's archive")
     action.add_argument("--namespace", help="where to; default: where each was, with --ancestor: ancestor")
     action.add_argument("--ancestor", action="store_true", help="the file is the ancestor's trade_experience.jsonl")
@@ -74,7 +74,6 @@ def _import(action: ArgumentParser) -> None:
 def _cleanup(action: ArgumentParser) -> None:
     _one_namespace(action)
     action.add_argument("--strategy", choices=["low_quality", "compress", "old_records"], required=True)
-    _config(action)
     action.add_argument("--as-of", type=utc, help="data time; default: now")
     action.add_argument("--yes", action="store_true", help="remove; without it only the count is shown")
 
@@ -91,8 +90,7 @@ def _restore(action: ArgumentParser) -> None:
 
 
 def _reembed(action: ArgumentParser) -> None:
-    add_userdir(action)
-    _config(action)
+    _place(action)
     action.add_argument("--namespace", help="default: all")
 
 
@@ -100,7 +98,7 @@ ACTIONS: tuple[tuple[str, str, str, Callable[[ArgumentParser], Any]], ...] = (
     ("stats", COMMANDS, "counts, scores and rewards of a namespace", _one_namespace),
     ("search", COMMANDS, "the experiences most like a stored one", _search),
     ("cleanup", COMMANDS, "archive and remove experiences", _cleanup),
-    ("rebuild", COMMANDS, "forget the index snapshots and build the indexes anew", add_userdir),
+    ("rebuild", COMMANDS, "forget the index snapshots and build the indexes anew", _place),
     ("reembed", COMMANDS, "give every experience a vector of the configured text model", _reembed),
     ("ablation", ABLATION, "one backtest with the memory on and off, and what differs", add_backtest),
     ("export", FILES, "write the experiences of a namespace to a file", _export),

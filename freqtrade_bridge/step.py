@@ -26,7 +26,7 @@ LONGEST = 4000
 
 def decide_and_print(pair: str, at: datetime, datadir: Path, userdir: Path, configs: Sequence[Path]) -> None:
     """Run the candle that closes at `at`, flat, and print what each node wrote; nothing is stored."""
-    given, context = candle_and_context(pair, at, datadir, userdir, settings_of(merged(configs)))
+    given, context = candle_and_context(pair, at, datadir, userdir, settings_of(merged(configs, userdir)))
     asyncio.run(_print_nodes(given, context, Console()))
 
 
@@ -38,15 +38,22 @@ def candle_and_context(
     return CandleInput(pair=pair, candle=at - duration(settings.context_config.timeframes[0])), context
 
 
-def merged(configs: Sequence[Path]) -> dict[str, Any]:
+def merged(configs: Sequence[Path], userdir: Path) -> dict[str, Any]:
     """Return freqtrade's configuration of `configs`: comments, several files and FREQTRADE__ variables all count."""
     from freqtrade.configuration import Configuration
+    from freqtrade.enums import RunMode
     from freqtrade.exceptions import FreqtradeException
 
+    if not configs:
+        return {}
+    given = {"config": [str(path) for path in configs], "user_data_dir": str(userdir)}
     try:
-        return dict(Configuration.from_files([str(path) for path in configs])) if configs else {}
+        return dict(Configuration(given, RunMode.OTHER).get_config())
     except FreqtradeException as e:
         raise ConfigError(str(e)) from e
+    except KeyError as e:  # freqtrade looks for it before it checks what must be there
+        names = ", ".join(map(str, configs))
+        raise ConfigError(f"{names}: no {e}; expected a configuration of freqtrade's, whole") from e
 
 
 async def _print_nodes(given: CandleInput, context: Context, console: Console) -> None:

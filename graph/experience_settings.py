@@ -84,6 +84,9 @@ class RagConfig(Block):
     ranking: Ranking = Ranking()
     cleanup: Cleanup = Cleanup()
     read_namespaces: tuple[str, ...] = Field((), description="foreign namespaces that retrieval may also read")
+    database_url: SecretStr | None = Field(
+        None, description="postgresql+psycopg://… where several bots share one memory; None: the file below user_data"
+    )
 
 
 class Reward(Block):

@@ -16,8 +16,6 @@ from candlegraph.agents.trade_reviewer import insight_into
 from candlegraph.graph.calls import CallRecord
 from candlegraph.graph.context import Context
 from candlegraph.graph.errors import MemoryStoreError, ModelError
-from candlegraph.memory import outbox
-from candlegraph.memory.database import open_engine
 from candlegraph.memory.evaluator import evaluate as marks_of
 from candlegraph.memory.experience import ClosedTrade, Experience, Scores
 from candlegraph.memory.positions import Track
@@ -57,7 +55,7 @@ def evaluate(state: ReflectionState, runtime: Runtime[Context]) -> dict[str, Any
         return {"scores": marks_of(state.trade), "is_queued": False}
     if state.trade_key is None:
         raise MemoryStoreError('expected a "trade", or the "trade_key" of one in the outbox; found neither')
-    found = outbox.take(open_engine(context.database), context.namespace, state.trade_key)
+    found = context.memory.take(context.namespace, state.trade_key)
     if found is None:
         raise MemoryStoreError(f"no closed trade {state.trade_key} waits in namespace {context.namespace}")
     trade, track = found
@@ -76,10 +74,10 @@ async def review(state: ReflectionState, runtime: Runtime[Context]) -> dict[str,
 
 
 def remember(state: ReflectionState, runtime: Runtime[Context]) -> dict[str, Any]:
-    """Store the experience and empty the outbox of the trade, in one transaction."""
+    """Store the experience and empty the outbox of the trade."""
     assert state.experience is not None, "review runs first"
-    engine = open_engine((runtime.context or Context()).database)
-    return {"experience_id": outbox.settle(engine, state.experience, state.track, is_queued=state.is_queued)}
+    memory = (runtime.context or Context()).memory
+    return {"experience_id": memory.settle(state.experience, state.track, is_queued=state.is_queued)}
 
 
 def reward(state: ReflectionState, runtime: Runtime[Context]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Row, func, select
 from candlegraph.graph.errors import MemoryStoreError
 from candlegraph.graph.experience_settings import Cleanup
 from candlegraph.graph.market import Frozen
-from candlegraph.memory.database import database_path, reading, writing
+from candlegraph.memory.database import reading, writing
 from candlegraph.memory.rows import delete_experiences, micros
 from candlegraph.memory.tables import experiences
 from candlegraph.memory.whole_file import write_whole
@@ -50,13 +50,15 @@ def preview(engine: Engine, namespace: str, strategy: Strategy, as_of: datetime,
         return _plan(connection, namespace, strategy, as_of, settings)[0]
 
 
-def clean_up(engine: Engine, namespace: str, strategy: Strategy, as_of: datetime, settings: Cleanup) -> CleanupReport:
-    """Archive what the strategy selects, then delete it."""
+def clean_up(
+    engine: Engine, beside: Path, namespace: str, strategy: Strategy, as_of: datetime, settings: Cleanup
+) -> CleanupReport:
+    """Archive what the strategy selects beside that file, then delete it."""
     with writing(engine, "experiences") as (connection, revision):
         plan, doomed = _plan(connection, namespace, strategy, as_of, settings)
         if not doomed:
             return plan
-        archive = _archived(database_path(engine), plan, as_of, doomed)
+        archive = _archived(beside, plan, as_of, doomed)
         delete_experiences(connection, revision, [row.id for row in doomed])
     return plan.model_copy(update={"removed": len(doomed), "archive": str(archive)})
 

@@ -10,7 +10,6 @@ import importlib
 import warnings
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from langchain_core.embeddings import Embeddings
@@ -19,6 +18,7 @@ from langchain_core.vectorstores import VectorStore
 from candlegraph.graph.errors import ConfigError, MemoryStoreError
 from candlegraph.memory.experience import Experience
 from candlegraph.memory.retriever import document_of, situation_from
+from candlegraph.memory.store import ExperienceMemory
 from candlegraph.memory.transfer import stored_docs
 from candlegraph.memory.vectors import unit
 
@@ -35,10 +35,10 @@ class SituationEmbeddings(Embeddings):
         return unit_of(situation_from(text))
 
 
-def community_faiss(database: Path, namespace: str, space: str, *, as_of: datetime) -> VectorStore:
+def community_faiss(memory: ExperienceMemory, namespace: str, space: str, *, as_of: datetime) -> VectorStore:
     """Return what the namespace knew before `as_of` in one space, as a FAISS store of langchain-community."""
     documents, facts = list[tuple[str, list[float]]](), list[dict[str, object]]()
-    for experience in _known(database, namespace, as_of):
+    for experience in _known(memory, namespace, as_of):
         source = experience.source
         if source.situation is not None and source.space == space and any(source.situation):
             document = document_of(experience)
@@ -58,8 +58,8 @@ def unit_of(situation: Sequence[float]) -> list[float]:
     return [float(part) for part in vector]
 
 
-def _known(database: Path, namespace: str, as_of: datetime) -> list[Experience]:
-    found = (Experience.model_validate_json(doc) for doc in stored_docs(database, namespace))
+def _known(memory: ExperienceMemory, namespace: str, as_of: datetime) -> list[Experience]:
+    found = (Experience.model_validate_json(doc) for doc in stored_docs(memory.engine, namespace))
     return [one for one in found if one.source.known_at < as_of and not one.forced]
 
 

@@ -1,6 +1,6 @@
-"""The one durable file: its tables, its engine, and the two ways in, `reading` and `writing`.
+"""The two places of durable rows, a bot's own SQLite file and a Postgres by URL, and the ways in: `reading`, `writing`.
 
-Nothing here is SQLite's alone, except what stands behind a check of the dialect.
+Nothing here is one dialect's alone, except what stands behind a check of it.
 """
 
 from __future__ import annotations
@@ -8,28 +8,33 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select, update
+from pydantic import SecretStr
+from sqlalchemy import Connection, Engine, Table, create_engine, event, func, insert, inspect, make_url, select, update
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, OperationalError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from candlegraph.graph.errors import MemoryStoreError
+from candlegraph.graph.errors import ConfigError, MemoryStoreError
 from candlegraph.memory.backup import back_up, backup_path
-from candlegraph.memory.tables import meta, metadata
+from candlegraph.memory.tables import SHARED, meta, metadata
 
 SCHEMA = 3
 """2 added the tables `account` and `proposals`, 3 those of open trades and of embeddings."""
 FIRST_TABLES = {"meta", "experiences", "vectors", "outbox", "decisions"}
 COUNTERS = ("removals", "experiences", "embeddings", "outbox", "decisions", "account", "proposals")
 BUSY_SECONDS = 30
+CREATING = 0x63616E646C65
+"""Number of the advisory lock under which the tables of a shared database are made."""
+URL_KEY = "experience_config.rag_config.database_url"
+URL_FORM = "postgresql+psycopg://user@host/database"
 Counter = Literal["experiences", "embeddings", "outbox", "decisions", "account", "proposals"]
 
-_engines: dict[Path, Engine] = {}
+_engines: dict[Path | URL, Engine] = {}
 _opening = threading.Lock()
 
 
@@ -42,10 +47,30 @@ def open_engine(path: Path) -> Engine:
         return _engines[path]
 
 
-def close_engine(path: Path) -> None:
-    """Close every connection to the file; a later `open_engine` starts afresh."""
+def open_shared(secret: SecretStr) -> Engine:
+    """Return this process's one engine on the database by URL, its tables created or checked first."""
+    url = url_of(secret)
     with _opening:
-        engine = _engines.pop(path.resolve(), None)
+        if url not in _engines:
+            _engines[url] = _shared(url)
+        return _engines[url]
+
+
+def url_of(secret: SecretStr) -> URL:
+    """Return the URL; raise ConfigError, which does not repeat it, unless it is one of Postgres."""
+    try:
+        url = make_url(secret.get_secret_value())
+    except ArgumentError as e:
+        raise ConfigError(f"config: {URL_KEY}: no URL; expected {URL_FORM}") from e
+    if url.drivername != "postgresql+psycopg":
+        raise ConfigError(f"config: {URL_KEY}: a URL of {url.drivername!r}; expected {URL_FORM}")
+    return url
+
+
+def close_engine(place: Path | URL) -> None:
+    """Close every connection to the file or database; whoever opens it later starts afresh."""
+    with _opening:
+        engine = _engines.pop(place.resolve() if isinstance(place, Path) else place, None)
     if engine is not None:
         engine.dispose()
 
@@ -54,7 +79,8 @@ def close_engine(path: Path) -> None:
 def reading(engine: Engine) -> Iterator[Connection]:
     """Yield a connection that sees one consistent state."""
     with _renamed(engine), engine.connect() as connection:
-        yield connection
+        # SQLite's transactions are so by themselves.
+        yield connection if _is_sqlite(engine) else connection.execution_options(isolation_level="REPEATABLE READ")
 
 
 @contextmanager
@@ -75,6 +101,21 @@ def database_path(engine: Engine) -> Path:
     return Path(str(engine.url.database))
 
 
+def place_of(engine: Engine) -> str:
+    """Return where the rows are, without a password."""
+    return str(database_path(engine)) if _is_sqlite(engine) else engine.url.render_as_string(hide_password=True)
+
+
+def stored_bytes(connection: Connection, engine: Engine) -> int:
+    """Return how much room the rows take."""
+    if _is_sqlite(engine):
+        path = database_path(engine)
+        files = (path, path.with_name(path.name + "-wal"))
+        return sum(file.stat().st_size for file in files if file.exists())
+    sizes = [func.pg_total_relation_size(table.name) for table in SHARED]
+    return sum(connection.execute(select(*sizes)).one())
+
+
 def _opened(path: Path) -> Engine:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -92,6 +133,28 @@ def _opened(path: Path) -> Engine:
     return engine
 
 
+def _shared(url: URL) -> Engine:
+    """Return an engine that no candle waits for longer than some seconds; the server may go away and come back."""
+    waits = {"connect_timeout": 5, "tcp_user_timeout": 10_000, "options": f"-c lock_timeout={BUSY_SECONDS}s"}
+    engine = create_engine(url, pool_pre_ping=True, connect_args=waits)
+    try:
+        with _renamed(engine):
+            _create_shared(engine)
+    except MemoryStoreError:
+        engine.dispose()
+        raise
+    return engine
+
+
+def _create_shared(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(select(func.pg_advisory_xact_lock(CREATING)))  # two bots may start at the same moment
+        found = set(inspect(connection).get_table_names())
+        if SHARED[0].name in found:
+            _refuse_other_version(connection, place_of(engine))
+        _create(connection, SHARED)
+
+
 def _create_or_check(engine: Engine) -> None:
     _refuse_damaged(engine)
     found = set(inspect(engine).get_table_names())
@@ -101,21 +164,21 @@ def _create_or_check(engine: Engine) -> None:
     if found:
         _back_up(engine)
     if version < SCHEMA or set(metadata.tables) - found:
-        _create(engine)
+        with engine.begin() as connection:
+            _create(connection, metadata.sorted_tables)
 
 
-def _create(engine: Engine) -> None:
+def _create(connection: Connection, tables: Sequence[Table]) -> None:
     """Make what is missing: all, or what a newer schema added. Harmless where another process was faster."""
-    with engine.begin() as connection:
-        for table in metadata.sorted_tables:
-            connection.execute(CreateTable(table, if_not_exists=True))
-            for index in table.indexes:
-                connection.execute(CreateIndex(index, if_not_exists=True))
-        known = set(connection.scalars(select(meta.c.key)))
-        first = {"schema": SCHEMA, "identity": secrets.randbits(62)} | dict.fromkeys(COUNTERS, 0)
-        if new := [{"key": key, "value": value} for key, value in first.items() if key not in known]:
-            connection.execute(insert(meta), new)
-        connection.execute(update(meta).where(meta.c.key == "schema").values(value=SCHEMA))
+    for table in tables:
+        connection.execute(CreateTable(table, if_not_exists=True))
+        for index in sorted(table.indexes, key=lambda one: str(one.name)):
+            connection.execute(CreateIndex(index, if_not_exists=True))
+    known = set(connection.scalars(select(meta.c.key)))
+    first = {"schema": SCHEMA, "identity": secrets.randbits(62)} | dict.fromkeys(COUNTERS, 0)
+    if new := [{"key": key, "value": value} for key, value in first.items() if key not in known]:
+        connection.execute(insert(meta), new)
+    connection.execute(update(meta).where(meta.c.key == "schema").values(value=SCHEMA))
 
 
 def _refuse_damaged(engine: Engine) -> None:
@@ -133,11 +196,16 @@ def _version(engine: Engine, found: set[str]) -> int:
     if missing := sorted(FIRST_TABLES - found):
         raise MemoryStoreError(f"{path} belongs to another program: no table {', '.join(missing)}; choose another file")
     with engine.connect() as connection:
-        version = connection.scalar(select(meta.c.value).where(meta.c.key == "schema"))
+        return _refuse_other_version(connection, str(path))
+
+
+def _refuse_other_version(connection: Connection, place: str) -> int:
+    """Return the schema of what is ours; raise MemoryStoreError where it is newer than we are."""
+    version = connection.scalar(select(meta.c.value).where(meta.c.key == "schema"))
     if version is None or not 1 <= version <= SCHEMA:
         raise MemoryStoreError(
-            f"{path}: expected schema {SCHEMA}, was {version}; "
-            "use the candlegraph that wrote it, or move the file away to start an empty memory"
+            f"{place}: expected schema {SCHEMA}, was {version}; "
+            "use the candlegraph that wrote it, or move it away to start an empty memory"
         )
     return int(version)
 
@@ -190,10 +258,10 @@ def _renamed(engine: Engine) -> Iterator[None]:
     try:
         yield
     except DBAPIError as e:
-        path = database_path(engine)
-        if type(e) is DatabaseError:  # the plain class: what is stored cannot be read
+        if type(e) is DatabaseError and _is_sqlite(engine):  # the plain class: what is stored cannot be read
+            path = database_path(engine)
             raise MemoryStoreError(f"{path} is damaged ({e.orig}); {_how_to_restore(engine)}") from e
-        raise MemoryStoreError(f"{path} could not be used: {e.orig}; nothing was written") from e
+        raise MemoryStoreError(f"{place_of(engine)} could not be used: {e.orig}; nothing was written") from e
 
 
 def _how_to_restore(engine: Engine) -> str:

@@ -65,21 +65,31 @@ def take(engine: Engine, namespace: str, trade_key: str) -> tuple[ClosedTrade, T
         raise MemoryStoreError(f"closed trade {trade_key} of {namespace} cannot be read and stays: {why}") from e
 
 
-def settle(engine: Engine, experience: Experience, track: Track | None = None, *, is_queued: bool = True) -> int | None:
-    """Store what was learnt and empty the outbox of it, in one transaction; return the new id.
+def settle(
+    engine: Engine,
+    experience: Experience,
+    track: Track | None = None,
+    *,
+    is_queued: bool = True,
+    into: Engine | None = None,
+) -> int | None:
+    """Store what was learnt and empty the outbox of it; return the new id. `into`: the memory, where it is elsewhere.
 
     None where it was learnt already: the key is stored, or, of a trade that came from the outbox, is gone from there.
+    In one database that is one transaction. In two the memory comes first: who is killed between them finds the key
+    stored when it comes back, and only empties the outbox.
     """
-    namespace, key = experience.source.namespace, experience.key
-    with writing(engine, "experiences") as (connection, revision):
-        was_queued = connection.execute(delete(outbox).where(_queued(namespace, key))).rowcount > 0
-        connection.execute(delete(positions).where(_tracked(namespace, key)))
-        if is_queued and not was_queued:
-            return None
-        row_id = insert_experience(connection, revision, experience)
-        if row_id is not None and track is not None:
-            _insert_course(connection, row_id, track)
-        return row_id
+    if into is None or into is engine:
+        with writing(engine, "experiences") as (connection, revision):
+            was_queued = _emptied(connection, experience)
+            return None if is_queued and not was_queued else _stored(connection, revision, experience, track)
+    if is_queued and take(engine, experience.source.namespace, experience.key) is None:
+        return None
+    with writing(into, "experiences") as (connection, revision):
+        row_id = _stored(connection, revision, experience, track)
+    with writing(engine, "outbox") as (connection, _):
+        _emptied(connection, experience)
+    return row_id
 
 
 def course_of(engine: Engine, experience_id: int) -> Track | None:
@@ -89,7 +99,7 @@ def course_of(engine: Engine, experience_id: int) -> Track | None:
     return None if doc is None else Track.model_validate_json(doc)
 
 
-def drain(engine: Engine, namespace: str, before: datetime) -> list[Experience]:
+def drain(engine: Engine, namespace: str, before: datetime, into: Engine | None = None) -> list[Experience]:
     """Learn by rules alone from what was known by `before`; return what is new."""
     learnt = []
     for key in due(engine, namespace, before):
@@ -98,7 +108,7 @@ def drain(engine: Engine, namespace: str, before: datetime) -> list[Experience]:
         except MemoryStoreError as e:  # of another version; it stays, and the others are learnt from
             logger.error("%s", e)
             continue
-        if found is not None and (experience := _settled_by_rules(engine, *found)) is not None:
+        if found is not None and (experience := _settled_by_rules(engine, into, *found)) is not None:
             learnt.append(experience)
     return learnt
 
@@ -110,9 +120,26 @@ def waiting(engine: Engine, namespace: str) -> int:
         return connection.execute(query).scalar_one()
 
 
-def _settled_by_rules(engine: Engine, trade: ClosedTrade, track: Track | None) -> Experience | None:
+def _settled_by_rules(
+    engine: Engine, into: Engine | None, trade: ClosedTrade, track: Track | None
+) -> Experience | None:
     experience = experience_of(trade, track)
-    return None if settle(engine, experience, track) is None else experience
+    return None if settle(engine, experience, track, into=into) is None else experience
+
+
+def _stored(connection: Connection, revision: int, experience: Experience, track: Track | None) -> int | None:
+    row_id = insert_experience(connection, revision, experience)
+    if row_id is not None and track is not None:
+        _insert_course(connection, row_id, track)
+    return row_id
+
+
+def _emptied(connection: Connection, experience: Experience) -> bool:
+    """Take the trade out of the outbox, with its track; return whether it was there."""
+    namespace, key = experience.source.namespace, experience.key
+    was_queued = connection.execute(delete(outbox).where(_queued(namespace, key))).rowcount > 0
+    connection.execute(delete(positions).where(_tracked(namespace, key)))
+    return was_queued
 
 
 def _queued(namespace: str, trade_key: str) -> ColumnElement[bool]:

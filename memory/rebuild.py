@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from candlegraph.graph.errors import MemoryStoreError
+from candlegraph.graph.experience_settings import RagConfig
 from candlegraph.memory.snapshot import snapshot_folder
 from candlegraph.memory.store import close_memory, open_memory
 
@@ -22,9 +23,9 @@ def forget_snapshots(database: Path) -> tuple[Path, ...]:
     return found
 
 
-def rebuild(database: Path) -> tuple[tuple[Path, ...], list[dict[str, Any]]]:
+def rebuild(database: Path, rag: RagConfig) -> tuple[tuple[Path, ...], list[dict[str, Any]]]:
     """Build every index from the rows alone; return the forgotten snapshots, and the statistics of each namespace."""
     close_memory(database)
     forgotten = forget_snapshots(database)
-    memory = open_memory(database)
+    memory = open_memory(database, rag)
     return forgotten, [memory.stats(namespace) for namespace in memory.namespaces()]

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, func, select
+from sqlalchemy import Column, ColumnElement, Connection, Engine, func, select
 
+from candlegraph.memory.database import place_of, stored_bytes
 from candlegraph.memory.embeddings.waiting import count_waiting
 from candlegraph.memory.mirror import Mirror
 from candlegraph.memory.reward import recent_trend
 from candlegraph.memory.tables import experiences, text_vectors, vectors
 
 
-def stats_of(connection: Connection, mirror: Mirror, namespace: str, path: Path) -> dict[str, Any]:
+def stats_of(connection: Connection, mirror: Mirror, namespace: str, engine: Engine) -> dict[str, Any]:
     """Return counts, index, embedding, rewards and storage of the namespace."""
     own = experiences.c.namespace == namespace
     newest = _newest_vector(connection, own)
@@ -28,7 +28,7 @@ def stats_of(connection: Connection, mirror: Mirror, namespace: str, path: Path)
         "index": _index(connection, mirror, namespace, newest),
         "embedding": {"provider": "situation", "model": newest[0] if newest else None},
         "reward_stats": _rewards(connection, own),
-        "storage": {"path": str(path), "bytes": _bytes(path)},
+        "storage": {"path": place_of(engine), "bytes": stored_bytes(connection, engine)},
     }
 
 
@@ -86,8 +86,3 @@ def _rewards(connection: Connection, own: ColumnElement[bool]) -> dict[str, floa
         "win_rate": fmean(trade.profit_pct > 0 for trade in trades) if trades else None,
         "recent_trend": recent_trend([trade.reward for trade in trades]),
     }
-
-
-def _bytes(path: Path) -> int:
-    files = (path, path.with_name(path.name + "-wal"))
-    return sum(file.stat().st_size for file in files if file.exists())

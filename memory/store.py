@@ -21,7 +21,7 @@ from candlegraph.graph.market import Side
 from candlegraph.graph.state import Case
 from candlegraph.memory import outbox
 from candlegraph.memory.cleanup import CleanupReport, Strategy, clean_up, preview
-from candlegraph.memory.database import close_engine, open_engine, reading, writing
+from candlegraph.memory.database import close_engine, open_engine, open_shared, reading, writing
 from candlegraph.memory.embeddings.opening import open_embedder
 from candlegraph.memory.embeddings.space import TextSpace
 from candlegraph.memory.embeddings.waiting import Embedded, count_waiting, embed_waiting, try_again
@@ -43,17 +43,21 @@ DEFAULTS, EVEN = RagConfig(), Spaces()
 
 
 class ExperienceMemory:
-    """All namespaces of one database file; safe for many threads and processes."""
+    """All namespaces of one database; safe for many threads and processes.
+
+    `path` is the bot's own file: it holds the outbox, and the memory too unless `rag.database_url` names another place.
+    """
 
     def __init__(self, path: Path, rag: RagConfig = DEFAULTS) -> None:
         self.path, self.rag = path.resolve(), rag
-        self._engine = open_engine(self.path)
-        self._texts = _text_space(self._engine, rag)
+        self._own = open_engine(self.path)
+        self.engine = self._own if rag.database_url is None else open_shared(rag.database_url)
+        self._texts = _text_space(self.engine, rag)
         self._mirror = Mirror(rag.vector_store.index_type, snapshot_folder(self.path))
         self._outlines: dict[frozenset[str], Outlines] = {}
         self._none_waited: dict[str | None, int | None] = {}
         self._lock = threading.Lock()  # of the mirror; the database has its own
-        with self._lock, reading(self._engine) as connection:
+        with self._lock, reading(self.engine) as connection:
             self._mirror.refresh(connection)
         self._say_missing()
 
@@ -64,7 +68,7 @@ class ExperienceMemory:
 
     def add(self, experience: Experience) -> int | None:
         """Store durably; return the new id, or None if namespace, kind and key are there already."""
-        with writing(self._engine, "experiences") as (connection, revision):
+        with writing(self.engine, "experiences") as (connection, revision):
             return insert_experience(connection, revision, experience)
 
     def recall(
@@ -90,7 +94,7 @@ class ExperienceMemory:
         where = {"namespace": namespaces, "kind": RECALLED}
         where |= {name: (value,) for name, value in (("side", side), ("pair", pair)) if value is not None}
         filters = Filters(micros(as_of), where)
-        with self._lock, reading(self._engine) as connection:
+        with self._lock, reading(self.engine) as connection:
             self._mirror.refresh(connection, next((one.space for one in asked if one.is_text), None))
             near = search(self._mirror, connection, asked, filters, k, threshold)
             found = experiences_by_id(connection, [hit.id for hit in near])
@@ -99,24 +103,36 @@ class ExperienceMemory:
     def outlines(self, namespaces: Collection[str]) -> Outlines:
         """Return what patterns and ranking read of these namespaces."""
         with self._lock:
-            return self._outlines.setdefault(frozenset(namespaces), Outlines(self._engine, frozenset(namespaces)))
+            return self._outlines.setdefault(frozenset(namespaces), Outlines(self.engine, frozenset(namespaces)))
 
     def get(self, experience_id: int) -> Experience | None:
         """Return one experience."""
-        with reading(self._engine) as connection:
+        with reading(self.engine) as connection:
             return experiences_by_id(connection, [experience_id]).get(experience_id)
 
     def enqueue(self, trade: ClosedTrade, track: Track | None = None) -> None:
         """Keep a closed trade, and how it went, durably until it is learnt from."""
-        outbox.enqueue(self._engine, trade, track)
+        outbox.enqueue(self._own, trade, track)
 
     def drain(self, namespace: str, *, before: datetime) -> list[Experience]:
         """Learn from the enqueued trades known by `before`, ordered by known_at, pair and key; return the new ones."""
-        return outbox.drain(self._engine, namespace, before)
+        return outbox.drain(self._own, namespace, before, self.engine)
+
+    def take(self, namespace: str, trade_key: str) -> tuple[ClosedTrade, Track | None] | None:
+        """Return an enqueued trade with its track, None if it does not wait."""
+        return outbox.take(self._own, namespace, trade_key)
+
+    def settle(self, experience: Experience, track: Track | None, *, is_queued: bool) -> int | None:
+        """Store what was learnt from a trade and empty the outbox of it; None where it was learnt already."""
+        return outbox.settle(self._own, experience, track, is_queued=is_queued, into=self.engine)
+
+    def course_of(self, experience_id: int) -> Track | None:
+        """Return how a trade went that was learnt from; None where it was not followed."""
+        return outbox.course_of(self.engine, experience_id)
 
     def waiting(self, namespace: str) -> int:
         """Return how many closed trades wait to be drained."""
-        return outbox.waiting(self._engine, namespace)
+        return outbox.waiting(self._own, namespace)
 
     def embed_waiting(self, limit: int, *, now: datetime, namespace: str | None = None) -> Embedded:
         """Give at most `limit` experiences the vector of their words; a model that is down is said, not raised.
@@ -125,11 +141,11 @@ class ExperienceMemory:
         """
         if self._texts is None:
             return Embedded()
-        with reading(self._engine) as connection:
+        with reading(self.engine) as connection:
             stored = connection.scalar(select(meta.c.value).where(meta.c.key == "experiences"))
         if self._none_waited.get(namespace) == stored:
             return Embedded()
-        step = embed_waiting(self._engine, self._texts, limit, now=now, namespace=namespace)
+        step = embed_waiting(self.engine, self._texts, limit, now=now, namespace=namespace)
         if step.problem is None and not self.without_vector(namespace):
             self._none_waited[namespace] = stored
         return step
@@ -137,20 +153,20 @@ class ExperienceMemory:
     def try_refused_again(self, namespace: str | None = None) -> None:
         """Let the next `embed_waiting` try what the text model refused, however short ago."""
         if self._texts is not None:
-            try_again(self._engine, self._texts.model, namespace)
+            try_again(self.engine, self._texts.model, namespace)
 
     def without_vector(self, namespace: str | None = None) -> int:
         """Return how many experiences wait for a vector of the configured text model; 0 where there is none."""
         if self._texts is None:
             return 0
-        with reading(self._engine) as connection:
+        with reading(self.engine) as connection:
             return count_waiting(connection, self._texts.model, namespace)
 
     def stats(self, namespace: str) -> dict[str, Any]:
         """Return what the namespace holds, in plain JSON types."""
-        with self._lock, reading(self._engine) as connection:
+        with self._lock, reading(self.engine) as connection:
             self._mirror.refresh(connection)
-            found = stats_of(connection, self._mirror, namespace, self.path)
+            found = stats_of(connection, self._mirror, namespace, self.engine)
             if self._texts is not None:
                 found["embedding"] = text_stats(connection, self._texts.model, namespace)
         return found
@@ -159,18 +175,18 @@ class ExperienceMemory:
         """Return all namespaces, the one written to last first."""
         name = experiences.c.namespace
         query = select(name).group_by(name).order_by(func.max(experiences.c.id).desc())
-        with reading(self._engine) as connection:
+        with reading(self.engine) as connection:
             return tuple(connection.scalars(query))
 
     def preview_cleanup(
         self, namespace: str, strategy: Strategy, *, as_of: datetime, settings: Cleanup
     ) -> CleanupReport:
         """Return what `cleanup` would find, and remove nothing."""
-        return preview(self._engine, namespace, strategy, as_of, settings)
+        return preview(self.engine, namespace, strategy, as_of, settings)
 
     def cleanup(self, namespace: str, strategy: Strategy, *, as_of: datetime, settings: Cleanup) -> CleanupReport:
         """Archive, then delete what the strategy selects among what the namespace knew before `as_of`."""
-        return clean_up(self._engine, namespace, strategy, as_of, settings)
+        return clean_up(self.engine, self.path, namespace, strategy, as_of, settings)
 
     def _asked(self, situation: Sequence[float], space: str, words: str | None, weights: Spaces) -> list[Asked]:
         vector = unit(situation)
@@ -211,15 +227,17 @@ def open_memory(path: Path, rag: RagConfig | None = None) -> ExperienceMemory:
 
 
 def close_memory(path: Path) -> None:
-    """Forget the memory of the file and close its connections, the ledger's too."""
+    """Forget the memory of the file and close its connections, the ledger's and those to a shared database too."""
     with _opening:
-        _memories.pop(path.resolve(), None)
+        found = _memories.pop(path.resolve(), None)
     close_engine(path)
+    if found is not None and found.engine.url not in {one.engine.url for one in _memories.values()}:
+        close_engine(found.engine.url)
 
 
 def _opened_by(rag: RagConfig) -> tuple[object, ...]:
     """Return the settings that a memory is opened with; the others come with each question."""
-    return rag.embedding, rag.vector_store.index_type
+    return rag.embedding, rag.vector_store.index_type, rag.database_url
 
 
 def _text_space(engine: Engine, rag: RagConfig) -> TextSpace | None:

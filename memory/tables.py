@@ -1,4 +1,4 @@
-"""The tables of the one durable file, or of a database by URL; nothing here is SQLite's alone."""
+"""The tables of a bot's one durable file, and those of them that a database by URL has."""
 
 from __future__ import annotations
 
@@ -147,3 +147,6 @@ courses = Table(
     Column("experience_id", ForeignKey("experiences.id", ondelete="CASCADE"), primary_key=True),
     Column("doc", Text, nullable=False, comment="the Track of a trade that has been learnt from, as JSON"),
 )
+
+SHARED = (meta, experiences, vectors, text_vectors, embedding_refusals, embedding_cache, courses)
+"""What several bots share where the memory is a database by URL; the rest stays in each bot's own file."""

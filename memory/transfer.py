@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from pydantic import ValidationError
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 
 from candlegraph.graph.errors import MemoryStoreError
-from candlegraph.memory.database import open_engine, reading, writing
+from candlegraph.memory.database import reading, writing
 from candlegraph.memory.experience import ClosedTrade, Experience
 from candlegraph.memory.rows import insert_experience
 from candlegraph.memory.tables import experiences
@@ -79,12 +79,12 @@ def format_of(target: Path) -> Format:
     raise MemoryStoreError(f"{target}: expected a name that ends in .jsonl or .csv")
 
 
-def export(database: Path, namespace: str, target: Path, *, replace: bool = False) -> int:
+def export(engine: Engine, namespace: str, target: Path, *, replace: bool = False) -> int:
     """Write the experiences of a namespace, oldest first; return how many."""
     how = format_of(target)
     if target.exists() and not replace:
         raise MemoryStoreError(f"{target} is there already; --force replaces it")
-    docs = stored_docs(database, namespace)
+    docs = stored_docs(engine, namespace)
     try:
         write_whole(target, (f"{doc}\n" for doc in docs) if how == "jsonl" else _table(docs))
     except OSError as e:
@@ -92,11 +92,11 @@ def export(database: Path, namespace: str, target: Path, *, replace: bool = Fals
     return len(docs)
 
 
-def stored_docs(database: Path, namespace: str) -> Sequence[str]:
+def stored_docs(engine: Engine, namespace: str) -> Sequence[str]:
     """Return the experiences of a namespace as JSON, oldest first."""
     own = experiences.c.namespace == namespace
     query = select(experiences.c.doc).where(own).order_by(experiences.c.known_at, experiences.c.id)
-    with reading(open_engine(database)) as connection:
+    with reading(engine) as connection:
         return connection.scalars(query).all()
 
 
@@ -126,12 +126,12 @@ def problem_of(error: ValidationError) -> tuple[str, str]:
     return field, f"{first['msg']}, was {given if len(given) <= 60 else f'{given[:57]}...'}"
 
 
-def store(database: Path, found: Sequence[Experience], namespace: str | None = None) -> Stored:
+def store(engine: Engine, found: Sequence[Experience], namespace: str | None = None) -> Stored:
     """Add experiences, into `namespace` where one is given; one that is there already is counted and left as it is."""
     added = 0
     for start in range(0, len(found), BATCH):
         batch = [one if namespace is None else moved(one, namespace) for one in found[start : start + BATCH]]
-        with writing(open_engine(database), "experiences") as (connection, revision):
+        with writing(engine, "experiences") as (connection, revision):
             added += sum(insert_experience(connection, revision, one) is not None for one in batch)
     return Stored(added, len(found) - added)
 

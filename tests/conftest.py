@@ -10,6 +10,7 @@ import json
 import socket
 import threading
 import time
+import uuid
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -20,11 +21,14 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.utils.function_calling import convert_to_openai_tool
+from postgres import programs, served_somewhere
 from pydantic import PrivateAttr
+from sqlalchemy import NullPool, create_engine, make_url
 
 from candlegraph.graph.context import Context
 from candlegraph.graph.market import Account, Position
 from candlegraph.graph.settings import settings_of
+from candlegraph.memory.database import close_engine
 from candlegraph.memory.store import close_memory
 from candlegraph.tools.market.frames import Candles, snapshot_of
 
@@ -300,3 +304,24 @@ def server():
     """Return a scripted endpoint; set its `script` before use."""
     with ScriptedServer() as one:
         yield one
+
+
+@pytest.fixture(scope="session")
+def postgres_server():
+    """Yield the URL of a Postgres server that lives as long as the session."""
+    if programs() is None:
+        pytest.skip("no Postgres is installed")
+    with served_somewhere() as url:
+        yield url
+
+
+@pytest.fixture
+def database_url(postgres_server):
+    """Yield the URL of an empty database."""
+    name = f"test_{uuid.uuid4().hex}"
+    engine = create_engine(postgres_server, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"create database {name}")
+    url = make_url(postgres_server).set(database=name)
+    yield url.render_as_string(hide_password=False)
+    close_engine(url)

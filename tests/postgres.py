@@ -25,12 +25,23 @@ def served(folder: Path):
     assert bin_ is not None, "ask programs() first"
     own(folder)
     run([bin_ / "initdb", "-D", data, "-U", USER, "--auth=trust", "--no-sync", "-E", "UTF8"], folder)
-    options = f"-p {port} -h 127.0.0.1 -k {folder} -c fsync=off"
-    run([bin_ / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options, "start"], folder)
+    start(folder, port)
     try:
         yield f"postgresql+psycopg://{USER}@127.0.0.1:{port}/postgres"
     finally:
-        run([bin_ / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop"], folder)
+        stop(folder)
+
+
+def start(folder, port):
+    """Start the server whose files lie in `folder`."""
+    options = f"-p {port} -h 127.0.0.1 -k {folder} -c fsync=off"
+    run([programs() / "pg_ctl", "-D", folder / "data", "-w", "-l", folder / "log", "-o", options, "start"], folder)
+
+
+def stop(folder):
+    """Stop the server at once, as a power cut would; one that is down stays down."""
+    if (folder / "data" / "postmaster.pid").exists():
+        run([programs() / "pg_ctl", "-D", folder / "data", "-m", "immediate", "-w", "stop"], folder)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from candlegraph.graph.experience_settings import RagConfig
 from candlegraph.memory.experience import ClosedTrade, Experience, RecordedDecision
 from candlegraph.memory.review import experience_of
 from candlegraph.memory.store import ExperienceMemory, close_memory, open_memory
@@ -96,5 +97,19 @@ def path(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def memory(path: Path) -> ExperienceMemory:
-    return open_memory(path)
+def memory(path: Path, rag: RagConfig) -> ExperienceMemory:
+    return open_memory(path, rag)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a module that says `BOTH_DATABASES = True` on both."""
+    if getattr(metafunc.module, "BOTH_DATABASES", False) and "rag" in metafunc.fixturenames:
+        metafunc.parametrize("rag", ["sqlite", "postgres"], indirect=True)
+
+
+@pytest.fixture
+def rag(request: pytest.FixtureRequest) -> RagConfig:
+    """Return where the memory is: in the file, or in a Postgres of its own."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return RagConfig()
+    return RagConfig(database_url=request.getfixturevalue("database_url"))

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from candlegraph.graph.experience_settings import Cleanup
+from candlegraph.memory.database import open_engine
 from candlegraph.memory.index import SituationIndex
 from candlegraph.memory.labels import Labels
 from candlegraph.memory.review import experience_of
@@ -77,7 +78,7 @@ def labelled(ids) -> tuple[list[Labels], np.ndarray]:
 def import_(database: Path, _: int) -> None:
     experiences = read_lines(database.with_name("in.jsonl"), parse_export).experiences
     while True:
-        added, present = store(database, experiences)
+        added, present = store(open_engine(database), experiences)
         say(f"imported {added + present}")
 
 

@@ -10,6 +10,7 @@ from candlegraph.memory.experience import Experience
 from candlegraph.memory.store import ExperienceMemory
 from candlegraph.memory.transfer import parse_export, read_lines, store
 
+BOTH_DATABASES = True
 ALL = Cleanup(max_share=1)
 
 
@@ -109,12 +110,14 @@ def test_an_archive_can_be_imported_again(memory, ids, now, path):
     before = recalled(memory, now)
     report = memory.cleanup("backtest:a", "low_quality", as_of=now, settings=ALL)
     archived = read_lines(Path(report.archive), parse_export)
-    assert store(path, archived.experiences) == (4, 0)
+    assert store(memory.engine, archived.experiences) == (4, 0)
     assert len(recalled(memory, now)) == len(before)
 
 
-def test_removals_by_another_memory_are_followed_and_ids_never_return(memory, ids, now, path, make_experience):
+def test_removals_by_another_memory_are_followed_and_ids_never_return(memory, ids, now, path, rag, make_experience):
     recalled(memory, now)
-    ExperienceMemory(path).cleanup("backtest:a", "compress", as_of=now, settings=Cleanup(keep_newest=1, max_share=1))
+    ExperienceMemory(path, rag).cleanup(
+        "backtest:a", "compress", as_of=now, settings=Cleanup(keep_newest=1, max_share=1)
+    )
     assert recalled(memory, now) == {ids[-1]}
     assert memory.add(make_experience(0)) > ids[-1]

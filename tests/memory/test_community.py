@@ -5,6 +5,7 @@ import pytest
 
 from candlegraph.graph.errors import ConfigError, MemoryStoreError
 from candlegraph.memory.community import community_faiss
+from candlegraph.memory.store import open_memory
 
 SPACE = "test-1"
 IS_THERE = find_spec("langchain_community") is not None
@@ -31,7 +32,7 @@ def filled(memory, path, make_experience):
 @WITH_EXTRA
 class TestWithTheExtra:
     def test_it_finds_what_our_own_search_finds(self, filled, memory, later):
-        store = community_faiss(filled, "backtest:a", SPACE, as_of=later)
+        store = community_faiss(open_memory(filled), "backtest:a", SPACE, as_of=later)
         found = store.similarity_search(json.dumps([1, 3, 0.5]), k=3)
         ours = memory.recall((1, 3, 0.5), SPACE, as_of=later, namespaces=("backtest:a",), k=3, threshold=0)
         assert [one.metadata["key"] for one in found] == [memory.get(case.id).key for case in ours]
@@ -39,17 +40,17 @@ class TestWithTheExtra:
         assert found[0].metadata["profit_pct"] == 4
 
     def test_only_what_was_known_and_can_be_compared_is_exported(self, filled, make_trade):
-        store = community_faiss(filled, "backtest:a", SPACE, as_of=make_trade(4).known_at)
+        store = community_faiss(open_memory(filled), "backtest:a", SPACE, as_of=make_trade(4).known_at)
         found = store.similarity_search(json.dumps([1, 3, 0.5]), k=50)
         assert {one.metadata["key"] for one in found} == {"0", "1", "2", "3"}
 
 
 def test_a_space_without_experiences_is_named(filled, later):
     with pytest.raises(MemoryStoreError, match="knew nothing in the space 'nowhere'"):
-        community_faiss(filled, "backtest:a", "nowhere", as_of=later)
+        community_faiss(open_memory(filled), "backtest:a", "nowhere", as_of=later)
 
 
 @WITHOUT_EXTRA
 def test_without_the_extra_the_error_says_what_to_install(filled, later):
     with pytest.raises(ConfigError, match=r"pip install 'candlegraph\[community\]'"):
-        community_faiss(filled, "backtest:a", SPACE, as_of=later)
+        community_faiss(open_memory(filled), "backtest:a", SPACE, as_of=later)

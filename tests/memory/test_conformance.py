@@ -60,7 +60,7 @@ def embedding(request, server):
 def crowd(tmp_path_factory, embedding, make_experience):
     """Return a database of many embedded trades, to be copied."""
     path = tmp_path_factory.mktemp("crowd") / "memory.sqlite"
-    store(path, [make_experience(number, **facts_of(number)) for number in range(CROWD)])
+    store(open_engine(path), [make_experience(number, **facts_of(number)) for number in range(CROWD)])
     memory = open_memory(path, RagConfig(embedding=embedding))
     assert memory.embed_waiting(CROWD, now=NOW).stored == CROWD
     close_memory(path)

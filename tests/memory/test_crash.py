@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
+from candlegraph.graph.experience_settings import RagConfig
 from candlegraph.memory.database import open_engine, reading
 from candlegraph.memory.experience import Experience
 from candlegraph.memory.index import SituationIndex
@@ -116,7 +117,7 @@ def test_importing(writer, tmp_path, moments, make_experience, make_trade):
         words = killed(writer, "import", path, 0, 2 * wait)
         found = searched(path, make_trade)
         assert len(found) in ((total,) if words["imported"] else (0, BATCH, total))
-        again = store(path, read_lines(path.with_name("in.jsonl"), parse_export).experiences)
+        again = store(open_engine(path), read_lines(path.with_name("in.jsonl"), parse_export).experiences)
         assert again == (total - len(found), len(found))
         assert searched(path, make_trade) == {str(number) for number in range(total)}
         close_memory(path)
@@ -182,7 +183,7 @@ def test_a_snapshot_that_a_kill_left_half_written_is_nothing_and_a_rebuild_remov
     file.write_bytes(b"half a snap")
     file.with_name(f"{file.name}.4711.partial").write_bytes(b"half")
     assert load(file) is None
-    forgotten, (stats,) = rebuild(path)
+    forgotten, (stats,) = rebuild(path, RagConfig())
     assert (len(forgotten), stats["index"]["size"], stats["index"]["stale"]) == (2, 1, False)
     assert list(file.parent.iterdir()) == []
 

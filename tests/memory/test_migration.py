@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from candlegraph.memory.database import open_engine
 from candlegraph.memory.migration import parse_ancestor
 from candlegraph.memory.transfer import read_lines, store
 
@@ -128,8 +129,8 @@ def test_a_migrated_trade_is_stored_once_and_never_recalled_by_situation(memory,
     lines = [FLAT, NESTED, FLAT | {"trade_id": 18}, FLAT | {"entry_time": "2024-05-01T11:00:00"}, {"pair": 1}]
     file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     found, bad = read_lines(file, parse_ancestor)
-    assert store(path, found) == (3, 1)  # one id in two databases is two trades
-    assert store(path, found, "elsewhere") == (3, 1)
-    assert (store(path, found), len(bad)) == ((0, 4), 1)
+    assert store(open_engine(path), found) == (3, 1)  # one id in two databases is two trades
+    assert store(open_engine(path), found, "elsewhere") == (3, 1)
+    assert (store(open_engine(path), found), len(bad)) == ((0, 4), 1)
     stats = memory.stats("ancestor")
     assert (stats["total_experiences"], stats["index"]["size"], stats["reward_stats"]["total_trades"]) == (3, 0, 3)

@@ -10,6 +10,7 @@ from candlegraph.memory.experience import Experience
 from candlegraph.memory.review import experience_of_decision
 from candlegraph.memory.store import ExperienceMemory, close_memory, open_memory
 
+BOTH_DATABASES = True
 LATE = timedelta(days=365)
 OWN = ("backtest:a",)
 
@@ -121,12 +122,12 @@ def test_the_future_is_never_recalled(full_memory, make_trade, minutes, situatio
     assert len(cases) == (min(k, len(past)) if any(situation) else 0)  # and the past is not withheld
 
 
-def test_a_restart_finds_everything(path, make_experience, make_trade):
-    first = open_memory(path)
+def test_a_restart_finds_everything(path, rag, make_experience, make_trade):
+    first = open_memory(path, rag)
     stored = {first.add(make_experience(number)): make_experience(number) for number in range(20)}
     first.enqueue(make_trade(99))
     close_memory(path)
-    again = open_memory(path)
+    again = open_memory(path, rag)
     assert again is not first
     assert {row_id: again.get(row_id) for row_id in stored} == stored
     late = make_trade().known_at + LATE
@@ -139,9 +140,9 @@ def test_open_memory_gives_one_memory_per_file(path):
     assert open_memory(path) is open_memory(path.parent / ".." / path.parent.name / path.name)
 
 
-def test_another_memory_on_the_file_is_followed(memory, recall, path, make_experience, make_trade):
+def test_another_memory_on_the_database_is_followed(memory, recall, path, rag, make_experience, make_trade):
     recall()
-    other = ExperienceMemory(path)
+    other = ExperienceMemory(path, rag)
     row_id = other.add(make_experience())
     assert [case.id for case in recall()] == [row_id]
 
@@ -158,11 +159,11 @@ def test_many_threads_may_write_and_recall_at_once(memory, recall, make_experien
     assert memory.stats("backtest:a")["index"] == {"type": "flat", "dimension": 3, "size": 50, "stale": False}
 
 
-def test_stats_of_an_empty_namespace(memory, path):
+def test_stats_of_an_empty_namespace(memory, path, rag):
     stats = memory.stats("live")
     assert stats["total_experiences"] == 0
     assert stats["reward_stats"]["win_rate"] is stats["embedding"]["model"] is None
-    assert stats["storage"]["path"] == str(path)
+    assert stats["storage"]["path"] == (str(path) if rag.database_url is None else rag.database_url.get_secret_value())
     assert stats["storage"]["bytes"] > 0
 
 
