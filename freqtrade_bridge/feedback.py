@@ -1,4 +1,4 @@
-"""Fills to memory: the final exit of a trade becomes a ClosedTrade.
+"""Fills to memory: the final exit of a trade becomes a ClosedTrade, a partial exit a PartialExit.
 
 In a backtest `order_filled` fires before `trade.close()`, so profit and reason come from the order (DECISIONS 10).
 """
@@ -13,7 +13,7 @@ from typing import Any
 from freqtrade.persistence import Order, Trade
 
 from candlegraph.freqtrade_bridge.plan import Plan
-from candlegraph.memory.experience import ClosedTrade
+from candlegraph.memory.experience import ClosedTrade, PartialExit
 
 INSIDE_CANDLE = ("stop_loss", "trailing_stop_loss", "stoploss_on_exchange", "liquidation", "roi")
 FORCED = "force_exit"
@@ -95,6 +95,32 @@ def closed_trade_of(
         decision_id=plan.decision_id,
         events=_events(trade, order),
         **identity,
+    )
+
+
+def partial_exit_of(
+    trade: Trade, order: Order, plan: Plan, *, now: datetime, is_backtest: bool, namespace: str
+) -> PartialExit:
+    """Return the facts of a partial exit; live the trade has lost its amount by now, in a backtest not yet."""
+    sold = order.safe_amount_after_fee
+    before = trade.amount if is_backtest else trade.amount + sold
+    profit = realised_by(trade, order)
+    return PartialExit(
+        namespace=namespace,
+        key=f"{trade_key_of(trade)}|part {trade.nr_of_successful_exits}",
+        pair=trade.pair,
+        side=trade.trade_direction,
+        entry_price=trade.open_rate,
+        exit_price=order.safe_price,
+        opened_at=trade.open_date_utc,
+        known_at=max(now, trade.open_date_utc),
+        share=sold / before,
+        profit_pct=100 * profit * (trade.leverage or 1.0) / (sold * trade.open_rate),
+        reason=order.ft_order_tag or order.ft_order_side,
+        regime=plan.regime,
+        situation=plan.situation,
+        space=plan.space,
+        decision_id=plan.decision_id,
     )
 
 

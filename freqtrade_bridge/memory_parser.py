@@ -12,6 +12,7 @@ from candlegraph.freqtrade_bridge.arguments import add_userdir, at_least_one, ut
 from candlegraph.freqtrade_bridge.backtest_arguments import add_backtest
 from candlegraph.graph.facts import Regime
 from candlegraph.graph.market import Side
+from candlegraph.graph.state import Kind
 
 COMMANDS = "candlegraph.freqtrade_bridge.memory_commands"
 ABLATION = "candlegraph.freqtrade_bridge.ablation"
@@ -51,7 +52,7 @@ def _search(action: ArgumentParser) -> None:
     action.add_argument("--side", choices=get_args(Side))
     action.add_argument("--pair")
     action.add_argument("--regime", choices=get_args(Regime))
-    action.add_argument("--kind", choices=["trade", "decision"])
+    action.add_argument("--kind", choices=get_args(Kind))
     action.add_argument(
         "--as-of", type=utc, help="known before this data time; default: that of the experience, or now"
     )

@@ -27,7 +27,7 @@ from candlegraph.graph.market import MarketSnapshot
 from candlegraph.graph.reflection import ReflectionState
 from candlegraph.graph.signal import Clamp, TradeSignal
 from candlegraph.graph.state import CandleState
-from candlegraph.memory.experience import Experience, RecordedDecision
+from candlegraph.memory.experience import ClosedTrade, Experience, RecordedDecision
 from candlegraph.memory.journal import Journal
 from candlegraph.memory.ledger import DecisionRow, Ledger
 from candlegraph.memory.positions import Track
@@ -67,7 +67,7 @@ class Records:
 
     def reflected(self, state: ReflectionState) -> None:
         """Write a closed trade, how it went, and its reward for people; the memory has them already."""
-        if state.experience is None:
+        if state.experience is None or not isinstance(state.trade, ClosedTrade):
             return
         self._write(EXPERIENCES, [state.experience.model_dump(mode="json") | _course(state.track)])
         self._write(REWARDS, [_reward_line(state.experience)])

@@ -25,7 +25,7 @@ from candlegraph.freqtrade_bridge.approvals import Approvals, check_approval, pr
 from candlegraph.freqtrade_bridge.decision_book import DecisionBook
 from candlegraph.freqtrade_bridge.entry_pause import EntryPause, paused
 from candlegraph.freqtrade_bridge.estimate import announce, candles_in
-from candlegraph.freqtrade_bridge.feedback import closed_trade_of, is_entry, is_final_exit
+from candlegraph.freqtrade_bridge.feedback import closed_trade_of, is_entry, is_final_exit, partial_exit_of
 from candlegraph.freqtrade_bridge.learner import Learner
 from candlegraph.freqtrade_bridge.market_feed import MarketFeed
 from candlegraph.freqtrade_bridge.orders import Orders
@@ -43,7 +43,7 @@ from candlegraph.graph.reflection import ReflectionState
 from candlegraph.graph.signal import SIDE_OF, TradeSignal
 from candlegraph.graph.state import CandleState
 from candlegraph.memory.approvals import ApprovalRequest, Verdict
-from candlegraph.memory.experience import ClosedTrade
+from candlegraph.memory.experience import ClosedTrade, PartialExit
 from candlegraph.memory.ledger import Ledger
 from candlegraph.memory.positions import Track
 from candlegraph.memory.spending import Spending
@@ -282,7 +282,7 @@ class Session:
     # -- the end of a trade -------------------------------------------------------------------------------------------
 
     def filled(self, trade: Trade, order: Order, now: datetime) -> None:
-        """Keep the plan and follow the trade from its entry fill on; send it to the outbox at its final exit."""
+        """Keep the plan and follow the trade from its entry fill on; send what it gave to the outbox at every exit."""
         if is_entry(trade, order) and (plan := self.orders.entered(trade.pair)) is not None:
             self.plans.keep(trade, plan)
             self._watch.entered(trade, plan, self._state(trade.pair))
@@ -293,6 +293,12 @@ class Session:
         else:
             self._name_stop(trade)
             self._watch.changed(trade, order, now)
+            if not is_entry(trade, order):
+                self.context.memory.enqueue(self._part(trade, order, now))
+
+    def _part(self, trade: Trade, order: Order, now: datetime) -> PartialExit:
+        plan, namespace = self.plans.of(trade), self.context.namespace
+        return partial_exit_of(trade, order, plan, now=now, is_backtest=self.is_backtest, namespace=namespace)
 
     def _state(self, pair: str) -> CandleState | None:
         """Return how the graph ended on the pair's newest candle."""

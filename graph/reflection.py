@@ -1,4 +1,4 @@
-"""The graph of a closed trade: START -> evaluate -> review -> remember -> reward -> END.
+"""The graph of a closed trade, or of a part of one: START -> evaluate -> review -> remember -> reward -> END.
 
 Its input is a trade, or the key of one that waits in the outbox. Nodes are thin; the parts that they call are pure.
 """
@@ -17,20 +17,20 @@ from candlegraph.graph.calls import CallRecord
 from candlegraph.graph.context import Context
 from candlegraph.graph.errors import MemoryStoreError, ModelError
 from candlegraph.memory.evaluator import evaluate as marks_of
-from candlegraph.memory.experience import ClosedTrade, Experience, Scores
+from candlegraph.memory.experience import ClosedTrade, Closing, Experience, PartialExit, Scores
 from candlegraph.memory.positions import Track
-from candlegraph.memory.review import Insight, experience_of
+from candlegraph.memory.review import Insight, experience_of, experience_of_part
 
 logger = logging.getLogger(__name__)
 
 
 class ReflectionInput(BaseModel):
-    """A closed trade; or the key of one that waits in the outbox of the context's namespace."""
+    """A closed trade or partial exit; or the key of one that waits in the outbox of the context's namespace."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     trade_key: str | None = None
-    trade: ClosedTrade | None = None
+    trade: Closing | None = None
 
 
 class ReflectionState(ReflectionInput):
@@ -52,20 +52,23 @@ def evaluate(state: ReflectionState, runtime: Runtime[Context]) -> dict[str, Any
     context = runtime.context or Context()
     if state.trade is not None:
         refuse_foreign(state.trade, context)
-        return {"scores": marks_of(state.trade), "is_queued": False}
+        return {"scores": marks(state.trade), "is_queued": False}
     if state.trade_key is None:
         raise MemoryStoreError('expected a "trade", or the "trade_key" of one in the outbox; found neither')
     found = context.memory.take(context.namespace, state.trade_key)
     if found is None:
         raise MemoryStoreError(f"no closed trade {state.trade_key} waits in namespace {context.namespace}")
     trade, track = found
-    return {"trade": trade, "track": track, "scores": marks_of(trade), "is_queued": True}
+    return {"trade": trade, "track": track, "scores": marks(trade), "is_queued": True}
 
 
 async def review(state: ReflectionState, runtime: Runtime[Context]) -> dict[str, Any]:
     """Write the report: by rules, and by the reviewer model where the configuration asks for it."""
     context = runtime.context or Context()
-    assert state.trade is not None and state.scores is not None, "evaluate runs first"
+    assert state.trade is not None, "evaluate runs first"
+    if isinstance(state.trade, PartialExit):
+        return {"experience": experience_of_part(state.trade)}
+    assert state.scores is not None, "evaluate marks a trade"
     insight, call = None, None
     is_asked = context.settings.experience_config.reflection.mode == "llm" and context.spent is None
     if is_asked and not state.trade.forced:
@@ -90,7 +93,12 @@ def reward(state: ReflectionState, runtime: Runtime[Context]) -> dict[str, Any]:
     return {"reward": earned, "reward_stats": stats["reward_stats"]}
 
 
-def refuse_foreign(trade: ClosedTrade, context: Context) -> None:
+def marks(closing: Closing) -> Scores | None:
+    """Return the marks of a trade; a part is no whole trade, and has none."""
+    return marks_of(closing) if isinstance(closing, ClosedTrade) else None
+
+
+def refuse_foreign(trade: Closing, context: Context) -> None:
     """Raise MemoryStoreError unless the trade belongs to the context's namespace: Studio writes into its own only."""
     if trade.namespace != context.namespace:
         raise MemoryStoreError(f"expected a trade of namespace {context.namespace}, was {trade.namespace}")

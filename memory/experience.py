@@ -1,4 +1,4 @@
-"""What the memory keeps: a closed trade or a decision taken on a winner, and what was made of it."""
+"""What the memory keeps: a closed trade, a part of one, or a decision taken on a winner, and what was made of it."""
 
 from __future__ import annotations
 
@@ -68,22 +68,61 @@ class ClosedTrade(Occasion):
             raise ValueError(f"expected opened_at <= closed_at <= known_at, was {times}")
         return self
 
+    @property
+    def key(self) -> str:
+        """Return the key of its experience."""
+        return self.trade_key
 
-class RecordedDecision(Occasion):
-    """A hold or exit that the model wanted remembered while it held a winner."""
+    @property
+    def ended_at(self) -> datetime:
+        """Return until when it was held."""
+        return self.closed_at
 
-    kind: Literal["decision"] = "decision"
+
+class Held(Occasion):
+    """What is stored of a trade that is still open."""
+
     key: str = Field(min_length=1, description="unique in its namespace")
-    decision_type: Literal["hold", "exit"]
-    reason: str
-    confidence: float = Field(ge=0, le=1)
-    current_profit_pct: float
+
+    @property
+    def ended_at(self) -> datetime:
+        """Return until when it was held."""
+        return self.known_at
 
     @model_validator(mode="after")
     def _times_in_order(self) -> Self:
         if self.opened_at > self.known_at:
             raise ValueError(f"expected opened_at <= known_at, was {self.opened_at}, {self.known_at}")
         return self
+
+
+class PartialExit(Held):
+    """What one partial exit gave: a lesson before the trade is over; percent net of fees and funding, of its stake."""
+
+    kind: Literal["lesson"] = "lesson"
+    share: float = Field(gt=0, lt=1, description="of the position")
+    profit_pct: float
+    exit_price: Price
+    reason: str
+
+
+class RecordedDecision(Held):
+    """A hold or exit that the model wanted remembered while it held a winner."""
+
+    kind: Literal["decision"] = "decision"
+    decision_type: Literal["hold", "exit"]
+    reason: str
+    confidence: float = Field(ge=0, le=1)
+    current_profit_pct: float
+
+    @property
+    def profit_pct(self) -> float:
+        """Return the net profit at that moment."""
+        return self.current_profit_pct
+
+
+Closing = Annotated[ClosedTrade | PartialExit, Field(discriminator="kind")]
+"""What a fill that closes or reduces a trade gives."""
 
 
 class Scores(Frozen):
@@ -98,9 +137,9 @@ class Scores(Frozen):
 
 
 class Experience(Frozen):
-    """Everything that is stored of one occasion; a recorded decision has no scores and no reward."""
+    """Everything that is stored of one occasion; only a closed trade has scores and rewards."""
 
-    source: Annotated[ClosedTrade | RecordedDecision, Field(discriminator="kind")]
+    source: Annotated[ClosedTrade | PartialExit | RecordedDecision, Field(discriminator="kind")]
     scores: Scores | None = None
     reward: float | None = Field(default=None, description="documented formula")
     reward_quality: float | None = Field(default=None, description="a well-managed loss costs less")
@@ -117,12 +156,12 @@ class Experience(Frozen):
     @property
     def key(self) -> str:
         """Return the key that is unique for this namespace and kind."""
-        return self.source.trade_key if isinstance(self.source, ClosedTrade) else self.source.key
+        return self.source.key
 
     @property
     def profit_pct(self) -> float:
-        """Return the net profit: at the close, or when the decision was taken."""
-        return self.source.profit_pct if isinstance(self.source, ClosedTrade) else self.source.current_profit_pct
+        """Return the net profit: at the close, of the part, or when the decision was taken."""
+        return self.source.profit_pct
 
     @property
     def forced(self) -> bool:
@@ -131,6 +170,5 @@ class Experience(Frozen):
 
     @property
     def duration_minutes(self) -> float:
-        """Return the minutes held: until the close, or until the decision."""
-        end: datetime = self.source.closed_at if isinstance(self.source, ClosedTrade) else self.source.known_at
-        return (end - self.source.opened_at).total_seconds() / 60
+        """Return the minutes held: until the close, or until then."""
+        return (self.source.ended_at - self.source.opened_at).total_seconds() / 60

@@ -10,31 +10,33 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, select
 
 from candlegraph.graph.errors import MemoryStoreError
 from candlegraph.memory.database import reading, writing
-from candlegraph.memory.experience import ClosedTrade, Experience
+from candlegraph.memory.experience import ClosedTrade, Closing, Experience, PartialExit
 from candlegraph.memory.positions import Track, write_tracks
-from candlegraph.memory.review import experience_of
+from candlegraph.memory.review import experience_of, experience_of_part
 from candlegraph.memory.rows import insert_experience, micros
 from candlegraph.memory.tables import courses, outbox, positions
 
 logger = logging.getLogger(__name__)
 
+READ: TypeAdapter[ClosedTrade | PartialExit] = TypeAdapter(Closing)
 
-def enqueue(engine: Engine, trade: ClosedTrade, track: Track | None = None) -> None:
-    """Keep the trade, and how it went, until it is settled; a second one of the same key is ignored."""
+
+def enqueue(engine: Engine, trade: Closing, track: Track | None = None) -> None:
+    """Keep the trade or the part, and how it went, until it is settled; a second one of the same key is ignored."""
     with writing(engine, "outbox") as (connection, _):
-        if connection.scalar(select(outbox.c.id).where(_queued(trade.namespace, trade.trade_key))) is not None:
+        if connection.scalar(select(outbox.c.id).where(_queued(trade.namespace, trade.key))) is not None:
             return
         connection.execute(
             insert(outbox).values(
                 namespace=trade.namespace,
                 known_at=micros(trade.known_at),
                 pair=trade.pair,
-                trade_key=trade.trade_key,
+                trade_key=trade.key,
                 doc=trade.model_dump_json(),
             )
         )
@@ -50,7 +52,7 @@ def due(engine: Engine, namespace: str, before: datetime) -> list[str]:
         return list(connection.scalars(query))
 
 
-def take(engine: Engine, namespace: str, trade_key: str) -> tuple[ClosedTrade, Track | None] | None:
+def take(engine: Engine, namespace: str, trade_key: str) -> tuple[Closing, Track | None] | None:
     """Return a waiting trade with its track, None if it does not wait; raise MemoryStoreError if it cannot be read."""
     with reading(engine) as connection:
         doc = connection.scalar(select(outbox.c.doc).where(_queued(namespace, trade_key)))
@@ -59,7 +61,7 @@ def take(engine: Engine, namespace: str, trade_key: str) -> tuple[ClosedTrade, T
         return None
     try:
         track = None if course is None else Track.model_validate_json(course)
-        return ClosedTrade.model_validate_json(doc), track
+        return READ.validate_json(doc), track
     except ValidationError as e:
         why = f"{e.error_count()} fields are not as expected, the first at {e.errors()[0]['loc']}"
         raise MemoryStoreError(f"closed trade {trade_key} of {namespace} cannot be read and stays: {why}") from e
@@ -120,10 +122,8 @@ def waiting(engine: Engine, namespace: str) -> int:
         return connection.execute(query).scalar_one()
 
 
-def _settled_by_rules(
-    engine: Engine, into: Engine | None, trade: ClosedTrade, track: Track | None
-) -> Experience | None:
-    experience = experience_of(trade, track)
+def _settled_by_rules(engine: Engine, into: Engine | None, trade: Closing, track: Track | None) -> Experience | None:
+    experience = experience_of_part(trade) if isinstance(trade, PartialExit) else experience_of(trade, track)
     return None if settle(engine, experience, track, into=into) is None else experience
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from candlegraph.graph.market import Frozen
 from candlegraph.memory.evaluator import Components, components, evaluate, within_stop
-from candlegraph.memory.experience import ClosedTrade, Experience, Occasion, RecordedDecision
+from candlegraph.memory.experience import ClosedTrade, Experience, Occasion, PartialExit, RecordedDecision
 from candlegraph.memory.positions import Track
 from candlegraph.memory.reward import reward, reward_quality
 
@@ -72,6 +72,14 @@ def experience_of_decision(decision: RecordedDecision) -> Experience:
     return Experience(
         source=decision, lesson=f"{taken}: {decision.reason}", text=_text(decision, decision.reason, taken)
     )
+
+
+def experience_of_part(part: PartialExit) -> Experience:
+    """Return the partial exit as an experience: it is no whole trade, so it has no scores and no reward."""
+    done = "took profit on" if part.profit_pct > 0 else "cut"
+    told = f"{done} {part.share:.0%} of it at {part.profit_pct:+.1f} %"
+    where = f"{part.side.capitalize()} in {part.regime or 'an unknown regime'}"
+    return Experience(source=part, lesson=f"{where}: {told}.", text=_text(part, part.reason, told))
 
 
 def strengths(trade: ClosedTrade, track: Track | None = None) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ from candlegraph.memory.database import close_engine, open_engine, open_shared, 
 from candlegraph.memory.embeddings.opening import open_embedder
 from candlegraph.memory.embeddings.space import TextSpace
 from candlegraph.memory.embeddings.waiting import Embedded, count_waiting, embed_waiting, try_again
-from candlegraph.memory.experience import ClosedTrade, Experience
+from candlegraph.memory.experience import Closing, Experience
 from candlegraph.memory.mirror import Mirror
 from candlegraph.memory.outlines import Outlines
 from candlegraph.memory.positions import Track
@@ -38,7 +38,7 @@ from candlegraph.memory.vectors import unit
 
 logger = logging.getLogger(__name__)
 
-RECALLED = ("trade", "decision")
+RECALLED = ("trade", "decision", "lesson")
 DEFAULTS, EVEN = RagConfig(), Spaces()
 
 
@@ -110,15 +110,15 @@ class ExperienceMemory:
         with reading(self.engine) as connection:
             return experiences_by_id(connection, [experience_id]).get(experience_id)
 
-    def enqueue(self, trade: ClosedTrade, track: Track | None = None) -> None:
-        """Keep a closed trade, and how it went, durably until it is learnt from."""
+    def enqueue(self, trade: Closing, track: Track | None = None) -> None:
+        """Keep a closed trade, and how it went, or a part of one, durably until it is learnt from."""
         outbox.enqueue(self._own, trade, track)
 
     def drain(self, namespace: str, *, before: datetime) -> list[Experience]:
         """Learn from the enqueued trades known by `before`, ordered by known_at, pair and key; return the new ones."""
         return outbox.drain(self._own, namespace, before, self.engine)
 
-    def take(self, namespace: str, trade_key: str) -> tuple[ClosedTrade, Track | None] | None:
+    def take(self, namespace: str, trade_key: str) -> tuple[Closing, Track | None] | None:
         """Return an enqueued trade with its track, None if it does not wait."""
         return outbox.take(self._own, namespace, trade_key)
 

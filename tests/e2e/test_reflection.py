@@ -13,8 +13,6 @@ from virtual_dry_run import VirtualDryRun
 from candlegraph.freqtrade_bridge.loopback.markets import market_of
 from candlegraph.freqtrade_bridge.loopback.sample_market import sample_series
 from candlegraph.graph.errors import BridgeError
-from candlegraph.memory import outbox
-from candlegraph.memory.database import open_engine
 from candlegraph.memory.store import open_memory
 
 PAIR = "ETH/USDT:USDT"
@@ -45,12 +43,17 @@ def backtest(sample, userdir, hours, **config):
     return backtests.run(sample.datadir, userdir, [PAIR], timerange, "ScriptStrategy", risk_management=RULES, **config)
 
 
+def stored(result, kind):
+    """Return experience and track of all of a kind, oldest first."""
+    context = result.strategy.session.context
+    count = context.memory.stats(context.namespace)["total_experiences"]
+    found = [(context.memory.get(n + 1), context.memory.course_of(n + 1)) for n in range(count)]
+    return [(one, track) for one, track in found if one.kind == kind]
+
+
 def learnt(result):
     """Return experience and track of every closed trade, oldest first."""
-    context = result.strategy.session.context
-    engine, count = open_engine(context.database), context.memory.stats(context.namespace)["total_experiences"]
-    found = [(context.memory.get(n + 1), outbox.course_of(engine, n + 1)) for n in range(count)]
-    return [(one, track) for one, track in found if one.source.namespace == context.namespace]
+    return stored(result, "trade")
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +82,21 @@ def test_the_events_and_profits_are_freqtrades_own(long_run):
         ]
         realised += sum("realised" in event for event in one.source.events)
     assert realised >= 1
+
+
+def test_a_partial_exit_is_a_lesson_from_its_fill_on_with_what_it_realised(long_run):
+    trades = {one.key: track for one, track in learnt(long_run)}
+    lessons = [one for one, _ in stored(long_run, "lesson")]
+    assert len(lessons) == sum(change.kind == "reduction" for track in trades.values() for change in track.changes) >= 1
+    for one in lessons:
+        track = trades[one.key.rpartition("|")[0]]
+        (change,) = [change for change in track.changes if change.kind == "reduction"]
+        assert (one.source.known_at, one.source.exit_price) == (change.at, change.price)
+        margin = change.stake * one.source.entry_price / change.price  # at the entry price
+        assert one.profit_pct == pytest.approx(100 * change.profit / margin, rel=1e-2)
+        assert one.source.share == pytest.approx(0.5, rel=1e-2)
+        assert one.source.situation == track.entry.situation
+        assert (one.scores, one.reward) == (None, None) and "50%" in one.lesson
 
 
 def test_best_and_worst_come_from_the_candles_before_the_exit_candle(long_run, sample):
@@ -177,5 +195,5 @@ def test_a_restart_goes_on_with_the_trade_and_counts_the_candles_it_missed(tmp_p
     memory = open_memory(database)
     assert memory.stats("dry_run")["by_kind"]["trade"] >= 1
     assert memory.get(1).source.exit_reason == "graph_exit"
-    assert outbox.course_of(open_engine(database), 1).reasons[:4] == before.reasons
+    assert memory.course_of(1).reasons[:4] == before.reasons
     assert memory.waiting("dry_run") == 0

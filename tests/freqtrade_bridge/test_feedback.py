@@ -8,7 +8,13 @@ from freqtrade.persistence import LocalTrade, Order
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from candlegraph.freqtrade_bridge.feedback import closed_trade_of, is_final_exit, realised_by, trade_key_of
+from candlegraph.freqtrade_bridge.feedback import (
+    closed_trade_of,
+    is_final_exit,
+    partial_exit_of,
+    realised_by,
+    trade_key_of,
+)
 from candlegraph.freqtrade_bridge.plan import Plan
 
 OPENED = datetime(2025, 3, 1, 12, tzinfo=UTC)
@@ -166,3 +172,21 @@ def test_what_the_exits_realised_sums_up_to_freqtrades_own_profit(steps, is_shor
     exits = [order for order in trade.orders if order.ft_order_side == trade.exit_side]
     trade.recalc_trade_from_orders(is_closing=True)
     assert sum(realised_by(trade, order) for order in exits) == pytest.approx(trade.close_profit_abs, abs=1e-6)
+
+
+@pytest.mark.parametrize("is_backtest", [True, False])
+@pytest.mark.parametrize("is_short", [True, False])
+def test_a_partial_exit_is_the_same_lesson_live_and_in_a_backtest(is_backtest, is_short):
+    sign = -1 if is_short else 1
+    trade = trade_of([(True, 4, 100, 0), (False, 1, 100 + 10 * sign, 0.5)], is_short)
+    if is_backtest:
+        trade.amount += 1  # freqtrade's backtester counts the order after the callback
+    plan = Plan(side="long", stop=95, initial_stop=95, reason="r", confidence=50, decision_id="d")
+    part = partial_exit_of(
+        trade, trade.orders[-1], plan, now=OPENED + LENGTH, is_backtest=is_backtest, namespace="live"
+    )
+    assert part.share == pytest.approx(0.25)
+    fees = FEE * (100 + 100 + 10 * sign)
+    assert part.profit_pct == pytest.approx(LEVERAGE * (10 - fees + 0.5))  # of a margin of 100 / LEVERAGE
+    assert (part.known_at, part.reason, part.exit_price) == (OPENED + LENGTH, "graph_reduce", 100 + 10 * sign)
+    assert part.key == f"{trade_key_of(trade)}|part 1"

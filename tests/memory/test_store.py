@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from candlegraph.memory.experience import Experience
+from candlegraph.memory.experience import Experience, Occasion, PartialExit
 from candlegraph.memory.review import experience_of_decision
 from candlegraph.memory.store import ExperienceMemory, close_memory, open_memory
 
@@ -35,6 +35,26 @@ def test_a_stored_trade_is_recalled_with_its_outcome(memory, recall, make_experi
     assert (case.entry_price, case.duration_minutes, case.lesson) == (100, 60, experience.lesson)
     assert memory.get(row_id) == experience
     assert memory.get(row_id + 1) is None
+
+
+def test_a_partial_exit_is_recalled_and_counted_in_no_reward(memory, recall, make_trade):
+    part = PartialExit(
+        **make_trade().model_dump(include={*Occasion.model_fields} - {"known_at"}),
+        known_at=make_trade().opened_at,
+        key="0|part 1",
+        share=0.5,
+        profit_pct=-3,
+        exit_price=99,
+        reason="graph_reduce",
+    )
+    memory.enqueue(part)
+    [learnt] = memory.drain("backtest:a", before=make_trade().known_at)
+    assert learnt.source == part
+    [case] = recall()
+    assert (case.kind, case.profit_pct, case.score) == ("lesson", -3, None)
+    assert case.lesson == "Long in trend_up: cut 50% of it at -3.0 %."
+    stats = memory.stats("backtest:a")
+    assert (stats["by_kind"], stats["reward_stats"]["total_trades"]) == ({"lesson": 1}, 0)
 
 
 def test_the_same_trade_is_stored_once(memory, recall, make_experience):
