@@ -19,7 +19,9 @@ SHOWN = set()
 TESTS = Path(__file__).parents[1]
 RETRIEVER = "agents/test_analyst_and_retriever.py"
 RANKED = (RETRIEVER, "test_the_cases_of_the_prompt_are_ranked_as_configured")
+FLEET = "test_what_one_bot_learns_the_others_recall_at_once_where_they_read_its_namespace"
 ELSEWHERE = {
+    "rag_config.database_url": ("memory/test_fleet.py", FLEET),
     "rag_config.read_namespaces": (RETRIEVER, "test_trades_of_another_namespace_teach_only_where_they_may_be_read"),
     "rag_config.vector_store.top_k": RANKED,
     "rag_config.ranking.recency_weight": RANKED,
