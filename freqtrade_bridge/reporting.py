@@ -41,8 +41,8 @@ def report(order: BacktestOrder, console: Console, *, is_sample: bool) -> Path:
     database = order.userdir / DATABASE
     namespace = newest_backtest(Ledger(database).namespaces())
     decisions = Ledger(database).rows(namespace)
-    remembered = int(open_memory(database).stats(namespace)["total_experiences"])
-    summary = summary_of(result, decisions, remembered=remembered, is_sample=is_sample)
+    memory = open_memory(database).stats(namespace)
+    summary = summary_of(result, decisions, memory=memory, is_sample=is_sample)
     print_summary(summary, console)
     candles = {pair: candles_of(order.datadir, pair, result) for pair in result.pairs}
     return write_page(order.userdir / "reports" / f"{archive.stem}.html", result, decisions, candles, summary)

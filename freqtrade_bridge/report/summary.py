@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median, quantiles
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -47,12 +48,15 @@ class Summary(Frozen):
     cost: str
     median_ms: float
     p95_ms: float
-    remembered: int
+    remembered: dict[str, int]
+    cumulative_reward: float
     with_cases: int
 
 
-def summary_of(result: RunResult, decisions: Sequence[DecisionRow], *, remembered: int, is_sample: bool) -> Summary:
-    """Return the summary of a run from its files."""
+def summary_of(
+    result: RunResult, decisions: Sequence[DecisionRow], *, memory: Mapping[str, Any], is_sample: bool
+) -> Summary:
+    """Return the summary of a run from its files, and from the statistics of its memory."""
     times = [row.latency_ms for row in decisions]
     adjustments = [order for trade in result.trades for order in trade.adjustments]
     model = decisions[0].model if decisions else "none"
@@ -83,7 +87,8 @@ def summary_of(result: RunResult, decisions: Sequence[DecisionRow], *, remembere
         cost=cost_told(decisions),
         median_ms=median(times) if times else 0.0,
         p95_ms=quantiles(times, n=20)[-1] if len(times) > 1 else 0.0,
-        remembered=remembered,
+        remembered=dict(memory["by_kind"]),
+        cumulative_reward=float(memory["reward_stats"]["cumulative_reward"]),
         with_cases=sum(bool(row.case_ids) for row in decisions),
     )
 
@@ -108,10 +113,8 @@ def summary_rows(summary: Summary) -> list[tuple[str, str]]:
         ("buy and hold", f"{summary.buy_and_hold_ratio:+.2%} (mean of the pairs, unleveraged)"),
         ("max drawdown", f"{summary.max_drawdown_ratio:.2%} of the account, by closed trades"),
         ("time per decision", f"{summary.median_ms:.1f} ms median, {summary.p95_ms:.1f} ms p95, model included"),
-        (
-            "cases remembered",
-            f"{summary.remembered}; {summary.with_cases} decisions had similar past cases before them",
-        ),
+        ("remembered", f"{_counts(summary.remembered)}; cumulative reward {summary.cumulative_reward:+.4f}"),
+        ("learnt from", f"{summary.with_cases} decisions had similar past cases before them"),
     ]
 
 

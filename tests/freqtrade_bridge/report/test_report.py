@@ -78,29 +78,34 @@ ROWS = [
 ]
 
 
+MEMORY = {"by_kind": {"trade": 2, "lesson": 1}, "reward_stats": {"cumulative_reward": 0.25}}
+
+
 def candles():
     dates = pd.date_range(BEGIN, periods=49, freq="30min")
     return {BTC: pd.DataFrame({"date": dates, "open": 1.0, "high": 2.0, "low": 0.5, "close": 1.5, "volume": 1.0})}
 
 
 def test_the_summary_counts_what_happened(userdir):
-    summary = summary_of(read_result(last_result(userdir)), ROWS, remembered=2, is_sample=True)
+    summary = summary_of(read_result(last_result(userdir)), ROWS, memory=MEMORY, is_sample=True)
     assert (summary.decisions, summary.actions) == (3, {"wait": 2, "enter_long": 1})
     assert summary.sources == {"model": 2, "veto": 1}
     assert (summary.repairs, summary.clamps) == (2, {"max_leverage": 1})
     assert (summary.trades, summary.long_trades, summary.short_trades, summary.won_trades) == (2, 1, 1, 1)
     assert (summary.additions, summary.partial_exits) == (2, 2)
-    assert (summary.median_ms, summary.remembered, summary.with_cases) == (2.0, 2, 1)
+    assert (summary.median_ms, summary.with_cases) == (2.0, 1)
+    assert (summary.remembered, summary.cumulative_reward) == ({"trade": 2, "lesson": 1}, 0.25)
     assert summary.is_rule and summary.is_sample
 
 
 def test_the_table_says_that_rule_and_prices_are_not_real(userdir):
     text = io.StringIO()
-    summary = summary_of(read_result(last_result(userdir)), ROWS, remembered=2, is_sample=True)
+    summary = summary_of(read_result(last_result(userdir)), ROWS, memory=MEMORY, is_sample=True)
     print_summary(summary, Console(file=text, width=120))
     assert "not intelligence" in text.getvalue()
     assert "synthetic" in text.getvalue()
     assert "+30.00 USDT" in text.getvalue()
+    assert "trade 2, lesson 1; cumulative reward +0.2500" in text.getvalue()
 
 
 class Tags(HTMLParser):
@@ -115,7 +120,7 @@ class Tags(HTMLParser):
 
 def test_the_page_stands_alone_and_no_text_breaks_out(userdir):
     result = read_result(last_result(userdir))
-    summary = summary_of(result, ROWS, remembered=2, is_sample=False)
+    summary = summary_of(result, ROWS, memory=MEMORY, is_sample=False)
     path = write_page(userdir / "reports" / "run.html", result, ROWS, candles(), summary)
     page = Tags()
     page.feed(path.read_text())
@@ -127,7 +132,7 @@ def test_the_page_stands_alone_and_no_text_breaks_out(userdir):
 
 def test_the_page_holds_every_decision_with_clamps_and_cases(userdir):
     result = read_result(last_result(userdir))
-    summary = summary_of(result, ROWS, remembered=2, is_sample=False)
+    summary = summary_of(result, ROWS, memory=MEMORY, is_sample=False)
     text = write_page(userdir / "run.html", result, ROWS, candles(), summary).read_text()
     data = text.split('id="decisions-data">')[1].split("</script>")[0]
     rows = json.loads(data)
