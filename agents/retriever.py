@@ -58,6 +58,7 @@ def similar(context: Context, situation: Sequence[float], facts: Facts, as_of: d
         threshold=rag.vector_store.similarity_threshold,
         words=words_of_facts(facts),
         weights=rag.spaces,
+        is_strict=context.is_backtest,
     )
 
 

@@ -84,13 +84,16 @@ class ExperienceMemory:
         pair: str | None = None,
         words: str | None = None,
         weights: Spaces = EVEN,
+        is_strict: bool = False,
     ) -> tuple[Case, ...]:
         """Return the `k` most similar cases known before `as_of`, most similar first, then by id.
 
         `words` are the situation in `embeddings.wording`. Where the text model cannot be had the situation answers
-        alone; EmbeddingError is raised only where that cannot either: it is empty, or has no weight.
+        alone; EmbeddingError is raised if `is_strict`, and where that cannot either: it is empty, or has no weight.
         """
-        asked = self._asked(situation, space, words, weights)  # before any lock: it may ask a text model
+        asked = self._asked(
+            situation, space, words, weights, is_strict=is_strict
+        )  # before any lock: it may ask a text model
         where = {"namespace": namespaces, "kind": RECALLED}
         where |= {name: (value,) for name, value in (("side", side), ("pair", pair)) if value is not None}
         filters = Filters(micros(as_of), where)
@@ -188,7 +191,9 @@ class ExperienceMemory:
         """Archive, then delete what the strategy selects among what the namespace knew before `as_of`."""
         return clean_up(self.engine, self.path, namespace, strategy, as_of, settings)
 
-    def _asked(self, situation: Sequence[float], space: str, words: str | None, weights: Spaces) -> list[Asked]:
+    def _asked(
+        self, situation: Sequence[float], space: str, words: str | None, weights: Spaces, *, is_strict: bool
+    ) -> list[Asked]:
         vector = unit(situation)
         asked = [situation_asked(space, vector, weights.situation)] if vector is not None and weights.situation else []
         if self._texts is None or words is None or not weights.text:
@@ -197,7 +202,7 @@ class ExperienceMemory:
             query = self._texts.vectors_of([words])[words]
             _, scale = self._texts.open()
         except EmbeddingError:  # said once a minute where it is found out
-            if not asked:
+            if is_strict or not asked:
                 raise
             return asked
         return [*asked, text_asked(self._texts.name_of(query), query, scale, weights.text)]

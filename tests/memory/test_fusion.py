@@ -225,6 +225,8 @@ def test_while_the_model_is_down_the_situation_answers_with_full_weight(server, 
     server.status = 500
     [case] = recall()
     assert case.similarity == 1
+    with pytest.raises(EmbeddingError, match="status 500"):
+        recall(is_strict=True)  # a backtest, which must not come out otherwise because a model was away
 
 
 @pytest.mark.parametrize("situation", [(0.5, 0.5, 0.5), (0.0, 0.0, 0.0), ()])
