@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -124,9 +124,13 @@ def _opened(path: Path) -> Engine:
     engine = create_engine(URL.create("sqlite", database=str(path)))
     if _is_sqlite(engine):
         event.listen(engine, "connect", on_connect)
+    return _checked(engine, _create_or_check)
+
+
+def _checked(engine: Engine, check: Callable[[Engine], None]) -> Engine:
     try:
         with _renamed(engine):
-            _create_or_check(engine)
+            check(engine)
     except MemoryStoreError:
         engine.dispose()
         raise
@@ -136,14 +140,7 @@ def _opened(path: Path) -> Engine:
 def _shared(url: URL) -> Engine:
     """Return an engine that no candle waits for longer than some seconds; the server may go away and come back."""
     waits = {"connect_timeout": 5, "tcp_user_timeout": 10_000, "options": f"-c lock_timeout={BUSY_SECONDS}s"}
-    engine = create_engine(url, pool_pre_ping=True, connect_args=waits)
-    try:
-        with _renamed(engine):
-            _create_shared(engine)
-    except MemoryStoreError:
-        engine.dispose()
-        raise
-    return engine
+    return _checked(create_engine(url, pool_pre_ping=True, connect_args=waits), _create_shared)
 
 
 def _create_shared(engine: Engine) -> None:
