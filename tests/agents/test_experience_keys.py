@@ -188,17 +188,17 @@ def test_similarity_goes_from_the_unlike_to_the_alike_cosine(decided, server, re
 
 @shows("rag_config.spaces.situation", "rag_config.spaces.text")
 def test_the_weights_of_the_spaces_order_the_cases(decided, server, entering, reworded):
-    """Case 1 has the present numbers in other words, case 2 the present words for other numbers."""
-    moved = lived(entering, 2, situation=near(entering, 60))
+    """Case 1 has the present numbers in other words, 2 the present words for other numbers, 3 has no words."""
+    moved, wordless = lived(entering, 2, situation=near(entering, 60)), lived(entering, 3, entry_rsi=None)
 
     def found(situation, text):
         rag = by_text(server)["rag_config"] | {"spaces": {"situation": situation, "text": text}}
-        return decided(reworded, moved, rag_config=rag).similarities
+        return decided(reworded, moved, wordless, rag_config=rag).similarities
 
     numbers, words = found(1, 0), found(0, 1)
-    assert (list(numbers), list(words)) == ([1, 2], [2, 1])
+    assert (list(numbers), list(words)) == ([1, 3, 2], [2, 1])
     for situation, text in ((1, 0.2), (0.2, 1)):
-        mean = {id: (situation * numbers[id] + text * words[id]) / (situation + text) for id in numbers}
+        mean = {id: (situation * numbers[id] + text * words[id]) / (situation + text) for id in words} | {3: 1.0}
         assert found(situation, text) == pytest.approx(mean, abs=1e-5)
 
 

@@ -1,0 +1,115 @@
+"""Nothing known at the decision or later reaches cases, summary, guidance or prompt: any trades, any moment."""
+
+from datetime import timedelta
+from itertools import count
+
+import pytest
+from embedding_server import EmbeddingServer
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from langgraph.runtime import Runtime
+from lived import facts_at, lived, near
+
+from candlegraph.agents.briefing import market_text
+from candlegraph.agents.retriever import retriever
+from candlegraph.graph.context import Context
+from candlegraph.graph.settings import settings_of
+from candlegraph.graph.state import CandleState
+from candlegraph.memory.experience import RecordedDecision
+from candlegraph.memory.review import experience_of_decision
+from candlegraph.memory.store import close_memory
+from candlegraph.tools.market.situation import situation_of
+
+WEIGHTS = {"situation": {"text": 0}, "text": {"situation": 0}, "both": {}}
+KINDS = ("flat", "hnsw", "ivf")
+UNITS = st.sampled_from([timedelta(microseconds=1), timedelta(minutes=30), timedelta(days=40)])
+ROWS = st.lists(
+    st.tuples(
+        st.integers(0, 8),  # when it became known
+        st.sampled_from([-30.0, -4.0, 4.0, 30.0]),
+        st.integers(0, 60),  # how unlike its market was
+        st.booleans(),  # in the present words
+        st.booleans(),  # a recorded decision
+    ),
+    max_size=12,
+)
+
+
+@pytest.fixture(scope="module")
+def server():
+    with EmbeddingServer() as one:
+        yield one
+
+
+@pytest.fixture(scope="module", params=[(kind, name) for kind in KINDS for name in WEIGHTS], ids="-".join)
+def make(request, server, tmp_path_factory):
+    """Return a factory of contexts: one memory, a namespace for each run of trades."""
+    kind, name = request.param
+    rag = {
+        "embedding": {"provider": "openai", "api_base": server.url, "model": "m"},
+        "vector_store": {"index_type": kind, "similarity_threshold": 0.1},
+        "spaces": WEIGHTS[name],
+    }
+    rules = {"min_trades_for_learning": 1, "reward": {"min_pattern_trades": 2}}
+    blocks = settings_of({"experience_config": rules | {"rag_config": rag}})
+    folder, number = tmp_path_factory.mktemp("causal"), count()
+
+    def factory():
+        return Context(settings=blocks, user_data_dir=str(folder), namespace=f"backtest:{next(number)}")
+
+    yield factory
+    close_memory(factory().database)
+
+
+def remember(context, snapshot, unit, rows, earliest=0):
+    """Store and embed what became known `unit` by `unit`, from two before the snapshot on; return the ids by time."""
+    stored = {}
+    for known, profit, steps, in_words, is_decision in rows:
+        place = max(known, earliest)
+        at = snapshot.as_of + (place - 2) * unit
+        trade = lived(
+            snapshot,
+            len(stored) + 100 * earliest,
+            profit,
+            namespace=context.namespace,
+            situation=near(snapshot, steps),
+            entry_price=100 + place,
+            opened_at=at - timedelta(hours=1),
+            closed_at=at,
+            known_at=at,
+            **({} if in_words else {"entry_rsi": 95.0}),
+        )
+        stored[context.memory.add(recorded(trade) if is_decision else trade)] = place
+    assert context.memory.embed_waiting(100, now=snapshot.as_of, namespace=context.namespace).problem is None
+    return stored
+
+
+def recorded(experience):
+    """Return a decision that was recorded in the trade's place."""
+    kept = {"namespace", "pair", "side", "entry_price", "opened_at", "known_at", "regime", "situation", "space"}
+    known = experience.source.model_dump(include=kept) | {"decision_id": "d", "key": experience.key}
+    words = {"decision_type": "hold", "reason": "trend", "confidence": 0.7, "current_profit_pct": 6.0}
+    return experience_of_decision(RecordedDecision(**known | words))
+
+
+def recalled(context, snapshot):
+    """Return what the retriever node says, and the text of the prompt with it."""
+    facts = facts_at(snapshot)
+    state = CandleState(snapshot=snapshot, facts=facts, situation=situation_of(facts))
+    lessons = retriever(state, Runtime(context=context))["lessons"]
+    return lessons, market_text(state.model_copy(update={"lessons": lessons}), context.settings)
+
+
+@settings(max_examples=12, deadline=None)
+@given(rows=ROWS, later=ROWS, unit=UNITS, moment=st.integers(0, 8))
+def test_what_is_known_at_the_decision_or_later_changes_nothing(make, entering, rows, later, unit, moment):
+    context, at = make(), entering.model_copy(update={"as_of": entering.as_of + (moment - 2) * unit})
+    stored = remember(context, entering, unit, rows)
+    lessons, prompt = before = recalled(context, at)
+    past = [(in_words, is_decision) for known, _, _, in_words, is_decision in rows if known < moment]
+    assert lessons.guidance.trades == sum(not is_decision for _, is_decision in past)
+    assert lessons.cases or (True, False) not in past
+    assert all(stored[case.id] < moment for case in lessons.cases)
+    assert all(f"entry {100 + place}" not in prompt for place in range(moment, 9))
+    remember(context, entering, unit, later, earliest=max(moment, 1))
+    assert recalled(context, at) == before
