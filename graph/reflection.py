@@ -30,7 +30,7 @@ class ReflectionInput(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     trade_key: str | None = None
-    trade: Closing | None = None
+    trade: ClosedTrade | PartialExit | None = None
 
 
 class ReflectionState(ReflectionInput):

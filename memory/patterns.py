@@ -77,18 +77,25 @@ def verdict_of(rate: Interval, reward: Interval, *, is_well_traded: bool) -> Ver
 
 def guidance_of(known: Known, facts: Facts, *, rules: Reward, needed: int) -> Guidance:
     """Return what is known of both sides of the present situation, once `needed` trades were closed."""
-    rewards = [reward_of(one, rules.mode) for one in known.trades]
-    patterns = patterns_of(known, rules) if len(rewards) >= needed else {}
+    patterns = patterns_of(known, rules) if len(known.trades) >= needed else {}
+    cumulative, trend = earned(known, rules.mode)
     found = [one for side in SIDES if (one := finest(patterns, setup_of_facts(facts, side))) is not None]
     return Guidance(
-        trades=len(rewards),
+        trades=len(known.trades),
         needed=needed,
         level=rules.confidence_level,
         patterns=tuple(pattern for _, pattern in found),
         by_leverage=tuple(one for level, pattern in found for one in by_leverage(patterns, level, pattern)),
-        cumulative_reward=sum(rewards),
-        recent_trend=recent_trend(rewards),
+        cumulative_reward=cumulative,
+        recent_trend=trend,
     )
+
+
+@lru_cache(maxsize=16)
+def earned(known: Known, mode: RewardMode) -> tuple[float, float | None]:
+    """Return the sum of all rewards, and their recent trend."""
+    rewards = [reward_of(one, mode) for one in known.trades]
+    return sum(rewards), recent_trend(rewards)
 
 
 def finest(patterns: Patterns, setup: Setup) -> tuple[Level, Pattern] | None:
