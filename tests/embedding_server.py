@@ -22,7 +22,10 @@ def vector_of(text: str, dimension: int, seed: int = 0) -> list[float]:
 
 
 class EmbeddingServer:
-    """Answers below `paths`; `spoil` may change the rows of an answer, `status` refuses, `seen` notes each request."""
+    """Answers below `paths`; `spoil` may change the rows of an answer, `seen` notes each request.
+
+    Another `status` than 200 refuses, and quotes the key.
+    """
 
     def __init__(self, dimension=32, paths=("/v1/embeddings", "/api/embed")):
         self.dimension, self.paths, self.seed, self.status = dimension, paths, 0, 200
@@ -59,7 +62,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path not in self.owner.paths:
             return self._send(404, {"error": "no such path"})
         if self.owner.status != 200:
-            return self._send(self.owner.status, {"error": "scripted"})
+            return self._send(self.owner.status, {"error": f"scripted {self.headers.get('authorization', '')}"})
         rows = [vector_of(text, self.owner.dimension, self.owner.seed) for text in body["input"]]
         rows = self.owner.spoil(rows, body["input"])
         if self.path == "/api/embed":

@@ -22,6 +22,7 @@ class Server:
     """One server's connections."""
 
     def __init__(self, timeout: float, key: SecretStr | None = None) -> None:
+        self._key = None if key is None else key.get_secret_value()
         headers = {} if key is None else {"Authorization": f"Bearer {key.get_secret_value()}"}
         self._client = httpx.Client(timeout=timeout, headers=headers)
 
@@ -31,7 +32,7 @@ class Server:
             response = self._client.post(url, json=body)
         except httpx.HTTPError as e:
             raise EmbeddingError(f"{url}: {type(e).__name__}: {e}", is_down=True) from e
-        said = f"{url}: status {response.status_code}: {response.text[:SHOWN]}"
+        said = f"{url}: status {response.status_code}: {self._without_key(response.text)[:SHOWN]}"
         if response.status_code == httpx.codes.NOT_FOUND:
             raise NotThere(said, is_down=True)
         if not response.is_success:
@@ -44,6 +45,10 @@ class Server:
             first = e.errors(include_url=False, include_input=False)[0]
             where = ".".join(map(str, first["loc"])) or "answer"
             raise EmbeddingError(f"{url}: not the expected answer: {where}: {first['msg']}") from e
+
+    def _without_key(self, text: str) -> str:
+        """Return a server's words; some quote the key that they refuse."""
+        return text.replace(self._key, "***") if self._key else text
 
 
 def root_of(api_base: str) -> str:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from embedding_server import EmbeddingServer
 
 from candlegraph.agents.models.policy_server import completion
 from candlegraph.freqtrade_bridge.loopback.configuration import base_config
@@ -20,6 +21,7 @@ KEYS = {
     "first": "sk-planted-first-000111222333",
     "fallback": "sk-planted-fallback-444555666",
     "role": "sk-planted-role-777888999000",
+    "embedding": "sk-planted-embedding-123123123",
     "CANDLEGRAPH_API_KEY": "sk-planted-environment-aaabbb",
     "OPENAI_API_KEY": "sk-planted-openai-cccdddeeefff",
     "MY_KEY": "sk-planted-named-ggghhhiiijjj",
@@ -98,7 +100,7 @@ def url(server):
 def run(sample, tmp_path_factory):
     """Return the folder of a traced, recorded backtest with freqtrade's own command, its output, and what was sent."""
     userdir = tmp_path_factory.mktemp("user")
-    with served(Quoting) as model, served(Quoting) as other, served(Traces) as traces:
+    with served(Quoting) as model, served(Quoting) as other, served(Traces) as traces, EmbeddingServer() as texts:
         llm = {
             "api_base": url(model),
             "model": "m",
@@ -115,9 +117,9 @@ def run(sample, tmp_path_factory):
                 "bear": {"api_base": url(other), "model": "bear", "retry_times": 1},
             },
         }
-        order = BacktestOrder(
-            sample.datadir, userdir, sample.pairs[:1], "20251010-20251011", overrides={"llm_config": llm}
-        )
+        embedding = {"provider": "openai", "api_base": texts.url, "model": "e", "api_key": KEYS["embedding"]}
+        overrides = {"llm_config": llm, "experience_config": {"rag_config": {"embedding": embedding}}}
+        order = BacktestOrder(sample.datadir, userdir, sample.pairs[:1], "20251010-20251011", overrides=overrides)
         env = os.environ | {name: value for name, value in KEYS.items() if name.isupper()}
         env |= {
             "LANGSMITH_TRACING": "true",
@@ -133,7 +135,8 @@ def run(sample, tmp_path_factory):
                 [sys.executable, "-m", "freqtrade", *words], capture_output=True, env=env, check=False, timeout=280
             )
         assert done.returncode == 0, done.stderr.decode()[-3000:]
-        yield userdir, done.stdout + done.stderr, [*model.keys, *other.keys], b"".join(traces.bodies)
+        embedded = [headers["authorization"].removeprefix("Bearer ") for _, headers, _ in texts.seen]
+        yield userdir, done.stdout + done.stderr, [*model.keys, *other.keys, *embedded], b"".join(traces.bodies)
 
 
 def found_in(content):
@@ -142,7 +145,7 @@ def found_in(content):
 
 def test_the_keys_were_really_used_and_quoted(run):
     _, _, sent, _ = run
-    assert {KEYS[name] for name in ("first", "fallback", "role", "CANDLEGRAPH_API_KEY")} <= set(sent)
+    assert {KEYS[name] for name in ("first", "fallback", "role", "embedding", "CANDLEGRAPH_API_KEY")} <= set(sent)
 
 
 def test_no_file_holds_a_key(run):

@@ -84,9 +84,16 @@ def test_every_key_in_the_configuration_is_blanked_wherever_it_stands():
             "roles": {"bull": {"api_key": "k3"}, "bear": {}},
         }
 
-    config = {"llm_config": block(), "original_config": {"llm_config": block()}}
+    def rag():
+        return {"rag_config": {"embedding": {"api_key": "k4", "model": "e"}, "database_url": "k5", "spaces": {}}}
+
+    def blocks():
+        return {"llm_config": block(), "experience_config": rag()}
+
+    config = {**blocks(), "original_config": blocks()}
     blank_secrets(config)
-    assert "k1" not in str(config) and "k2" not in str(config) and "k3" not in str(config)
+    assert not [key for key in ("k1", "k2", "k3", "k4", "k5") if key in str(config)]
+    assert config["experience_config"]["rag_config"]["embedding"]["model"] == "e"
     assert config["llm_config"]["fallbacks"][1] == {"model": "x"}
 
 

@@ -74,6 +74,7 @@ def test_an_error_never_shows_the_key(server, embedder):
     with pytest.raises(EmbeddingError) as caught:
         embedder(api_key="geheim").embed(["a"])
     assert "geheim" not in str(caught.value) and "401" in str(caught.value)
+    assert "scripted Bearer ***" in str(caught.value)  # the server quotes what it refuses
 
 
 def test_model_and_texts_are_sent_and_answers_are_ordered_by_index(server, embedder):
