@@ -37,7 +37,7 @@ from candlegraph.freqtrade_bridge.runner import Outcome, Runner
 from candlegraph.freqtrade_bridge.sentiment_feed import SentimentFeed, sentiment_client
 from candlegraph.freqtrade_bridge.wallet_watch import WalletWatch
 from candlegraph.graph.context import BACKTEST, Context
-from candlegraph.graph.errors import BridgeError
+from candlegraph.graph.errors import BridgeError, MemoryStoreError
 from candlegraph.graph.market import MarketSnapshot, Position, Sentiment, TimeframeView
 from candlegraph.graph.reflection import ReflectionState
 from candlegraph.graph.signal import SIDE_OF, TradeSignal
@@ -220,7 +220,13 @@ class Session:
                 raise BridgeError(message) from outcome.error
 
     def _commit(self, snapshot: MarketSnapshot, state: CandleState) -> None:
-        recorded = commit_effects(self.context, state)
+        try:
+            recorded = commit_effects(self.context, state)
+        except MemoryStoreError as e:
+            if self.is_backtest:
+                raise
+            logger.error("%s: what the model wanted remembered or removed is lost: %s", snapshot.pair, e)
+            return
         if recorded and snapshot.position is not None:
             self._watch.recorded(snapshot.position.trade_id, recorded)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import Annotated, Any, Literal
 
 from langchain_core.tools import BaseTool, tool
@@ -10,7 +11,10 @@ from langgraph.runtime import get_runtime
 from pydantic import BaseModel, ConfigDict, Field
 
 from candlegraph.graph.context import Context
+from candlegraph.graph.errors import MemoryStoreError
 from candlegraph.tools.signals import Arguments, Reason
+
+logger = logging.getLogger(__name__)
 
 CleanupStrategy = Literal["low_quality", "compress", "old_records"]
 
@@ -49,7 +53,13 @@ def record_decision_to_rag(**arguments: Any) -> tuple[str, dict[str, Any]]:
 def query_rag_stats() -> str:
     """Ask how many experiences there are, of which kinds, and how they ended. Then call a signal function."""
     context = get_runtime(Context).context or Context()
-    return json.dumps(context.memory.stats(context.namespace), ensure_ascii=False)
+    try:
+        return json.dumps(context.memory.stats(context.namespace), ensure_ascii=False)
+    except MemoryStoreError as e:
+        if context.is_backtest:  # a run must not differ because a memory was away
+            raise
+        logger.error("the model asked a memory that cannot be read: %s", e)
+        return "unavailable: the memory could not be read. Decide without it."
 
 
 @tool(args_schema=CleanupArguments, response_format="content_and_artifact")

@@ -9,6 +9,7 @@ import trap
 from rich.console import Console
 
 from candlegraph.freqtrade_bridge.ablation import Taken, ablation_table, entries, mean_profit, profit, win_rate
+from candlegraph.graph.context import DATABASE
 from candlegraph.memory.experience import ClosedTrade
 from candlegraph.memory.review import experience_of
 from candlegraph.memory.store import close_memory, open_memory
@@ -113,7 +114,7 @@ PAIR, DAYS = trap.PAIRS[0], "20251102-20251104"
 
 
 def planted(trade, number, known_at):
-    """Return the trade as a winner of the future."""
+    """Return the trade as a winner that became known at another time."""
     return ClosedTrade(
         **trade.model_dump()
         | {
@@ -124,6 +125,7 @@ def planted(trade, number, known_at):
             "mfe_pct": 40,
             "mae_pct": 0,
             "exit_price": trade.entry_price * 1.08,
+            "opened_at": min(trade.opened_at, known_at - timedelta(hours=1)),
             "closed_at": known_at,
             "known_at": known_at,
         }
@@ -131,41 +133,62 @@ def planted(trade, number, known_at):
 
 
 @pytest.fixture(scope="module")
-def poisoned(trap_market, tmp_path_factory):
-    """Return the decisions of two runs that may and may not read winners which become known after their end."""
+def lived(trap_market, tmp_path_factory):
+    """Return the trades of a run that reads nothing but its own."""
     plain = run(trap_market, tmp_path_factory.mktemp("plain"), (PAIR,), DAYS)
     context = plain.strategy.session.context
     memory = open_memory(context.database)
     stored = [memory.get(one + 1) for one in range(memory.stats(context.namespace)["total_experiences"])]
-    lived = [one.source for one in stored if one.kind == "trade" and not one.forced]
-    assert len(lived) >= 3
-    end = lived[-1].known_at.replace(hour=0, minute=0) + timedelta(days=2)
-    found = []
-    for name, readable in (("may", ["planted"]), ("may not", [])):
-        userdir = tmp_path_factory.mktemp(name)
-        store = open_memory(userdir / context.database.relative_to(plain.userdir))
-        ids = [
-            store.add(experience_of(planted(trade, f"{number} {copy}", end)))
+    trades = [one.source for one in stored if one.kind == "trade" and not one.forced]
+    assert len(trades) >= 3
+    return trades
+
+
+@pytest.fixture(scope="module")
+def poisoned(lived, trap_market, tmp_path_factory):
+    """Return a factory of runs over winners, of exactly its entries' situations, known at a moment, with their ids."""
+    made = []
+
+    def make(known_at, *readable):
+        userdir = tmp_path_factory.mktemp("poisoned")
+        store = open_memory(userdir / DATABASE)
+        ids = {
+            store.add(experience_of(planted(trade, f"{number} {copy}", known_at)))
             for number, trade in enumerate(lived)
             for copy in range(5)
-        ]
+        }
         assert None not in ids
         rag = {"read_namespaces": readable}
-        done = run(trap_market, userdir, (PAIR,), DAYS, rag_config=rag, min_trades_for_learning=1)
-        found.append((done, set(ids), lived, end))
-    return found
+        made.append(run(trap_market, userdir, (PAIR,), DAYS, rag_config=rag, min_trades_for_learning=1))
+        return made[-1], ids
+
+    yield make
+    for one in made:
+        close_memory(one.strategy.session.context.database)
 
 
-def test_a_future_winner_never_surfaces_in_a_backtest(poisoned):
-    (reading, ids, lived, end), (blind, _, _, _) = poisoned
-    rows, others = (
-        [(r.pair, r.candle, r.prompt_hash, r.case_ids) for r in one.decisions()] for one in (reading, blind)
-    )
-    assert rows == others  # to the letter of the prompt: cases, summary, guidance
+@pytest.fixture(scope="module")
+def blind(poisoned, lived):
+    """Return the decisions of the run that may not read what is planted."""
+    return decisions(poisoned(after_the_end(lived))[0])
+
+
+def after_the_end(trades):
+    return trades[-1].known_at.replace(hour=0, minute=0) + timedelta(days=2)
+
+
+def decisions(done):
+    return [(row.pair, row.candle, row.prompt_hash, row.case_ids) for row in done.decisions()]
+
+
+def test_a_future_winner_never_surfaces_in_a_backtest(poisoned, blind, lived):
+    end = after_the_end(lived)
+    reading, ids = poisoned(end, "planted")
+    rows = decisions(reading)
+    assert rows == blind  # to the letter of the prompt: cases, summary, guidance
     shown = {one for *_, case_ids in rows for one in case_ids}
     assert shown and not shown & ids
-    context = reading.strategy.session.context
-    later = context.memory.recall(
+    later = reading.strategy.session.context.memory.recall(
         lived[0].situation,
         lived[0].space,
         as_of=end + timedelta(minutes=1),
@@ -174,5 +197,12 @@ def test_a_future_winner_never_surfaces_in_a_backtest(poisoned):
         threshold=0.9,
     )
     assert {case.id for case in later} <= ids and later  # it was there, and alike: only its time kept it out
-    for one, *_ in poisoned:
-        close_memory(one.strategy.session.context.database)
+
+
+def test_the_same_winner_surfaces_from_the_candle_on_that_closes_after_it_was_known(poisoned, blind, lived):
+    known_at = lived[1].opened_at
+    reading, ids = poisoned(known_at, "planted")
+    first = min(row.as_of for row in reading.decisions() if ids & set(row.case_ids))
+    assert first == min(row.as_of for row in reading.decisions() if row.as_of > known_at)
+    early = [(row.pair, row.candle, row.prompt_hash, row.case_ids) for row in reading.decisions() if row.as_of < first]
+    assert early and early == blind[: len(early)] and decisions(reading) != blind
