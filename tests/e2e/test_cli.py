@@ -28,14 +28,14 @@ def lines_of(path):
 
 @pytest.fixture(scope="module")
 def run(sample, tmp_path_factory):
-    """Backtest eight days of two pairs through the CLI, with a literal key in a configuration file."""
+    """Backtest five days of two pairs through the CLI, with a literal key in a configuration file."""
     userdir = tmp_path_factory.mktemp("user")
     config = userdir / "extra.json"
     from candlegraph.freqtrade_bridge.loopback.configuration import base_config
 
     config.write_text(json.dumps(base_config() | {"llm_config": {"api_key": PLANTED}}))
     words = ["backtest", "--offline", "--datadir", sample.datadir, "--pairs", *sample.pairs[:2]]
-    words += ["--timerange", "20251012-20251020", "--userdir", userdir, "--config", config]
+    words += ["--timerange", "20251012-20251017", "--userdir", userdir, "--config", config]
     done = candlegraph(*words)
     assert done.returncode == 0, done.stderr[-3000:] + done.stdout[-2000:]
     return userdir, done, sample
@@ -54,7 +54,7 @@ def test_each_pair_and_candle_has_exactly_one_line(run):
     lines = lines_of(userdir / "logs" / "llm_decisions.jsonl")
     counts = Counter((line["pair"], line["candle"]) for line in lines)
     assert set(counts.values()) == {1}
-    assert len(counts) == 2 * 8 * 48
+    assert len(counts) == 2 * 5 * 48
     assert {line["pair"] for line in lines} == set(sample.pairs[:2])
 
 
