@@ -1,5 +1,6 @@
 """Another model, another dimension, a kill in between: every experience ends with one vector of the present model."""
 
+import json
 import os
 import signal
 import subprocess
@@ -13,7 +14,9 @@ import pytest
 from embedding_server import EmbeddingServer
 from sqlalchemy import text
 
+from candlegraph.freqtrade_bridge.cli import main
 from candlegraph.freqtrade_bridge.reembed import Reembedded, reembed
+from candlegraph.graph.context import DATABASE
 from candlegraph.graph.errors import ConfigError, EmbeddingError
 from candlegraph.graph.experience_settings import Embedding, RagConfig, Spaces
 from candlegraph.memory.database import open_engine
@@ -102,6 +105,43 @@ def test_what_was_refused_is_tried_at_once(server, filled):
 def test_without_a_text_model_it_is_refused(path):
     with pytest.raises(ConfigError, match="provider = 'none'"):
         reembed(open_memory(path), None, at=NOW)
+
+
+@pytest.fixture
+def commands(server, tmp_path, textual, monkeypatch, capsys):
+    """Return what runs an action on a bot's memory of three markets, with a text model: `commands(action, ...)`."""
+    monkeypatch.setenv("COLUMNS", "200")
+    database = tmp_path / "user" / DATABASE
+    memory = open_memory(database)
+    for number in range(3):
+        memory.add(textual(number, namespace="live"))
+    close_memory(database)
+    embedding = {"provider": "openai", "api_base": server.url, "model": "m"}
+    config = tmp_path / "config.json"
+    ours = {"experience_config": {"rag_config": {"embedding": embedding}}}
+    config.write_text(json.dumps(ours | {"exchange": {"name": "binance"}}))
+
+    def run(*words, configs=(config,)):
+        capsys.readouterr()
+        options = ["--userdir", str(tmp_path / "user"), *(word for one in configs for word in ("-c", str(one)))]
+        status = main(["memory", *words, *options])
+        return status, "".join(capsys.readouterr())
+
+    yield run
+    close_memory(database)
+
+
+def test_the_commands_embed_and_then_search_by_words(commands, textual):
+    assert commands("reembed") == (0, "3 embedded\nembedded 3, refused 0, without words 0\n")
+    assert commands("reembed") == (0, "embedded 0, refused 0, without words 0\n")
+    status, shown = commands("search", "--text", words_of_experience(textual(1)), "-k", "1")
+    (row,) = [line for line in shown.splitlines() if "trade" in line]
+    assert status == 0 and row.split("│")[1].strip() == "2" and "1.000" in row
+
+
+def test_words_without_a_text_model_are_refused_with_the_key(commands):
+    status, shown = commands("search", "--text", "The market is rising.", configs=())
+    assert status == 1 and "--text needs a text model: experience_config.rag_config.embedding.provider" in shown
 
 
 WORKER = """
