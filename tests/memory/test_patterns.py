@@ -261,11 +261,16 @@ def test_the_pattern_of_each_side_reaches_the_facts(make_known):
     assert (summary.short_pattern, summary.short_pattern_trades) == ("unknown", 0)
 
 
-TRADES = st.lists(st.tuples(st.integers(0, 60), st.booleans(), st.booleans()), max_size=25)
+CLOSED = st.tuples(st.integers(0, 60), st.booleans(), st.sampled_from([True, True, False]))
+"""Hours to the close, whether it won, whether it is of the namespace that is read."""
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(trades=TRADES, hour=st.integers(0, 61), extra=TRADES)
+@given(
+    trades=st.lists(CLOSED, min_size=12, max_size=20),  # so many that most moments know a pattern
+    hour=st.integers(25, 61),
+    extra=st.lists(CLOSED, min_size=1, max_size=6),
+)
 def test_what_is_learnt_at_a_moment_uses_nothing_known_then_or_later(
     trades, hour, extra, make_experience, make_trade, tmp_path_factory
 ):
