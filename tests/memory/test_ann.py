@@ -1,5 +1,6 @@
 """Index types against flat: recall, also under filters; removals; growth from one type into the next; snapshots."""
 
+import faiss
 import numpy as np
 import pytest
 
@@ -49,6 +50,29 @@ def test_recall_at_5_is_at_least_95_percent_also_under_a_filter(kind, share, bui
     assert np.mean(found) >= 0.95
 
 
+def test_a_graph_is_searched_as_broadly_as_many_places_need(built):
+    found, everyone = [], np.ones(ROWS, bool)
+    for query in clustered(20, seed=2):
+        true, _ = built["flat"].nearest(query, 512, everyone)
+        found.append(len(set(built["hnsw"].nearest(query, 512, everyone)[0]) & set(true)) / 512)
+    assert np.mean(found) >= 0.99
+
+
+def cells(index):
+    return faiss.deserialize_index(index.frozen()).nlist
+
+
+def test_cells_are_trained_anew_when_there_are_four_times_as_many_rows(vectors):
+    index = make("ivf", DIMENSION)
+    index.add(vectors[:1000])
+    assert cells(index) == 126
+    index.thaw(index.frozen())  # a restart in between changes nothing
+    index.add(vectors[1000:3999])
+    assert cells(index) == 126
+    index.add(vectors[3999:4000])
+    assert (cells(index), len(index)) == (252, 4000)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_a_filter_that_leaves_few_rows_still_finds_every_one(kind, count, built):
@@ -89,6 +113,14 @@ def test_removed_rows_are_never_found_and_a_half_empty_index_is_built_anew(wante
     assert (len(index), index.kind, best(index, vectors[1700])) == (500, wanted, 1700)
     index.add([label(2000)], vectors[2000:2001])
     assert best(index, vectors[2000]) == 2000
+
+
+def test_removed_rows_are_carried_along_until_they_are_half_of_all(vectors):
+    index = filled("hnsw", vectors[:200])
+    index.keep_only(np.arange(100))
+    assert len(index.snapshot().ids) == 200
+    index.keep_only(np.arange(99))
+    assert list(index.snapshot().ids) == list(range(99))
 
 
 @pytest.mark.parametrize(

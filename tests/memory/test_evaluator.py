@@ -58,6 +58,11 @@ def test_stop_discipline_of_wins_missing_stops_and_liquidations(make_trade):
 def test_a_stop_on_the_wrong_side_of_the_fill_allows_no_loss(make_trade):
     assert components(make_trade(planned_stop=101, exit_price=99, profit_pct=-5)).stop == -10
     assert components(make_trade(planned_stop=100, exit_price=99, profit_pct=-5)).stop == -10
+    assert components(make_trade(planned_stop=101, exit_price=100.1, profit_pct=-0.5)).stop == 10  # lost to fees only
+
+
+def test_a_near_stop_that_held_is_kept_in_full(make_trade):
+    assert components(make_trade(planned_stop=99.5, exit_price=100.1, profit_pct=-0.5)).stop == 10
 
 
 @pytest.mark.parametrize(("leverage", "marks"), [(1, 10), (3, 10), (6.5, 5), (10, 0), (15, -5), (20, -10), (100, -10)])
@@ -116,6 +121,8 @@ def test_whole_marks_of_one_trade(make_trade):
     scores = evaluate(make_trade(leverage=3, profit_pct=10, mfe_pct=10, mae_pct=-1))
     assert (scores.profit, scores.risk, scores.timing, scores.efficiency) == (30, 25, 25, 20)
     assert (scores.total, scores.grade) == (100, "S")
+    middle = evaluate(make_trade(leverage=10, profit_pct=7, mfe_pct=10, mae_pct=-3.5))
+    assert (middle.risk, middle.timing) == pytest.approx((12.5 + (10 + 0 + 5 * 2 / 3) / 2, 12.5 + (6 + 6.5) / 2))
     worst = evaluate(make_trade(leverage=50, profit_pct=-100, mfe_pct=10, mae_pct=-100, liquidated=True))
     assert (worst.total, worst.grade) == (0, "F")
 

@@ -134,6 +134,23 @@ def test_a_snapshot_is_written_again_only_when_much_is_new(filled, later, make_e
     assert file.read_bytes() != first
 
 
+def test_each_space_and_dimension_has_an_index_and_a_snapshot_of_its_own(path, later, make_experience):
+    kinds = [("test-1", DIMENSION), ("test-1", 8), ("test-2", DIMENSION)]
+    memory = open_memory(path, HNSW)
+    for number in range(60):
+        space, dimension = kinds[number % 3]
+        memory.add(make_experience(number, situation=at(number)[:dimension], space=space))
+    for _ in range(2):  # from the rows, then from the snapshots
+        close_memory(path)
+        memory = open_memory(path, HNSW)
+        assert len(files(path)) == 3
+        for first, (space, dimension) in enumerate(kinds):
+            cases = memory.recall(
+                at(first)[:dimension], space, as_of=later, namespaces=("backtest:a",), k=99, threshold=0
+            )
+            assert [cases[0].id, *sorted(case.id for case in cases)] == [first + 1, *range(first + 1, 61, 3)]
+
+
 def test_a_flat_index_keeps_none(path, later, make_experience):
     open_memory(path).add(make_experience(0))
     close_memory(path)

@@ -1,6 +1,6 @@
 """Patterns: bands, counts, intervals, what is warned of, and nothing from the future."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from statistics import fmean
 
 import pytest
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from candlegraph.graph.experience_settings import Cleanup, Reward
 from candlegraph.graph.facts import AccountFacts, ExperienceFacts, Facts, TimeframeFacts
 from candlegraph.memory.intervals import Interval, mean_interval, t_quantile, win_rate_interval
-from candlegraph.memory.outlines import Known, outline_of
+from candlegraph.memory.outlines import Known, Outline, outline_of
 from candlegraph.memory.patterns import finest, guidance_of, patterns_of, verdict_of, with_patterns
 from candlegraph.memory.setups import Setup, leverage_band, rsi_band, setup_of_facts, setup_of_trade, volatility_band
 from candlegraph.memory.store import close_memory, open_memory
@@ -20,6 +20,7 @@ RULES = Reward()
 WIN = {"profit_pct": 4, "mfe_pct": 5, "exit_price": 101}
 LOSS = {"profit_pct": -4, "mfe_pct": 1, "mae_pct": -5, "exit_price": 99}
 SPACE = f"{VERSION}:30m"
+DAY = date(2025, 1, 1)
 
 
 def situation(atr_pct):
@@ -122,6 +123,8 @@ MINUS, PLUS, ZERO = (-0.2, -0.1), (0.1, 0.2), (-0.1, 0.1)
         (AROUND, ZERO, True, "open"),
         ((0.1, 0.5), ZERO, False, "open"),  # reaches 50 %
         (AROUND, (-0.1, 0.0), False, "open"),
+        ((0.5, 0.9), ZERO, True, "open"),
+        (AROUND, (0.0, 0.1), True, "open"),
     ],
 )
 def test_verdicts(rate, reward, well, expected):
@@ -140,6 +143,32 @@ def test_a_pattern_counts_wins_losses_and_well_traded_wins(make_known):
     found = patterns_of(known, RULES)[Setup("long", "trend_up")]
     assert (found.trades, found.wins, found.losses, found.win_rate) == (5, 3, 1, 0.6)
     assert found.successes == sum(one.profit_pct > 0 and one.score >= 70 for one in known.trades) == 2
+
+
+def of_scores(*trades):
+    """Return one trade of a setup for each `(profit_pct, score)`."""
+    made = [Outline(n, n, "X", "long", DAY, True, Setup("long", "range"), *one) for n, one in enumerate(trades)]
+    return patterns_of(Known(tuple(made)), Reward(min_pattern_trades=2))[Setup("long", "range")]
+
+
+@pytest.mark.parametrize(
+    "trade, counts",
+    [
+        ((0.5, 70), (1, 0, 1)),
+        ((0.5, 69.9), (1, 0, 0)),
+        ((0, 90), (0, 0, 0)),  # neither won nor lost
+        ((-0.5, 90), (0, 1, 0)),
+    ],
+)
+def test_a_success_is_a_win_from_70_marks_on(trade, counts):
+    found = of_scores(trade, (0, 0))
+    assert (found.wins, found.losses, found.successes) == counts
+
+
+def test_as_many_losses_as_well_traded_wins_are_nothing_to_recommend():
+    lucky = [(4, 50)] * 8
+    assert of_scores(*lucky, (4, 80), (4, 80), (-1, 50)).verdict == "favoured"
+    assert of_scores(*lucky, (4, 80), (4, 50), (-1, 50)).verdict == "open"
 
 
 def test_each_reward_mode_is_averaged_on_its_own(make_known):
@@ -211,6 +240,10 @@ def test_a_leverage_that_changes_the_verdict_is_named(make_known):
     assert [(one.verdict, one.leverage, one.trades) for one in found.by_leverage] == [("warned", "20x+", 5)]
     same = guidance_of(make_known(*[LOSS] * 20, *[high] * 5), facts(), rules=RULES, needed=10)
     assert same.by_leverage == ()
+    later = guidance_of(
+        make_known(*[high] * 5, *[WIN] * 40, *[LOSS | {"leverage": 15}] * 5), facts(), rules=RULES, needed=10
+    )
+    assert [one.leverage for one in later.by_leverage] == ["10-20x", "20x+"]  # in one order, whatever came first
 
 
 def test_the_recent_trend_needs_twenty_trades(make_known):
@@ -228,11 +261,16 @@ def test_the_pattern_of_each_side_reaches_the_facts(make_known):
     assert (summary.short_pattern, summary.short_pattern_trades) == ("unknown", 0)
 
 
-TRADES = st.lists(st.tuples(st.integers(0, 60), st.booleans(), st.booleans()), max_size=25)
+CLOSED = st.tuples(st.integers(0, 60), st.booleans(), st.sampled_from([True, True, False]))
+"""Hours to the close, whether it won, whether it is of the namespace that is read."""
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(trades=TRADES, hour=st.integers(0, 61), extra=TRADES)
+@given(
+    trades=st.lists(CLOSED, min_size=12, max_size=20),  # so many that most moments know a pattern
+    hour=st.integers(25, 61),
+    extra=st.lists(CLOSED, min_size=1, max_size=6),
+)
 def test_what_is_learnt_at_a_moment_uses_nothing_known_then_or_later(
     trades, hour, extra, make_experience, make_trade, tmp_path_factory
 ):

@@ -73,6 +73,18 @@ def test_importance_may_win_over_similarity_whatever_the_sign():
     assert ids([small, large], importance_weight=0.021) == [2, 1]
 
 
+def test_importance_is_the_place_among_the_sizes_and_equal_ones_share_theirs():
+    sizes = [candidate(1, 0.92, reward=0.01), candidate(2, 0.9, reward=0.02)]
+    sizes += [candidate(3, 0.5, reward=-0.02), candidate(4, 0.4, reward=9.0)]
+    assert ids(sizes, importance_weight=0.039)[:2] == [1, 2]  # places 0, 1/2, 1/2, 1: 0.92 > 0.9 + w / 2 up to 0.04
+    assert ids(sizes, importance_weight=0.041)[:2] == [2, 1]
+
+
+def test_of_equal_ranks_the_more_similar_case_comes_first():
+    fresh, similar = candidate(1, 0.25, age_days=0), candidate(2, 0.75, age_days=90)
+    assert ids([fresh, similar], recency_weight=1) == [2, 1]
+
+
 def test_importance_reads_the_configured_reward():
     cases = [candidate(1, reward=0.01, quality=0.02), candidate(2, reward=0.02, quality=0.01)]
     assert ids(cases, importance_weight=1) == [2, 1]
@@ -91,6 +103,7 @@ def test_a_losing_case_takes_the_last_place_of_the_winners():
     assert ids([*winners, loser], places=3) == [0, 1, 9]
     assert ids([*winners, loser], places=3, least_losing=0) == [0, 1, 2]
     assert ids(winners, places=3) == [0, 1, 2]
+    assert ids([*winners, candidate(9, 0.7, profit=0)], places=3) == [0, 1, 2]  # nothing was lost
     assert ids([*winners, loser, candidate(10, 0.7, profit=-1)], places=3, least_losing=2) == [0, 9, 10]
 
 
