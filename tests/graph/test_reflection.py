@@ -245,7 +245,9 @@ def killed_after(reflector, folder, start, seconds):
 def test_kill_9_at_any_moment_learns_every_trade_exactly_once(reflector, make_context):
     context, moments = make_context(namespace="dry_run"), random.Random(20250302)
     said, start = {"enqueued": set(), "learnt": set()}, 0
-    for _ in range(ROUNDS):
+    for number in range(5 * ROUNDS):
+        if number >= ROUNDS and len(said["learnt"]) > 4 * ROUNDS:
+            break  # more rounds only on a machine that is too busy to do much in each
         for word, key in killed_after(reflector, context.user_data_dir, start, moments.uniform(0.05, 0.4)):
             said[word].add(key)
         start = 1 + max((int(key) for key in said["enqueued"]), default=start)
