@@ -137,7 +137,7 @@ def test_a_snapshot_is_written_again_only_when_much_is_new(filled, later, make_e
 def test_each_space_and_dimension_has_an_index_and_a_snapshot_of_its_own(path, later, make_experience):
     kinds = [("test-1", DIMENSION), ("test-1", 8), ("test-2", DIMENSION)]
     memory = open_memory(path, HNSW)
-    for number in range(60):
+    for number in range(61):
         space, dimension = kinds[number % 3]
         memory.add(make_experience(number, situation=at(number)[:dimension], space=space))
     for _ in range(2):  # from the rows, then from the snapshots
@@ -148,7 +148,8 @@ def test_each_space_and_dimension_has_an_index_and_a_snapshot_of_its_own(path, l
             cases = memory.recall(
                 at(first)[:dimension], space, as_of=later, namespaces=("backtest:a",), k=99, threshold=0
             )
-            assert [cases[0].id, *sorted(case.id for case in cases)] == [first + 1, *range(first + 1, 61, 3)]
+            assert [cases[0].id, *sorted(case.id for case in cases)] == [first + 1, *range(first + 1, 62, 3)]
+        assert memory.stats("backtest:a")["index"]["size"] == 21
 
 
 def test_a_flat_index_keeps_none(path, later, make_experience):

@@ -21,7 +21,7 @@ def engine(memory, path):
 
 def test_drained_in_order_of_time_pair_and_key(memory, make_trade):
     trades = [
-        make_trade(2),
+        make_trade(2, pair="0"),
         make_trade(1, pair="B", trade_key="0"),
         make_trade(1, pair="A", trade_key="9"),
         make_trade(1, pair="A"),
@@ -33,14 +33,16 @@ def test_drained_in_order_of_time_pair_and_key(memory, make_trade):
     assert learnt[0] == experience_of(trades[3]) == memory.get(1)
 
 
-def test_only_what_is_known_by_then_and_only_the_own_namespace(memory, make_trade):
+def test_only_what_is_known_by_then_and_only_the_own_namespace(memory, engine, make_trade):
     memory.enqueue(make_trade(1))
     memory.enqueue(make_trade(2))
     memory.enqueue(make_trade(1, namespace="live"))
+    memory.enqueue(make_trade(0, namespace="live"))
     known_at = make_trade(1).known_at
     assert memory.drain("backtest:a", before=known_at - timedelta(microseconds=1)) == []
+    assert outbox.due(engine, "backtest:a", known_at) == ["1"]
     assert len(memory.drain("backtest:a", before=known_at)) == 1
-    assert (memory.waiting("backtest:a"), memory.waiting("live")) == (1, 1)
+    assert (memory.waiting("backtest:a"), memory.waiting("live")) == (1, 2)
 
 
 def test_no_trade_is_learnt_twice(memory, make_trade):
@@ -88,12 +90,15 @@ def track(trade):
 
 def test_how_a_trade_went_waits_with_it_and_is_kept_beside_the_experience(memory, engine, make_trade):
     trade = make_trade(1)
+    foreign = track(make_trade(1, namespace="live"))
+    PositionTracker(engine, "live", is_durable=True).put(foreign)
     outbox.enqueue(engine, trade, track(trade))
     assert outbox.take(engine, "backtest:a", "1") == (trade, track(trade))
     (learnt,) = memory.drain("backtest:a", before=LATE)
     assert learnt.source == trade
     assert outbox.course_of(engine, 1) == track(trade)
     assert PositionTracker(engine, "backtest:a", is_durable=True).open() == ()
+    assert PositionTracker(engine, "live", is_durable=True).open() == (foreign,)
 
 
 def test_only_what_waits_can_be_taken(engine, make_trade):
@@ -112,3 +117,11 @@ def test_a_trade_that_another_process_settled_is_not_stored_again(memory, engine
     assert outbox.settle(engine, experience) is None
     assert outbox.settle(engine, experience, is_queued=False) == 2  # from Studio, where no outbox is asked
     assert memory.stats("backtest:a")["total_experiences"] == 1
+
+
+def test_how_a_trade_went_that_is_stored_already_changes_nothing(engine, make_trade):
+    experience, went = experience_of(make_trade(1)), track(make_trade(1))
+    assert outbox.settle(engine, experience, went, is_queued=False) == 1
+    other = went.model_copy(update={"best": 300})
+    assert outbox.settle(engine, experience, other, is_queued=False) is None
+    assert (outbox.course_of(engine, 1), outbox.course_of(engine, 2)) == (went, None)
