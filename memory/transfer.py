@@ -181,5 +181,5 @@ def _safe(value: object) -> object:
 
 def _csv(row: Sequence[object]) -> str:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(row)
+    csv.writer(text).writerow(row)  # lines end with CRLF (RFC 4180): only then is a bare CR in a text quoted
     return text.getvalue()

@@ -1,7 +1,7 @@
 """A process that writes until it is killed; started by test_crash.py.
 
-`write|clean|snapshot|import DB START`: fork one that does so for ever, from trade START on, and says what it did
-after each commit.
+`write|clean|snapshot|import DB START`: fork one that does so for ever, from trade START on, and says when it
+begins and, after each commit, what it did.
 `race DB N`: fork four writers that all store the same N trades at once, into a file that does not exist yet.
 Forking saves the seconds that importing costs; each writer opens the database itself, after the fork.
 """
@@ -35,6 +35,7 @@ def say(text: str) -> None:
 
 def write(database: Path, start: int) -> None:
     memory = ExperienceMemory(database)
+    say("ready")
     for number in count(start):
         if number % 2:
             memory.add(experience_of(trade(number)))
@@ -49,6 +50,7 @@ def write(database: Path, start: int) -> None:
 
 def clean(database: Path, start: int) -> None:
     memory = ExperienceMemory(database)
+    say("ready")
     for number in count(start):
         memory.add(experience_of(trade(number)))
         say(f"stored {number}")
@@ -63,6 +65,7 @@ def snapshot(database: Path, start: int) -> None:
     memory = ExperienceMemory(database)
     index = SituationIndex(16, "hnsw")
     index.add(*labelled(range(200)))
+    say("ready")
     for number in count(start):
         row = memory.add(experience_of(trade(number)))
         index.add(*labelled([200 + (row or 0)]))
@@ -77,8 +80,10 @@ def labelled(ids) -> tuple[list[Labels], np.ndarray]:
 
 def import_(database: Path, _: int) -> None:
     experiences = read_lines(database.with_name("in.jsonl"), parse_export).experiences
+    engine = open_engine(database)
+    say("ready")
     while True:
-        added, present = store(open_engine(database), experiences)
+        added, present = store(engine, experiences)
         say(f"imported {added + present}")
 
 

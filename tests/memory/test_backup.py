@@ -87,6 +87,9 @@ def test_a_restore_brings_the_backup_back_and_keeps_what_it_replaced(filled, cop
     assert (done.held.experiences, done.replaced.name) == (5, "memory.db.replaced-20250301T120000Z.1")
     assert open_memory(filled).stats("backtest:a")["index"]["size"] == 5
     assert keys(done.replaced) == {str(number) for number in range(8)}
+    close_memory(filled)
+    assert restore(filled, copy, at=AT).replaced.name == "memory.db.replaced-20250301T120000Z.2"
+    assert keys(done.replaced) == {str(number) for number in range(8)}, "what was replaced before is still there"
 
 
 def test_rows_that_only_the_log_of_the_replaced_database_held_stay_with_it(filled, copy, make_experience, tmp_path):
@@ -168,6 +171,7 @@ def test_a_copy_of_a_newer_candlegraph_is_refused(filled, copy):
         connection.execute("UPDATE meta SET value = 99 WHERE key = 'schema'")
     with pytest.raises(MemoryStoreError, match="was 99; use the candlegraph that wrote it"):
         restore(filled, copy, at=AT)
+    assert not list(filled.parent.glob("*.restoring"))
 
 
 def test_a_backup_that_is_not_there_and_the_database_itself_are_refused(filled, tmp_path):

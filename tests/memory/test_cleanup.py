@@ -49,6 +49,13 @@ def test_low_quality_is_archived_then_deleted(memory, ids, now, path):
     assert memory.stats("backtest:a")["index"]["stale"] is False
 
 
+def test_a_score_at_the_bound_is_kept(memory, ids, now):
+    at_bound = Cleanup(low_quality_below=memory.get(ids[0]).scores.total, max_share=1)
+    kept = sum(memory.get(row_id).scores.total >= at_bound.low_quality_below for row_id in ids)
+    assert memory.cleanup("backtest:a", "low_quality", as_of=now, settings=at_bound).removed == len(ids) - kept
+    assert memory.get(ids[0]) is not None
+
+
 def test_no_step_removes_more_than_its_share_and_says_so(memory, ids, now):
     report = memory.cleanup("backtest:a", "low_quality", as_of=now, settings=Cleanup(max_share=0.25))
     assert (report.matched, report.allowed, report.removed) == (4, 2, 2)

@@ -41,6 +41,8 @@ def market(price=100.0, timeframes=None, **changes):
         ({}, {"ema_200_distance": -1}, "ema 20/50/200 to 200/20/50"),
         ({}, {"ema_20_distance": 0.99}, None),
         ({"ema_200_distance": None}, {"ema_200_distance": -1}, None),
+        ({"ema_200_distance": -1}, {"ema_200_distance": None}, None),
+        ({"atr": 0, "adx": 0}, {"atr": 1, "adx": 10}, None),  # no ratio to nothing
         ({"rsi": 41}, {"rsi": 39}, "rsi 41 to 39 (40/60 crossed)"),
         ({"rsi": 41}, {"rsi": 40}, None),
         ({"rsi": 59}, {"rsi": 61}, "rsi 59 to 61 (40/60 crossed)"),
@@ -62,13 +64,14 @@ def test_a_change_counts_from_its_stated_bound_on(then, now, line):
 
 
 def test_changes_of_the_whole_market_stand_before_those_of_the_timeframes():
-    then = market(alignment=3, regime="trend_up", timeframes={"30m": facts(), "4h": facts()})
+    then = market(alignment=3, regime="trend_up", trend_strength="strong", timeframes={"30m": facts(), "4h": facts()})
     now = market(101.5, alignment=-1, timeframes={"30m": facts(rsi=70), "4h": facts(atr=2)})
     found = compare(then, now)
     assert found.lines == (
         "price +1.50 %",
         "alignment +3 to -1",
         "regime trend_up to range",
+        "trend_strength strong to weak",
         "30m rsi 50 to 70 (40/60 crossed)",
         "4h atr 1 to 2 (+100%)",
     )
@@ -98,6 +101,7 @@ def test_a_timeframe_that_only_one_moment_knows_is_left_out():
         ({"situation": (-3, 0), "space": "a"}, -1.0),
         ({"situation": (1, 0), "space": "b"}, None),
         ({"situation": None, "space": "a"}, None),
+        ({"situation": (1, 0, 0), "space": "a"}, None),
         ({"situation": (0, 0), "space": "a"}, None),
     ],
 )

@@ -76,6 +76,16 @@ def test_numbers_may_be_written_for_people(text, number):
     assert parsed(profit_pct=text).profit_pct == number
 
 
+@pytest.mark.parametrize("word", ["short", "Short", " SHORT "])
+def test_a_side_may_be_written_in_any_case(word):
+    assert parsed(side=word).source.side == "short"
+
+
+def test_a_liquidation_is_told_by_its_reason():
+    assert parsed(exit_reason="Liquidation", profit_pct=-100, exit_price=90).source.liquidated
+    assert not parsed().source.liquidated
+
+
 def test_leverage_may_carry_its_x():
     assert parsed(leverage="10x").source.leverage == 10
 

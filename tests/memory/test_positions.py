@@ -85,12 +85,19 @@ def test_a_rule_that_warns_again_replaces_its_older_warning():
     for number in range(KEPT_WARNINGS + 2):
         one = one.after_signal(signal(warnings=(f"rule_{number}: w",)))
     assert len(one.warnings) == KEPT_WARNINGS
+    assert (one.warnings[0], one.warnings[-1]) == ("rule_2: w", f"rule_{KEPT_WARNINGS + 1}: w")  # the newest
 
 
 def test_adds_and_reductions_are_kept_with_the_average_price():
     change = Change(kind="add", at=OPENED, price=104, stake=50, profit=None, tag="graph_add")
     one = track().after_change(change, 102)
     assert (one.changes, one.entry_price) == ((change,), 102)
+    out = change.model_copy(update={"kind": "reduction", "profit": 3})
+    assert one.after_change(out, 102).changes == (change, out)
+
+
+def test_recorded_decisions_add_up():
+    assert track().after_records(2).after_records(1).recorded == 3
 
 
 @pytest.fixture

@@ -34,6 +34,34 @@ def test_each_fault_is_named_and_leads_to_its_advice(make_trade, changes, weakne
     assert advice in lesson(trade)
 
 
+# The border from which a part counts, as its sentence says it, and just inside.
+@pytest.mark.parametrize(
+    ("changes", "inside", "sentence"),
+    [
+        ({"profit_pct": 5}, {"profit_pct": 4.9}, "The net profit was at least 5 % of the stake."),
+        ({"leverage": 6.5}, {"leverage": 6.6}, "The leverage was modest."),
+        ({"mae_pct": -3.5}, {"mae_pct": -3.6}, "The entry was well timed: the price hardly went against it."),
+        ({"profit_pct": -5}, {"profit_pct": -4.9}, "The loss was at least 5 % of the stake."),
+        ({"leverage": 15}, {"leverage": 14.9}, "The leverage was high."),
+        ({"mae_pct": -7.5}, {"mae_pct": -7.4}, "The entry was early: the price first went far against it."),
+        ({"mfe_pct": 0}, {"mfe_pct": 0.1}, "The trade was never in profit."),
+    ],
+)
+def test_a_part_counts_from_its_border_on(make_trade, changes, inside, sentence):
+    def said(trade):
+        return (*strengths(trade), *weaknesses(trade))
+
+    assert sentence in said(make_trade(**changes))
+    assert sentence not in said(make_trade(**inside))
+
+
+def test_one_fault_is_said_once(make_trade):
+    liquidated = make_trade(liquidated=True, profit_pct=-100, exit_price=80)
+    assert "The loss went beyond the planned stop." not in weaknesses(liquidated)
+    never_green = make_trade(profit_pct=-3, mfe_pct=-0.1, exit_price=90)
+    assert "The exit kept little or nothing of the best profit." not in weaknesses(never_green)
+
+
 def test_an_orderly_loss_is_not_blamed(make_trade):
     trade = make_trade(profit_pct=-2, exit_price=99.8, mfe_pct=3, mae_pct=-2.5, leverage=2)
     assert "The loss stayed within the planned stop." in strengths(trade)
@@ -125,5 +153,7 @@ def test_what_a_model_adds_stands_behind_the_rules(make_trade):
         experience_of(trade, None, Insight(lesson="Wait for the retest.", to_improve="x")),
     )
     assert added.lesson == f"{plain.lesson} Wait for the retest."
+    praised = experience_of(trade, None, Insight(went_well="y"))
+    assert praised.strengths == (*plain.strengths, "y")
     assert (added.weaknesses, added.strengths) == ((*plain.weaknesses, "x"), plain.strengths)
     assert (added.scores, added.reward) == (plain.scores, plain.reward)

@@ -148,6 +148,30 @@ def test_a_table_has_the_main_columns_and_no_formula(filled, tmp_path):
     assert (rows[3]["score"], rows[3]["profit_pct"], rows[3]["entry_reason"]) == ("", "7.0", "'=cmd('calc')")
 
 
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
+def test_no_text_of_a_table_is_read_as_a_formula(path, tmp_path, make_experience, text):
+    target = tmp_path / "out.csv"
+    store(open_engine(path), [make_experience(0, entry_reason=text)])
+    export(open_engine(path), "backtest:a", target)
+    with target.open(encoding="utf-8", newline="") as file:
+        assert [row["entry_reason"] for row in csv.DictReader(file)] == [f"'{text}"]
+
+
+@pytest.mark.parametrize("text", ["a\r=1+1", "a\n=1+1", "a\r\n=1+1", 'a"\n=1,2'])
+def test_no_text_of_a_table_begins_a_row_of_its_own(path, tmp_path, make_experience, text):
+    target = tmp_path / "out.csv"
+    store(open_engine(path), [make_experience(0, entry_reason=text)])
+    export(open_engine(path), "backtest:a", target)
+    with target.open(encoding="utf-8", newline="") as file:
+        assert [row["entry_reason"] for row in csv.DictReader(file)] == [text]
+
+
+def test_a_mark_of_the_encoding_at_the_start_is_no_part_of_the_first_line(tmp_path, make_experience):
+    file = tmp_path / "windows.jsonl"
+    file.write_text(make_experience(0).model_dump_json(), encoding="utf-8-sig")
+    assert read_lines(file, parse_export) == ((make_experience(0),), ())
+
+
 def test_another_ending_is_refused(filled, tmp_path):
     with pytest.raises(MemoryStoreError, match=r"out.xml: expected a name that ends in .jsonl or .csv"):
         export(open_engine(filled), "live", tmp_path / "out.xml")
