@@ -13,6 +13,8 @@ from candlegraph.freqtrade_bridge.report.page import write_page
 from candlegraph.freqtrade_bridge.report.result import RunResult, last_result, read_result
 from candlegraph.freqtrade_bridge.report.summary import print_summary, summary_of
 from candlegraph.graph.context import BACKTEST, DATABASE
+from candlegraph.graph.experience_settings import RagConfig
+from candlegraph.graph.settings import settings_of
 from candlegraph.memory.ledger import Ledger
 from candlegraph.memory.store import open_memory
 from candlegraph.tools.market.frames import candle_file, read_frame
@@ -41,11 +43,23 @@ def report(order: BacktestOrder, console: Console, *, is_sample: bool) -> Path:
     database = order.userdir / DATABASE
     namespace = newest_backtest(Ledger(database).namespaces())
     decisions = Ledger(database).rows(namespace)
-    memory = open_memory(database).stats(namespace)
+    memory = open_memory(database, memory_of(order)).stats(namespace)
     summary = summary_of(result, decisions, memory=memory, is_sample=is_sample)
     print_summary(summary, console)
     candles = {pair: candles_of(order.datadir, pair, result) for pair in result.pairs}
     return write_page(order.userdir / "reports" / f"{archive.stem}.html", result, decisions, candles, summary)
+
+
+def memory_of(order: BacktestOrder) -> RagConfig:
+    """Return where the run kept its memory; freqtrade was a process of its own, which read files and environment."""
+    from freqtrade.configuration.environment_vars import environment_vars_to_dict
+    from freqtrade.configuration.load_config import load_from_files
+    from freqtrade.misc import deep_merge_dicts
+
+    config = load_from_files([str(path) for path in order.configs])
+    for stronger in (order.overrides, environment_vars_to_dict()):
+        config = deep_merge_dicts(stronger, config)
+    return RagConfig(database_url=settings_of(config).experience_config.rag_config.database_url)
 
 
 def newest_backtest(namespaces: Iterable[str]) -> str:

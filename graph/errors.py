@@ -9,6 +9,7 @@ CandlegraphError
 │   └── ReplayMiss     the cassette has no answer to what is asked now
 ├── CassetteError      the cassette is unreadable, or of another version
 ├── MemoryStoreError   the database is unreadable, or of another version; refuse to write
+│   └── MemoryAway     the server of a shared memory cannot be used now; live it is waited out
 ├── EmbeddingError     a text has no vector now; found by its situation alone, and tried again later
 └── BridgeError        freqtrade changed what the bridge relies on, or a decision failed in a backtest
 """
@@ -52,6 +53,10 @@ class CassetteError(CandlegraphError):
 
 class MemoryStoreError(CandlegraphError):
     """The database is unreadable, or of another version."""
+
+
+class MemoryAway(MemoryStoreError):
+    """The server of a shared memory cannot be used now."""
 
 
 class EmbeddingError(CandlegraphError):

@@ -185,7 +185,8 @@ def _explain(error: Any) -> str:
     path = [str(part) for part in error["loc"]]
     key = ".".join(path)
     if error["type"] != "extra_forbidden":
-        is_secret = "api_key" in key or isinstance(error["input"], Mapping)  # a block may hold one
+        # A block may hold one.
+        is_secret = "api_key" in key or "database_url" in key or isinstance(error["input"], Mapping)
         shown = "***" if is_secret else repr(error["input"])
         return f"config: {key} = {shown}: {error['msg']}"
     names = list(_block_at(path[:-1]).model_fields)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 from candlegraph.agents.decision import check_budget
 from candlegraph.agents.models.providers import POLICY, provider_of
 from candlegraph.graph.context import Context
-from candlegraph.graph.errors import ConfigError
+from candlegraph.graph.errors import ConfigError, MemoryAway
 from candlegraph.graph.settings import Settings, settings_of
+
+logger = logging.getLogger(__name__)
 
 
 def open_context(config: Mapping[str, Any], namespace: str) -> Context:
@@ -20,8 +23,20 @@ def open_context(config: Mapping[str, Any], namespace: str) -> Context:
     check_budget(context.settings)
     # here, so that a bad endpoint or database stops the start and not a candle
     context.models.open(also=("reviewer",) if reflects_by_model(context.settings) else ())
-    context.memory  # noqa: B018
+    _open_memory(context)
     return context
+
+
+def _open_memory(context: Context) -> None:
+    if context.memory.rag.database_url is None:
+        return
+    try:
+        context.memory.follow()
+    except MemoryAway as e:
+        if context.is_backtest:
+            raise
+        # Open positions need their bot more than it needs its memory.
+        logger.error("started without the memory, which is asked again at every candle: %s", e)
 
 
 def reflects_by_model(settings: Settings) -> bool:

@@ -8,18 +8,18 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import SecretStr
 from sqlalchemy import Connection, Engine, Table, create_engine, event, func, insert, inspect, make_url, select, update
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, Dialect
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, OperationalError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from candlegraph.graph.errors import ConfigError, MemoryStoreError
+from candlegraph.graph.errors import ConfigError, MemoryAway, MemoryStoreError
 from candlegraph.memory.backup import back_up, backup_path
 from candlegraph.memory.tables import SHARED, meta, metadata
 
@@ -32,10 +32,22 @@ CREATING = 0x63616E646C65
 """Number of the advisory lock under which the tables of a shared database are made."""
 URL_KEY = "experience_config.rag_config.database_url"
 URL_FORM = "postgresql+psycopg://user@host/database"
+WAITS: dict[str, Any] = {
+    "connect_timeout": 3,
+    # Of a network that is cut: without these a lost answer is waited for two hours.
+    "tcp_user_timeout": 10_000,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    # The server ends what takes too long; a bot that stops amid a transaction would keep all others from writing.
+    "options": "-c lock_timeout=5s -c statement_timeout=60s -c idle_in_transaction_session_timeout=30s",
+}
+"""So long nobody waits for a shared database; a statement gets a minute, since the first one reads all vectors."""
 Counter = Literal["experiences", "embeddings", "outbox", "decisions", "account", "proposals"]
 
 _engines: dict[Path | URL, Engine] = {}
-_opening = threading.Lock()
+_unprepared: set[Engine] = set()
+_opening, _preparing = threading.Lock(), threading.Lock()
 
 
 def open_engine(path: Path) -> Engine:
@@ -48,11 +60,12 @@ def open_engine(path: Path) -> Engine:
 
 
 def open_shared(secret: SecretStr) -> Engine:
-    """Return this process's one engine on the database by URL, its tables created or checked first."""
+    """Return this process's one engine on the database by URL; it is connected to when it is used."""
     url = url_of(secret)
     with _opening:
         if url not in _engines:
             _engines[url] = _shared(url)
+            _unprepared.add(_engines[url])
         return _engines[url]
 
 
@@ -60,8 +73,8 @@ def url_of(secret: SecretStr) -> URL:
     """Return the URL; raise ConfigError, which does not repeat it, unless it is one of Postgres."""
     try:
         url = make_url(secret.get_secret_value())
-    except ArgumentError as e:
-        raise ConfigError(f"config: {URL_KEY}: no URL; expected {URL_FORM}") from e
+    except (ArgumentError, ValueError):  # the latter: its port is no number
+        raise ConfigError(f"config: {URL_KEY}: no URL; expected {URL_FORM}") from None
     if url.drivername != "postgresql+psycopg":
         raise ConfigError(f"config: {URL_KEY}: a URL of {url.drivername!r}; expected {URL_FORM}")
     return url
@@ -72,13 +85,14 @@ def close_engine(place: Path | URL) -> None:
     with _opening:
         engine = _engines.pop(place.resolve() if isinstance(place, Path) else place, None)
     if engine is not None:
+        _unprepared.discard(engine)
         engine.dispose()
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """Yield a connection that sees one consistent state."""
-    with _renamed(engine), engine.connect() as connection:
+    with _used(engine), engine.connect() as connection:
         # SQLite's transactions are so by themselves.
         yield connection if _is_sqlite(engine) else connection.execution_options(isolation_level="REPEATABLE READ")
 
@@ -91,7 +105,7 @@ def writing(engine: Engine, counter: Counter) -> Iterator[tuple[Connection, int]
     database, and whoever reads up to a number has missed nothing.
     """
     ours = meta.c.key == counter
-    with _renamed(engine), engine.begin() as connection:
+    with _used(engine), engine.begin() as connection:
         connection.execute(update(meta).where(ours).values(value=meta.c.value + 1))
         yield connection, connection.execute(select(meta.c.value).where(ours)).scalar_one()
 
@@ -103,7 +117,9 @@ def database_path(engine: Engine) -> Path:
 
 def place_of(engine: Engine) -> str:
     """Return where the rows are, without a password."""
-    return str(database_path(engine)) if _is_sqlite(engine) else engine.url.render_as_string(hide_password=True)
+    if _is_sqlite(engine):
+        return str(database_path(engine))
+    return engine.url.set(query={}).render_as_string(hide_password=True)  # a query may hold a password too
 
 
 def stored_bytes(connection: Connection, engine: Engine) -> int:
@@ -124,13 +140,9 @@ def _opened(path: Path) -> Engine:
     engine = create_engine(URL.create("sqlite", database=str(path)))
     if _is_sqlite(engine):
         event.listen(engine, "connect", on_connect)
-    return _checked(engine, _create_or_check)
-
-
-def _checked(engine: Engine, check: Callable[[Engine], None]) -> Engine:
     try:
         with _renamed(engine):
-            check(engine)
+            _create_or_check(engine)
     except MemoryStoreError:
         engine.dispose()
         raise
@@ -139,8 +151,43 @@ def _checked(engine: Engine, check: Callable[[Engine], None]) -> Engine:
 
 def _shared(url: URL) -> Engine:
     """Return an engine that no candle waits for longer than some seconds; the server may go away and come back."""
-    waits = {"connect_timeout": 5, "tcp_user_timeout": 10_000, "options": f"-c lock_timeout={BUSY_SECONDS}s"}
-    return _checked(create_engine(url, pool_pre_ping=True, connect_args=waits), _create_shared)
+    try:
+        engine = create_engine(url, pool_pre_ping=True, connect_args=WAITS)
+    except ImportError as e:
+        raise ConfigError(f"config: {URL_KEY}: no driver ({e}): pip install 'candlegraph[postgres]'") from e
+    event.listen(engine, "do_connect", Connecting())
+    return engine
+
+
+class Connecting:
+    """Connects to a server; one that kept us waiting is left alone for as long: not every pair shall wait in turn."""
+
+    def __init__(self) -> None:
+        self._not_before, self._why = 0.0, ""
+
+    def __call__(self, dialect: Dialect, _record: Any, arguments: Any, named: Any) -> Any:
+        """Return a connection; raise the driver's error."""
+        away: type[Exception] = dialect.loaded_dbapi.OperationalError
+        begun = time.monotonic()
+        if begun < self._not_before:
+            raise away(self._why)
+        try:
+            return dialect.connect(*arguments, **named)
+        except away as e:
+            now = time.monotonic()
+            self._not_before, self._why = now + (now - begun), str(e)
+            raise
+
+
+@contextmanager
+def _used(engine: Engine) -> Iterator[None]:
+    """Rename errors; before the first use of a shared database, whose server may be away at the start, prepare it."""
+    with _renamed(engine):
+        if engine in _unprepared:
+            with _preparing:
+                _create_shared(engine)
+                _unprepared.discard(engine)
+        yield
 
 
 def _create_shared(engine: Engine) -> None:
@@ -258,7 +305,9 @@ def _renamed(engine: Engine) -> Iterator[None]:
         if type(e) is DatabaseError and _is_sqlite(engine):  # the plain class: what is stored cannot be read
             path = database_path(engine)
             raise MemoryStoreError(f"{path} is damaged ({e.orig}); {_how_to_restore(engine)}") from e
-        raise MemoryStoreError(f"{place_of(engine)} could not be used: {e.orig}; nothing was written") from e
+        is_away = isinstance(e, OperationalError) and not _is_sqlite(engine)
+        kind = MemoryAway if is_away else MemoryStoreError
+        raise kind(f"{place_of(engine)} could not be used: {e.orig}; nothing was written") from e
 
 
 def _how_to_restore(engine: Engine) -> str:

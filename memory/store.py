@@ -57,6 +57,11 @@ class ExperienceMemory:
         self._outlines: dict[frozenset[str], Outlines] = {}
         self._none_waited: dict[str | None, int | None] = {}
         self._lock = threading.Lock()  # of the mirror; the database has its own
+        if rag.database_url is None:
+            self.follow()
+
+    def follow(self) -> None:
+        """Read all that is committed; done at the opening, but of a shared memory, whose server may be away then."""
         with self._lock, reading(self.engine) as connection:
             self._mirror.refresh(connection)
         self._say_missing()

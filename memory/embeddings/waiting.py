@@ -148,6 +148,11 @@ def _refuse(connection: Connection, row_id: int, model: str, at: int, problem: s
     ours = (refusals.c.experience_id == row_id) & (refusals.c.model == model)
     tries = connection.scalar(select(refusals.c.tries).where(ours)) or 0
     wait = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(tries, 20)) // timedelta(microseconds=1)
-    row = {"experience_id": row_id, "model": model, "tries": tries + 1, "problem": problem[:PROBLEM_LENGTH]}
+    row = {
+        "experience_id": row_id,
+        "model": model,
+        "tries": tries + 1,
+        "problem": problem.replace("\0", "")[:PROBLEM_LENGTH],
+    }
     connection.execute(delete(refusals).where(ours))
     connection.execute(insert(refusals).values(row | {"not_before": NEVER if at == NEVER else at + wait}))
