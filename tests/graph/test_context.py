@@ -6,9 +6,11 @@ import pytest
 from pydantic import ValidationError
 
 from candlegraph.agents.models.policy import PolicyModel
-from candlegraph.graph.context import Context
-from candlegraph.graph.errors import ConfigError
+from candlegraph.graph.context import DATABASE, Context
+from candlegraph.graph.errors import ConfigError, MemoryAway
+from candlegraph.graph.settings import settings_of
 from candlegraph.graph.wiring import open_context
+from candlegraph.memory.database import open_engine
 from candlegraph.memory.store import close_memory
 from candlegraph.tools.signals import FLAT_TOOLS, POSITION_TOOLS
 
@@ -101,3 +103,31 @@ def test_the_model_that_reviews_closed_trades_is_opened_at_the_start(tmp_path):
     }
     with pytest.raises(ConfigError, match="gpt-x"):
         open_context(config, "live")
+
+
+NOBODY = "postgresql+psycopg://bots:hunter2-planted@127.0.0.1:9/memory"
+
+
+@pytest.fixture
+def away(tmp_path):
+    """Return a configuration whose shared memory is away."""
+    yield {"user_data_dir": str(tmp_path), "experience_config": {"rag_config": {"database_url": NOBODY}}}
+    close_memory(tmp_path / DATABASE)
+
+
+def test_live_a_shared_memory_that_is_away_keeps_no_bot_from_its_open_positions(away, caplog):
+    context = open_context(away, "live")
+    assert "started without the memory" in caplog.text and "hunter2" not in caplog.text
+    assert context.memory.waiting("live") == 0  # its own file is there: no fill is lost
+    assert open_engine(context.database) is not context.memory.engine
+
+
+def test_a_backtest_does_not_start_without_its_shared_memory(away):
+    with pytest.raises(MemoryAway, match=r"bots:\*\*\*@127.0.0.1:9/memory could not be used"):
+        open_context(away, "backtest:a")
+
+
+def test_an_address_of_a_wrong_type_is_refused_without_being_repeated():
+    with pytest.raises(ConfigError, match=r"database_url = \*\*\*") as refused:
+        settings_of({"experience_config": {"rag_config": {"database_url": [NOBODY]}}})
+    assert "hunter2" not in str(refused.value)

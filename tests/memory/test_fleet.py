@@ -2,6 +2,8 @@
 
 import json
 import logging
+import os
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -13,14 +15,16 @@ from pathlib import Path
 import postgres
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import make_url
+from sqlalchemy import make_url, update
 
 from candlegraph.freqtrade_bridge.cli import main
 from candlegraph.graph.context import DATABASE
-from candlegraph.graph.errors import ConfigError, MemoryStoreError
+from candlegraph.graph.errors import ConfigError, MemoryAway, MemoryStoreError
 from candlegraph.graph.experience_settings import Cleanup, RagConfig
+from candlegraph.memory.database import WAITS
 from candlegraph.memory.review import experience_of
 from candlegraph.memory.store import ExperienceMemory, close_memory, open_memory
+from candlegraph.memory.tables import meta
 
 PASSWORD = "hunter2-planted"
 
@@ -164,20 +168,79 @@ def test_a_server_that_goes_away_costs_no_trade_and_comes_back(own_server, bot, 
     assert set(recalled(memory, late)) == {"1", "2"}
 
 
-def test_a_server_that_is_away_at_the_start_refuses_it_without_saying_the_password(tmp_path):
-    nobody = f"postgresql+psycopg://someone:{PASSWORD}@127.0.0.1:9/memory"
-    with pytest.raises(MemoryStoreError, match=r"someone:\*\*\*@127.0.0.1:9/memory could not be used") as refused:
-        ExperienceMemory(tmp_path / "memory.db", RagConfig(database_url=nobody))
-    assert PASSWORD not in str(refused.value)
-    assert PASSWORD not in repr(RagConfig(database_url=nobody))
-    close_memory(tmp_path / "memory.db")
+def test_a_server_that_is_away_at_the_start_is_used_from_when_it_is_there(own_server, bot, make_trade, late):
+    folder, url = own_server
+    postgres.stop(folder)
+    memory = bot("one", url.render_as_string(hide_password=False))
+    with pytest.raises(MemoryAway):
+        recalled(memory, late)
+    memory.enqueue(make_trade(1))
+    postgres.start(folder, url.port)
+    assert [one.key for one in memory.drain("backtest:a", before=late)] == ["1"]
+    assert recalled(memory, late) == ["1"]
 
 
-@pytest.mark.parametrize("url", [f"mysql://u:{PASSWORD}@h/d", f"{PASSWORD}", f"postgresql://u:{PASSWORD}@h/d"])
+@pytest.mark.parametrize(
+    "url", [f"someone:{PASSWORD}@127.0.0.1:9/memory", f"127.0.0.1:9/memory?user=someone&password={PASSWORD}"]
+)
+def test_a_server_that_is_away_is_named_without_the_password(bot, late, url):
+    secret = SecretStr(f"postgresql+psycopg://{url}")
+    with pytest.raises(MemoryAway, match=r"127.0.0.1:9/memory could not be used") as refused:
+        recalled(bot("one", secret), late)
+    assert PASSWORD not in f"{refused.value!r}{refused.value.__cause__!r}{RagConfig(database_url=secret)!r}"
+
+
+def test_a_server_that_never_answers_is_waited_for_once_and_not_by_every_pair(bot, late):
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        memory = bot("one", f"postgresql+psycopg://u@127.0.0.1:{mute.getsockname()[1]}/d")
+        begun = time.monotonic()
+        for _ in range(20):
+            with pytest.raises(MemoryAway, match="timeout"):
+                recalled(memory, late)
+        assert time.monotonic() - begun < 2 * WAITS["connect_timeout"]
+
+
+def test_a_bot_that_stops_amid_a_write_makes_the_others_wait_some_seconds_and_keeps_no_reader_out(
+    bot, make_experience, late
+):
+    stopped, other = bot("stopped"), bot("other")
+    other.add(make_experience(1))
+    with stopped.engine.connect() as connection:
+        connection.execute(update(meta).values(value=meta.c.value + 1))
+        begun = time.monotonic()
+        assert recalled(other, late) == ["1"]
+        with pytest.raises(MemoryAway, match="lock timeout"):
+            other.add(make_experience(2))
+        assert time.monotonic() - begun < 10
+    other.add(make_experience(2))
+    assert recalled(other, late) == ["1", "2"]
+
+
+def test_the_server_ends_what_takes_too_long_and_a_cut_network_is_noticed(bot):
+    with bot("one").engine.connect() as connection:
+        shown = [
+            connection.exec_driver_sql(f"show {name}").scalar()
+            for name in ("statement_timeout", "idle_in_transaction_session_timeout")
+        ]
+        descriptor = connection.connection.driver_connection.fileno()
+        with socket.socket(fileno=os.dup(descriptor)) as raw:
+            idle = raw.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
+    assert (shown, idle) == (["1min", "30s"], 5)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"mysql://u:{PASSWORD}@h/d",
+        f"{PASSWORD}",
+        f"postgresql://u:{PASSWORD}@h/d",
+        f"postgresql+psycopg://u:{PASSWORD}@h:port/d",
+    ],
+)
 def test_another_url_is_refused_with_what_is_valid(tmp_path, url):
     with pytest.raises(ConfigError, match="database_url.*expected postgresql\\+psycopg://") as refused:
         ExperienceMemory(tmp_path / "memory.db", RagConfig(database_url=SecretStr(url)))
-    assert PASSWORD not in str(refused.value)
+    assert PASSWORD not in f"{refused.value!r}{refused.value.__cause__!r}"
     close_memory(tmp_path / "memory.db")
 
 
