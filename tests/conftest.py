@@ -8,11 +8,13 @@ os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
 
 import json
 import socket
+import tempfile
 import threading
 import time
 import uuid
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -21,7 +23,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.utils.function_calling import convert_to_openai_tool
-from postgres import programs, served_somewhere
+from postgres import programs, served, served_somewhere
 from pydantic import PrivateAttr
 from sqlalchemy import NullPool, create_engine, make_url
 
@@ -325,3 +327,13 @@ def database_url(postgres_server):
     url = make_url(postgres_server).set(database=name)
     yield url.render_as_string(hide_password=False)
     close_engine(url)
+
+
+@pytest.fixture
+def own_server():
+    """Yield folder and URL of a Postgres server that may be stopped."""
+    if programs() is None:
+        pytest.skip("no Postgres is installed")
+    with tempfile.TemporaryDirectory(prefix="candlegraph_pg_") as name, served(Path(name)) as url:
+        yield Path(name), make_url(url)
+        close_engine(make_url(url))

@@ -24,12 +24,12 @@ def vector_of(text: str, dimension: int, seed: int = 0) -> list[float]:
 class EmbeddingServer:
     """Answers below `paths`; `spoil` may change the rows of an answer, `seen` notes each request.
 
-    Another `status` than 200 refuses, and quotes the key.
+    Another `status` than 200 refuses, and quotes the key; `refusal` is said instead of it.
     """
 
     def __init__(self, dimension=32, paths=("/v1/embeddings", "/api/embed")):
         self.dimension, self.paths, self.seed, self.status = dimension, paths, 0, 200
-        self.spoil, self.seen = (lambda rows, texts: rows), []
+        self.spoil, self.seen, self.refusal = (lambda rows, texts: rows), [], None
         handler = type("Handler", (_Handler,), {"owner": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
@@ -62,7 +62,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path not in self.owner.paths:
             return self._send(404, {"error": "no such path"})
         if self.owner.status != 200:
-            return self._send(self.owner.status, {"error": f"scripted {self.headers.get('authorization', '')}"})
+            said = {"error": f"scripted {self.headers.get('authorization', '')}"}
+            return self._send(self.owner.status, said, self.owner.refusal)
         rows = [vector_of(text, self.owner.dimension, self.owner.seed) for text in body["input"]]
         rows = self.owner.spoil(rows, body["input"])
         if self.path == "/api/embed":
@@ -71,8 +72,8 @@ class _Handler(BaseHTTPRequestHandler):
         data = [{"object": "embedding", "index": i, "embedding": row} for i, row in enumerate(rows)][::-1]
         return self._send(200, {"object": "list", "data": data, "model": body["model"]})
 
-    def _send(self, status, payload):
-        data = json.dumps(payload).encode()
+    def _send(self, status, payload, raw=None):
+        data = json.dumps(payload).encode() if raw is None else raw
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))

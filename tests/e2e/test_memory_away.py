@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from itertools import count
 
 import backtests
+import postgres
 import script
 from freqtrade.persistence import Trade
 from virtual_dry_run import VirtualDryRun
@@ -13,6 +14,7 @@ from virtual_dry_run import VirtualDryRun
 from candlegraph.freqtrade_bridge.loopback.markets import market_of
 from candlegraph.freqtrade_bridge.loopback.sample_market import sample_series
 from candlegraph.memory.ledger import Ledger
+from candlegraph.memory.store import close_memory
 
 START = datetime(2025, 11, 15, 0, 30, 2, tzinfo=UTC)
 CONFIG = {"strategy": "ScriptStrategy", "strategy_path": str(backtests.TEST_STRATEGIES)}
@@ -41,6 +43,29 @@ def test_a_dry_run_trades_on_while_its_memory_is_away(sample, monkeypatch, caplo
         assert trades and all(trade.stop_loss for trade in trades)
     assert "decided without memory" in caplog.text
     assert "what the model wanted remembered or removed is lost" in caplog.text
+
+
+def test_a_dry_run_starts_while_its_shared_memory_is_away_and_uses_it_once_it_is_there(
+    own_server, sample, monkeypatch, caplog
+):
+    folder, url = own_server
+    postgres.stop(folder)
+    monkeypatch.setattr(script, "decide", acted)
+    shared = {"experience_config": {"rag_config": {"database_url": url.render_as_string(hide_password=False)}}}
+    pair = sample.pairs[0]
+    with VirtualDryRun(CONFIG | shared, [market_of(pair, sample_series(pair))], START) as run:
+        run.step()
+        context = run.bot.strategy.session.context
+        assert "started without the memory" in caplog.text
+        assert [row.error for row in Ledger(context.database).rows(context.namespace)] == [None]
+        assert all(trade.stop_loss for trade in Trade.get_trades().all())
+        postgres.start(folder, url.port)
+        caplog.clear()
+        run.step()
+        assert "without memory" not in caplog.text
+        assert run.bot.strategy.failure is None
+        assert context.memory.stats(context.namespace)["storage"]["path"].startswith("postgresql")
+        close_memory(context.database)
 
 
 def acted(facts):

@@ -158,3 +158,15 @@ def test_a_full_disk_is_an_error_and_leaves_nothing_half_written(memory, path, m
         False,
     )
     assert sql(path, "pragma integrity_check") == [("ok",)]
+
+
+def test_a_failure_half_way_leaves_every_trade_either_learnt_or_waiting(memory, path, make_trade):
+    for number in range(3):
+        memory.enqueue(make_trade(number))
+    when = "before insert on experiences when new.trade_key = '1'"
+    sql(path, f"create trigger full {when} begin select raise(abort, 'disk full'); end")
+    with pytest.raises(MemoryStoreError, match="disk full"):
+        memory.drain("backtest:a", before=make_trade(9).known_at)
+    assert (memory.waiting("backtest:a"), memory.stats("backtest:a")["total_experiences"]) == (2, 1)
+    sql(path, "drop trigger full")
+    assert [one.key for one in memory.drain("backtest:a", before=make_trade(9).known_at)] == ["1", "2"]

@@ -7,20 +7,21 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 
 import postgres
 import pytest
+from embedding_server import EmbeddingServer
 from pydantic import SecretStr
 from sqlalchemy import make_url, update
 
 from candlegraph.freqtrade_bridge.cli import main
 from candlegraph.graph.context import DATABASE
 from candlegraph.graph.errors import ConfigError, MemoryAway, MemoryStoreError
-from candlegraph.graph.experience_settings import Cleanup, RagConfig
+from candlegraph.graph.experience_settings import Cleanup, Embedding, RagConfig
 from candlegraph.memory.database import WAITS
 from candlegraph.memory.review import experience_of
 from candlegraph.memory.store import ExperienceMemory, close_memory, open_memory
@@ -29,10 +30,15 @@ from candlegraph.memory.tables import meta
 PASSWORD = "hunter2-planted"
 
 
+def with_password(url):
+    """Return the URL with a password, which the server does not ask for."""
+    return url.set(password=PASSWORD).render_as_string(hide_password=False)
+
+
 @pytest.fixture
 def shared(database_url):
-    """Return a URL with a password, which the server does not ask for."""
-    return make_url(database_url).set(password=PASSWORD).render_as_string(hide_password=False)
+    """Return the URL of an empty database."""
+    return with_password(make_url(database_url))
 
 
 @pytest.fixture
@@ -136,18 +142,9 @@ def test_a_kill_between_the_two_databases_learns_from_a_trade_once(tmp_path, sha
     assert recalled(again, late) == ["0"]
 
 
-@pytest.fixture
-def own_server():
-    """Return folder and URL of a server that may be stopped."""
-    if postgres.programs() is None:
-        pytest.skip("no Postgres is installed")
-    with tempfile.TemporaryDirectory(prefix="candlegraph_pg_") as name, postgres.served(Path(name)) as url:
-        yield Path(name), make_url(url).set(password=PASSWORD)
-
-
 def test_a_server_that_goes_away_costs_no_trade_and_comes_back(own_server, bot, make_trade, late, caplog):
     folder, url = own_server
-    memory = bot("one", url.render_as_string(hide_password=False))
+    memory = bot("one", with_password(url))
     memory.add(experience_of(make_trade(1)))
     assert recalled(memory, late) == ["1"]
     postgres.stop(folder)
@@ -171,7 +168,7 @@ def test_a_server_that_goes_away_costs_no_trade_and_comes_back(own_server, bot, 
 def test_a_server_that_is_away_at_the_start_is_used_from_when_it_is_there(own_server, bot, make_trade, late):
     folder, url = own_server
     postgres.stop(folder)
-    memory = bot("one", url.render_as_string(hide_password=False))
+    memory = bot("one", with_password(url))
     with pytest.raises(MemoryAway):
         recalled(memory, late)
     memory.enqueue(make_trade(1))
@@ -242,6 +239,20 @@ def test_another_url_is_refused_with_what_is_valid(tmp_path, url):
         ExperienceMemory(tmp_path / "memory.db", RagConfig(database_url=SecretStr(url)))
     assert PASSWORD not in f"{refused.value!r}{refused.value.__cause__!r}"
     close_memory(tmp_path / "memory.db")
+
+
+def test_what_a_text_model_says_in_bytes_that_postgres_refuses_holds_nothing_up(tmp_path, shared, make_experience):
+    now, file = datetime(2025, 6, 1, tzinfo=UTC), tmp_path / "one" / DATABASE
+    words = {"situation": (0.5, 0.5, 0.5), "space": "situation-v1:30m"}
+    with EmbeddingServer() as server:
+        embedding = Embedding(provider="openai", api_base=server.url, model="m")
+        memory = open_memory(file, RagConfig(database_url=shared, embedding=embedding))
+        memory.add(make_experience(0, **words, entry_rsi=20))
+        assert memory.embed_waiting(9, now=now).stored == 1
+        memory.add(make_experience(1, **words, entry_rsi=80))
+        server.status, server.refusal = 400, b"no\0text"
+        assert memory.embed_waiting(9, now=now).refused == 1
+        close_memory(file)
 
 
 def test_the_commands_reach_it_by_a_configuration(tmp_path, shared, bot, make_experience, capsys):

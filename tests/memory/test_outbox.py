@@ -4,18 +4,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from candlegraph.graph.errors import MemoryStoreError
 from candlegraph.memory import outbox
 from candlegraph.memory.database import open_engine, writing
 from candlegraph.memory.positions import PositionTracker, Track
 from candlegraph.memory.review import experience_of
 from candlegraph.memory.rows import delete_experiences
 
+BOTH_DATABASES = True
 LATE = datetime(2025, 1, 2, tzinfo=UTC)
 
 
 @pytest.fixture
 def engine(memory, path):
+    """Return the bot's own file, which holds the outbox wherever the memory is."""
     return open_engine(path)
 
 
@@ -57,20 +58,6 @@ def test_no_trade_is_learnt_twice(memory, make_trade):
     assert memory.stats("backtest:a")["total_experiences"] == 1
 
 
-def test_a_failure_half_way_leaves_every_trade_either_learnt_or_waiting(memory, path, make_trade):
-    for number in range(3):
-        memory.enqueue(make_trade(number))
-    with closing(sqlite3.connect(path)) as raw:
-        when = "before insert on experiences when new.trade_key = '1'"
-        raw.execute(f"create trigger full {when} begin select raise(abort, 'disk full'); end")
-    with pytest.raises(MemoryStoreError, match="disk full"):
-        memory.drain("backtest:a", before=LATE)
-    assert (memory.waiting("backtest:a"), memory.stats("backtest:a")["total_experiences"]) == (2, 1)
-    with closing(sqlite3.connect(path)) as raw:
-        raw.execute("drop trigger full")
-    assert [one.key for one in memory.drain("backtest:a", before=LATE)] == ["1", "2"]
-
-
 def test_a_row_that_cannot_be_read_stays_and_the_others_are_learnt_from(memory, path, make_trade, caplog):
     memory.enqueue(make_trade(1))
     memory.enqueue(make_trade(2))
@@ -96,7 +83,7 @@ def test_how_a_trade_went_waits_with_it_and_is_kept_beside_the_experience(memory
     assert outbox.take(engine, "backtest:a", "1") == (trade, track(trade))
     (learnt,) = memory.drain("backtest:a", before=LATE)
     assert learnt.source == trade
-    assert outbox.course_of(engine, 1) == track(trade)
+    assert memory.course_of(1) == track(trade)
     assert PositionTracker(engine, "backtest:a", is_durable=True).open() == ()
     assert PositionTracker(engine, "live", is_durable=True).open() == (foreign,)
 
@@ -111,17 +98,17 @@ def test_only_what_waits_can_be_taken(engine, make_trade):
 def test_a_trade_that_another_process_settled_is_not_stored_again(memory, engine, make_trade):
     outbox.enqueue(engine, make_trade(1))
     experience = experience_of(make_trade(1))
-    assert outbox.settle(engine, experience) == 1
-    with writing(engine, "experiences") as (connection, revision):
+    assert memory.settle(experience, None, is_queued=True) == 1
+    with writing(memory.engine, "experiences") as (connection, revision):
         delete_experiences(connection, revision, [1])  # a cleanup came between
-    assert outbox.settle(engine, experience) is None
-    assert outbox.settle(engine, experience, is_queued=False) == 2  # from Studio, where no outbox is asked
+    assert memory.settle(experience, None, is_queued=True) is None
+    assert memory.settle(experience, None, is_queued=False) == 2  # from Studio, where no outbox is asked
     assert memory.stats("backtest:a")["total_experiences"] == 1
 
 
-def test_how_a_trade_went_that_is_stored_already_changes_nothing(engine, make_trade):
+def test_how_a_trade_went_that_is_stored_already_changes_nothing(memory, make_trade):
     experience, went = experience_of(make_trade(1)), track(make_trade(1))
-    assert outbox.settle(engine, experience, went, is_queued=False) == 1
+    assert memory.settle(experience, went, is_queued=False) == 1
     other = went.model_copy(update={"best": 300})
-    assert outbox.settle(engine, experience, other, is_queued=False) is None
-    assert (outbox.course_of(engine, 1), outbox.course_of(engine, 2)) == (went, None)
+    assert memory.settle(experience, other, is_queued=False) is None
+    assert (memory.course_of(1), memory.course_of(2)) == (went, None)

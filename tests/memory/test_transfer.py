@@ -11,14 +11,16 @@ from candlegraph.memory.review import experience_of_decision
 from candlegraph.memory.store import close_memory, open_memory
 from candlegraph.memory.transfer import BATCH, BadLine, export, parse_export, read_lines, store
 
+BOTH_DATABASES = True
+
 
 @pytest.fixture
-def filled(memory, path, make_experience, make_recorded):
+def filled(memory, make_experience, make_recorded):
     for number in (2, 0, 1):
         memory.add(make_experience(number))
     memory.add(experience_of_decision(make_recorded(3, reason="=cmd('calc')")))
     memory.add(make_experience(4, namespace="live", model_score=80))
-    return path
+    return memory.engine
 
 
 @pytest.fixture
@@ -34,7 +36,7 @@ def lines_of(path) -> list[str]:
 
 def test_an_export_and_its_import_give_the_same_memory(filled, memory, elsewhere, tmp_path, make_trade):
     target = tmp_path / "out.jsonl"
-    assert export(open_engine(filled), "backtest:a", target) == 4
+    assert export(filled, "backtest:a", target) == 4
     assert store(open_engine(elsewhere), read_lines(target, parse_export).experiences) == (4, 0)
     again = tmp_path / "again.jsonl"
     export(open_engine(elsewhere), "backtest:a", again)
@@ -50,24 +52,24 @@ def test_an_export_and_its_import_give_the_same_memory(filled, memory, elsewhere
 
 
 def test_lines_are_in_the_order_in_which_they_became_known(filled, tmp_path):
-    export(open_engine(filled), "backtest:a", tmp_path / "out.jsonl")
+    export(filled, "backtest:a", tmp_path / "out.jsonl")
     found = [Experience.model_validate_json(line) for line in lines_of(tmp_path / "out.jsonl")]
     assert [one.key for one in found] == ["0", "1", "2", "recorded-3"]
 
 
 def test_what_is_there_already_is_counted_and_left_as_it_is(filled, memory, tmp_path):
-    export(open_engine(filled), "backtest:a", tmp_path / "out.jsonl")
+    export(filled, "backtest:a", tmp_path / "out.jsonl")
     experiences = read_lines(tmp_path / "out.jsonl", parse_export).experiences
     changed = [one.model_copy(update={"lesson": "another"}) for one in experiences]
-    assert store(open_engine(filled), [*changed, *changed]) == (0, 8)
+    assert store(filled, [*changed, *changed]) == (0, 8)
     assert memory.stats("backtest:a")["total_experiences"] == 4
     assert memory.get(1).lesson != "another"
 
 
 def test_an_import_into_another_namespace_is_of_that_one(filled, memory, tmp_path):
-    export(open_engine(filled), "backtest:a", tmp_path / "out.jsonl")
+    export(filled, "backtest:a", tmp_path / "out.jsonl")
     experiences = read_lines(tmp_path / "out.jsonl", parse_export).experiences
-    assert store(open_engine(filled), experiences, "study") == (4, 0)
+    assert store(filled, experiences, "study") == (4, 0)
     assert memory.stats("study")["index"]["size"] == 4
     assert memory.stats("backtest:a")["total_experiences"] == 4
 
@@ -118,9 +120,9 @@ def test_an_existing_file_is_only_replaced_on_demand(filled, tmp_path):
     target = tmp_path / "out.jsonl"
     target.write_text("precious")
     with pytest.raises(MemoryStoreError, match="is there already; --force replaces it"):
-        export(open_engine(filled), "live", target)
+        export(filled, "live", target)
     assert target.read_text() == "precious"
-    assert export(open_engine(filled), "live", target, replace=True) == 1
+    assert export(filled, "live", target, replace=True) == 1
     assert len(lines_of(target)) == 1
 
 
@@ -131,7 +133,7 @@ def test_a_full_disk_leaves_the_old_file_whole(filled, tmp_path):
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
     try:
         with pytest.raises(MemoryStoreError, match="could not be written"):
-            export(open_engine(filled), "backtest:a", target, replace=True)
+            export(filled, "backtest:a", target, replace=True)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert target.read_text() == "precious"
@@ -140,7 +142,7 @@ def test_a_full_disk_leaves_the_old_file_whole(filled, tmp_path):
 
 def test_a_table_has_the_main_columns_and_no_formula(filled, tmp_path):
     target = tmp_path / "out.csv"
-    export(open_engine(filled), "backtest:a", target)
+    export(filled, "backtest:a", target)
     rows = list(csv.DictReader(lines_of(target)))
     assert [row["key"] for row in rows] == ["0", "1", "2", "recorded-3"]
     assert (rows[0]["profit_pct"], rows[0]["exit_reason"], rows[0]["kind"]) == ("4.0", "exit_signal", "trade")
@@ -174,4 +176,4 @@ def test_a_mark_of_the_encoding_at_the_start_is_no_part_of_the_first_line(tmp_pa
 
 def test_another_ending_is_refused(filled, tmp_path):
     with pytest.raises(MemoryStoreError, match=r"out.xml: expected a name that ends in .jsonl or .csv"):
-        export(open_engine(filled), "live", tmp_path / "out.xml")
+        export(filled, "live", tmp_path / "out.xml")
