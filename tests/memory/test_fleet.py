@@ -249,7 +249,7 @@ def test_what_a_text_model_says_in_bytes_that_postgres_refuses_holds_nothing_up(
         memory = open_memory(file, RagConfig(database_url=shared, embedding=embedding))
         memory.add(make_experience(0, **words, entry_rsi=20))
         assert memory.embed_waiting(9, now=now).stored == 1
-        memory.add(make_experience(1, **words, entry_rsi=80))
+        memory.add(make_experience(1, **words, entry_rsi=35))
         server.status, server.refusal = 400, b"no\0text"
         assert memory.embed_waiting(9, now=now).refused == 1
         close_memory(file)
