@@ -5,6 +5,7 @@ import subprocess
 import sys
 import zipfile
 from collections import Counter
+from datetime import datetime
 
 import httpx
 import pytest
@@ -13,6 +14,7 @@ from candlegraph.freqtrade_bridge.cli import main
 from candlegraph.freqtrade_bridge.report.result import last_result, read_result
 from candlegraph.graph.context import DATABASE
 from candlegraph.memory.account import AccountBook, AccountMark
+from candlegraph.memory.store import close_memory, open_memory
 
 PLANTED = "sk-planted-key-0123456789"
 
@@ -76,11 +78,12 @@ def test_later_decisions_cite_earlier_trades_and_none_cites_the_future(run):
     userdir, _, _ = run
     lines = lines_of(userdir / "logs" / "llm_decisions.jsonl")
     assert any(line["case_ids"] for line in lines)
-    experiences = lines_of(userdir / "logs" / "trade_experience.jsonl")
-    assert experiences
-    first = min(one["source"]["known_at"] for one in experiences)
-    recorded = any(line["case_ids"] and line["as_of"] <= first for line in lines)
-    assert not recorded or all(line["signal"]["action"] in ("hold", "wait") for line in lines[:1])
+    memory = open_memory(userdir / DATABASE)
+    for line in lines:
+        for case_id in line["case_ids"]:
+            known_at = memory.get(case_id).source.known_at
+            assert known_at < datetime.fromisoformat(line["as_of"]), (line["pair"], line["candle"], case_id)
+    close_memory(userdir / DATABASE)
 
 
 def test_closed_trades_are_scored_and_rewarded(run):

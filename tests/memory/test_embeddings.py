@@ -175,6 +175,16 @@ def test_another_model_behind_the_same_name_is_refused(server, space):
         space().vectors_of(["new"])
 
 
+def test_another_model_that_comes_back_in_the_place_of_one_that_was_down_is_refused(server, space, clock):
+    space().vectors_of(["a"])
+    server.status = 503
+    one = space()
+    one.vectors_of(["a"])  # by the cache alone
+    server.status, server.seed, clock.now = 200, 1, REST_SECONDS + 1
+    with pytest.raises(EmbeddingError, match="another model answers behind this name"):
+        one.vectors_of(["new"])
+
+
 def test_another_dimension_behind_the_same_name_is_another_space(server, space, caplog):
     one = space()
     old = one.name_of(one.vectors_of(["a"])["a"])
@@ -245,8 +255,20 @@ def test_a_refused_text_waits_twice_as_long_each_time_and_holds_no_other_up(serv
         if memory.embed_waiting(9, now=NOW + timedelta(minutes=minute)).refused:
             minutes.append(minute)
     assert minutes == [1, 3, 7]
+    late = NOW + timedelta(days=20)
+    for _ in range(12):  # by now it would wait for months
+        late += timedelta(days=1)
+        assert memory.embed_waiting(9, now=late).refused == 1
     server.spoil = lambda rows, texts: rows
-    assert memory.embed_waiting(9, now=NOW + timedelta(days=2)).stored == 1
+    assert memory.embed_waiting(9, now=late + timedelta(days=2)).stored == 1
+
+
+def test_the_newest_are_embedded_first(opened, textual, path):
+    memory = opened()
+    for number in range(4):
+        memory.add(textual(number))
+    memory.embed_waiting(2, now=NOW)
+    assert sql(path, "select experience_id from text_vectors order by 1") == [(3,), (4,)]
 
 
 def test_what_has_no_words_is_looked_at_once(opened, textual, make_recorded):
@@ -254,7 +276,8 @@ def test_what_has_no_words_is_looked_at_once(opened, textual, make_recorded):
     memory.add(textual(0, trend_strength=None))
     memory.add(textual(1, forced=True))
     memory.add(experience_of_decision(make_recorded()))
-    assert memory.embed_waiting(9, now=NOW).without_words == 1
+    step = memory.embed_waiting(9, now=NOW)
+    assert (step.looked_at, step.stored, step.without_words) == (1, 0, 1)
     assert (memory.embed_waiting(9, now=NOW).looked_at, memory.without_vector()) == (0, 0)
 
 
