@@ -89,7 +89,7 @@ def without(known, *names):
     return {name: value for name, value in known.items() if name not in names}
 
 
-RUNS = [pytest.param(SOME, id="576"), pytest.param(LONG, id="2112", marks=pytest.mark.slow)]
+RUNS = [pytest.param(SOME, id="576"), pytest.param(LONG, id="2016", marks=pytest.mark.slow)]
 
 
 @pytest.fixture(scope="module", params=RUNS)
