@@ -11,11 +11,12 @@ from langgraph.graph.message import REMOVE_ALL_MESSAGES
 from langgraph.runtime import Runtime
 
 from candlegraph.graph.context import Context
-from candlegraph.graph.errors import CandleError
-from candlegraph.graph.market import Account, MarketSnapshot
+from candlegraph.graph.schema.errors import CandleError
+from candlegraph.graph.schema.market import Account, MarketSnapshot
 from candlegraph.graph.state import CandleState
-from candlegraph.tools.market.analysis import facts_of
-from candlegraph.tools.market.frames import duration, read_candles, snapshot_of
+from candlegraph.tools.market.candle_files import read_candles
+from candlegraph.tools.market.facts import facts_of
+from candlegraph.tools.market.frames import duration, snapshot_of
 from candlegraph.tools.market.situation import situation_of
 
 NEW = CandleState()

@@ -12,13 +12,13 @@ from langgraph.runtime import Runtime
 
 from candlegraph.agents.analyst import analyst
 from candlegraph.agents.approval import approval
+from candlegraph.agents.asking.transcript import ALL_TOOLS
 from candlegraph.agents.critic import after_critic, critic, is_needed
-from candlegraph.agents.debate import bear, bull
-from candlegraph.agents.decision import ALL_TOOLS, after_tools, decision, repair, route
+from candlegraph.agents.debate import bear, bull, view
+from candlegraph.agents.decision import after_tools, decision, repair, route
 from candlegraph.agents.retriever import retriever
 from candlegraph.agents.reviewer import reviewer
 from candlegraph.agents.triage import after_triage, triage
-from candlegraph.agents.view import view
 from candlegraph.graph.context import Context
 from candlegraph.graph.state import CandleInput, CandleState
 

@@ -8,8 +8,8 @@ from langchain_core.tools import BaseTool, tool
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 from pydantic.json_schema import WithJsonSchema
 
-from candlegraph.graph.facts import Strength
-from candlegraph.graph.signal import Action, Proposal
+from candlegraph.graph.schema.market import Strength
+from candlegraph.graph.schema.signal import Action, Proposal
 
 CHINESE = {"强势": "strong", "中等": "moderate", "弱势": "weak"}
 

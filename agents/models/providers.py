@@ -24,8 +24,8 @@ from pydantic import SecretStr, ValidationError
 from candlegraph.agents.models.answers import REASONING
 from candlegraph.agents.models.local import local_url
 from candlegraph.agents.models.policy import PolicyModel
-from candlegraph.graph.errors import ConfigError
-from candlegraph.graph.llm_settings import ModelSettings
+from candlegraph.graph.schema.errors import ConfigError
+from candlegraph.graph.settings.llm import ModelSettings
 
 KEY_NAMES = ("CANDLEGRAPH_API_KEY", "OPENAI_API_KEY")
 POLICY = "policy"

@@ -22,7 +22,7 @@ from candlegraph.agents.models.failures import REQUEST_IS_WRONG
 from candlegraph.agents.models.json_calls import as_text, bound, called
 from candlegraph.agents.models.policy import PolicyModel
 from candlegraph.agents.models.providers import open_model
-from candlegraph.graph.llm_settings import ModelSettings
+from candlegraph.graph.settings.llm import ModelSettings
 
 logger = logging.getLogger(__name__)
 

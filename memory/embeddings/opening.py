@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from pydantic import SecretStr
 
-from candlegraph.graph.errors import ConfigError
-from candlegraph.graph.experience_settings import Embedding
+from candlegraph.graph.schema.errors import ConfigError
+from candlegraph.graph.settings.experience import Embedding
 from candlegraph.memory.embeddings import local, ollama, openai_compatible, sentence
 from candlegraph.memory.embeddings.embedder import Ask, Embedder
 

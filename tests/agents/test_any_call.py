@@ -12,14 +12,16 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from candlegraph.agents.decision import BY_NAME, allowed_tools, call_fault
-from candlegraph.agents.reviewer import review, stop_basis
-from candlegraph.graph.market import Account
-from candlegraph.graph.settings import Block, RiskManagement, Settings
-from candlegraph.graph.signal import SIDE_OF, Proposal, TradeSignal
+from candlegraph.agents.asking.transcript import BY_NAME, allowed_tools, call_fault
+from candlegraph.agents.reviewer import review
+from candlegraph.graph.schema.market import Account
+from candlegraph.graph.schema.signal import SIDE_OF, Proposal, TradeSignal
+from candlegraph.graph.settings.risk import Block, RiskManagement
+from candlegraph.graph.settings.settings import Settings
 from candlegraph.graph.state import CandleState
-from candlegraph.tools.market.analysis import facts_of
-from candlegraph.tools.risk import EntryPlan, Limits, size_entry
+from candlegraph.tools.market.facts import facts_of
+from candlegraph.tools.risk.gate import EntryPlan, Limits, size_entry
+from candlegraph.tools.risk.stops import stop_basis
 from candlegraph.tools.signals import TERMINAL_NAMES
 
 BOUNDS = ("ge", "gt", "le", "lt", "min_length")

@@ -8,18 +8,22 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as checked
 from hypothesis import strategies as st
 
-from candlegraph.agents.briefing import brief_of, briefing, prompt_version, system_prompt
-from candlegraph.agents.budget import PRIORITY, facts_tokens
-from candlegraph.agents.decision import allowed_tools, check_budget
-from candlegraph.agents.sections import cases_block, cases_section, learnt_lines
-from candlegraph.agents.tokens import tokens_of
-from candlegraph.agents.words import WORDS
-from candlegraph.graph.errors import ConfigError
-from candlegraph.graph.facts import ExperienceFacts, parse_facts, render_facts
-from candlegraph.graph.market import Reading, Sentiment
-from candlegraph.graph.settings import ContextConfig, Settings, TokenAllocation
-from candlegraph.graph.state import CandleState, Case, Guidance, Lessons, Pattern
-from candlegraph.tools.market.analysis import facts_of
+from candlegraph.agents.asking.transcript import allowed_tools
+from candlegraph.agents.decision import check_budget
+from candlegraph.agents.prompt.briefing import brief_of, briefing
+from candlegraph.agents.prompt.budget import PRIORITY, facts_tokens
+from candlegraph.agents.prompt.cases import cases_block, cases_section, learnt_lines
+from candlegraph.agents.prompt.files import prompt_version, system_prompt
+from candlegraph.agents.prompt.phrases import WORDS
+from candlegraph.agents.prompt.tokens import tokens_of
+from candlegraph.graph.schema.errors import ConfigError
+from candlegraph.graph.schema.facts import ExperienceFacts, parse_facts, render_facts
+from candlegraph.graph.schema.lessons import Case, Guidance, Lessons, Pattern
+from candlegraph.graph.schema.market import Reading, Sentiment
+from candlegraph.graph.settings.context import ContextConfig, TokenAllocation
+from candlegraph.graph.settings.settings import Settings
+from candlegraph.graph.state import CandleState
+from candlegraph.tools.market.facts import facts_of
 
 LANGUAGES = ["en", "zh"]
 EN = WORDS["en"]

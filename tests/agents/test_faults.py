@@ -6,9 +6,9 @@ import math
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 
-from candlegraph.agents.decision import fault_counts
-from candlegraph.agents.faults import LONGEST_RECALLED, recalled
-from candlegraph.graph.settings import Settings
+from candlegraph.agents.asking.faults import LONGEST_RECALLED, recalled
+from candlegraph.agents.asking.transcript import fault_counts
+from candlegraph.graph.settings.settings import Settings
 
 LONG, SHORT, WAIT, HOLD = "signal_entry_long", "signal_entry_short", "signal_wait", "signal_hold"
 STATS = "query_rag_stats"

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from candlegraph.agents.decision import fault_counts
-from candlegraph.freqtrade_bridge.runner import Runner
-from candlegraph.graph.errors import ModelError
-from candlegraph.graph.settings import Settings
+from candlegraph.agents.asking.transcript import fault_counts
+from candlegraph.freqtrade_bridge.decisions.runner import Runner
+from candlegraph.graph.schema.errors import ModelError
+from candlegraph.graph.settings.settings import Settings
 
 PAIR, OTHER = "BTC/USDT:USDT", "ETH/USDT:USDT"
 

@@ -6,20 +6,24 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from candlegraph.agents.briefing import brief_of
-from candlegraph.agents.budget import PRIORITY
-from candlegraph.agents.decision import allowed_tools, check_budget
-from candlegraph.agents.tokens import tokens_of
-from candlegraph.agents.words import WORDS
-from candlegraph.freqtrade_bridge.brief import rows_of, table_of
-from candlegraph.freqtrade_bridge.cli import main
-from candlegraph.graph.facts import ExperienceFacts, parse_facts
-from candlegraph.graph.market import Account, Reading, Sentiment
-from candlegraph.graph.settings import ContextConfig, Settings
-from candlegraph.graph.state import CandleState, Case, Lessons
+from candlegraph.agents.asking.transcript import allowed_tools
+from candlegraph.agents.decision import check_budget
+from candlegraph.agents.prompt.briefing import brief_of
+from candlegraph.agents.prompt.budget import PRIORITY
+from candlegraph.agents.prompt.phrases import WORDS
+from candlegraph.agents.prompt.tokens import tokens_of
+from candlegraph.freqtrade_bridge.commands.decide import rows_of, table_of
+from candlegraph.freqtrade_bridge.commands.main import main
+from candlegraph.graph.schema.facts import ExperienceFacts, parse_facts
+from candlegraph.graph.schema.lessons import Case, Lessons
+from candlegraph.graph.schema.market import Account, Reading, Sentiment
+from candlegraph.graph.settings.context import ContextConfig
+from candlegraph.graph.settings.settings import Settings
+from candlegraph.graph.state import CandleState
 from candlegraph.memory.store import close_memory
-from candlegraph.tools.market.analysis import facts_of
-from candlegraph.tools.market.frames import read_candles, snapshot_of
+from candlegraph.tools.market.candle_files import read_candles
+from candlegraph.tools.market.facts import facts_of
+from candlegraph.tools.market.frames import snapshot_of
 
 CANDLES = 500
 BUDGETS = [3000, 3200, 3600, 4200, 5000, 6000]

@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from candlegraph.freqtrade_bridge.memory_parser import ACTIONS, add_memory
+from candlegraph.freqtrade_bridge.commands.memory_arguments import ACTIONS, add_memory
 from candlegraph.graph.context import DATABASE
-from candlegraph.graph.errors import MemoryStoreError
-from candlegraph.memory.backup import backup_path
-from candlegraph.memory.experience import ClosedTrade
-from candlegraph.memory.review import experience_of
-from candlegraph.memory.snapshot import snapshot_folder
+from candlegraph.graph.schema.errors import MemoryStoreError
+from candlegraph.graph.schema.experience import ClosedTrade
+from candlegraph.memory.index.saved import snapshot_folder
+from candlegraph.memory.learning.report import experience_of
+from candlegraph.memory.storage.backup import backup_path
 from candlegraph.memory.store import close_memory, open_memory
 
 START = datetime(2025, 1, 1, tzinfo=UTC)

@@ -3,9 +3,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from candlegraph.memory.database import open_engine
-from candlegraph.memory.migration import parse_ancestor
-from candlegraph.memory.transfer import read_lines, store
+from candlegraph.memory.storage.database import open_engine
+from candlegraph.memory.transfer.ancestor import parse_ancestor
+from candlegraph.memory.transfer.files import read_lines, store
 
 FLAT = {
     "timestamp": "2024-05-01T12:00:05",

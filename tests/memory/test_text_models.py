@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from embedding_server import EmbeddingServer
 
-from candlegraph.graph.errors import ConfigError, EmbeddingError
-from candlegraph.graph.experience_settings import Embedding
+from candlegraph.graph.schema.errors import ConfigError, EmbeddingError
+from candlegraph.graph.settings.experience import Embedding
 from candlegraph.memory.embeddings.opening import open_embedder
 
 

@@ -6,7 +6,7 @@ import pytest
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ValidationError
 
-from candlegraph.graph.signal import Proposal
+from candlegraph.graph.schema.signal import Proposal
 from candlegraph.tools.memory import MEMORY_TOOLS, cleanup_rag_history, query_rag_stats, record_decision_to_rag
 from candlegraph.tools.signals import (
     ENTRY_TOOLS,
