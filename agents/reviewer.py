@@ -55,7 +55,7 @@ def review(proposal: Proposal, state: CandleState, settings: Settings) -> TradeS
     """Return the signal for `proposal` after every rule."""
     snapshot, facts = state.snapshot, state.facts
     assert snapshot is not None and facts is not None, "the analyst runs first"
-    mismatches = false_claims(proposal.model_dump(exclude_none=True), state)
+    mismatches = false_claims(proposal.model_dump(exclude_none=True), snapshot)
     if proposal.action in SIDE_OF and facts.missing != ABSENT:
         signal = stay(state.snapshot, f"no entry while {facts.missing} is unavailable", "veto")
     else:

@@ -96,10 +96,11 @@ def call_fault(
         arguments = validated(name, args)
     except ValidationError as e:
         return schema_fault(name, e)
-    pair = state.snapshot.pair if state.snapshot else None
+    assert state.snapshot is not None, "the snapshot is there from the analyst on"
+    pair = state.snapshot.pair
     if arguments.get("pair", pair) != pair:
         return Fault("wrong_pair", f"pair must be {pair!r}, was {shown(arguments['pair'])!r}.")
-    if settings.llm_config.decision.reject_false_claims and (claims := false_claims(arguments, state)):
+    if settings.llm_config.decision.reject_false_claims and (claims := false_claims(arguments, state.snapshot)):
         return Fault("false_claim", "These claims contradict the data: " + "; ".join(claims))
     return None
 

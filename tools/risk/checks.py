@@ -14,7 +14,6 @@ from candlegraph.graph.schema.facts import Facts
 from candlegraph.graph.schema.market import Frozen, MarketSnapshot, Position, Price, Side
 from candlegraph.graph.schema.signal import SIDE_OF, Proposal
 from candlegraph.graph.settings.risk import Checks, Verdict
-from candlegraph.graph.state import CandleState
 from candlegraph.tools.market.frames import duration
 from candlegraph.tools.market.regime import trend_of
 from candlegraph.tools.risk.stops import sign_of
@@ -184,10 +183,9 @@ ENTRY_RULES: dict[RuleName, Rule] = {
 }
 
 
-def false_claims(claims: dict[str, Any], state: CandleState) -> tuple[str, ...]:
+def false_claims(claims: dict[str, Any], snapshot: MarketSnapshot) -> tuple[str, ...]:
     """Return which reported numbers contradict the data: an RSI more than 5 points off, levels on the wrong side."""
-    assert state.snapshot is not None, "the snapshot is there from the analyst on"
-    price, rsi = state.snapshot.price, state.snapshot.main.indicators.rsi
+    price, rsi = snapshot.price, snapshot.main.indicators.rsi
     stated, support, resistance = (claims.get(key) for key in ("rsi_value", "key_support", "key_resistance"))
     found = []
     if stated is not None and rsi is not None and abs(stated - rsi) > 5:
