@@ -60,6 +60,14 @@ class CandleGraphStrategy(IStrategy):
         """Return freqtrade's protections from our configuration."""
         return protections(settings_of(self.config).risk_management)
 
+    @property
+    def is_chart(self) -> bool:
+        """Return whether freqtrade only draws candles: FreqUI's charts, `plot-dataframe`, a notebook.
+
+        They give the strategy neither wallet nor pair list, so there is nothing to decide, ask, pay or remember.
+        """
+        return self.wallets is None
+
     def open_context(self, namespace: str) -> Any:
         """Return the run's context; override to decide with a LangChain chat model of your own."""
         from candlegraph.graph.opening import open_context
@@ -68,6 +76,8 @@ class CandleGraphStrategy(IStrategy):
 
     def bot_start(self, **kwargs: Any) -> None:
         """Open model, memory and ledger; a bad setting stops the start. Heavy imports happen here, not at import."""
+        if self.is_chart:
+            return
         from candlegraph.freqtrade_bridge.host.backtest_hook import install
         from candlegraph.freqtrade_bridge.host.keys import blank_secrets, refuse_conflicts, slots
         from candlegraph.freqtrade_bridge.session import Session, namespace_of
@@ -95,6 +105,8 @@ class CandleGraphStrategy(IStrategy):
     @fail_closed()
     def bot_loop_start(self, current_time: datetime, **kwargs: Any) -> None:
         """Measure the account, then decide all pairs; the one decision point live and in backtest."""
+        if self.is_chart:  # `plot-dataframe` calls this, too
+            return
         self.session.watch(current_time)
         self._announce_halt(current_time)
         self.session.decide(self.dp.current_whitelist(), current_time)
@@ -129,7 +141,7 @@ class CandleGraphStrategy(IStrategy):
 
     def populate_entry_trend(self, dataframe: DataFrame, metadata: dict[str, Any]) -> DataFrame:
         """Write the entry of the last closed candle, live."""
-        row = NOTHING if self.session.is_backtest else self._live_row(dataframe, metadata["pair"])
+        row = NOTHING if self.is_chart or self.session.is_backtest else self._live_row(dataframe, metadata["pair"])
         for name in ("enter_long", "enter_short", "enter_tag"):
             value = getattr(row, name)
             if value:
