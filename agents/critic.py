@@ -113,10 +113,10 @@ def entry_text(signal: TradeSignal) -> str:
     return "\n".join(["The proposed entry, after the risk gate:", "<entry>", *lines, "</entry>"])
 
 
-def is_needed(state: CandleState, context: Context) -> bool:
+def is_needed(state: CandleState) -> bool:
     """Return whether the reviewing model looks at this signal: entries only, and not at depth `fast`."""
     signal = state.signal
-    return context.depth != "fast" and signal is not None and signal.action in SIDE_OF
+    return state.terms.depth != "fast" and signal is not None and signal.action in SIDE_OF
 
 
 def after_critic(state: CandleState) -> Literal["decision", "approval"]:

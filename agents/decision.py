@@ -29,7 +29,7 @@ from candlegraph.tools.signals import FLAT_TOOLS, POSITION_TOOLS, TERMINAL_NAMES
 async def decision(state: CandleState, runtime: Runtime[Context]) -> dict[str, Any]:
     """Ask the model once; the opening messages are written on the first turn."""
     context = runtime.context or Context()
-    tools = allowed_tools(state, context.settings)
+    tools = allowed_tools(state)
     opening = [] if state.messages else opening_of(state, context, tools)
     answer = await context.ask(
         "decision",
@@ -64,12 +64,11 @@ def check_budget(settings: Settings) -> None:
     check_fits(settings, [*POSITION_TOOLS, *MEMORY_TOOLS], in_position=True)
 
 
-def route(state: CandleState, runtime: Runtime[Context]) -> Literal["tools", "repair", "reviewer"]:
+def route(state: CandleState) -> Literal["tools", "repair", "reviewer"]:
     """Run a faultless answer, send a faulty one back while repairs last, else let the reviewer fall back."""
-    context = runtime.context or Context()
-    if not faults(state, context.settings):
+    if not faults(state):
         return "tools"
-    return "repair" if repairs(state.messages) < context.settings.llm_config.decision.max_repairs else "reviewer"
+    return "repair" if repairs(state.messages) < state.terms.max_repairs else "reviewer"
 
 
 def after_tools(state: CandleState) -> Literal["decision", "reviewer"]:
@@ -77,10 +76,9 @@ def after_tools(state: CandleState) -> Literal["decision", "reviewer"]:
     return "reviewer" if any(call["name"] in TERMINAL_NAMES for call in last_answer(state).tool_calls) else "decision"
 
 
-async def repair(state: CandleState, runtime: Runtime[Context]) -> dict[str, Any]:
+async def repair(state: CandleState) -> dict[str, Any]:
     """Answer every call of a faulty message, so that the model can correct itself."""
-    context = runtime.context or Context()
-    found = faults(state, context.settings)
+    found = faults(state)
     answer = last_answer(state)
     mark = {"repair": True, "faults": sorted({fault.kind for fault in found.values()})}
     calls = [*answer.tool_calls, *answer.invalid_tool_calls]

@@ -34,7 +34,7 @@ async def reviewer(state: CandleState, runtime: Runtime[Context]) -> dict[str, A
         return {"signal": skipped(state, context.settings)}
     proposal = proposal_of(state.messages)
     if proposal is None:
-        told = [fault.message for fault in faults(state, context.settings).values()]
+        told = [fault.message for fault in faults(state).values()]
         why = "; ".join(told)[:LONGEST_REASON] or "no terminal call"
         return {"signal": stay(state.snapshot, why, "fallback")}
     return {"signal": review(proposal, state, context.settings)}

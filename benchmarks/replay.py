@@ -134,7 +134,7 @@ def request_of(state: CandleState, context: Context) -> Request:
         role="decision",
         params=params_of(context.settings.llm_config.models_of("decision")[0]),
         messages=tuple(asked),
-        tools=tuple(convert_to_openai_tool(one) for one in allowed_tools(state, context.settings)),
+        tools=tuple(convert_to_openai_tool(one) for one in allowed_tools(state)),
         prompt_version="benchmark",
     )
 

@@ -33,7 +33,7 @@ def main(userdir: Path) -> None:
     after = run(given, context)
     deep = run(given, Context(**shared(context), settings=changed(context.settings, "llm_config", depth="deep")))
     small = changed(context.settings, "context_config", max_context_tokens=LEAST)
-    tools = allowed_tools(before, context.settings)
+    tools = allowed_tools(before)
     brief = brief_of(before, context.settings, tools)
     calls = [message for message in after.messages if message.type == "ai"][-1].tool_calls
     page = PAGE.read_text(encoding="utf-8")

@@ -14,9 +14,36 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from candlegraph.graph.schema.facts import Facts
 from candlegraph.graph.schema.lessons import Lessons
-from candlegraph.graph.schema.market import MarketSnapshot
+from candlegraph.graph.schema.market import Frozen, MarketSnapshot
 from candlegraph.graph.schema.opinions import Argument, Critique, View
 from candlegraph.graph.schema.signal import TradeSignal
+from candlegraph.graph.settings.llm import Depth
+from candlegraph.graph.settings.settings import Settings
+
+
+class Terms(Frozen):
+    """What the ways through the graph depend on, as the context had it at the start: routers see nothing but the state.
+
+    LangGraph runs a router without a context where a person changes the state of a paused run.
+    """
+
+    depth: Depth
+    max_repairs: int
+    max_memory_calls: int
+    reject_false_claims: bool
+    record_min_profit_pct: float
+
+    @classmethod
+    def of(cls, settings: Settings, depth: Depth | None = None) -> Terms:
+        """Return the terms of a decision with these settings; `depth` may be less than theirs."""
+        rules = settings.llm_config.decision
+        return cls(
+            depth=depth or settings.llm_config.depth,
+            max_repairs=rules.max_repairs,
+            max_memory_calls=rules.max_memory_calls,
+            reject_false_claims=rules.reject_false_claims,
+            record_min_profit_pct=settings.experience_config.record_min_profit_pct,
+        )
 
 
 class CandleInput(BaseModel):
@@ -32,6 +59,7 @@ class CandleInput(BaseModel):
 class CandleState(CandleInput):
     """One candle's journey."""
 
+    terms: Terms = Field(Terms.of(Settings()), description="the defaults until the analyst has run")
     facts: Facts | None = None
     skipped: TradeSignal | None = Field(
         None, description="the answer of triage or of a spent budget; no model is asked"

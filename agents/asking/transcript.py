@@ -12,7 +12,6 @@ from pydantic import BaseModel, ValidationError
 
 from candlegraph.agents.asking.faults import Fault, listed, no_call, not_json, schema_fault, several, shown
 from candlegraph.graph.schema.signal import Proposal
-from candlegraph.graph.settings.settings import Settings
 from candlegraph.graph.state import CandleState
 from candlegraph.tools.memory import MEMORY_TOOLS, record_decision_to_rag
 from candlegraph.tools.risk.checks import false_claims
@@ -25,12 +24,12 @@ OBJECTION = "objection"
 MEMORY_NAMES = frozenset(one.name for one in MEMORY_TOOLS)
 
 
-def allowed_tools(state: CandleState, settings: Settings) -> list[BaseTool]:
+def allowed_tools(state: CandleState) -> list[BaseTool]:
     """Return the functions that make sense in the pair's present state; memory functions while their budget lasts."""
     position = None if state.snapshot is None else state.snapshot.position
     tools = list(FLAT_TOOLS if position is None else POSITION_TOOLS)
-    if memory_calls(state.messages) < settings.llm_config.decision.max_memory_calls:
-        winning = position is not None and position.profit_pct >= settings.experience_config.record_min_profit_pct
+    if memory_calls(state.messages) < state.terms.max_memory_calls:
+        winning = position is not None and position.profit_pct >= state.terms.record_min_profit_pct
         tools += [one for one in MEMORY_TOOLS if winning or one is not record_decision_to_rag]
     return tools
 
@@ -45,11 +44,11 @@ def repairs(messages: Sequence[AnyMessage]) -> int:
     return sum(bool(m.additional_kwargs.get("repair")) for m in messages)
 
 
-def fault_counts(state: CandleState, settings: Settings) -> dict[str, int]:
+def fault_counts(state: CandleState) -> dict[str, int]:
     """Return how many answers had each kind of fault, the last one's included, which nobody repaired."""
     counts = Counter[str](kind for message in state.messages for kind in message.additional_kwargs.get("faults", ()))
     if state.messages and isinstance(state.messages[-1], AIMessage):
-        counts.update({fault.kind for fault in faults(state, settings).values()})
+        counts.update({fault.kind for fault in faults(state).values()})
     return dict(sorted(counts.items()))
 
 
@@ -58,35 +57,33 @@ def last_answer(state: CandleState) -> AIMessage:
     return next(m for m in reversed(state.messages) if isinstance(m, AIMessage))
 
 
-def faults(state: CandleState, settings: Settings) -> dict[str, Fault]:
+def faults(state: CandleState) -> dict[str, Fault]:
     """Return what is wrong with the newest answer, by call id; the empty id stands for the message as a whole."""
     answer = last_answer(state)
-    allowed = {one.name for one in allowed_tools(state, settings)}
+    allowed = {one.name for one in allowed_tools(state)}
     found = {call["id"] or "": not_json(call) for call in answer.invalid_tool_calls}
     if not answer.tool_calls and not found:
         return {"": no_call(answer, allowed & TERMINAL_NAMES)}
     for call in answer.tool_calls:
-        if fault := call_fault(call["name"], call["args"], allowed, state, settings):
+        if fault := call_fault(call["name"], call["args"], allowed, state):
             found[call["id"] or ""] = fault
-    found |= surplus_memory_calls(state, settings)
+    found |= surplus_memory_calls(state)
     terminal = {call["id"] or "": call["name"] for call in answer.tool_calls if call["name"] in TERMINAL_NAMES}
     if len([call for call in answer.tool_calls if call["name"] in TERMINAL_NAMES]) > 1:
         found |= dict.fromkeys(terminal, several(set(terminal.values())))
     return found
 
 
-def surplus_memory_calls(state: CandleState, settings: Settings) -> dict[str, Fault]:
+def surplus_memory_calls(state: CandleState) -> dict[str, Fault]:
     """Return a fault for each memory call of the newest answer that is more than the budget still holds."""
-    most = settings.llm_config.decision.max_memory_calls
+    most = state.terms.max_memory_calls
     left = max(0, most - memory_calls(state.messages))
     calls = [call["id"] or "" for call in last_answer(state).tool_calls if call["name"] in MEMORY_NAMES]
     told = f"At most {most} memory calls a decision are allowed. Call a signal function."
     return dict.fromkeys(calls[left:], Fault("surplus_memory_call", told))
 
 
-def call_fault(
-    name: str, args: dict[str, Any], allowed: set[str], state: CandleState, settings: Settings
-) -> Fault | None:
+def call_fault(name: str, args: dict[str, Any], allowed: set[str], state: CandleState) -> Fault | None:
     """Return what is wrong with one call, or None."""
     if name not in BY_NAME:
         return Fault("unknown_function", f"Unknown function {shown(name)}. Valid now: {listed(allowed)}.")
@@ -100,7 +97,7 @@ def call_fault(
     pair = state.snapshot.pair
     if arguments.get("pair", pair) != pair:
         return Fault("wrong_pair", f"pair must be {pair!r}, was {shown(arguments['pair'])!r}.")
-    if settings.llm_config.decision.reject_false_claims and (claims := false_claims(arguments, state.snapshot)):
+    if state.terms.reject_false_claims and (claims := false_claims(arguments, state.snapshot)):
         return Fault("false_claim", "These claims contradict the data: " + "; ".join(claims))
     return None
 

@@ -41,7 +41,7 @@ def brief_and_print(
     settings = settings_of(config | {"context_config": config.get("context_config", {}) | changed})
     given, context = candle_and_context(pair, at, datadir, userdir, settings)
     state = asyncio.run(before_decision(given, context))
-    tools = allowed_tools(state, settings)
+    tools = allowed_tools(state)
     show(brief_of(state, settings, tools), [one.name for one in tools], settings, Console())
 
 

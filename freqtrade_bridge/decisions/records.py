@@ -113,7 +113,7 @@ def decision_row(context: Context, snapshot: MarketSnapshot, outcome: Outcome, s
         model_calls=calls,
         tries=tuple(outcome.error.tries) if isinstance(outcome.error, ModelError) else (),
         functions=functions(state.messages),
-        faults=fault_counts(state, context.settings),
+        faults=fault_counts(state),
         reasoning=reasoning(state.messages),
         opinions=opinions(state),
     )

@@ -223,8 +223,8 @@ def ordered_stake(signal, proposed_stake, state, rules):
 def signal_for(name, arguments, state, rules):
     """Return proposal and signal of a call, as the graph makes them."""
     settings = Settings(risk_management=rules)
-    allowed = {one.name for one in allowed_tools(state, settings)}
-    assert call_fault(name, arguments, allowed, state, settings) is None
+    allowed = {one.name for one in allowed_tools(state)}
+    assert call_fault(name, arguments, allowed, state) is None
     message = BY_NAME[name].invoke({"name": name, "args": arguments, "id": "1", "type": "tool_call"})
     proposal = Proposal.model_validate(message.artifact)
     signal = review(proposal, state, settings)

@@ -93,7 +93,7 @@ def state_of(snapshot, lessons=None, settings=None):
 def brief(snapshot, lessons=None, settings=None):
     settings = settings or Settings()
     state = state_of(snapshot, lessons, settings)
-    return brief_of(state, settings, allowed_tools(state, settings))
+    return brief_of(state, settings, allowed_tools(state))
 
 
 def message(snapshot, lessons=None, settings=None):
@@ -244,7 +244,7 @@ def test_a_start_that_was_allowed_never_fails_on_a_candle(full, numbers):
         for name, one in state.facts.timeframes.items()
     }
     wide = state.model_copy(update={"facts": state.facts.model_copy(update={"timeframes": frames})})
-    assert brief_of(wide, settings, allowed_tools(wide, settings)).tokens <= 3000
+    assert brief_of(wide, settings, allowed_tools(wide)).tokens <= 3000
 
 
 def test_the_facts_count_for_the_sections_that_they_belong_to(full):
@@ -372,7 +372,7 @@ def test_equal_markets_read_equal_whenever_they_are(full):
 def test_the_same_state_gives_the_same_two_messages(full):
     settings = Settings()
     state = state_of(full, FULL_LESSONS)
-    tools = allowed_tools(state, settings)
+    tools = allowed_tools(state)
     first, second = (briefing(state, settings, tools) for _ in range(2))
     assert [one.type for one in first] == ["system", "human"]
     assert [one.content for one in first] == [one.content for one in second]

@@ -44,7 +44,7 @@ def brief(make_snapshot):
         seen = make_snapshot(side).model_copy(update=snapshot)
         facts = facts_of(seen, settings.context_config.timeframes, settings.context_config.required_indicators)
         state = CandleState(snapshot=seen, facts=facts, lessons=Lessons(summary=SUMMARY))
-        return brief_of(state, settings, allowed_tools(state, settings))
+        return brief_of(state, settings, allowed_tools(state))
 
     return make
 

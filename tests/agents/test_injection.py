@@ -236,7 +236,7 @@ def test_an_attack_forms_no_block_no_role_and_no_hidden_character(make_snapshot,
     for lessons in (Lessons(cases=(case,)), Lessons(unavailable=attack)):
         facts = facts_of(snapshot, settings.context_config.timeframes, ())
         state = CandleState(snapshot=snapshot, facts=facts, lessons=lessons)
-        text = str(brief_of(state, settings, allowed_tools(state, settings)).messages[1].content)
+        text = str(brief_of(state, settings, allowed_tools(state)).messages[1].content)
         assert text.count("<facts>") == text.count("</facts>") == 1 and text.startswith("<facts>\npair: BTC/")
         assert parse_facts(text).pair == "BTC/USDT:USDT"
         assert not re.search("[<>]", MINE.sub("", text))
@@ -264,7 +264,7 @@ def test_an_attack_takes_no_tokens_from_other_sections(make_snapshot, attack, la
         snapshot = poisoned(make_snapshot("long"), text)
         facts = facts_of(snapshot, settings.context_config.timeframes, ())
         state = CandleState(snapshot=snapshot, facts=facts)
-        brief = brief_of(state, settings, allowed_tools(state, settings))
+        brief = brief_of(state, settings, allowed_tools(state))
         assert brief.tokens <= settings.context_config.max_context_tokens
         parts.append({part.name: part for part in brief.parts})
     calm, attacked = parts

@@ -12,7 +12,6 @@ import pytest
 from candlegraph.agents.asking.transcript import fault_counts
 from candlegraph.freqtrade_bridge.decisions.runner import Runner
 from candlegraph.graph.schema.errors import ModelError
-from candlegraph.graph.settings.settings import Settings
 
 PAIR, OTHER = "BTC/USDT:USDT", "ETH/USDT:USDT"
 
@@ -327,7 +326,7 @@ def test_a_bad_answer_is_repaired_or_ends_safely_and_its_kind_is_counted(kind, e
     signal = outcome.state.signal
     assert outcome.error is None
     assert (signal.action, signal.source) == ("wait", "model" if ends == "right" else "fallback")
-    assert fault_counts(outcome.state, Settings()) == {kind: 1 if ends == "right" else 3}
+    assert fault_counts(outcome.state) == {kind: 1 if ends == "right" else 3}
 
 
 NO_OBJECT = {
@@ -350,7 +349,7 @@ def test_arguments_that_are_no_json_object_are_sent_back(arguments, decided, wai
     with endpoint() as url:
         outcome = decided(url)
     assert (outcome.error, outcome.state.signal.source, endpoint.asked) == (None, "model", 2)
-    assert fault_counts(outcome.state, Settings()) == {"malformed_json": 1}
+    assert fault_counts(outcome.state) == {"malformed_json": 1}
 
 
 def told(right, args):

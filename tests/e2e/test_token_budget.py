@@ -102,7 +102,7 @@ def test_a_chinese_briefing_keeps_its_budget_too(states):
 def assert_within(state, settings):
     """Fail unless the prompt keeps every limit; return the names of the sections that left something out."""
     config = settings.context_config
-    made = brief_of(state, settings, allowed_tools(state, settings))
+    made = brief_of(state, settings, allowed_tools(state))
     system, human = (str(message.content) for message in made.messages)
     assert tokens_of(system) + tokens_of(human) + made.fixed.tools <= made.tokens <= config.max_context_tokens
     assert tokens_of(system) <= config.allocation.system
@@ -115,7 +115,7 @@ def assert_within(state, settings):
 
 def test_more_tokens_show_more(states):
     settings = [Settings(context_config=ContextConfig(max_context_tokens=budget)) for budget in BUDGETS]
-    sizes = [brief_of(states[1], one, allowed_tools(states[1], one)).tokens for one in settings]
+    sizes = [brief_of(states[1], one, allowed_tools(states[1])).tokens for one in settings]
     assert sizes == sorted(sizes) and sizes[0] < sizes[-1]
 
 
@@ -134,7 +134,7 @@ def test_the_command_shows_each_section_with_its_tokens(market, tmp_path, capsys
 
 def test_the_table_adds_up(states):
     settings = Settings(context_config=ContextConfig(max_context_tokens=3600))
-    made = brief_of(states[1], settings, allowed_tools(states[1], settings))
+    made = brief_of(states[1], settings, allowed_tools(states[1]))
     rows = rows_of(made, settings.context_config)
     assert sum(tokens for _, tokens, _, _ in rows) == made.tokens
     console = Console(width=120)
