@@ -8,6 +8,8 @@ from typing import Any, Literal, NamedTuple
 from langchain_core.messages import AIMessage, AnyMessage
 from pydantic import ValidationError
 
+from candlegraph.agents.models.failed_generation import FAILED
+
 FaultKind = Literal[
     "text_only",
     "empty",
@@ -49,6 +51,8 @@ class Fault(NamedTuple):
 def no_call(answer: AIMessage, valid: set[str] | frozenset[str]) -> Fault:
     """Return the fault of an answer without any call."""
     told = f"Call exactly one of: {listed(valid)}."
+    if why := answer.response_metadata.get(FAILED):
+        return Fault("malformed_json", f"Your function call could not be read ({why}). {told}")
     if not answer.content:
         return Fault("empty", f"Your answer was empty. {told}")
     return Fault("text_only", f"You answered with text. {told}")
