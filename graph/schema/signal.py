@@ -27,7 +27,7 @@ class Proposal(Frozen):
     """What a model asked for by one terminal call, before any rule."""
 
     action: Action
-    confidence: float = Field(ge=1, le=100)
+    confidence: float = Field(ge=0, le=100, description="0: it was not stated")
     reason: str
     leverage: float | None = None
     stake: float | None = Field(None, description="margin, quote currency")
@@ -53,7 +53,7 @@ class TradeSignal(Frozen):
     stop: Price | None = None
     take_profit: Price | None = None
     adjustment_pct: float | None = None
-    confidence: float = Field(ge=0, le=100)
+    confidence: float = Field(ge=0, le=100, description="0: it was not stated")
     reason: str
     source: Source
     clamps: tuple[Clamp, ...] = ()

@@ -114,6 +114,8 @@ def calls(draw, name, snapshot):
         arguments |= {"key_support": low, "key_resistance": high}
     if arguments.get("adjustment_pct") == 0:
         arguments["adjustment_pct"] = 50
+    if arguments.get("adjustment_pct", 0) > 0 and arguments["confidence_score"] is None:
+        arguments["confidence_score"] = 60.0  # an addition is measured by it
     return arguments | {"pair": snapshot.pair}
 
 
