@@ -35,6 +35,17 @@ def at_least_one(text: str) -> int:
     return int(text)
 
 
+def fee_ratio(text: str) -> float:
+    """Return a fee as a ratio: 0.0005 is 0.05 %."""
+    try:
+        fee = float(text)
+    except ValueError:
+        fee = -1.0
+    if not 0 <= fee <= 0.01:
+        raise argparse.ArgumentTypeError(f"expected a ratio from 0 to 0.01, like 0.0005 for 0.05 %, was {text!r}")
+    return fee
+
+
 if TYPE_CHECKING:
     from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder
 

@@ -8,14 +8,15 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, get_args
 
-from candlegraph.freqtrade_bridge.commands.arguments import add_backtest, add_userdir, at_least_one, utc
-from candlegraph.graph.schema.lessons import Kind
+from candlegraph.freqtrade_bridge.commands.arguments import add_backtest, add_userdir, at_least_one, fee_ratio, utc
 from candlegraph.graph.schema.market import Regime, Side
 
 COMMANDS = "candlegraph.freqtrade_bridge.commands.memory"
 ABLATION = "candlegraph.freqtrade_bridge.commands.ablation"
 FILES = "candlegraph.freqtrade_bridge.commands.memory_files"
 NEWEST = "default: the newest one"
+KINDS = ("trade", "decision", "lesson")
+"""As graph.state.Kind, whose module loads langgraph: that takes seconds, and this one makes the help text."""
 
 
 def add_memory(command: ArgumentParser) -> None:
@@ -50,7 +51,7 @@ def _search(action: ArgumentParser) -> None:
     action.add_argument("--side", choices=get_args(Side))
     action.add_argument("--pair")
     action.add_argument("--regime", choices=get_args(Regime))
-    action.add_argument("--kind", choices=get_args(Kind))
+    action.add_argument("--kind", choices=KINDS)
     action.add_argument(
         "--as-of", type=utc, help="known before this data time; default: that of the experience, or now"
     )
@@ -67,6 +68,12 @@ def _import(action: ArgumentParser) -> None:
     action.add_argument("file", type=Path, help="JSON lines of `memory export`, or of a cleanup's archive")
     action.add_argument("--namespace", help="where to; default: where each was, with --ancestor: ancestor")
     action.add_argument("--ancestor", action="store_true", help="the file is the ancestor's trade_experience.jsonl")
+    action.add_argument(
+        "--fee",
+        type=fee_ratio,
+        metavar="RATIO",
+        help="with --ancestor: fee of a side, still in its profits; default: 0.0005, 0 leaves them as they are",
+    )
     action.add_argument("--skip-bad", action="store_true", help="store the others; the ancestor's are always skipped")
 
 

@@ -13,15 +13,16 @@ from rich.table import Table
 from candlegraph.freqtrade_bridge.commands.arguments import database_of
 from candlegraph.freqtrade_bridge.commands.memory import console, opened, rag_config
 from candlegraph.graph.context import DATABASE
-from candlegraph.graph.schema.errors import MemoryStoreError
+from candlegraph.graph.schema.errors import ConfigError, MemoryStoreError
 from candlegraph.memory.storage.backup import Copy, backup_path, make_copy
 from candlegraph.memory.store import open_memory
-from candlegraph.memory.transfer.ancestor import parse_ancestor
-from candlegraph.memory.transfer.files import BadLine, Stored, export, parse_export, read_lines, store
+from candlegraph.memory.transfer.ancestor import FEE
+from candlegraph.memory.transfer.ancestor_log import read_ancestor
+from candlegraph.memory.transfer.files import BadLine, Lines, Stored, export, parse_export, read_lines, store
 from candlegraph.memory.transfer.restore import restore
 
 NAMED = 10
-"""Bad lines that are named; of the others the count is told."""
+"""Bad lines that a refusal names, of the others it tells the count; what is skipped is named line by line."""
 
 
 def print_export(arguments: Namespace) -> None:
@@ -34,12 +35,33 @@ def print_export(arguments: Namespace) -> None:
 def print_import(arguments: Namespace) -> None:
     """Store the experiences of a file; with a bad line in it nothing, unless bad lines are to be skipped."""
     database = _database_to_fill(arguments.userdir)
-    found, bad = read_lines(arguments.file, parse_ancestor if arguments.ancestor else parse_export)
+    found, bad = _read(arguments)
     if bad and not (arguments.skip_bad or arguments.ancestor):
         raise MemoryStoreError(f"{_named(bad)}\nnothing was stored; --skip-bad stores the {len(found)} others")
-    if bad:
-        sys.stderr.write(f"{_named(bad)}\n")
+    for line in bad:
+        sys.stderr.write(f"{line}\n")
     _print_stored(store(open_memory(database, rag_config(arguments)).engine, found, arguments.namespace), len(bad))
+
+
+def _read(arguments: Namespace) -> Lines:
+    if arguments.ancestor:
+        return _read_ancestor(arguments)
+    if arguments.fee is not None:
+        raise ConfigError("memory import: --fee goes with --ancestor: our own exports hold net profits")
+    return read_lines(arguments.file, parse_export)
+
+
+def _read_ancestor(arguments: Namespace) -> Lines:
+    """Return the trades of the ancestor's log; say which were logged twice, and what was taken off their profits."""
+    fee = FEE if arguments.fee is None else arguments.fee
+    log = read_ancestor(arguments.file, fee)
+    screen = console()
+    for one in log.repeated:
+        screen.print(f"logged more than once: {one}", soft_wrap=True)
+    screen.print(
+        f"profits are net: {100 * fee:.4g} % of the notional was taken off for each side (--fee)", soft_wrap=True
+    )
+    return Lines(log.experiences, log.bad)
 
 
 def print_backup(arguments: Namespace) -> None:

@@ -379,7 +379,7 @@ def test_a_generation_that_its_server_calls_failed_is_repaired_like_any_other(se
     with endpoint() as url:
         outcome = decided(url, tool_mode=mode)
     assert (outcome.error, outcome.state.signal.source, endpoint.asked) == (None, "model", 2)
-    assert fault_counts(outcome.state, Settings()) == {"malformed_json": 1}
+    assert fault_counts(outcome.state) == {"malformed_json": 1}
 
 
 def test_a_generation_that_fails_for_ever_ends_safely_and_says_why(decided):
