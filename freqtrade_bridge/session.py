@@ -8,7 +8,6 @@ filled(...): keep the plan at the entry fill, and follow the trade; the closed o
 from __future__ import annotations
 
 import logging
-import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -28,12 +27,13 @@ from candlegraph.freqtrade_bridge.decisions.runner import Outcome, Runner
 from candlegraph.freqtrade_bridge.feeds.account import AccountGuard, WalletWatch, candles_since_loss, position_of
 from candlegraph.freqtrade_bridge.feeds.candles import MarketFeed
 from candlegraph.freqtrade_bridge.feeds.sentiment import SentimentFeed, sentiment_client
+from candlegraph.freqtrade_bridge.run_name import given_name, namespace_of_run, new_name
 from candlegraph.freqtrade_bridge.trades.fills import closed_trade_of, is_entry, is_final_exit, partial_exit_of
 from candlegraph.freqtrade_bridge.trades.learner import Learner
 from candlegraph.freqtrade_bridge.trades.orders import Orders
 from candlegraph.freqtrade_bridge.trades.plan import Plans
 from candlegraph.freqtrade_bridge.trades.track import PositionWatch
-from candlegraph.graph.context import BACKTEST, Context
+from candlegraph.graph.context import Context
 from candlegraph.graph.reflection import ReflectionState
 from candlegraph.graph.schema.errors import BridgeError, MemoryStoreError
 from candlegraph.graph.schema.experience import ClosedTrade, PartialExit
@@ -63,7 +63,7 @@ def namespace_of(runmode: RunMode) -> str:
         return "live"
     if runmode == RunMode.DRY_RUN:
         return "dry_run"
-    return f"{BACKTEST}{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
+    return namespace_of_run(given_name() or new_name(datetime.now(UTC)))
 
 
 class Session:

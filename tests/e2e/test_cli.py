@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from candlegraph.freqtrade_bridge.commands.main import main
-from candlegraph.freqtrade_bridge.report.result import last_result, read_result
+from candlegraph.freqtrade_bridge.report.result import read_result
 from candlegraph.graph.context import DATABASE
 from candlegraph.memory.books.account import AccountBook, AccountMark
 from candlegraph.memory.store import close_memory, open_memory
@@ -22,6 +22,11 @@ PLANTED = "sk-planted-key-0123456789"
 def candlegraph(*words, env=None):
     command = [sys.executable, "-m", "candlegraph.freqtrade_bridge.commands.main", *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+
+
+def archive_of(userdir):
+    (found,) = (userdir / "backtest_results").glob("*.zip")
+    return found
 
 
 def lines_of(path):
@@ -61,14 +66,14 @@ def test_each_pair_and_candle_has_exactly_one_line(run):
 
 
 def test_trades_of_both_sides_an_addition_and_a_partial_exit_occur(run):
-    result = read_result(last_result(run[0]))
+    result = read_result(archive_of(run[0]))
     tags = {order.tag for trade in result.trades for order in trade.adjustments}
     assert {trade.side for trade in result.trades} == {"long", "short"}
     assert {"graph_add", "graph_reduce"} <= tags
 
 
 def test_every_trade_had_its_planned_stop_and_lost_no_more_than_the_limit(run):
-    for trade in read_result(last_result(run[0])).trades:
+    for trade in read_result(archive_of(run[0])).trades:
         assert trade.stop is not None
         assert abs(trade.stop / trade.entry_price - 1) < 0.15
         assert trade.profit_abs > -0.05 * 10_000 * 1.2
@@ -89,7 +94,7 @@ def test_later_decisions_cite_earlier_trades_and_none_cites_the_future(run):
 def test_closed_trades_are_scored_and_rewarded(run):
     userdir, _, _ = run
     trades = [one for one in lines_of(userdir / "logs" / "trade_experience.jsonl") if one["source"]["kind"] == "trade"]
-    result = read_result(last_result(userdir))
+    result = read_result(archive_of(userdir))
     assert len(trades) == len(result.trades)
     by_profit = sorted(one["source"]["profit_abs"] for one in trades)
     assert by_profit == pytest.approx(sorted(trade.profit_abs for trade in result.trades), abs=0.01)
@@ -103,7 +108,7 @@ def test_closed_trades_are_scored_and_rewarded(run):
 def test_no_secret_is_left_anywhere(run):
     userdir, done, _ = run
     (userdir / "extra.json").unlink(missing_ok=True)
-    with zipfile.ZipFile(last_result(userdir)) as archive:
+    with zipfile.ZipFile(archive_of(userdir)) as archive:
         for name in archive.namelist():
             assert PLANTED.encode() not in archive.read(name), name
     for path in userdir.rglob("*"):
