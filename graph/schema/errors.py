@@ -1,6 +1,6 @@
 """Everything this distribution raises on purpose.
 
-CandlegraphError
+CandlegraphError       a RuntimeError: of errors that are no builtins LangGraph's server hides the text
 ├── ConfigError        a setting is unknown, missing or out of range; refuse to start
 ├── CandleError        a candle folder or frame lacks what a snapshot needs
 ├── SentimentError     a sentiment value could not be had; it is unavailable, and nothing more
@@ -15,7 +15,7 @@ CandlegraphError
 """
 
 
-class CandlegraphError(Exception):
+class CandlegraphError(RuntimeError):
     """Base of every error below."""
 
 
