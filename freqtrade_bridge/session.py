@@ -27,7 +27,7 @@ from candlegraph.freqtrade_bridge.decisions.runner import Outcome, Runner
 from candlegraph.freqtrade_bridge.feeds.account import AccountGuard, WalletWatch, candles_since_loss, position_of
 from candlegraph.freqtrade_bridge.feeds.candles import MarketFeed
 from candlegraph.freqtrade_bridge.feeds.sentiment import SentimentFeed, sentiment_client
-from candlegraph.freqtrade_bridge.run_name import given_name, namespace_of_run, new_name
+from candlegraph.freqtrade_bridge.host.run_name import given_name, namespace_of_run, new_name
 from candlegraph.freqtrade_bridge.trades.fills import closed_trade_of, is_entry, is_final_exit, partial_exit_of
 from candlegraph.freqtrade_bridge.trades.learner import Learner
 from candlegraph.freqtrade_bridge.trades.orders import Orders

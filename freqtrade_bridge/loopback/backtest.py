@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from candlegraph.freqtrade_bridge import launch
+from candlegraph.freqtrade_bridge.host.run_name import VARIABLE, export_stem, namespace_of_run, new_name
 from candlegraph.freqtrade_bridge.loopback.configuration import base_config, offline_exchange
 from candlegraph.freqtrade_bridge.loopback.markets import markets_of_datadir
 from candlegraph.freqtrade_bridge.loopback.server import FixedClock, LoopbackExchange
 from candlegraph.freqtrade_bridge.report.result import RESULTS
-from candlegraph.freqtrade_bridge.run_name import VARIABLE, export_stem, namespace_of_run, new_name
 from candlegraph.graph.schema.errors import BridgeError
 
 STRATEGIES = Path(__file__).parent / "strategies"

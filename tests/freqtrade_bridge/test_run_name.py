@@ -4,9 +4,9 @@ import sys
 import pytest
 from freqtrade.enums import RunMode
 
-from candlegraph.freqtrade_bridge.launch import last_error
+from candlegraph.freqtrade_bridge.host.launch import last_error
+from candlegraph.freqtrade_bridge.host.run_name import VARIABLE
 from candlegraph.freqtrade_bridge.loopback.backtest import failure_of, refuse_ours
-from candlegraph.freqtrade_bridge.run_name import VARIABLE
 from candlegraph.freqtrade_bridge.session import namespace_of
 from candlegraph.graph.schema.errors import BridgeError
 
