@@ -8,7 +8,7 @@ filled(...): keep the plan at the entry fill, and follow the trade; the closed o
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from candlegraph.freqtrade_bridge.decisions.admission import EntryPause, paused,
 from candlegraph.freqtrade_bridge.decisions.approvals import Approvals, check_approval, price_now
 from candlegraph.freqtrade_bridge.decisions.book import DecisionBook
 from candlegraph.freqtrade_bridge.decisions.estimate import announce, candles_in
+from candlegraph.freqtrade_bridge.decisions.line import decision_line, short_names
 from candlegraph.freqtrade_bridge.decisions.records import Records, commit_effects, decision_row
 from candlegraph.freqtrade_bridge.decisions.runner import Outcome, Runner
 from candlegraph.freqtrade_bridge.feeds.account import AccountGuard, WalletWatch, candles_since_loss, position_of
@@ -41,7 +42,7 @@ from candlegraph.graph.schema.market import MarketSnapshot, Position, Sentiment,
 from candlegraph.graph.schema.signal import SIDE_OF, TradeSignal
 from candlegraph.graph.state import CandleState
 from candlegraph.memory.books.approvals import ApprovalRequest, Verdict
-from candlegraph.memory.books.ledger import Ledger
+from candlegraph.memory.books.ledger import DecisionRow, Ledger
 from candlegraph.memory.books.spending import Spending
 from candlegraph.memory.learning.track import Track
 from candlegraph.tools.market.frames import duration, snapshot_of
@@ -124,7 +125,8 @@ class Session:
         self.learn(now)
         self._collect_late(now)
         trades = {trade.pair: trade for trade in Trade.get_trades_proxy(is_open=True)}
-        due = self._due(list(dict.fromkeys([*pairs, *trades])), now)
+        watched = list(dict.fromkeys([*pairs, *trades]))
+        due = self._due(watched, now)
         if not due:
             return
         views = self._main_views(due)
@@ -136,7 +138,7 @@ class Session:
         snapshots = {pair: self._snapshot(pair, as_of, trades.get(pair), moods[pair]) for pair, as_of in due.items()}
         deadline = None if self.is_backtest else self.context.settings.llm_config.decision.deadline_seconds
         outcomes = self._runner.decide(snapshots, deadline, self._spending.at(max(due.values())))
-        self._accept(snapshots, outcomes, now)
+        self._accept(snapshots, outcomes, now, short_names(watched))
         self._ask(outcomes, now)
 
     def _due(self, pairs: list[str], now: datetime) -> dict[str, datetime]:
@@ -171,7 +173,13 @@ class Session:
     def _position(self, trade: Trade, price: float, as_of: datetime) -> Position:
         return position_of(trade, self.plans.of(trade), price, as_of, self.length, self._watch.of(trade))
 
-    def _accept(self, snapshots: Mapping[str, MarketSnapshot], outcomes: Mapping[str, Outcome], now: datetime) -> None:
+    def _accept(
+        self,
+        snapshots: Mapping[str, MarketSnapshot],
+        outcomes: Mapping[str, Outcome],
+        now: datetime,
+        names: Mapping[str, str],
+    ) -> None:
         rows, decided = [], {}
         for pair, snapshot in snapshots.items():
             outcome = outcomes[pair]
@@ -183,6 +191,7 @@ class Session:
             row = decision_row(self.context, snapshot, outcome, signal)
             self._spending.add(row.as_of, row.model_calls)
             rows.append(row)
+        self._log(rows, names)
         self._watch.decided(decided)
         self._records.decisions(rows)
         self._note_failures(snapshots, outcomes)
@@ -191,6 +200,13 @@ class Session:
             if (state := outcomes[pair].state) is not None:
                 self._commit(snapshot, state)
         self._report_progress(len(rows), next(iter(snapshots.values())).as_of)
+
+    def _log(self, rows: Sequence[DecisionRow], names: Mapping[str, str]) -> None:
+        """Say each decision in one line, before anything is written; thousands of a backtest only to who debugs it."""
+        level = logging.DEBUG if self.is_backtest else logging.INFO
+        if logger.isEnabledFor(level):
+            for row in rows:
+                logger.log(level, "%s", decision_line(row, names[row.pair]))
 
     def _admitted(self, signal: TradeSignal, snapshot: MarketSnapshot, now: datetime) -> TradeSignal:
         """Return the signal, or what stands in for an entry that comes too late or while entries pause."""

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from candlegraph.freqtrade_bridge import launch
+from candlegraph.freqtrade_bridge.host import launch
 from candlegraph.freqtrade_bridge.host.run_name import VARIABLE, export_stem, namespace_of_run, new_name
 from candlegraph.freqtrade_bridge.loopback.configuration import base_config, offline_exchange
 from candlegraph.freqtrade_bridge.loopback.markets import markets_of_datadir

@@ -51,7 +51,7 @@ ADMITTED = {
     "current_profit_pct": st.floats(-50, 50),
     "strategy": st.sampled_from(["low_quality", "compress", "old_records"]),
 }
-OPTIONAL = {"stake_amount": st.floats(0.01, 1e9), "stop_loss": prices, "take_profit": prices}
+OPTIONAL = ADMITTED | {"stake_amount": st.floats(0.01, 1e9), "stop_loss": prices, "take_profit": prices}
 
 
 def right(name):
