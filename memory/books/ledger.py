@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import AwareDatetime, Field
-from sqlalchemy import func, insert, literal_column, select, update
+from sqlalchemy import BigInteger, func, insert, literal_column, select, update
 
 from candlegraph.graph.schema.calls import CallRecord, Try
 from candlegraph.graph.schema.market import Frozen, Price, Regime
@@ -117,7 +117,7 @@ class Ledger:
 
     def namespaces(self) -> tuple[str, ...]:
         """Return all namespaces, the one written to last first: of two runs over the same candles, the later one."""
-        name, place = decisions.c.namespace, literal_column("decisions.rowid")
+        name, place = decisions.c.namespace, literal_column("decisions.rowid", BigInteger())
         query = select(name).group_by(name).order_by(func.max(place).desc())
         with reading(self._engine) as connection:
             return tuple(connection.scalars(query))
