@@ -22,7 +22,7 @@ from candlegraph.freqtrade_bridge.loopback.server import FixedClock, LoopbackExc
 from candlegraph.freqtrade_bridge.report.result import RESULTS
 from candlegraph.graph.schema.errors import BridgeError
 
-STRATEGIES = Path(__file__).parent / "strategies"
+STRATEGIES = Path(__file__).parents[1] / "strategies"
 STRATEGY = "CandleGraphStrategy"
 OURS = {
     "--backtest-directory": "the result is read from USERDIR/backtest_results",

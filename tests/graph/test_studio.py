@@ -18,7 +18,7 @@ from candlegraph.graph.studio import candle_graph, reflection_graph
 from candlegraph.tools.market.facts import facts_of
 from candlegraph.tools.market.situation import situation_of, space_of
 
-ROOT = Path(candlegraph.graph.schema.errors.__file__).parents[1]
+ROOT = Path(candlegraph.graph.schema.errors.__file__).parents[2]
 
 
 def test_every_graph_that_the_server_knows_is_one_that_stays():
