@@ -27,6 +27,7 @@ from postgres import programs, served, served_somewhere
 from pydantic import PrivateAttr
 from sqlalchemy import NullPool, create_engine, make_url
 
+from candlegraph.agents.models.profiles import forget_profiles
 from candlegraph.graph.context import Context
 from candlegraph.graph.schema.market import Account, Position
 from candlegraph.graph.settings.settings import settings_of
@@ -95,6 +96,12 @@ def make_frames():
 def frames(make_frames):
     """Return the session's candle frames; not to be changed."""
     return make_frames()
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_learnt():
+    """Forget what a test before has learnt of an endpoint: ports are used again."""
+    forget_profiles()
 
 
 @pytest.fixture(scope="session")

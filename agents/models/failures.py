@@ -7,12 +7,14 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
+from candlegraph.agents.models.endpoint_error import EndpointError
+
 RETRYABLE = frozenset({408, 409, 425, 429})
 REQUEST_IS_WRONG = frozenset({400, 413, 422})
 """The endpoint is well, this request is not."""
 READING = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
 """What a client raises over a body that is not an answer."""
-LONGEST = 300
+LONGEST = 400
 """Characters of an error that are kept."""
 
 
@@ -69,6 +71,8 @@ def redacted(text: str, secrets: Iterable[str]) -> str:
 
 def _text(error: BaseException, status: int | None) -> str:
     """Return the error as one line, with what lies at its root: clients say no more than "Connection error"."""
+    if isinstance(error, EndpointError):
+        return _said(error)
     if status is not None:
         return f"{type(error).__name__} {status}: {_said(error)}"
     if isinstance(error, READING):
