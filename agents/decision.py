@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from langchain_core.messages import BaseMessage, HumanMessage, ToolMessage
+from langchain_core.messages import AnyMessage, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.tools import BaseTool
 from langgraph.runtime import Runtime
 
@@ -65,10 +65,21 @@ def check_budget(settings: Settings) -> None:
 
 
 def route(state: CandleState) -> Literal["tools", "repair", "reviewer"]:
-    """Run a faultless answer, send a faulty one back while repairs last, else let the reviewer fall back."""
-    if not faults(state):
+    """Run a faultless answer, send a faulty one back while repairs last, else let the reviewer fall back.
+
+    One that was cut off is sent back once: a model that thinks too long for its limit does so again.
+    """
+    found = faults(state)
+    if not found:
         return "tools"
+    if any(one.kind == "cut_off" for one in found.values()) and was_cut_before(state.messages):
+        return "reviewer"
     return "repair" if repairs(state.messages) < state.terms.max_repairs else "reviewer"
+
+
+def was_cut_before(messages: Sequence[AnyMessage]) -> bool:
+    """Return whether an answer was sent back because it was cut off."""
+    return any("cut_off" in m.additional_kwargs.get("faults", ()) for m in messages)
 
 
 def after_tools(state: CandleState) -> Literal["decision", "reviewer"]:

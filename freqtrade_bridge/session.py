@@ -25,6 +25,7 @@ from candlegraph.freqtrade_bridge.decisions.estimate import announce, candles_in
 from candlegraph.freqtrade_bridge.decisions.line import decision_line, short_names
 from candlegraph.freqtrade_bridge.decisions.records import Records, commit_effects, decision_row
 from candlegraph.freqtrade_bridge.decisions.runner import Outcome, Runner
+from candlegraph.freqtrade_bridge.decisions.stopped import stopped
 from candlegraph.freqtrade_bridge.feeds.account import AccountGuard, WalletWatch, candles_since_loss, position_of
 from candlegraph.freqtrade_bridge.feeds.candles import MarketFeed
 from candlegraph.freqtrade_bridge.feeds.sentiment import SentimentFeed, sentiment_client
@@ -36,7 +37,7 @@ from candlegraph.freqtrade_bridge.trades.plan import Plans
 from candlegraph.freqtrade_bridge.trades.track import PositionWatch
 from candlegraph.graph.context import Context
 from candlegraph.graph.reflection import ReflectionState
-from candlegraph.graph.schema.errors import BridgeError, MemoryStoreError
+from candlegraph.graph.schema.errors import MemoryStoreError, ModelError, ReplayMiss
 from candlegraph.graph.schema.experience import ClosedTrade, PartialExit
 from candlegraph.graph.schema.market import MarketSnapshot, Position, Sentiment, TimeframeView
 from candlegraph.graph.schema.signal import SIDE_OF, TradeSignal
@@ -183,7 +184,7 @@ class Session:
         rows, decided = [], {}
         for pair, snapshot in snapshots.items():
             outcome = outcomes[pair]
-            signal = self._admitted(signal_of(self.context.namespace, snapshot, outcome), snapshot, now)
+            signal = self._admitted(signal_of(self.context, snapshot, outcome), snapshot, now)
             self.book.put(pair, snapshot.as_of, signal)
             self._known[pair] = (snapshot, outcome.state)
             if snapshot.position is not None:
@@ -225,12 +226,16 @@ class Session:
             self._provider.send_msg(f"candlegraph: {change}", always_send=True)
 
     def _refuse_failure(self, outcomes: Mapping[str, Outcome], snapshots: Mapping[str, MarketSnapshot]) -> None:
-        """Stop a backtest at its first failed decision: a silent wait would poison the result."""
+        """Stop a backtest at its first failed decision, unless it is to wait: a silent wait would poison the result."""
         for pair, outcome in outcomes.items():
-            if self.is_backtest and outcome.error is not None:
-                why = f"{type(outcome.error).__name__}: {outcome.error}"
-                message = f"{pair} {snapshots[pair].candle:%Y-%m-%d %H:%M} UTC: the decision failed: {why}"
-                raise BridgeError(message) from outcome.error
+            if self.is_backtest and outcome.error is not None and not self._waits_out(outcome.error):
+                rows = Ledger(self.context.database).rows(self.context.namespace)
+                raise stopped(self.context, snapshots[pair], outcome.error, rows) from outcome.error
+
+    def _waits_out(self, error: BaseException) -> bool:
+        """Return whether a backtest goes on without this decision: models may fail, a replay may not."""
+        wanted = self.context.settings.llm_config.on_failure == "wait"
+        return wanted and isinstance(error, ModelError) and not isinstance(error, ReplayMiss)
 
     def _commit(self, snapshot: MarketSnapshot, state: CandleState) -> None:
         try:
@@ -246,7 +251,7 @@ class Session:
     def _collect_late(self, now: datetime) -> None:
         """Let a late exit or reduction count while its candle lasts; a late entry or addition is dropped."""
         for pair, (snapshot, outcome) in self._runner.collect().items():
-            signal = signal_of(self.context.namespace, snapshot, outcome)
+            signal = signal_of(self.context, snapshot, outcome)
             lasts = snapshot.as_of <= now < snapshot.as_of + self.length
             safer = signal.action == "exit" or (signal.action == "adjust" and (signal.adjustment_pct or 0) < 0)
             logger.warning("%s: late %s, %s", pair, signal.action, "used" if lasts and safer else "dropped")
@@ -273,7 +278,7 @@ class Session:
         if outcome.error is not None or snapshot.as_of != request.as_of:
             logger.warning("%s: the answer to %s comes to nothing: %r", request.pair, request.id, outcome.error)
             return False
-        signal = signal_of(self.context.namespace, snapshot, outcome)
+        signal = signal_of(self.context, snapshot, outcome)
         logger.info("%s: proposal %s was answered: %s: %s", request.pair, request.id, signal.action, signal.reason)
         self.book.put(request.pair, request.as_of, signal)
         self._known[request.pair] = (snapshot, outcome.state)

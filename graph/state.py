@@ -30,6 +30,7 @@ class Terms(Frozen):
     depth: Depth
     max_repairs: int
     max_memory_calls: int
+    max_tokens: int
     reject_false_claims: bool
     record_min_profit_pct: float
 
@@ -41,6 +42,7 @@ class Terms(Frozen):
             depth=depth or settings.llm_config.depth,
             max_repairs=rules.max_repairs,
             max_memory_calls=rules.max_memory_calls,
+            max_tokens=settings.llm_config.models_of("decision")[0].max_tokens,
             reject_false_claims=rules.reject_false_claims,
             record_min_profit_pct=settings.experience_config.record_min_profit_pct,
         )

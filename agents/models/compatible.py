@@ -23,7 +23,7 @@ from candlegraph.agents.models.profiles import Profile
 from candlegraph.agents.models.reading import answer_in
 from candlegraph.agents.models.refusals import Refusal
 from candlegraph.agents.models.shaping import body_of
-from candlegraph.graph.addresses import shown_address
+from candlegraph.graph.settings.addresses import shown_address
 
 MOST_LESSONS = 12
 """Refusals of one request that are learnt from; each is another one, so this only ends what never should be."""

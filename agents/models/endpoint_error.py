@@ -6,8 +6,8 @@ import os
 import re
 from typing import Any
 
-from candlegraph.graph.addresses import shown_address
-from candlegraph.graph.network import advice_on
+from candlegraph.graph.settings.addresses import shown_address
+from candlegraph.graph.settings.network import advice_on
 
 OF_MODELS = re.compile(r"model|deployment|模型", re.IGNORECASE)
 

@@ -20,11 +20,11 @@ from candlegraph.agents.models.compatible import CompatibleChat
 from candlegraph.agents.models.local import local_url
 from candlegraph.agents.models.policy import PolicyModel
 from candlegraph.agents.models.profiles import Profile, profile_of
-from candlegraph.graph.addresses import parsed_address, urls_of
-from candlegraph.graph.network import check_environment
 from candlegraph.graph.schema.errors import ConfigError
+from candlegraph.graph.settings.addresses import parsed_address, urls_of
 from candlegraph.graph.settings.keys import KEY_NAMES, OURS, key_of
 from candlegraph.graph.settings.llm import ModelSettings
+from candlegraph.graph.settings.network import check_environment
 
 BLOCK = "llm_config"
 POLICY = "policy"

@@ -62,6 +62,9 @@ def add_backtest(command: argparse.ArgumentParser) -> None:
     command.add_argument("--depth", choices=get_args(Depth), help="instead of llm_config.depth")
     command.add_argument("--mode", choices=get_args(Mode), help="instead of llm_config.mode: record answers, or replay")
     command.add_argument("--cassette", type=Path, help="file of the answers, instead of llm_config.cassette")
+    command.add_argument(
+        "--strict", action="store_true", help="status 3 where more than 20 %% of the asked decisions fell back"
+    )
     command.add_argument("freqtrade", nargs="*", metavar="-- FREQTRADE OPTION", help="passed on unchanged")
 
 

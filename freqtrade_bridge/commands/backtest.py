@@ -12,9 +12,9 @@ from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder, Run, r
 from candlegraph.freqtrade_bridge.loopback.sample_market import write_sample_market
 from candlegraph.freqtrade_bridge.report.page import write_page
 from candlegraph.freqtrade_bridge.report.result import RunResult, read_result
-from candlegraph.freqtrade_bridge.report.summary import print_summary, summary_of
+from candlegraph.freqtrade_bridge.report.summary import Summary, doubt_of, print_summary, summary_of
 from candlegraph.graph.context import DATABASE
-from candlegraph.graph.schema.errors import BridgeError
+from candlegraph.graph.schema.errors import BridgeError, DoubtfulRun
 from candlegraph.graph.settings.experience import RagConfig
 from candlegraph.graph.settings.settings import settings_of
 from candlegraph.memory.books.ledger import Ledger
@@ -54,19 +54,23 @@ def run_demo(userdir: Path) -> None:
         backtest_and_report(order, offline=True, is_sample=True)
 
 
-def backtest_and_report(order: BacktestOrder, *, offline: bool, is_sample: bool) -> Path:
-    """Run the backtest, print its table, and return the page that was written."""
+def backtest_and_report(order: BacktestOrder, *, offline: bool, is_sample: bool, is_strict: bool = False) -> Path:
+    """Run the backtest, print its table, and return the page that was written; a strict run may be a DoubtfulRun."""
     run = run_backtest(order, offline=offline)
     console = Console()
-    page = report(order, run, console, is_sample=is_sample)
+    page, summary = report(order, run, console, is_sample=is_sample)
     if offline:
         console.print(OFFLINE_NOTE)
     console.print(f"Report: {page}", soft_wrap=True)
+    if (doubt := doubt_of(summary)) is not None:
+        if is_strict:
+            raise DoubtfulRun(doubt)
+        console.print(f"WARNING: {doubt}", soft_wrap=True, markup=False)
     return page
 
 
-def report(order: BacktestOrder, run: Run, console: Console, *, is_sample: bool) -> Path:
-    """Print the table of the run, and write its page; raise BridgeError if it decided nothing."""
+def report(order: BacktestOrder, run: Run, console: Console, *, is_sample: bool) -> tuple[Path, Summary]:
+    """Print the table of the run, and write its page; return both; raise BridgeError if it decided nothing."""
     result = read_result(run.archive)
     database = order.userdir / DATABASE
     decisions = Ledger(database).rows(run.namespace)
@@ -76,7 +80,8 @@ def report(order: BacktestOrder, run: Run, console: Console, *, is_sample: bool)
     summary = summary_of(result, decisions, memory=memory, is_sample=is_sample)
     print_summary(summary, console)
     candles = {pair: candles_of(order.datadir, pair, result) for pair in result.pairs}
-    return write_page(order.userdir / "reports" / f"{run.archive.stem}.html", result, decisions, candles, summary)
+    page = write_page(order.userdir / "reports" / f"{run.archive.stem}.html", result, decisions, candles, summary)
+    return page, summary
 
 
 def memory_of(order: BacktestOrder) -> RagConfig:

@@ -13,13 +13,13 @@ from candlegraph.graph.schema.errors import CandlegraphError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one subcommand; our own errors become one message and status 1."""
+    """Run one subcommand; our own errors become one message and a status."""
     arguments = parser().parse_args(argv)
     try:
         arguments.run(arguments)
     except CandlegraphError as e:
         sys.stderr.write(f"candlegraph: {e}\n")
-        return 1
+        return e.status
     return 0
 
 
@@ -60,7 +60,7 @@ def _add_backtest(command: argparse.ArgumentParser) -> None:
 def _backtest(arguments: argparse.Namespace) -> None:
     from candlegraph.freqtrade_bridge.commands.backtest import backtest_and_report
 
-    backtest_and_report(order_of(arguments), offline=arguments.offline, is_sample=False)
+    backtest_and_report(order_of(arguments), offline=arguments.offline, is_sample=False, is_strict=arguments.strict)
 
 
 def _add_decide(command: argparse.ArgumentParser) -> None:

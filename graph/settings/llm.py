@@ -12,6 +12,7 @@ from candlegraph.graph.settings.block import Block
 ToolMode = Literal["auto", "native", "json_schema"]
 Mode = Literal["live", "record", "replay"]
 Depth = Literal["fast", "balanced", "deep"]
+OnFailure = Literal["stop", "wait"]
 PromptSize = Literal["full", "compact"]
 
 SECRETS = ("api_key", "api_key_env", "api_base", "provider")
@@ -122,6 +123,7 @@ class LlmConfig(ModelSettings):
     decision: DecisionSettings = DecisionSettings()
     triage: Triage = Triage()
     breaker: Breaker = Breaker()
+    on_failure: OnFailure = Field("stop", description="a backtest's decision without an answer; live always waits")
     pause_entries_after: int = Field(3, ge=1, le=1000, description="failed candles in a row; live only")
     prices: dict[str, Price] = Field({}, description="by model name")
     budget: Budget = Budget()
