@@ -9,7 +9,7 @@ from langchain_core.messages import AIMessage, AnyMessage
 from pydantic import ValidationError
 
 from candlegraph.agents.models.answers import REASONING
-from candlegraph.agents.models.failed_generation import FAILED
+from candlegraph.agents.models.wire.failed_generation import FAILED
 
 FaultKind = Literal[
     "text_only",

@@ -16,7 +16,7 @@ from langchain_core.messages import AIMessage, InvalidToolCall, ToolCall
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.messages.tool import invalid_tool_call, tool_call
 
-from candlegraph.agents.models.failed_generation import FAILED
+from candlegraph.agents.models.wire.failed_generation import FAILED
 
 REASONING = "reasoning_content"
 """Where an answer's thoughts lie in its `additional_kwargs`; never read as a call, sent back only where demanded."""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
-from candlegraph.agents.models.endpoint_error import EndpointError
+from candlegraph.agents.models.wire.endpoint_error import EndpointError
 
 RETRYABLE = frozenset({408, 409, 425, 429})
 REQUEST_IS_WRONG = frozenset({400, 413, 422})

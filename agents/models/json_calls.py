@@ -23,7 +23,7 @@ from langchain_core.messages.tool import invalid_tool_call, tool_call
 from langchain_core.runnables import Runnable
 from langchain_openai.chat_models.base import BaseChatOpenAI
 
-from candlegraph.agents.models.markups import call_in
+from candlegraph.agents.models.wire.markups import call_in
 
 Tool = dict[str, Any]
 """A function in OpenAI's format."""

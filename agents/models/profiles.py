@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
-from candlegraph.agents.models.refusals import Refusal, refused_extra, refused_parameter
+from candlegraph.agents.models.wire.refusals import Refusal, refused_extra, refused_parameter
 
 logger = logging.getLogger(__name__)
 

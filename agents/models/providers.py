@@ -16,10 +16,10 @@ import openai
 from langchain_core.language_models import BaseChatModel
 from pydantic import SecretStr, ValidationError
 
-from candlegraph.agents.models.compatible import CompatibleChat
 from candlegraph.agents.models.local import local_url
 from candlegraph.agents.models.policy import PolicyModel
 from candlegraph.agents.models.profiles import Profile, profile_of
+from candlegraph.agents.models.wire.compatible import CompatibleChat
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.settings.addresses import parsed_address, urls_of
 from candlegraph.graph.settings.keys import KEY_NAMES, OURS, key_of

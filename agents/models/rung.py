@@ -18,14 +18,14 @@ from langsmith import tracing_context
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 from candlegraph.agents.models.answers import is_cut, normalised, without_thoughts
-from candlegraph.agents.models.compatible import CompatibleChat
-from candlegraph.agents.models.failed_generation import FAILED, failed_answer
 from candlegraph.agents.models.failures import REQUEST_IS_WRONG
 from candlegraph.agents.models.json_calls import as_text, bound, called
 from candlegraph.agents.models.policy import PolicyModel
 from candlegraph.agents.models.profiles import Manner, Profile
 from candlegraph.agents.models.providers import open_model, profile_for
-from candlegraph.agents.models.unwrapping import unwrapped
+from candlegraph.agents.models.wire.compatible import CompatibleChat
+from candlegraph.agents.models.wire.failed_generation import FAILED, failed_answer
+from candlegraph.agents.models.wire.unwrapping import unwrapped
 from candlegraph.graph.settings.llm import ModelSettings
 
 logger = logging.getLogger(__name__)

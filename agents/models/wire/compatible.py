@@ -17,12 +17,12 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_openai import ChatOpenAI
 from pydantic import Field
 
-from candlegraph.agents.models.bodies import NoCompletion, completion_in, reason_in
-from candlegraph.agents.models.endpoint_error import EndpointError, connection_error
 from candlegraph.agents.models.profiles import Profile
-from candlegraph.agents.models.reading import answer_in
-from candlegraph.agents.models.refusals import Refusal
-from candlegraph.agents.models.shaping import body_of
+from candlegraph.agents.models.wire.bodies import NoCompletion, completion_in, reason_in
+from candlegraph.agents.models.wire.endpoint_error import EndpointError, connection_error
+from candlegraph.agents.models.wire.reading import answer_in
+from candlegraph.agents.models.wire.refusals import Refusal
+from candlegraph.agents.models.wire.shaping import body_of
 from candlegraph.graph.settings.addresses import shown_address
 
 MOST_LESSONS = 12

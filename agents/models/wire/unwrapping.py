@@ -16,8 +16,8 @@ from langchain_core.messages import AIMessage, InvalidToolCall, ToolCall
 from langchain_core.messages.tool import invalid_tool_call, tool_call
 
 from candlegraph.agents.models.answers import NOTES
-from candlegraph.agents.models.failed_generation import FAILED
-from candlegraph.agents.models.markups import written_call
+from candlegraph.agents.models.wire.failed_generation import FAILED
+from candlegraph.agents.models.wire.markups import written_call
 
 Tools = Sequence[Mapping[str, Any]]
 

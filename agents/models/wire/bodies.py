@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from candlegraph.agents.models.chunks import joined
+from candlegraph.agents.models.wire.chunks import joined
 
 Tree = dict[str, Any]
 
