@@ -53,7 +53,8 @@ class ExperienceMemory:
         self._own = open_engine(self.path)
         self.engine = self._own if rag.database_url is None else open_shared(rag.database_url)
         self._texts = _text_space(self.engine, rag)
-        self._mirror = Mirror(rag.vector_store.index_type, snapshot_folder(self.path))
+        folder = snapshot_folder(self.path, rag.vector_store.storage_path)
+        self._mirror = Mirror(rag.vector_store.index_type, folder)
         self._outlines: dict[frozenset[str], Outlines] = {}
         self._none_waited: dict[str | None, int | None] = {}
         self._lock = threading.Lock()  # of the mirror; the database has its own
@@ -247,7 +248,7 @@ def close_memory(path: Path) -> None:
 
 def _opened_by(rag: RagConfig) -> tuple[object, ...]:
     """Return the settings that a memory is opened with; the others come with each question."""
-    return rag.embedding, rag.vector_store.index_type, rag.database_url
+    return rag.embedding, rag.vector_store.index_type, rag.vector_store.storage_path, rag.database_url
 
 
 def _text_space(engine: Engine, rag: RagConfig) -> TextSpace | None:

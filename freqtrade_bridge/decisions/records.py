@@ -46,7 +46,10 @@ class Records:
         self._context = context
         self._ledger = Ledger(context.database)
         folder = Path(context.user_data_dir)
-        self._journals = {name: Journal(folder / name) for name in (DECISIONS, EXPERIENCES, REWARDS)}
+        kept = context.settings.experience_config
+        unwanted = {DECISIONS: not kept.log_decisions, EXPERIENCES: not kept.log_trades}
+        names = [name for name in (DECISIONS, EXPERIENCES, REWARDS) if not unwanted.get(name)]
+        self._journals = {name: Journal(folder / name) for name in names}
 
     def decisions(self, rows: Sequence[DecisionRow]) -> None:
         """Store one candle's decisions."""
@@ -73,7 +76,7 @@ class Records:
         self._write(REWARDS, [_reward_line(state.experience)])
 
     def _write(self, name: str, lines: list[dict[str, Any]]) -> None:
-        if not lines:
+        if not lines or name not in self._journals:
             return
         try:
             self._journals[name].append(lines)
