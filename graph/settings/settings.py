@@ -7,12 +7,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from candlegraph.graph.refusal import Place, explained
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.settings.block import Block
 from candlegraph.graph.settings.context import ContextConfig
 from candlegraph.graph.settings.experience import ExperienceConfig
 from candlegraph.graph.settings.llm import LlmConfig
+from candlegraph.graph.settings.refusal import Place, explained
 from candlegraph.graph.settings.risk import RiskManagement
 
 

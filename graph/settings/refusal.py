@@ -7,8 +7,8 @@ from typing import Any, TypeAlias, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from candlegraph.graph.moved_keys import FATES, Fate, meant
 from candlegraph.graph.settings.block import Block
+from candlegraph.graph.settings.moved_keys import FATES, Fate, meant
 
 Path: TypeAlias = tuple[str | int, ...]
 Place: TypeAlias = Callable[[Path], str]
