@@ -52,7 +52,6 @@ from candlegraph.tools.risk.stops import is_protective
 logger = logging.getLogger(__name__)
 
 LIVE_MODES = (RunMode.LIVE, RunMode.DRY_RUN)
-HTTP_LOGGERS = ("httpx", "httpx2")
 PROGRESS_EVERY = 250
 DEFAULT_FEE = 0.0005
 PUNCTUAL = timedelta(minutes=1)
@@ -73,8 +72,6 @@ class Session:
 
     def __init__(self, config: Mapping[str, Any], context: Context, provider: Any, wallets: Any) -> None:
         self.context = context
-        for name in HTTP_LOGGERS:  # one INFO line per model call would drown freqtrade's log
-            logging.getLogger(name).setLevel(logging.WARNING)
         self._provider = provider
         self.is_backtest = config["runmode"] not in LIVE_MODES
         check_approval(context.settings, is_backtest=self.is_backtest)

@@ -8,13 +8,14 @@ import pandas as pd
 from rich.console import Console
 
 from candlegraph.agents.models.policy_server import MODEL, PolicyServer
+from candlegraph.freqtrade_bridge.commands.failures import told
 from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder, Run, run_backtest
 from candlegraph.freqtrade_bridge.loopback.sample_market import write_sample_market
 from candlegraph.freqtrade_bridge.report.page import write_page
 from candlegraph.freqtrade_bridge.report.result import RunResult, read_result
 from candlegraph.freqtrade_bridge.report.summary import Summary, doubt_of, print_summary, summary_of
 from candlegraph.graph.context import DATABASE
-from candlegraph.graph.schema.errors import BridgeError, DoubtfulRun
+from candlegraph.graph.schema.errors import BridgeError, CandlegraphError, DoubtfulRun
 from candlegraph.graph.settings.experience import RagConfig
 from candlegraph.graph.settings.settings import settings_of
 from candlegraph.memory.books.ledger import Ledger
@@ -54,14 +55,17 @@ def run_demo(userdir: Path) -> None:
         backtest_and_report(order, offline=True, is_sample=True)
 
 
-def backtest_and_report(order: BacktestOrder, *, offline: bool, is_sample: bool, is_strict: bool = False) -> Path:
-    """Run the backtest, print its table, and return the page that was written; a strict run may be a DoubtfulRun."""
+def backtest_and_report(
+    order: BacktestOrder, *, offline: bool, is_sample: bool, is_strict: bool = False
+) -> Path | None:
+    """Run the backtest, print its table, and return its page, None where that failed; raise DoubtfulRun if strict."""
     run = run_backtest(order, offline=offline)
     console = Console()
     page, summary = report(order, run, console, is_sample=is_sample)
     if offline:
         console.print(OFFLINE_NOTE)
-    console.print(f"Report: {page}", soft_wrap=True)
+    if page is not None:
+        console.print(f"Report: {page}", soft_wrap=True)
     if (doubt := doubt_of(summary)) is not None:
         if is_strict:
             raise DoubtfulRun(doubt)
@@ -69,8 +73,8 @@ def backtest_and_report(order: BacktestOrder, *, offline: bool, is_sample: bool,
     return page
 
 
-def report(order: BacktestOrder, run: Run, console: Console, *, is_sample: bool) -> tuple[Path, Summary]:
-    """Print the table of the run, and write its page; return both; raise BridgeError if it decided nothing."""
+def report(order: BacktestOrder, run: Run, console: Console, *, is_sample: bool) -> tuple[Path | None, Summary]:
+    """Print the table of the run, and write its page, None where that failed; BridgeError if it decided nothing."""
     result = read_result(run.archive)
     database = order.userdir / DATABASE
     decisions = Ledger(database).rows(run.namespace)
@@ -79,9 +83,13 @@ def report(order: BacktestOrder, run: Run, console: Console, *, is_sample: bool)
     memory = open_memory(database, memory_of(order)).stats(run.namespace)
     summary = summary_of(result, decisions, memory=memory, is_sample=is_sample)
     print_summary(summary, console)
-    candles = {pair: candles_of(order.datadir, pair, result) for pair in result.pairs}
-    page = write_page(order.userdir / "reports" / f"{run.archive.stem}.html", result, decisions, candles, summary)
-    return page, summary
+    try:
+        candles = {pair: candles_of(order.datadir, pair, result) for pair in result.pairs}
+        page = order.userdir / "reports" / f"{run.archive.stem}.html"
+        return write_page(page, result, decisions, candles, summary), summary
+    except (CandlegraphError, OSError) as e:  # the run is over and whole; only its picture is missing
+        console.print(f"No report: {told(e)}. The result is whole: {run.archive}", soft_wrap=True, markup=False)
+        return None, summary
 
 
 def memory_of(order: BacktestOrder) -> RagConfig:

@@ -100,7 +100,9 @@ def run_freqtrade(order: BacktestOrder, configs: Sequence[Path]) -> Run:
     words += ["--cache", "none", "--export-directory", str(stem)]
     for config in configs:
         words += ["--config", str(config)]
-    status, reason = _launched(words, os.environ | {"LANGSMITH_TRACING": "false", VARIABLE: name})
+    # A terminal in ASCII shows ? for what it has not; without this freqtrade's log handler prints a trace for it.
+    shown = {"PYTHONIOENCODING": f"{sys.stdout.encoding or 'utf-8'}:replace"}
+    status, reason = _launched(words, os.environ | {"LANGSMITH_TRACING": "false", VARIABLE: name} | shown)
     archives = list(results.glob(f"{stem.name}-*.zip"))
     if status != 0 or len(archives) != 1:
         raise BridgeError(failure_of(status, reason))

@@ -1,6 +1,8 @@
 """The command line as a user runs it: backtest offline, look at the memory, decide one candle, serve the rule."""
 
+import io
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -9,8 +11,11 @@ from datetime import datetime
 
 import httpx
 import pytest
+from rich.console import Console
 
+from candlegraph.freqtrade_bridge.commands.backtest import report
 from candlegraph.freqtrade_bridge.commands.main import main
+from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder, Run
 from candlegraph.freqtrade_bridge.report.result import read_result
 from candlegraph.graph.context import DATABASE
 from candlegraph.memory.books.account import AccountBook, AccountMark
@@ -54,6 +59,34 @@ def test_it_ends_with_a_table_and_a_page(run):
     (page,) = (userdir / "reports").glob("*.html")
     assert str(page) in done.stdout
     assert page.stat().st_size > 1_000_000
+
+
+def test_the_log_names_no_missing_build_and_has_no_tail_of_digits(run):
+    log = (run[1].stderr + run[1].stdout).splitlines()
+    assert not [line for line in log if "ModuleNotFoundError" in line or "faiss.loader" in line]
+    assert not [line for line in log if " candlegraph." in line and re.search(r"\d\.\d{9}", line)]
+
+
+def finished(userdir):
+    (namespace,) = {row["namespace"] for row in lines_of(userdir / "logs" / "llm_decisions.jsonl")}
+    return Run(archive_of(userdir), namespace)
+
+
+def test_a_page_that_cannot_be_written_does_not_fail_a_finished_run(run):
+    userdir, _, sample = run
+    order = BacktestOrder(sample.datadir, userdir, tuple(sample.pairs[:2]), "20251012-20251017")
+    console, pages = Console(file=io.StringIO(), width=400), userdir / "reports"
+    aside = pages.rename(userdir / "aside")
+    pages.write_text("a file where the folder belongs")
+    try:
+        page, _ = report(order, finished(userdir), console, is_sample=False)
+        assert page is None
+    finally:
+        pages.unlink()
+        aside.rename(pages)
+    said = console.file.getvalue()
+    assert "What the graph did" in said
+    assert f"No report: {pages}" in said and "The result is whole: " in said
 
 
 def test_each_pair_and_candle_has_exactly_one_line(run):
