@@ -144,3 +144,12 @@ def snapshot_of(
     return MarketSnapshot(
         pair=pair, candle=views[0].candle, as_of=as_of, timeframes=tuple(views), account=account, position=position
     )
+
+
+def _problem_of(frame: pd.DataFrame) -> str | None:
+    """Return what keeps a frame from being candles; missing columns are named later."""
+    present = [name for name in COLUMNS if name in frame.columns]
+    if "date" in present and not isinstance(frame["date"].dtype, pd.DatetimeTZDtype):
+        return f"its dates are {frame['date'].dtype}, with no time zone"
+    texts = [name for name in present if name != "date" and not pd.api.types.is_numeric_dtype(frame[name].dtype)]
+    return f"no numbers in {', '.join(texts)}" if texts else None
