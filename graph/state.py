@@ -1,7 +1,10 @@
-"""What the nodes of the candle graph hand on; every key has one writer, but for two that critic may write again.
+"""What the nodes of the candle graph hand on; every key has one writer, but for `messages` and `signal`.
 
-snapshot -> facts, situation (analyst) -> skipped (triage), or lessons (retriever) -> view, bull, bear (deep only)
-  -> messages (decision loop) -> signal (reviewer) -> critiques, signal (critic)
+snapshot, terms, facts, situation (analyst) -> skipped (triage), or lessons (retriever) -> view, bull, bear (deep only)
+  -> messages (decision loop) -> signal (reviewer) -> critiques, signal or messages (critic) -> signal (approval)
+
+The reviewer gives the signal; critic and approval may only replace it by a safer one. Where a thread goes on to
+another candle, the analyst clears every key first.
 """
 
 from __future__ import annotations
