@@ -60,7 +60,7 @@ class Level(Frozen):
 
 
 class TimeframeView(Frozen):
-    """One timeframe as of the decision: its last closed candle, indicators and swing levels."""
+    """One timeframe as of the decision: its last closed candle, indicators and levels."""
 
     timeframe: str
     candle: AwareDatetime
@@ -72,8 +72,6 @@ class TimeframeView(Frozen):
     volume: float = Field(ge=0)
     past_closes: tuple[float, ...] = Field(description="older closes, oldest first, without this one")
     indicators: Indicators
-    swing_highs: tuple[float, ...] = Field(description="confirmed swing highs in the window, newest last")
-    swing_lows: tuple[float, ...]
     levels: tuple[Level, ...] = Field((), description="nearest to the close first")
     patterns: tuple[str, ...] = Field((), description="candle patterns that the last closed candles complete")
     past_indicators: PastIndicators = PastIndicators()
