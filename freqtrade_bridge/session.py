@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ from candlegraph.graph.context import Context
 from candlegraph.graph.reflection import ReflectionState
 from candlegraph.graph.schema.errors import MemoryStoreError, ModelError, ReplayMiss
 from candlegraph.graph.schema.experience import ClosedTrade, PartialExit
-from candlegraph.graph.schema.market import MarketSnapshot, Position, Sentiment, TimeframeView
+from candlegraph.graph.schema.market import PUNCTUAL, MarketSnapshot, Position, Sentiment, TimeframeView
 from candlegraph.graph.schema.signal import SIDE_OF, TradeSignal
 from candlegraph.graph.state import CandleState
 from candlegraph.memory.books.approvals import ApprovalRequest, Verdict
@@ -54,8 +54,6 @@ logger = logging.getLogger(__name__)
 LIVE_MODES = (RunMode.LIVE, RunMode.DRY_RUN)
 PROGRESS_EVERY = 250
 DEFAULT_FEE = 0.0005
-PUNCTUAL = timedelta(minutes=1)
-"""A live entry comes some seconds after its candle has opened."""
 
 
 def namespace_of(runmode: RunMode) -> str:
