@@ -16,9 +16,9 @@ from langgraph.runtime import Runtime
 from candlegraph.agents.asking.faults import recalled
 from candlegraph.agents.asking.transcript import allowed_tools, faults, last_answer, repairs
 from candlegraph.agents.prompt.briefing import briefing, check_fits
-from candlegraph.agents.prompt.files import prompt_version
 from candlegraph.agents.prompt.opinions import TOKENS as OPINION_TOKENS
-from candlegraph.agents.prompt.opinions import opinions_text
+from candlegraph.agents.prompt.opinions import opinions_text, with_room
+from candlegraph.agents.prompt_files import deciding_version
 from candlegraph.graph.context import Context
 from candlegraph.graph.settings.settings import Settings
 from candlegraph.graph.state import CandleState
@@ -35,7 +35,7 @@ async def decision(state: CandleState, runtime: Runtime[Context]) -> dict[str, A
         "decision",
         [*map(recalled, state.messages), *opening],
         tools,
-        prompt_version=prompt_version(context.settings.context_config.language, context.settings.llm_config.prompt),
+        prompt_version=deciding_version(context.settings),
         late_counts=state.snapshot is not None and state.snapshot.position is not None,
     )
     return {"messages": [*opening, answer]}
@@ -45,20 +45,13 @@ def opening_of(state: CandleState, context: Context, tools: Sequence[BaseTool]) 
     """Return the opening messages: the briefing, and what other models said of this candle."""
     settings = context.settings
     said = opinions_text(state, settings.context_config.language)
-    opening = briefing(state, with_room(settings) if said else settings, tools)
+    opening = briefing(state, with_room(settings, OPINION_TOKENS) if said else settings, tools)
     return [*opening, HumanMessage(said)] if said else opening
-
-
-def with_room(settings: Settings) -> Settings:
-    """Return the settings with a budget that leaves room for opinions."""
-    config = settings.context_config
-    smaller = config.model_copy(update={"max_context_tokens": config.max_context_tokens - OPINION_TOKENS})
-    return settings.model_copy(update={"context_config": smaller})
 
 
 def check_budget(settings: Settings) -> None:
     """Raise ConfigError, naming the keys, unless every prompt that these settings can lead to fits its budget."""
-    settings = with_room(settings) if settings.llm_config.depth == "deep" else settings
+    settings = with_room(settings, OPINION_TOKENS) if settings.llm_config.depth == "deep" else settings
     flat_memory = [one for one in MEMORY_TOOLS if one is not record_decision_to_rag]
     check_fits(settings, [*FLAT_TOOLS, *flat_memory], in_position=False)
     check_fits(settings, [*POSITION_TOOLS, *MEMORY_TOOLS], in_position=True)

@@ -15,7 +15,7 @@ from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
 
 from candlegraph.agents.asking.transcript import fault_counts, repairs
 from candlegraph.agents.models.engine import call_of
-from candlegraph.agents.prompt.files import prompt_version
+from candlegraph.agents.prompt_files import deciding_version
 from candlegraph.freqtrade_bridge.decisions.runner import Outcome, decision_id
 from candlegraph.graph.context import Context
 from candlegraph.graph.reflection import ReflectionState
@@ -99,7 +99,7 @@ def decision_row(context: Context, snapshot: MarketSnapshot, outcome: Outcome, s
         price=snapshot.price,
         regime=None if state.facts is None else state.facts.regime,
         model=context.model_name,
-        prompt_version=prompt_version(context.settings.context_config.language, context.settings.llm_config.prompt),
+        prompt_version=deciding_version(context.settings),
         prompt_hash=prompt_hash(state.messages),
         calls=len(calls),
         repairs=repairs(state.messages),

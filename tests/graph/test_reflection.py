@@ -14,7 +14,7 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from learnt import course_of, waiting
 
-from candlegraph.agents.prompt.files import reflection_prompt
+from candlegraph.agents.prompt_files import prompt_text
 from candlegraph.agents.reflector import LESSON_LENGTH, report_of, trade_text
 from candlegraph.graph.reflection import ReflectionInput, ReflectionState, builder, reflection
 from candlegraph.graph.schema.errors import MemoryStoreError, ModelError
@@ -126,7 +126,7 @@ def test_a_model_adds_its_lesson_to_the_rules(asking, server, closed, track):
     assert state.experience.weaknesses == (*rules.weaknesses, "Too early.")
     assert state.call.role == "reviewer" and state.call.tokens_in == 1
     (path, _, body), *others = server.seen
-    assert not others and body["messages"][0]["content"] == reflection_prompt("en")
+    assert not others and body["messages"][0]["content"] == prompt_text("reflection")
     assert [one["function"]["name"] for one in body["tools"]] == ["report_trade"]
 
 
@@ -210,7 +210,7 @@ def test_the_model_is_asked_in_the_configured_language(make_context, server, clo
         ),
         trade=closed(),
     )
-    assert server.seen[0][2]["messages"][0]["content"] == reflection_prompt("zh") != reflection_prompt("en")
+    assert server.seen[0][2]["messages"][0]["content"] == prompt_text("reflection", "zh") != prompt_text("reflection")
 
 
 # -- over the end of the process ----------------------------------------------------------------------------------
