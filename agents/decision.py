@@ -16,9 +16,9 @@ from langgraph.runtime import Runtime
 from candlegraph.agents.asking.faults import recalled
 from candlegraph.agents.asking.transcript import allowed_tools, faults, last_answer, repairs
 from candlegraph.agents.prompt.briefing import briefing, check_fits
+from candlegraph.agents.prompt.files import deciding_version
 from candlegraph.agents.prompt.opinions import TOKENS as OPINION_TOKENS
 from candlegraph.agents.prompt.opinions import opinions_text, with_room
-from candlegraph.agents.prompt_files import deciding_version
 from candlegraph.graph.context import Context
 from candlegraph.graph.settings.settings import Settings
 from candlegraph.graph.state import CandleState

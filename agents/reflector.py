@@ -15,8 +15,8 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from candlegraph.agents.models.engine import call_of
+from candlegraph.agents.prompt.files import prompt_text, prompt_version
 from candlegraph.agents.prompt.outside_text import plain, quoted
-from candlegraph.agents.prompt_files import prompt_text, prompt_version
 from candlegraph.graph.context import Context
 from candlegraph.graph.schema.calls import CallRecord
 from candlegraph.graph.schema.experience import ClosedTrade, Scores

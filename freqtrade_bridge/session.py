@@ -17,7 +17,7 @@ from typing import Any
 from freqtrade.enums import RunMode
 from freqtrade.persistence import Order, Trade
 
-from candlegraph.agents.prompt_files import deciding_version
+from candlegraph.agents.prompt.files import deciding_version
 from candlegraph.freqtrade_bridge.decisions.admission import EntryPause, paused, punctual, signal_of
 from candlegraph.freqtrade_bridge.decisions.approvals import Approvals, check_approval, price_now
 from candlegraph.freqtrade_bridge.decisions.book import DecisionBook

@@ -18,9 +18,9 @@ from candlegraph.agents.asking.faults import recalled, schema_fault
 from candlegraph.agents.models.engine import call_of
 from candlegraph.agents.prompt.briefing import market_text
 from candlegraph.agents.prompt.budget import SEPARATOR
+from candlegraph.agents.prompt.files import prompt_text, prompt_version
 from candlegraph.agents.prompt.opinions import with_room
 from candlegraph.agents.prompt.tokens import tokens_of
-from candlegraph.agents.prompt_files import prompt_text, prompt_version
 from candlegraph.graph.context import Context
 from candlegraph.graph.schema.calls import CallRecord, Role
 from candlegraph.graph.schema.errors import ModelError

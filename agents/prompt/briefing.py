@@ -23,12 +23,12 @@ from candlegraph.agents.prompt.budget import (
 )
 from candlegraph.agents.prompt.cases import cases_section
 from candlegraph.agents.prompt.compact import compact_facts, compact_fixed, refuse_policy
+from candlegraph.agents.prompt.files import prompt_text
 from candlegraph.agents.prompt.outside_text import plain, symbol
 from candlegraph.agents.prompt.phrases import WORDS, SectionName, Words
 from candlegraph.agents.prompt.sections import Section, account_section, market_section, position_section
 from candlegraph.agents.prompt.timeframes import history_section, timeframes_section
 from candlegraph.agents.prompt.tokens import tokens_of, tool_tokens
-from candlegraph.agents.prompt_files import prompt_text
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.schema.facts import ABSENT, ExperienceFacts, Facts, render_facts
 from candlegraph.graph.schema.lessons import Lessons

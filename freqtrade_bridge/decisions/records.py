@@ -15,7 +15,7 @@ from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
 
 from candlegraph.agents.asking.transcript import fault_counts, repairs
 from candlegraph.agents.models.engine import call_of
-from candlegraph.agents.prompt_files import deciding_version
+from candlegraph.agents.prompt.files import deciding_version
 from candlegraph.freqtrade_bridge.decisions.runner import Outcome, decision_id
 from candlegraph.graph.context import Context
 from candlegraph.graph.reflection import ReflectionState

@@ -13,9 +13,9 @@ from candlegraph.agents.decision import check_budget
 from candlegraph.agents.prompt.briefing import brief_of, briefing
 from candlegraph.agents.prompt.budget import PRIORITY, facts_tokens
 from candlegraph.agents.prompt.cases import cases_block, cases_section, learnt_lines
+from candlegraph.agents.prompt.files import prompt_text, prompt_version
 from candlegraph.agents.prompt.phrases import WORDS
 from candlegraph.agents.prompt.tokens import tokens_of
-from candlegraph.agents.prompt_files import prompt_text, prompt_version
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.schema.facts import ExperienceFacts, parse_facts, render_facts
 from candlegraph.graph.schema.lessons import Case, Guidance, Lessons, Pattern

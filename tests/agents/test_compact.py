@@ -9,8 +9,8 @@ from candlegraph.agents.decision import check_budget
 from candlegraph.agents.prompt.briefing import brief_of
 from candlegraph.agents.prompt.budget import wide_facts
 from candlegraph.agents.prompt.compact import compact_facts
+from candlegraph.agents.prompt.files import prompt_text, prompt_version
 from candlegraph.agents.prompt.tokens import tokens_of
-from candlegraph.agents.prompt_files import prompt_text, prompt_version
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.schema.facts import ExperienceFacts
 from candlegraph.graph.schema.lessons import Lessons

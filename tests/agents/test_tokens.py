@@ -14,8 +14,8 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from candlegraph.agents.asking.transcript import ALL_TOOLS
 from candlegraph.agents.prompt.briefing import brief_of
+from candlegraph.agents.prompt.files import prompt_text
 from candlegraph.agents.prompt.tokens import tokens_of, tool_tokens
-from candlegraph.agents.prompt_files import prompt_text
 from candlegraph.graph.settings.context import ContextConfig
 from candlegraph.graph.settings.settings import Settings
 from candlegraph.graph.state import CandleState

@@ -13,9 +13,9 @@ from candlegraph.agents.debate import MakeCase, StateView
 from candlegraph.agents.models.policy import policy_calls
 from candlegraph.agents.prompt.briefing import fixed_of
 from candlegraph.agents.prompt.budget import wide_facts
+from candlegraph.agents.prompt.files import prompt_text, prompt_version
 from candlegraph.agents.prompt.opinions import opinions_text
 from candlegraph.agents.prompt.phrases import WORDS
-from candlegraph.agents.prompt_files import prompt_text, prompt_version
 from candlegraph.graph.schema.calls import CallRecord
 from candlegraph.graph.schema.opinions import Argument, View
 from candlegraph.graph.schema.signal import TradeSignal

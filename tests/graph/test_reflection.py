@@ -14,7 +14,7 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from learnt import course_of, waiting
 
-from candlegraph.agents.prompt_files import prompt_text
+from candlegraph.agents.prompt.files import prompt_text
 from candlegraph.agents.reflector import LESSON_LENGTH, report_of, trade_text
 from candlegraph.graph.reflection import ReflectionInput, ReflectionState, builder, reflection
 from candlegraph.graph.schema.errors import MemoryStoreError, ModelError
