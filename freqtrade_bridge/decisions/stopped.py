@@ -13,7 +13,7 @@ from candlegraph.graph.settings.llm import Mode
 from candlegraph.memory.books.ledger import DecisionRow, cost_told
 
 GO_ON: dict[Mode, str] = {
-    "live": "these answers were not kept; with `--mode record` they are, and the run after that pays for none",
+    "live": "these answers were not kept; with `--mode record` they are, and the run after that one is free",
     "record": "run the same command again: the answers up to here are in the cassette and cost nothing",
     "replay": "record what is missing with `--mode record`, then replay",
 }
