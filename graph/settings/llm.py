@@ -28,7 +28,9 @@ class ModelSettings(Block):
     provider: str = Field(
         "auto", min_length=1, description="auto, openai, ollama, policy, local, or a provider of init_chat_model"
     )
-    api_base: str | None = Field(None, description="endpoint; OpenAI-compatible ones with or without /v1")
+    api_base: str | None = Field(
+        None, description="endpoint; with a version or path as it is, else with /v1 and without"
+    )
     api_key: SecretStr | None = Field(None, description="better: environment CANDLEGRAPH_API_KEY or OPENAI_API_KEY")
     api_key_env: str | None = Field(None, min_length=1, description="the environment variable that holds the key")
     model: str = Field("policy", min_length=1)

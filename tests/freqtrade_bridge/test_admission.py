@@ -19,7 +19,8 @@ def test_a_failed_decision_closes_a_position_that_a_rule_closes(make_context, ma
     outcome = Outcome(error=ModelError("no model answered"))
     signal = signal_of(make_context(**blocks), make_snapshot(side, **(ERODED if side else {})), outcome)
     assert signal.action == action
-    assert (signal.source == "veto") is (action == "exit") and "no model answered" in signal.reason
+    assert signal.source == ("veto" if action == "exit" else "fallback")
+    assert ("profit_erosion" if action == "exit" else "no model answered") in signal.reason
 
 
 def test_a_bad_answer_does_not_keep_a_rule_from_closing_a_position(make_context, make_snapshot, scripted, calling):

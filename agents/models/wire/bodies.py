@@ -90,7 +90,7 @@ def _unwrapped(found: Any) -> Tree | None:
 
 def _message_of(choice: Tree) -> Any:
     said = choice.get("message")
-    return said if isinstance(said, dict) else None
+    return said if isinstance(said, dict) and said.get("role") not in ("user", "system", "tool") else None
 
 
 def _told_instead(found: Any, text: str) -> str:
