@@ -54,7 +54,7 @@ QUIRKS: Mapping[Quirk, Trait] = {
     "key_header": Trait(
         _said(r"subscription.key", r"api-key header", r"missing.{0,30}\bapi-key\b", r"x-api-key"),
         "",
-        "the key is sent as `api-key` too",
+        "the key is sent as `api-key`",
     ),
     "streams": Trait(
         _said(

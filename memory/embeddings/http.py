@@ -55,8 +55,9 @@ class Server:
             return shape.model_validate_json(response.content)
         except ValidationError as e:
             first = e.errors(include_url=False, include_input=False)[0]
-            where = ".".join(map(str, first["loc"])) or "answer"
-            raise EmbeddingError(f"{url}: not the expected answer: {where}: {first['msg']}") from e
+            where = ".".join(map(str, first["loc"]))
+            why = f"{where}: {first['msg']}" if where else f"no JSON, but {self._without_key(response.text)[:SHOWN]!r}"
+            raise EmbeddingError(f"{url}: not the expected answer: {why}") from e
 
     def _without_key(self, text: str) -> str:
         """Return a server's words; some quote the key that they refuse."""

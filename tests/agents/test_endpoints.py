@@ -326,7 +326,8 @@ def test_a_server_that_wants_the_key_in_its_own_header_gets_it_there(ask, server
         return {"tools": [right(WAIT)]} if "api-key" in told else error(denied, 401)
 
     assert is_models(ask(item))
-    assert server.seen[-1][1]["api-key"] == "sk-test" and "api-key" not in server.seen[0][1]
+    first, then = (headers for _, headers, _ in server.seen)
+    assert then["api-key"] == "sk-test" and "authorization" not in then and "api-key" not in first
 
 
 # -- parameters -------------------------------------------------------------------------------------------------------

@@ -96,11 +96,13 @@ class CompatibleChat(ChatOpenAI):
         except NoCompletion as e:
             raise EndpointError.of_answer(url, str(e), e.status, response) from e
 
-    def _headers(self) -> dict[str, str]:
+    def _headers(self) -> dict[str, Any]:
+        """Return the key under the names that some gateways know instead of a bearer token, which they refuse."""
         key = self.openai_api_key
         if "key_header" not in self.known.quirks or key is None or callable(key):
             return {}
-        return {name: key.get_secret_value() for name in ("api-key", "x-api-key")}
+        named: dict[str, Any] = {name: key.get_secret_value() for name in ("api-key", "x-api-key")}
+        return named | {"Authorization": openai.Omit()}
 
     @property
     def _shown(self) -> str:
