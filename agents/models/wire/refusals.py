@@ -21,7 +21,8 @@ ACCESS = frozenset({401, 403})
 REFUSING_STATUS = frozenset({400, 404, 405, 415, 422, 500, 501})
 REFUSES = re.compile(
     r"support|recogni[sz]|unknown|unexpected|permitted|allow|extra(neous)?\b|unsupported|may only|only|must"
-    r"|deprecat|cannot|can't|should|too (large|big|high|long)|range|exceed|maximum|at most|valid|forbid|illegal|unavailable|reject"
+    r"|deprecat|cannot|can't|should|too (large|big|high|long)|range|exceed|maximum|at most|valid|forbid|illegal"
+    r"|unavailable|reject"
     r"|不支持|无效|未知|有误|错误|范围|必须",
     re.IGNORECASE,
 )
