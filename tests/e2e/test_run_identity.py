@@ -79,9 +79,9 @@ def test_an_ablation_that_fails_compares_no_earlier_runs(two_at_once, sample, tm
 
 
 def test_the_pairs_of_the_command_line_are_the_pairs_decided_whatever_the_configuration_lists(sample, tmp_path, capfd):
-    first, second = sample.pairs[:2]
-    with LoopbackExchange(markets_of_datadir(sample.datadir, [first, second])) as exchange:
-        theirs = offline_exchange(exchange.url, [first, second]) | {"pair_blacklist": [second]}
+    first, second, third = sample.pairs
+    with LoopbackExchange(markets_of_datadir(sample.datadir, sample.pairs)) as exchange:
+        theirs = offline_exchange(exchange.url, [third, first, second]) | {"pair_blacklist": [second]}
         lists = [{"method": "StaticPairList"}, {"method": "OffsetFilter", "offset": 1}]
         path = tmp_path / "config.json"
         path.write_text(json.dumps(base_config() | {"exchange": theirs, "pairlists": lists}))
