@@ -55,7 +55,7 @@ def print_cleanup(arguments: Namespace) -> None:
     act = memory.cleanup if arguments.yes else memory.preview_cleanup
     report = act(namespace, arguments.strategy, as_of=as_of, settings=rag_config(arguments).cleanup)
     told = report.message if arguments.yes else f"{report.message}; nothing was removed, --yes removes"
-    console().print(told, soft_wrap=True)
+    console().print(f"{namespace}: {told}", soft_wrap=True)
 
 
 def print_rebuild(arguments: Namespace) -> None:
