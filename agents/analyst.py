@@ -11,11 +11,12 @@ from langgraph.graph.message import REMOVE_ALL_MESSAGES
 from langgraph.runtime import Runtime
 
 from candlegraph.graph.context import Context
-from candlegraph.graph.errors import CandleError
-from candlegraph.graph.market import Account, MarketSnapshot
-from candlegraph.graph.state import CandleState
-from candlegraph.tools.market.analysis import facts_of
-from candlegraph.tools.market.frames import duration, read_candles, snapshot_of
+from candlegraph.graph.schema.errors import CandleError
+from candlegraph.graph.schema.market import Account, MarketSnapshot
+from candlegraph.graph.state import CandleState, Terms
+from candlegraph.tools.market.candle_files import read_candles
+from candlegraph.tools.market.facts import facts_of
+from candlegraph.tools.market.frames import duration, snapshot_of
 from candlegraph.tools.market.situation import situation_of
 
 NEW = CandleState()
@@ -29,7 +30,8 @@ async def analyst(state: CandleState, runtime: Runtime[Context]) -> dict[str, An
         snapshot = await asyncio.to_thread(load_snapshot, state, context)
     config = context.settings.context_config
     facts = facts_of(snapshot, config.timeframes, config.required_indicators)
-    return cleared(state) | {"snapshot": snapshot, "facts": facts, "situation": situation_of(facts)}
+    terms = Terms.of(context.settings, context.depth)
+    return cleared(state) | {"snapshot": snapshot, "terms": terms, "facts": facts, "situation": situation_of(facts)}
 
 
 def cleared(state: CandleState) -> dict[str, Any]:

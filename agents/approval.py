@@ -13,12 +13,12 @@ from langgraph.types import interrupt
 from pydantic import ValidationError
 
 from candlegraph.graph.context import Context
-from candlegraph.graph.market import MarketSnapshot
-from candlegraph.graph.settings import Approval
-from candlegraph.graph.signal import SIDE_OF, TradeSignal
+from candlegraph.graph.schema.market import MarketSnapshot
+from candlegraph.graph.schema.signal import SIDE_OF, TradeSignal
+from candlegraph.graph.settings.risk import Approval
 from candlegraph.graph.state import CandleState
-from candlegraph.memory.approvals import ApprovalRequest, Verdict
-from candlegraph.tools.risk import Limits
+from candlegraph.memory.books.approvals import ApprovalRequest, Verdict
+from candlegraph.tools.risk.gate import Limits
 
 UNPLANNED = ("side", "leverage", "stake", "stop", "take_profit")
 """What an entry has and a wait has not."""

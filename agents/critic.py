@@ -11,14 +11,14 @@ from langchain_core.messages import HumanMessage
 from langgraph.runtime import Runtime
 from pydantic import Field, model_validator
 
-from candlegraph.agents.decision import OBJECTION
-from candlegraph.agents.opinion import Answer, ask_typed, asked
-from candlegraph.agents.opinions import opinions_text, short
-from candlegraph.agents.plain import plain, quoted
-from candlegraph.agents.safe import stay
+from candlegraph.agents.asking.transcript import OBJECTION
+from candlegraph.agents.asking.typed import Answer, ask_typed, asked
+from candlegraph.agents.prompt.opinions import opinions_text, short
+from candlegraph.agents.prompt.outside_text import plain, quoted
 from candlegraph.graph.context import Context
-from candlegraph.graph.signal import SIDE_OF, Clamp, TradeSignal
-from candlegraph.graph.state import CandleState, Critique
+from candlegraph.graph.schema.opinions import Critique
+from candlegraph.graph.schema.signal import SIDE_OF, Clamp, TradeSignal, stay
+from candlegraph.graph.state import CandleState
 
 LONGEST, REASON_TOKENS = 300, 200
 """Of a reason."""
@@ -84,7 +84,7 @@ def refused(state: CandleState, critique: Critique) -> TradeSignal:
     assert state.signal is not None, "the reviewer runs first"
     why = f"{state.signal.action} refused: reviewer: {plain(critique.reason, LONGEST)}"
     kept = {"confidence": state.signal.confidence, "clamps": state.signal.clamps, "warnings": state.signal.warnings}
-    return stay(state, why, "veto").model_copy(update=kept)
+    return stay(state.snapshot, why, "veto").model_copy(update=kept)
 
 
 def objection(critique: Critique) -> HumanMessage:
@@ -113,10 +113,10 @@ def entry_text(signal: TradeSignal) -> str:
     return "\n".join(["The proposed entry, after the risk gate:", "<entry>", *lines, "</entry>"])
 
 
-def is_needed(state: CandleState, context: Context) -> bool:
+def is_needed(state: CandleState) -> bool:
     """Return whether the reviewing model looks at this signal: entries only, and not at depth `fast`."""
     signal = state.signal
-    return context.depth != "fast" and signal is not None and signal.action in SIDE_OF
+    return state.terms.depth != "fast" and signal is not None and signal.action in SIDE_OF
 
 
 def after_critic(state: CandleState) -> Literal["decision", "approval"]:

@@ -13,13 +13,13 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from candlegraph.graph.context import Context
-from candlegraph.graph.errors import EmbeddingError, MemoryStoreError
-from candlegraph.graph.facts import Facts
-from candlegraph.graph.state import CandleState, Case, Lessons
+from candlegraph.graph.schema.errors import EmbeddingError, MemoryStoreError
+from candlegraph.graph.schema.facts import Facts
+from candlegraph.graph.schema.lessons import Case, Lessons
+from candlegraph.graph.state import CandleState
 from candlegraph.memory.embeddings.wording import words_of_facts
-from candlegraph.memory.patterns import guidance_of, with_patterns
-from candlegraph.memory.ranking import Candidate, ranked
-from candlegraph.memory.recall import summary_of
+from candlegraph.memory.learning.patterns import guidance_of, with_patterns
+from candlegraph.memory.learning.ranking import Candidate, ranked, summary_of
 from candlegraph.tools.market.situation import space_of
 
 logger = logging.getLogger(__name__)

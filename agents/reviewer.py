@@ -8,21 +8,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from langchain_core.messages import AnyMessage, ToolMessage
 from langgraph.runtime import Runtime
 
-from candlegraph.agents.checker import Case, Finding, findings
-from candlegraph.agents.decision import OBJECTION, false_claims, faults
-from candlegraph.agents.safe import stay
+from candlegraph.agents.asking.transcript import faults, proposal_of
 from candlegraph.graph.context import Context
-from candlegraph.graph.facts import ABSENT, Facts
-from candlegraph.graph.market import MarketSnapshot
-from candlegraph.graph.settings import RiskManagement, Settings
-from candlegraph.graph.signal import SIDE_OF, Proposal, TradeSignal
+from candlegraph.graph.schema.facts import ABSENT, Facts
+from candlegraph.graph.schema.market import MarketSnapshot
+from candlegraph.graph.schema.signal import SIDE_OF, Proposal, TradeSignal, stay
+from candlegraph.graph.settings.risk import RiskManagement
+from candlegraph.graph.settings.settings import Settings
 from candlegraph.graph.state import CandleState
-from candlegraph.tools.risk import EntryPlan, Limits, size_add, size_entry
-from candlegraph.tools.signals import TERMINAL_NAMES
-from candlegraph.tools.stops import StopBasis
+from candlegraph.tools.risk.checks import Case, Finding, false_claims, findings
+from candlegraph.tools.risk.gate import EntryPlan, Limits, size_add, size_entry
+from candlegraph.tools.risk.stops import stop_basis
 
 LONGEST_REASON = 1000
 OF_POSITIONS = frozenset({"no_progress", "profit_erosion"})
@@ -36,20 +34,10 @@ async def reviewer(state: CandleState, runtime: Runtime[Context]) -> dict[str, A
         return {"signal": skipped(state, context.settings)}
     proposal = proposal_of(state.messages)
     if proposal is None:
-        told = [fault.message for fault in faults(state, context.settings).values()]
+        told = [fault.message for fault in faults(state).values()]
         why = "; ".join(told)[:LONGEST_REASON] or "no terminal call"
-        return {"signal": stay(state, why, "fallback")}
+        return {"signal": stay(state.snapshot, why, "fallback")}
     return {"signal": review(proposal, state, context.settings)}
-
-
-def proposal_of(messages: Sequence[AnyMessage]) -> Proposal | None:
-    """Return what the terminal call asked for; None if no such call was executed."""
-    for message in reversed(messages):
-        if message.additional_kwargs.get(OBJECTION):
-            return None
-        if isinstance(message, ToolMessage) and message.name in TERMINAL_NAMES and message.status == "success":
-            return Proposal.model_validate(message.artifact)
-    return None
 
 
 def skipped(state: CandleState, settings: Settings) -> TradeSignal:
@@ -67,9 +55,9 @@ def review(proposal: Proposal, state: CandleState, settings: Settings) -> TradeS
     """Return the signal for `proposal` after every rule."""
     snapshot, facts = state.snapshot, state.facts
     assert snapshot is not None and facts is not None, "the analyst runs first"
-    mismatches = false_claims(proposal.model_dump(exclude_none=True), state)
+    mismatches = false_claims(proposal.model_dump(exclude_none=True), snapshot)
     if proposal.action in SIDE_OF and facts.missing != ABSENT:
-        signal = stay(state, f"no entry while {facts.missing} is unavailable", "veto")
+        signal = stay(state.snapshot, f"no entry while {facts.missing} is unavailable", "veto")
     else:
         signal = gated(proposal, snapshot, facts, settings.risk_management)
     if signal.source == "model":
@@ -100,7 +88,7 @@ def checked(signal: TradeSignal, state: CandleState, found: Sequence[Finding]) -
     blocks = "; ".join(f"risk_management.checks.{one.rule}: {one.why}" for one in found if one.verdict == "block")
     if not blocks:
         return signal.model_copy(update={"warnings": warnings})
-    refused = stay(state, f"{signal.action} refused: {blocks}", "veto")
+    refused = stay(state.snapshot, f"{signal.action} refused: {blocks}", "veto")
     safer = "exit" if signal.action == "hold" else refused.action
     return refused.model_copy(update={"action": safer, "clamps": signal.clamps, "warnings": warnings})
 
@@ -137,19 +125,6 @@ def entry(proposal: Proposal, snapshot: MarketSnapshot, facts: Facts, limits: Li
     # A stake that nobody asked for stays open: freqtrade proposes one at the order, and the gate runs again there.
     planned = sized.model_dump(include={"side", "leverage", "stop", "take_profit"})
     return signal.model_copy(update=planned | {"stake": None if proposal.stake is None else sized.stake})
-
-
-def stop_atr(snapshot: MarketSnapshot) -> float | None:
-    """Return the ATR that stops are derived from: the second timeframe's, else the main one's."""
-    views = snapshot.timeframes
-    return views[min(1, len(views) - 1)].indicators.atr
-
-
-def stop_basis(snapshot: MarketSnapshot, facts: Facts | None) -> StopBasis:
-    """Return what a stop is derived from."""
-    if facts is None:
-        return StopBasis(atr=stop_atr(snapshot))
-    return StopBasis(atr=stop_atr(snapshot), support=facts.support, resistance=facts.resistance)
 
 
 def adjustment(proposal: Proposal, snapshot: MarketSnapshot, limits: Limits) -> TradeSignal:

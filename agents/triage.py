@@ -10,11 +10,11 @@ from typing import Any, Literal
 
 from langgraph.runtime import Runtime
 
-from candlegraph.agents.safe import stay
 from candlegraph.graph.context import Context
-from candlegraph.graph.facts import ABSENT, Facts
-from candlegraph.graph.llm_settings import Triage
-from candlegraph.graph.market import MarketSnapshot, Position, TimeframeView
+from candlegraph.graph.schema.facts import ABSENT, Facts
+from candlegraph.graph.schema.market import MarketSnapshot, Position, TimeframeView
+from candlegraph.graph.schema.signal import stay
+from candlegraph.graph.settings.llm import Triage
 from candlegraph.graph.state import CandleState
 
 RSI_LINES, ADX_LINE = (30.0, 40.0, 50.0, 60.0, 70.0), 20.0
@@ -26,13 +26,13 @@ async def triage(state: CandleState, runtime: Runtime[Context]) -> dict[str, Any
     context = runtime.context or Context()
     assert state.snapshot is not None and state.facts is not None, "the analyst runs first"
     if context.spent:
-        return {"skipped": stay(state, context.spent, "budget")}
+        return {"skipped": stay(state.snapshot, context.spent, "budget")}
     settings = context.settings
     if not settings.llm_config.triage.enabled:
         return {}
     record_from = settings.experience_config.record_min_profit_pct
     changed = change_of(state.snapshot, state.facts, settings.llm_config.triage, record_from)
-    return {} if changed else {"skipped": stay(state, "nothing has changed since the last candle", "triage")}
+    return {} if changed else {"skipped": stay(state.snapshot, "nothing has changed since the last candle", "triage")}
 
 
 def after_triage(state: CandleState) -> Literal["reviewer", "retriever"]:

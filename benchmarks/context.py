@@ -24,23 +24,16 @@ import pandas as pd
 from numpy.typing import NDArray
 from tables import show
 
-from candlegraph.agents.briefing import briefing
+from candlegraph.agents.prompt.briefing import briefing
 from candlegraph.freqtrade_bridge.loopback.sample_market import write_sample_market
-from candlegraph.graph.facts import Facts
-from candlegraph.graph.market import Account, MarketSnapshot
-from candlegraph.graph.settings import Settings
-from candlegraph.graph.state import CandleState, Case, Lessons
-from candlegraph.tools.market.analysis import facts_of
-from candlegraph.tools.market.frames import (
-    COLUMNS,
-    WINDOW,
-    candle_file,
-    duration,
-    read_candles,
-    read_frame,
-    snapshot_of,
-    view_of,
-)
+from candlegraph.graph.schema.facts import Facts
+from candlegraph.graph.schema.lessons import Case, Lessons
+from candlegraph.graph.schema.market import Account, MarketSnapshot
+from candlegraph.graph.settings.settings import Settings
+from candlegraph.graph.state import CandleState
+from candlegraph.tools.market.candle_files import candle_file, read_candles, read_frame
+from candlegraph.tools.market.facts import facts_of
+from candlegraph.tools.market.frames import COLUMNS, WINDOW, duration, snapshot_of, view_of
 from candlegraph.tools.market.situation import situation_of
 from candlegraph.tools.memory import MEMORY_TOOLS
 from candlegraph.tools.signals import FLAT_TOOLS

@@ -27,17 +27,19 @@ from langgraph.graph import END, START, StateGraph
 from tables import show
 
 from candlegraph.agents.models.policy_server import MODEL, PolicyServer
+from candlegraph.freqtrade_bridge.decisions.records import decision_row
+from candlegraph.freqtrade_bridge.decisions.runner import Outcome
 from candlegraph.freqtrade_bridge.loopback.sample_market import write_sample_market
-from candlegraph.freqtrade_bridge.records import decision_row
-from candlegraph.freqtrade_bridge.runner import Outcome
 from candlegraph.graph.builder import graph
 from candlegraph.graph.context import Context
-from candlegraph.graph.market import Account, MarketSnapshot
-from candlegraph.graph.settings import LlmConfig, Settings
+from candlegraph.graph.schema.market import Account, MarketSnapshot
+from candlegraph.graph.settings.risk import LlmConfig
+from candlegraph.graph.settings.settings import Settings
 from candlegraph.graph.state import CandleInput, CandleState
-from candlegraph.memory.ledger import DecisionRow, Ledger
+from candlegraph.memory.books.ledger import DecisionRow, Ledger
 from candlegraph.memory.store import close_memory
-from candlegraph.tools.market.frames import Candles, duration, read_candles, snapshot_of
+from candlegraph.tools.market.candle_files import read_candles
+from candlegraph.tools.market.frames import Candles, duration, snapshot_of
 
 PAIR = "BTC/USDT:USDT"
 TIMEFRAMES = Settings().context_config.timeframes

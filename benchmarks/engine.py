@@ -28,14 +28,15 @@ from decision import LENGTH, PAIR, PAIRS, WARM_UP, Case, decide, empty_graph, fr
 from tables import show
 
 from candlegraph.agents.models.policy_server import completion
-from candlegraph.freqtrade_bridge.records import decision_row
-from candlegraph.freqtrade_bridge.runner import Outcome, Runner
+from candlegraph.freqtrade_bridge.decisions.records import decision_row
+from candlegraph.freqtrade_bridge.decisions.runner import Outcome, Runner
 from candlegraph.graph.context import Context
-from candlegraph.graph.llm_settings import Depth
-from candlegraph.graph.market import MarketSnapshot
-from candlegraph.graph.settings import LlmConfig, Settings
+from candlegraph.graph.schema.market import MarketSnapshot
+from candlegraph.graph.settings.llm import Depth
+from candlegraph.graph.settings.risk import LlmConfig
+from candlegraph.graph.settings.settings import Settings
 from candlegraph.graph.state import CandleState
-from candlegraph.memory.ledger import Ledger
+from candlegraph.memory.books.ledger import Ledger
 from candlegraph.memory.store import close_memory
 
 THINKS_SECONDS = 1.0

@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 from tables import show
 
-from candlegraph.memory.ann import FEW, Mask, Searchable, make
-from candlegraph.memory.experience import RecordedDecision
-from candlegraph.memory.review import experience_of_decision
-from candlegraph.memory.snapshot import Snapshot, load, save
+from candlegraph.graph.schema.experience import RecordedDecision
+from candlegraph.memory.index.ann import FEW, Mask, Searchable, make
+from candlegraph.memory.index.saved import Snapshot, load, save
+from candlegraph.memory.learning.report import experience_of_decision
+from candlegraph.memory.storage.vectors import Vectors
 from candlegraph.memory.store import ExperienceMemory, close_memory
-from candlegraph.memory.vectors import Vectors
 
 KINDS = ("flat", "hnsw", "ivf")
 SHARES = (1.0, 0.1, 0.01)

@@ -28,14 +28,15 @@ from langchain_core.messages import AIMessage
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from tables import show
 
-from candlegraph.agents.decision import allowed_tools
+from candlegraph.agents.asking.transcript import allowed_tools
 from candlegraph.agents.models.engine import params_of
 from candlegraph.agents.models.policy_server import completion
 from candlegraph.agents.models.recorder import Answered, Recorder, Request
 from candlegraph.graph.context import Context
-from candlegraph.graph.llm_settings import Mode
-from candlegraph.graph.market import MarketSnapshot
-from candlegraph.graph.settings import LlmConfig, Settings
+from candlegraph.graph.schema.market import MarketSnapshot
+from candlegraph.graph.settings.llm import Mode
+from candlegraph.graph.settings.risk import LlmConfig
+from candlegraph.graph.settings.settings import Settings
 from candlegraph.graph.state import CandleState
 from candlegraph.memory.store import close_memory
 
@@ -133,7 +134,7 @@ def request_of(state: CandleState, context: Context) -> Request:
         role="decision",
         params=params_of(context.settings.llm_config.models_of("decision")[0]),
         messages=tuple(asked),
-        tools=tuple(convert_to_openai_tool(one) for one in allowed_tools(state, context.settings)),
+        tools=tuple(convert_to_openai_tool(one) for one in allowed_tools(state)),
         prompt_version="benchmark",
     )
 

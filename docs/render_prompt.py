@@ -9,17 +9,16 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from candlegraph.agents.briefing import Brief, brief_of
+from candlegraph.agents.asking.transcript import allowed_tools
 from candlegraph.agents.critic import entry_text
-from candlegraph.agents.decision import allowed_tools
-from candlegraph.agents.opinions import opinions_text
-from candlegraph.freqtrade_bridge.brief import before_decision, rows_of
-from candlegraph.freqtrade_bridge.step import candle_and_context
+from candlegraph.agents.prompt.briefing import Brief, brief_of
+from candlegraph.agents.prompt.opinions import opinions_text
+from candlegraph.freqtrade_bridge.commands.decide import before_decision, candle_and_context, rows_of
 from candlegraph.graph.builder import graph
 from candlegraph.graph.context import DATABASE, Context
-from candlegraph.graph.settings import Settings, settings_of
+from candlegraph.graph.settings.settings import Settings, settings_of
 from candlegraph.graph.state import CandleInput, CandleState
-from candlegraph.memory.ledger import DecisionRow, Ledger
+from candlegraph.memory.books.ledger import DecisionRow, Ledger
 
 PAGE = Path(__file__).with_name("prompt.md")
 PAIR, LEAST = "BTC/USDT:USDT", 3000
@@ -34,7 +33,7 @@ def main(userdir: Path) -> None:
     after = run(given, context)
     deep = run(given, Context(**shared(context), settings=changed(context.settings, "llm_config", depth="deep")))
     small = changed(context.settings, "context_config", max_context_tokens=LEAST)
-    tools = allowed_tools(before, context.settings)
+    tools = allowed_tools(before)
     brief = brief_of(before, context.settings, tools)
     calls = [message for message in after.messages if message.type == "ai"][-1].tool_calls
     page = PAGE.read_text(encoding="utf-8")

@@ -18,37 +18,34 @@ from typing import Any
 from freqtrade.enums import RunMode
 from freqtrade.persistence import Order, Trade
 
-from candlegraph.agents.briefing import prompt_version
-from candlegraph.freqtrade_bridge.account_guard import AccountGuard
-from candlegraph.freqtrade_bridge.admission import punctual, signal_of
-from candlegraph.freqtrade_bridge.approvals import Approvals, check_approval, price_now
-from candlegraph.freqtrade_bridge.decision_book import DecisionBook
-from candlegraph.freqtrade_bridge.entry_pause import EntryPause, paused
-from candlegraph.freqtrade_bridge.estimate import announce, candles_in
-from candlegraph.freqtrade_bridge.feedback import closed_trade_of, is_entry, is_final_exit, partial_exit_of
-from candlegraph.freqtrade_bridge.learner import Learner
-from candlegraph.freqtrade_bridge.market_feed import MarketFeed
-from candlegraph.freqtrade_bridge.orders import Orders
-from candlegraph.freqtrade_bridge.plans import Plans
-from candlegraph.freqtrade_bridge.portfolio import candles_since_loss, position_of
-from candlegraph.freqtrade_bridge.position_watch import PositionWatch
-from candlegraph.freqtrade_bridge.records import Records, commit_effects, decision_row
-from candlegraph.freqtrade_bridge.runner import Outcome, Runner
-from candlegraph.freqtrade_bridge.sentiment_feed import SentimentFeed, sentiment_client
-from candlegraph.freqtrade_bridge.wallet_watch import WalletWatch
+from candlegraph.agents.prompt.files import prompt_version
+from candlegraph.freqtrade_bridge.decisions.admission import EntryPause, paused, punctual, signal_of
+from candlegraph.freqtrade_bridge.decisions.approvals import Approvals, check_approval, price_now
+from candlegraph.freqtrade_bridge.decisions.book import DecisionBook
+from candlegraph.freqtrade_bridge.decisions.estimate import announce, candles_in
+from candlegraph.freqtrade_bridge.decisions.records import Records, commit_effects, decision_row
+from candlegraph.freqtrade_bridge.decisions.runner import Outcome, Runner
+from candlegraph.freqtrade_bridge.feeds.account import AccountGuard, WalletWatch, candles_since_loss, position_of
+from candlegraph.freqtrade_bridge.feeds.candles import MarketFeed
+from candlegraph.freqtrade_bridge.feeds.sentiment import SentimentFeed, sentiment_client
+from candlegraph.freqtrade_bridge.trades.fills import closed_trade_of, is_entry, is_final_exit, partial_exit_of
+from candlegraph.freqtrade_bridge.trades.learner import Learner
+from candlegraph.freqtrade_bridge.trades.orders import Orders
+from candlegraph.freqtrade_bridge.trades.plan import Plans
+from candlegraph.freqtrade_bridge.trades.track import PositionWatch
 from candlegraph.graph.context import BACKTEST, Context
-from candlegraph.graph.errors import BridgeError, MemoryStoreError
-from candlegraph.graph.market import MarketSnapshot, Position, Sentiment, TimeframeView
 from candlegraph.graph.reflection import ReflectionState
-from candlegraph.graph.signal import SIDE_OF, TradeSignal
+from candlegraph.graph.schema.errors import BridgeError, MemoryStoreError
+from candlegraph.graph.schema.experience import ClosedTrade, PartialExit
+from candlegraph.graph.schema.market import MarketSnapshot, Position, Sentiment, TimeframeView
+from candlegraph.graph.schema.signal import SIDE_OF, TradeSignal
 from candlegraph.graph.state import CandleState
-from candlegraph.memory.approvals import ApprovalRequest, Verdict
-from candlegraph.memory.experience import ClosedTrade, PartialExit
-from candlegraph.memory.ledger import Ledger
-from candlegraph.memory.positions import Track
-from candlegraph.memory.spending import Spending
+from candlegraph.memory.books.approvals import ApprovalRequest, Verdict
+from candlegraph.memory.books.ledger import Ledger
+from candlegraph.memory.books.spending import Spending
+from candlegraph.memory.learning.track import Track
 from candlegraph.tools.market.frames import duration, snapshot_of
-from candlegraph.tools.stops import is_protective
+from candlegraph.tools.risk.stops import is_protective
 
 logger = logging.getLogger(__name__)
 

@@ -8,29 +8,28 @@ from typing import Literal
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.prebuilt import ToolNode
-from langgraph.runtime import Runtime
 
 from candlegraph.agents.analyst import analyst
 from candlegraph.agents.approval import approval
+from candlegraph.agents.asking.transcript import ALL_TOOLS
 from candlegraph.agents.critic import after_critic, critic, is_needed
-from candlegraph.agents.debate import bear, bull
-from candlegraph.agents.decision import ALL_TOOLS, after_tools, decision, repair, route
+from candlegraph.agents.debate import bear, bull, view
+from candlegraph.agents.decision import after_tools, decision, repair, route
 from candlegraph.agents.retriever import retriever
 from candlegraph.agents.reviewer import reviewer
 from candlegraph.agents.triage import after_triage, triage
-from candlegraph.agents.view import view
 from candlegraph.graph.context import Context
 from candlegraph.graph.state import CandleInput, CandleState
 
 
-def after_retriever(state: CandleState, runtime: Runtime[Context]) -> Literal["view", "decision"]:
+def after_retriever(state: CandleState) -> Literal["view", "decision"]:
     """Hear the other models first, at depth `deep`."""
-    return "view" if (runtime.context or Context()).depth == "deep" else "decision"
+    return "view" if state.terms.depth == "deep" else "decision"
 
 
-def after_reviewer(state: CandleState, runtime: Runtime[Context]) -> Literal["critic", "approval"]:
+def after_reviewer(state: CandleState) -> Literal["critic", "approval"]:
     """Let a model argue against an entry, at depth `balanced` and `deep`."""
-    return "critic" if is_needed(state, runtime.context or Context()) else "approval"
+    return "critic" if is_needed(state) else "approval"
 
 
 builder = StateGraph(CandleState, Context, input_schema=CandleInput)

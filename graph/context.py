@@ -11,8 +11,9 @@ from langchain_core.tools import BaseTool
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from candlegraph.agents.models.roles import RoleModels
-from candlegraph.graph.llm_settings import Depth, Role
-from candlegraph.graph.settings import Settings
+from candlegraph.graph.schema.calls import Role
+from candlegraph.graph.settings.llm import Depth
+from candlegraph.graph.settings.settings import Settings
 from candlegraph.memory.store import ExperienceMemory, open_memory
 
 DATABASE = Path("rag") / "candlegraph.sqlite"

@@ -12,14 +12,14 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 from pydantic import BaseModel, ConfigDict, Field
 
-from candlegraph.agents.trade_reviewer import insight_into
-from candlegraph.graph.calls import CallRecord
+from candlegraph.agents.reflector import insight_into
 from candlegraph.graph.context import Context
-from candlegraph.graph.errors import MemoryStoreError, ModelError
-from candlegraph.memory.evaluator import evaluate as marks_of
-from candlegraph.memory.experience import ClosedTrade, Closing, Experience, PartialExit, Scores
-from candlegraph.memory.positions import Track
-from candlegraph.memory.review import Insight, experience_of, experience_of_part
+from candlegraph.graph.schema.calls import CallRecord
+from candlegraph.graph.schema.errors import MemoryStoreError, ModelError
+from candlegraph.graph.schema.experience import ClosedTrade, Closing, Experience, PartialExit, Scores
+from candlegraph.memory.learning.report import Insight, experience_of, experience_of_part
+from candlegraph.memory.learning.scores import evaluate as marks_of
+from candlegraph.memory.learning.track import Track
 
 logger = logging.getLogger(__name__)
 

@@ -6,117 +6,44 @@ snapshot -> facts, situation (analyst) -> skipped (triage), or lessons (retrieve
 
 from __future__ import annotations
 
-import hashlib
-from typing import Annotated, Literal
+from typing import Annotated
 
 from langchain_core.messages import AnyMessage
 from langgraph.graph.message import add_messages
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from candlegraph.graph.calls import CallRecord
-from candlegraph.graph.facts import ExperienceFacts, Facts, Regime, Strength, Verdict
-from candlegraph.graph.market import Frozen, MarketSnapshot, Side
-from candlegraph.graph.signal import TradeSignal
-
-Kind = Literal["trade", "decision", "lesson"]
-RsiBand = Literal["0-30", "30-45", "45-55", "55-70", "70-100"]
-VolatilityBand = Literal["calm", "normal", "wild"]
-LeverageBand = Literal["1-5x", "5-10x", "10-20x", "20x+"]
+from candlegraph.graph.schema.facts import Facts
+from candlegraph.graph.schema.lessons import Lessons
+from candlegraph.graph.schema.market import Frozen, MarketSnapshot
+from candlegraph.graph.schema.opinions import Argument, Critique, View
+from candlegraph.graph.schema.signal import TradeSignal
+from candlegraph.graph.settings.llm import Depth
+from candlegraph.graph.settings.settings import Settings
 
 
-class Case(Frozen):
-    """One similar past experience, as retrieval returns it."""
+class Terms(Frozen):
+    """What the ways through the graph depend on, as the context had it at the start: routers see nothing but the state.
 
-    id: int
-    kind: Kind
-    pair: str
-    side: Side
-    similarity: float = Field(ge=0, le=1)
-    profit_pct: float = Field(description="net, of the stake")
-    score: float | None = Field(description="0-100; None for a recorded decision")
-    grade: str
-    entry_price: float
-    duration_minutes: float
-    lesson: str
+    LangGraph runs a router without a context where a person changes the state of a paused run.
+    """
 
-    @property
-    def label(self) -> str:
-        """Return six hex digits that name the case in prompts: the same in every run, as an id of a database is not."""
-        told = f"{self.kind}|{self.pair}|{self.side}|{self.entry_price}|{self.profit_pct}|{self.duration_minutes}"
-        return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:6]
+    depth: Depth
+    max_repairs: int
+    max_memory_calls: int
+    reject_false_claims: bool
+    record_min_profit_pct: float
 
-
-class Pattern(Frozen):
-    """What closed trades of one setup gave together; a property that is None may be any."""
-
-    side: Side
-    regime: Regime
-    trend_strength: Strength | None
-    rsi: RsiBand | None
-    volatility: VolatilityBand | None
-    leverage: LeverageBand | None
-    trades: int = Field(ge=2)
-    wins: int = Field(description="net profit > 0")
-    losses: int = Field(description="net profit < 0")
-    successes: int = Field(description="wins with a score of 70 or more")
-    win_rate: float = Field(ge=0, le=1)
-    win_rate_low: float
-    win_rate_high: float
-    mean_reward: float = Field(description="of the configured mode")
-    reward_low: float
-    reward_high: float
-    verdict: Verdict
-
-
-class Guidance(Frozen):
-    """What is learnt from all closed trades that may be read; patterns only from `needed` trades on."""
-
-    trades: int
-    needed: int
-    level: float = Field(description="confidence level of the intervals")
-    patterns: tuple[Pattern, ...] = Field((), description="of the present setup, at most one a side")
-    by_leverage: tuple[Pattern, ...] = Field((), description="same setup, where its leverage changes the verdict")
-    cumulative_reward: float
-    recent_trend: float | None = Field(description="mean reward of the newest trades minus that of those before")
-
-
-class Lessons(Frozen):
-    """What the retriever found, or why it could not look."""
-
-    cases: tuple[Case, ...] = ()
-    summary: ExperienceFacts | None = None
-    guidance: Guidance | None = None
-    unavailable: str | None = None
-
-
-class View(Frozen):
-    """The analyst model's typed view of the facts."""
-
-    bias: Literal["bullish", "bearish", "neutral"]
-    regime: str = Field(description="in its own words")
-    key_support: float | None
-    key_resistance: float | None
-    conflicts: str = Field(description="between timeframes")
-    would_change_mind: str
-    call: CallRecord
-
-
-class Argument(Frozen):
-    """One side of the debate."""
-
-    strength: float = Field(ge=1, le=100, description="how strong the side itself finds its case")
-    points: tuple[str, ...] = Field(min_length=1)
-    risk: str = Field(description="what would prove it wrong")
-    call: CallRecord
-
-
-class Critique(Frozen):
-    """What the reviewing model makes of an entry; it can only make it safer."""
-
-    verdict: Literal["approve", "shrink", "send_back", "veto"]
-    shrink_to_pct: float | None = Field(None, gt=0, lt=100, description="of the stake, with verdict shrink")
-    reason: str
-    call: CallRecord
+    @classmethod
+    def of(cls, settings: Settings, depth: Depth | None = None) -> Terms:
+        """Return the terms of a decision with these settings; `depth` may be less than theirs."""
+        rules = settings.llm_config.decision
+        return cls(
+            depth=depth or settings.llm_config.depth,
+            max_repairs=rules.max_repairs,
+            max_memory_calls=rules.max_memory_calls,
+            reject_false_claims=rules.reject_false_claims,
+            record_min_profit_pct=settings.experience_config.record_min_profit_pct,
+        )
 
 
 class CandleInput(BaseModel):
@@ -132,6 +59,7 @@ class CandleInput(BaseModel):
 class CandleState(CandleInput):
     """One candle's journey."""
 
+    terms: Terms = Field(Terms.of(Settings()), description="the defaults until the analyst has run")
     facts: Facts | None = None
     skipped: TradeSignal | None = Field(
         None, description="the answer of triage or of a spent budget; no model is asked"

@@ -14,13 +14,13 @@ from typing import Any, Literal
 from pydantic import Field
 from sqlalchemy import ColumnElement, Connection, Engine, Row, func, select
 
-from candlegraph.graph.errors import MemoryStoreError
-from candlegraph.graph.experience_settings import Cleanup
-from candlegraph.graph.market import Frozen
-from candlegraph.memory.database import reading, writing
-from candlegraph.memory.rows import delete_experiences, micros
-from candlegraph.memory.tables import experiences
-from candlegraph.memory.whole_file import write_whole
+from candlegraph.graph.schema.errors import MemoryStoreError
+from candlegraph.graph.schema.market import Frozen
+from candlegraph.graph.settings.experience import Cleanup
+from candlegraph.memory.storage.database import reading, writing
+from candlegraph.memory.storage.rows import delete_experiences, micros
+from candlegraph.memory.storage.tables import experiences
+from candlegraph.memory.storage.text_files import write_whole
 
 Strategy = Literal["low_quality", "compress", "old_records"]
 

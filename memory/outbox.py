@@ -13,13 +13,13 @@ from datetime import datetime
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, select
 
-from candlegraph.graph.errors import MemoryStoreError
-from candlegraph.memory.database import reading, writing
-from candlegraph.memory.experience import ClosedTrade, Closing, Experience, PartialExit
-from candlegraph.memory.positions import Track, write_tracks
-from candlegraph.memory.review import experience_of, experience_of_part
-from candlegraph.memory.rows import insert_experience, micros
-from candlegraph.memory.tables import courses, outbox, positions
+from candlegraph.graph.schema.errors import MemoryStoreError
+from candlegraph.graph.schema.experience import ClosedTrade, Closing, Experience, PartialExit
+from candlegraph.memory.learning.report import experience_of, experience_of_part
+from candlegraph.memory.learning.track import Track, write_tracks
+from candlegraph.memory.storage.database import reading, writing
+from candlegraph.memory.storage.rows import insert_experience, micros
+from candlegraph.memory.storage.tables import courses, outbox, positions
 
 logger = logging.getLogger(__name__)
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, Engine, func, select
 
-from candlegraph.memory.database import place_of, stored_bytes
 from candlegraph.memory.embeddings.waiting import count_waiting
-from candlegraph.memory.mirror import Mirror
-from candlegraph.memory.reward import recent_trend
-from candlegraph.memory.tables import experiences, text_vectors, vectors
+from candlegraph.memory.index.mirror import Mirror
+from candlegraph.memory.learning.scores import recent_trend
+from candlegraph.memory.storage.database import place_of, stored_bytes
+from candlegraph.memory.storage.tables import experiences, text_vectors, vectors
 
 
 def stats_of(connection: Connection, mirror: Mirror, namespace: str, engine: Engine) -> dict[str, Any]:

@@ -15,26 +15,26 @@ from typing import Any
 
 from sqlalchemy import Engine, func, select
 
-from candlegraph.graph.errors import ConfigError, EmbeddingError
-from candlegraph.graph.experience_settings import Cleanup, RagConfig, Spaces
-from candlegraph.graph.market import Side
-from candlegraph.graph.state import Case
+from candlegraph.graph.schema.errors import ConfigError, EmbeddingError
+from candlegraph.graph.schema.experience import Closing, Experience
+from candlegraph.graph.schema.lessons import Case
+from candlegraph.graph.schema.market import Side
+from candlegraph.graph.settings.experience import Cleanup, RagConfig, Spaces
 from candlegraph.memory import outbox
 from candlegraph.memory.cleanup import CleanupReport, Strategy, clean_up, preview
-from candlegraph.memory.database import close_engine, open_engine, open_shared, reading, writing
 from candlegraph.memory.embeddings.opening import open_embedder
 from candlegraph.memory.embeddings.space import TextSpace
 from candlegraph.memory.embeddings.waiting import Embedded, count_waiting, embed_waiting, try_again
-from candlegraph.memory.experience import Closing, Experience
-from candlegraph.memory.mirror import Mirror
-from candlegraph.memory.outlines import Outlines
-from candlegraph.memory.positions import Track
-from candlegraph.memory.rows import experiences_by_id, insert_experience, micros
-from candlegraph.memory.search import Asked, Filters, search, situation_asked, text_asked
-from candlegraph.memory.snapshot import snapshot_folder
+from candlegraph.memory.index.mirror import Mirror
+from candlegraph.memory.index.saved import snapshot_folder
+from candlegraph.memory.index.search import Asked, Filters, search, situation_asked, text_asked
+from candlegraph.memory.learning.outlines import Outlines
+from candlegraph.memory.learning.track import Track
 from candlegraph.memory.stats import stats_of, text_stats
-from candlegraph.memory.tables import experiences, meta
-from candlegraph.memory.vectors import unit
+from candlegraph.memory.storage.database import close_engine, open_engine, open_shared, reading, writing
+from candlegraph.memory.storage.rows import experiences_by_id, insert_experience, micros
+from candlegraph.memory.storage.tables import experiences, meta
+from candlegraph.memory.storage.vectors import unit
 
 logger = logging.getLogger(__name__)
 

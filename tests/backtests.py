@@ -12,8 +12,8 @@ from freqtrade.commands.optimize_commands import setup_optimize_configuration
 from freqtrade.enums import RunMode
 from freqtrade.optimize.backtesting import Backtesting
 
-from candlegraph.freqtrade_bridge.offline import STRATEGIES, BacktestOrder, offline_config
-from candlegraph.memory.ledger import DecisionRow, Ledger
+from candlegraph.freqtrade_bridge.loopback.backtest import STRATEGIES, BacktestOrder, offline_config
+from candlegraph.memory.books.ledger import DecisionRow, Ledger
 
 TEST_STRATEGIES = Path(__file__).parent / "strategies"
 

@@ -28,9 +28,9 @@ from pydantic import PrivateAttr
 from sqlalchemy import NullPool, create_engine, make_url
 
 from candlegraph.graph.context import Context
-from candlegraph.graph.market import Account, Position
-from candlegraph.graph.settings import settings_of
-from candlegraph.memory.database import close_engine
+from candlegraph.graph.schema.market import Account, Position
+from candlegraph.graph.settings.settings import settings_of
+from candlegraph.memory.storage.database import close_engine
 from candlegraph.memory.store import close_memory
 from candlegraph.tools.market.frames import Candles, snapshot_of
 

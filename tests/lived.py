@@ -3,10 +3,10 @@
 from datetime import timedelta
 
 from candlegraph.agents.models.policy import entry_side
-from candlegraph.graph.settings import ContextConfig
-from candlegraph.memory.experience import ClosedTrade
-from candlegraph.memory.review import experience_of
-from candlegraph.tools.market.analysis import facts_of
+from candlegraph.graph.schema.experience import ClosedTrade
+from candlegraph.graph.settings.context import ContextConfig
+from candlegraph.memory.learning.report import experience_of
+from candlegraph.tools.market.facts import facts_of
 from candlegraph.tools.market.situation import situation_of, space_of
 
 

@@ -4,7 +4,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
-from candlegraph.graph.facts import parse_facts, significant
+from candlegraph.graph.schema.facts import parse_facts, significant
 
 LEVERAGE = {"long": 3.0, "short": 2.0}
 STAKE, STOP_ATR, LOW, HIGH = 500.0, 1.0, 40.0, 60.0

@@ -4,7 +4,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
-from candlegraph.graph.facts import parse_facts
+from candlegraph.graph.schema.facts import parse_facts
 
 
 def unset(facts):

@@ -11,7 +11,7 @@ from langgraph.runtime import get_runtime
 from pydantic import BaseModel, ConfigDict, Field
 
 from candlegraph.graph.context import Context
-from candlegraph.graph.errors import MemoryStoreError
+from candlegraph.graph.schema.errors import MemoryStoreError
 from candlegraph.tools.signals import Arguments, Reason
 
 logger = logging.getLogger(__name__)

@@ -8,8 +8,8 @@ from langchain_core.tools import BaseTool, tool
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 from pydantic.json_schema import WithJsonSchema
 
-from candlegraph.graph.facts import Strength
-from candlegraph.graph.signal import Action, Proposal
+from candlegraph.graph.schema.market import Strength
+from candlegraph.graph.schema.signal import Action, Proposal
 
 CHINESE = {"强势": "strong", "中等": "moderate", "弱势": "weak"}
 
@@ -19,6 +19,14 @@ Reason = Annotated[str, Field(min_length=1, max_length=2000)]
 Level = Annotated[float, Field(gt=0)]
 # The schema need not say that absent may be null.
 Optional = Annotated[float | None, Field(gt=0), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})]
+KnownRsi = Annotated[
+    float | None,
+    Field(ge=0, le=100),
+    WithJsonSchema({"type": "number", "minimum": 0, "maximum": 100, "description": "of the main timeframe"}),
+]
+KnownConfidence = Annotated[
+    float | None, Field(ge=1, le=100), WithJsonSchema({"type": "number", "minimum": 1, "maximum": 100})
+]
 
 
 def in_english(word: object) -> object:
@@ -85,13 +93,15 @@ class AdjustArguments(Levels):
     adjustment_pct: Annotated[
         float, Field(ge=-99, le=100, description="percent of the stake: + adds, - reduces; not 0")
     ]
-    confidence_score: Confidence
+    confidence_score: Annotated[KnownConfidence, Field(description="needed to add")] = None
     reason: Reason
 
     @model_validator(mode="after")
     def _does_something(self) -> AdjustArguments:
         if self.adjustment_pct == 0:
             raise ValueError("adjustment_pct must not be 0; use signal_hold to keep the position as it is")
+        if self.adjustment_pct > 0 and self.confidence_score is None:
+            raise ValueError("confidence_score is needed to add: risk_management.min_confidence is measured by it")
         return self
 
 
@@ -99,7 +109,7 @@ class StayArguments(Arguments):
     """What holding and waiting state."""
 
     confidence_score: Confidence
-    rsi_value: Rsi
+    rsi_value: KnownRsi = None
     reason: Reason
 
 
@@ -153,5 +163,5 @@ def _entry(action: Action, arguments: dict[str, Any]) -> tuple[str, dict[str, An
 
 def _proposal(action: Action, arguments: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     known = {name: arguments[name] for name in Proposal.model_fields if arguments.get(name) is not None}
-    proposal = Proposal(**known | {"action": action, "confidence": arguments.get("confidence_score", 1)})
+    proposal = Proposal(**known | {"action": action, "confidence": arguments.get("confidence_score") or 0})
     return f"{action} accepted", proposal.model_dump(exclude_none=True)

@@ -16,6 +16,8 @@ from langchain_core.messages import AIMessage, InvalidToolCall, ToolCall
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.messages.tool import invalid_tool_call, tool_call
 
+from candlegraph.agents.models.failed_generation import FAILED
+
 REASONING = "reasoning_content"
 """Where an answer's thoughts lie in its `additional_kwargs`; never read as a call, never sent back."""
 LONGEST_TEXT, LONGEST_ARGUMENT, LONGEST_WORD = 20_000, 4_000, 200
@@ -28,7 +30,11 @@ LARGEST = 2**63
 THOUGHT = re.compile(r"<think>(.*?)(?:</think>|\Z)", re.DOTALL | re.IGNORECASE)
 ONLY_CLOSED = re.compile(r"\A(.*)</think>", re.DOTALL | re.IGNORECASE)
 """Some chat templates open the thought themselves, so that the answer only closes it."""
-WORDS = {"finish_reason": ("finish_reason", "done_reason", "stop_reason"), "model_name": ("model_name", "model")}
+WORDS = {
+    "finish_reason": ("finish_reason", "done_reason", "stop_reason"),
+    "model_name": ("model_name", "model"),
+    FAILED: (FAILED,),
+}
 """What is kept of `response_metadata`, and how providers name it."""
 
 

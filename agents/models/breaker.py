@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 
-from candlegraph.graph.llm_settings import Breaker
+from candlegraph.graph.settings.llm import Breaker
 
 
 class Call:

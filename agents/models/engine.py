@@ -17,8 +17,8 @@ from pydantic import ConfigDict, Field
 
 from candlegraph.agents.models.ladder import Asked, Ladder
 from candlegraph.agents.models.recorder import Answered, Recorder, Request
-from candlegraph.graph.calls import CallRecord
-from candlegraph.graph.llm_settings import ModelSettings, Price, Role
+from candlegraph.graph.schema.calls import CallRecord, Role
+from candlegraph.graph.settings.llm import ModelSettings, Price
 
 RECORD = "candlegraph"
 """Where an answer's CallRecord lies in its `response_metadata`, as a plain dict."""

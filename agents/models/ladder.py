@@ -17,8 +17,8 @@ from langchain_core.messages import AIMessage, BaseMessage
 from candlegraph.agents.models.breaker import Call, Circuit
 from candlegraph.agents.models.failures import Failure, failure_of
 from candlegraph.agents.models.rung import Rung
-from candlegraph.graph.calls import Try
-from candlegraph.graph.errors import ModelError
+from candlegraph.graph.schema.calls import Try
+from candlegraph.graph.schema.errors import ModelError
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0
 """Seconds; doubled from attempt to attempt."""

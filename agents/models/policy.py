@@ -30,7 +30,7 @@ from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
-from candlegraph.graph.facts import (
+from candlegraph.graph.schema.facts import (
     ABSENT,
     ExperienceFacts,
     Facts,
@@ -39,7 +39,7 @@ from candlegraph.graph.facts import (
     parse_facts,
     significant,
 )
-from candlegraph.graph.market import Side
+from candlegraph.graph.schema.market import Side
 
 Call = tuple[str, dict[str, Any]]
 

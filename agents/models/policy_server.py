@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from candlegraph.agents.models.policy import policy_calls
-from candlegraph.graph.errors import FactsError
+from candlegraph.graph.schema.errors import FactsError
 
 MODEL = "candlegraph-policy"
 

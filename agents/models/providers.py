@@ -24,10 +24,11 @@ from pydantic import SecretStr, ValidationError
 from candlegraph.agents.models.answers import REASONING
 from candlegraph.agents.models.local import local_url
 from candlegraph.agents.models.policy import PolicyModel
-from candlegraph.graph.errors import ConfigError
-from candlegraph.graph.llm_settings import ModelSettings
+from candlegraph.graph.schema.errors import ConfigError
+from candlegraph.graph.settings.keys import KEY_NAMES, OURS, key_of
+from candlegraph.graph.settings.llm import ModelSettings
 
-KEY_NAMES = ("CANDLEGRAPH_API_KEY", "OPENAI_API_KEY")
+BLOCK = "llm_config"
 POLICY = "policy"
 NO_KEY = "none"
 """Servers on loopback need no key, and get a word that says so."""
@@ -98,11 +99,13 @@ def open_model(settings: ModelSettings, env: Mapping[str, str] = os.environ) -> 
         case "local":
             return _openai(settings, local_url(), SecretStr(NO_KEY))
         case "openai":
-            return _openai(settings, settings.api_base or OPENAI, key_of(settings, env) or SecretStr(NO_KEY))
+            return _openai(
+                settings, settings.api_base or OPENAI, key_of(settings, BLOCK, env, KEY_NAMES) or SecretStr(NO_KEY)
+            )
         case "ollama":
-            return _ollama(settings, key_of(settings, env, ()))
+            return _ollama(settings, key_of(settings, BLOCK, env, ()))
         case provider:
-            return _langchain(settings, provider, key_of(settings, env, KEY_NAMES[:1]))
+            return _langchain(settings, provider, key_of(settings, BLOCK, env, (OURS,)))
 
 
 def provider_of(settings: ModelSettings) -> str:
@@ -117,29 +120,6 @@ def provider_of(settings: ModelSettings) -> str:
         f"config: llm_config.model = {settings.model!r} needs llm_config.api_base "
         f"(for example {OPENAI}) or llm_config.provider; without them only {POLICY!r} is valid"
     )
-
-
-def key_of(settings: ModelSettings, env: Mapping[str, str], names: tuple[str, ...] = KEY_NAMES) -> SecretStr | None:
-    """Return the written key, else that of the named variable, else the first of `names` that is set.
-
-    `names` are fewer where a key that was meant for OpenAI must not travel to another company.
-    """
-    if settings.api_key is not None:
-        return _sendable(settings.api_key.get_secret_value(), "api_key")
-    named = settings.api_key_env
-    if named is not None:
-        if not env.get(named):
-            raise ConfigError(f"config: llm_config.api_key_env = {named!r}: this environment variable is not set")
-        names = (named,)
-    return next((_sendable(env[name], name) for name in names if env.get(name)), None)
-
-
-def _sendable(key: str, where: str) -> SecretStr:
-    """Return `key` as a header may carry it; the HTTP client would quote any other in its error."""
-    trimmed = key.strip()
-    if not trimmed.isascii() or not trimmed.isprintable():
-        raise ConfigError(f"config: the key in {where} has characters that no key has")
-    return SecretStr(trimmed)
 
 
 def secrets_of(settings: ModelSettings, env: Mapping[str, str] = os.environ) -> tuple[str, ...]:

@@ -15,11 +15,10 @@ from langchain_core.messages import AIMessage, BaseMessage, InvalidToolCall
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.messages.tool import ToolCall
 
-from candlegraph.agents.models.cassette_key import components_of, key_of
-from candlegraph.graph.calls import Try
-from candlegraph.graph.errors import ReplayMiss
-from candlegraph.graph.llm_settings import Mode, Role
-from candlegraph.memory.cassette import Cassette, KeptAnswer, Take
+from candlegraph.agents.models.cassette import Cassette, KeptAnswer, Take, components_of, key_of
+from candlegraph.graph.schema.calls import Role, Try
+from candlegraph.graph.schema.errors import ReplayMiss
+from candlegraph.graph.settings.llm import Mode
 
 
 @dataclass(frozen=True)

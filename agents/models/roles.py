@@ -17,7 +17,8 @@ from candlegraph.agents.models.ladder import Ladder
 from candlegraph.agents.models.providers import secrets_of
 from candlegraph.agents.models.recorder import Recorder
 from candlegraph.agents.models.rung import Rung
-from candlegraph.graph.llm_settings import Depth, LlmConfig, ModelSettings, Role
+from candlegraph.graph.schema.calls import Role
+from candlegraph.graph.settings.llm import Depth, LlmConfig, ModelSettings
 
 ROLES: tuple[Role, ...] = get_args(Role)
 ASKED: dict[Depth, tuple[Role, ...]] = {"fast": ("decision",), "balanced": ("decision", "reviewer"), "deep": ROLES}

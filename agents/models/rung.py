@@ -18,11 +18,12 @@ from langsmith import tracing_context
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 from candlegraph.agents.models.answers import normalised, without_thoughts
+from candlegraph.agents.models.failed_generation import FAILED, failed_answer
 from candlegraph.agents.models.failures import REQUEST_IS_WRONG
 from candlegraph.agents.models.json_calls import as_text, bound, called
 from candlegraph.agents.models.policy import PolicyModel
 from candlegraph.agents.models.providers import open_model
-from candlegraph.graph.llm_settings import ModelSettings
+from candlegraph.graph.settings.llm import ModelSettings
 
 logger = logging.getLogger(__name__)
 
@@ -119,7 +120,13 @@ class Rung(BaseModel):
             self._bound[key] = self._binding(manner, tools)
         sent = as_text(told, tools) if manner == "json_schema" else told
         with tracing_context(enabled=False):
-            answer = await self._bound[key].ainvoke(sent, UNTRACED)
+            work = self._bound[key].ainvoke(sent, UNTRACED)
+            answer = (await asyncio.gather(work, return_exceptions=True))[0]
+        if isinstance(answer, BaseException):
+            failed = failed_answer(answer)
+            if failed is None:
+                raise answer
+            return normalised(failed)
         assert isinstance(answer, AIMessage)
         return normalised(called(normalised(answer))) if manner == "json_schema" else normalised(answer)
 
@@ -131,8 +138,10 @@ class Rung(BaseModel):
 
 
 def has_call(result: Result) -> bool:
-    """Return whether an answer calls a function, be it with broken arguments."""
-    return isinstance(result, AIMessage) and bool(result.tool_calls or result.invalid_tool_calls)
+    """Return whether an answer calls a function, be it with broken arguments or so that its server cannot read it."""
+    if not isinstance(result, AIMessage):
+        return False
+    return bool(result.tool_calls or result.invalid_tool_calls or result.response_metadata.get(FAILED))
 
 
 def counted_with(answer: AIMessage, other: Result) -> AIMessage:

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse, Response
 
 from candlegraph.freqtrade_bridge.loopback.markets import Market
 from candlegraph.freqtrade_bridge.loopback.series import length_of
-from candlegraph.graph.errors import CandleError, CandlegraphError
+from candlegraph.graph.schema.errors import CandleError, CandlegraphError
 
 FUNDING_MS = 8 * 3_600_000
 FIVE_MINUTES, DAY_MS = 300_000, 86_400_000

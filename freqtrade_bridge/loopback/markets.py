@@ -10,8 +10,8 @@ from pathlib import Path
 import pandas as pd
 
 from candlegraph.freqtrade_bridge.loopback.series import Series, length_of
-from candlegraph.graph.errors import CandleError
-from candlegraph.tools.market.frames import file_name
+from candlegraph.graph.schema.errors import CandleError
+from candlegraph.tools.market.candle_files import file_name
 
 MAX_NOTIONAL = 1e9
 """What the largest order is worth, about, in quote currency: the largest quantity follows from it."""

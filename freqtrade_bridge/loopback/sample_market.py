@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from candlegraph.freqtrade_bridge.loopback.markets import decimals_of
 from candlegraph.freqtrade_bridge.loopback.series import TIMEFRAME_MS, Series
-from candlegraph.graph.errors import CandleError
-from candlegraph.tools.market.frames import file_name
+from candlegraph.graph.schema.errors import CandleError
+from candlegraph.tools.market.candle_files import file_name
 
 VERSION = "sample-6"
 BEGIN, END = pd.Timestamp("2023-01-01", tz="UTC"), pd.Timestamp("2026-01-01", tz="UTC")

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from candlegraph.graph.errors import CandleError
+from candlegraph.graph.schema.errors import CandleError
 
 TIMEFRAME_MS = {"30m": 1_800_000, "1h": 3_600_000, "4h": 14_400_000, "1d": 86_400_000}
 Floats = NDArray[np.float64]

@@ -1,4 +1,4 @@
-"""Serve the loopback exchange from a daemon thread."""
+"""Serve the loopback exchange from a daemon thread, by a clock of its own."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from types import TracebackType
 
 import uvicorn
 
-from candlegraph.freqtrade_bridge.loopback.clock import RealClock
 from candlegraph.freqtrade_bridge.loopback.exchange import Clock, exchange_app
 from candlegraph.freqtrade_bridge.loopback.markets import Market
-from candlegraph.graph.errors import BridgeError
+from candlegraph.graph.schema.errors import BridgeError
 
 START_SECONDS = 20
 
@@ -56,3 +55,22 @@ class LoopbackExchange:
         if self._listening is not None:
             self._listening.close()
             self._listening = None
+
+
+class RealClock:
+    """Wall time; virtual where a test travels in time."""
+
+    def now(self) -> int:
+        """Return the present time."""
+        return int(time.time() * 1000)
+
+
+class FixedClock:
+    """Stands still at one time: enough for market metadata and historic candles."""
+
+    def __init__(self, now_ms: int) -> None:
+        self._now = now_ms
+
+    def now(self) -> int:
+        """Return that time."""
+        return self._now

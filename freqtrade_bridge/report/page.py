@@ -16,8 +16,8 @@ from plotly.offline import get_plotlyjs
 from candlegraph.freqtrade_bridge.report.charts import equity_chart, pair_chart
 from candlegraph.freqtrade_bridge.report.result import RunResult, TradeRow
 from candlegraph.freqtrade_bridge.report.summary import Summary, summary_rows
-from candlegraph.graph.market import utc_minute
-from candlegraph.memory.ledger import DecisionRow
+from candlegraph.graph.schema.market import utc_minute
+from candlegraph.memory.books.ledger import DecisionRow
 
 MOST_DECISIONS = 20_000
 

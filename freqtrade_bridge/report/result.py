@@ -10,8 +10,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from candlegraph.graph.errors import BridgeError
-from candlegraph.graph.market import Side
+from candlegraph.graph.schema.errors import BridgeError
+from candlegraph.graph.schema.market import Side
 
 RESULTS = "backtest_results"
 

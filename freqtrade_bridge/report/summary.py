@@ -10,11 +10,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from candlegraph.freqtrade_bridge.columns import EMERGENCY_TAG
-from candlegraph.freqtrade_bridge.ledger_commands import cost_told
+from candlegraph.freqtrade_bridge.host.columns import EMERGENCY_TAG
 from candlegraph.freqtrade_bridge.report.result import RunResult
-from candlegraph.graph.market import Frozen
-from candlegraph.memory.ledger import DecisionRow
+from candlegraph.graph.schema.market import Frozen
+from candlegraph.memory.books.ledger import DecisionRow, cost_told
 
 POLICY_MODELS = ("policy", "candlegraph-policy")
 

@@ -7,7 +7,7 @@ from freqtrade.persistence import Order, Trade
 from freqtrade.strategy import IStrategy, stoploss_from_absolute
 from pandas import DataFrame
 
-from candlegraph.freqtrade_bridge.columns import (
+from candlegraph.freqtrade_bridge.host.columns import (
     ADD_TAG,
     EMERGENCY_TAG,
     ENTRY_TAGS,
@@ -19,9 +19,9 @@ from candlegraph.freqtrade_bridge.columns import (
     Columns,
     columns_of,
 )
-from candlegraph.freqtrade_bridge.fail_closed import fail_closed
-from candlegraph.freqtrade_bridge.freqtrade_keys import order_types, protections
-from candlegraph.graph.settings import settings_of
+from candlegraph.freqtrade_bridge.host.fail_closed import fail_closed
+from candlegraph.freqtrade_bridge.host.keys import order_types, protections
+from candlegraph.graph.settings.settings import settings_of
 
 HALT_LOCK = "candlegraph emergency stop"
 UNTIL_RESET = timedelta(days=3650)
@@ -60,19 +60,28 @@ class CandleGraphStrategy(IStrategy):
         """Return freqtrade's protections from our configuration."""
         return protections(settings_of(self.config).risk_management)
 
+    @property
+    def is_chart(self) -> bool:
+        """Return whether freqtrade only draws candles: FreqUI's charts, `plot-dataframe`, a notebook.
+
+        They give the strategy neither wallet nor pair list, so there is nothing to decide, ask, pay or remember.
+        """
+        return self.wallets is None
+
     def open_context(self, namespace: str) -> Any:
         """Return the run's context; override to decide with a LangChain chat model of your own."""
-        from candlegraph.graph.wiring import open_context
+        from candlegraph.graph.opening import open_context
 
         return open_context(self.config, namespace)
 
     def bot_start(self, **kwargs: Any) -> None:
         """Open model, memory and ledger; a bad setting stops the start. Heavy imports happen here, not at import."""
-        from candlegraph.freqtrade_bridge.backtest_hook import install
-        from candlegraph.freqtrade_bridge.blank_secrets import blank_secrets
-        from candlegraph.freqtrade_bridge.freqtrade_keys import refuse_conflicts, slots
+        if self.is_chart:
+            return
+        from candlegraph.freqtrade_bridge.host.backtest_hook import install
+        from candlegraph.freqtrade_bridge.host.keys import blank_secrets, refuse_conflicts, slots
         from candlegraph.freqtrade_bridge.session import Session, namespace_of
-        from candlegraph.graph.errors import ConfigError
+        from candlegraph.graph.schema.errors import ConfigError
 
         refuse_conflicts(self.config)
         context = self.open_context(namespace_of(self.config["runmode"]))
@@ -96,6 +105,8 @@ class CandleGraphStrategy(IStrategy):
     @fail_closed()
     def bot_loop_start(self, current_time: datetime, **kwargs: Any) -> None:
         """Measure the account, then decide all pairs; the one decision point live and in backtest."""
+        if self.is_chart:  # `plot-dataframe` calls this, too
+            return
         self.session.watch(current_time)
         self._announce_halt(current_time)
         self.session.decide(self.dp.current_whitelist(), current_time)
@@ -130,7 +141,7 @@ class CandleGraphStrategy(IStrategy):
 
     def populate_entry_trend(self, dataframe: DataFrame, metadata: dict[str, Any]) -> DataFrame:
         """Write the entry of the last closed candle, live."""
-        row = NOTHING if self.session.is_backtest else self._live_row(dataframe, metadata["pair"])
+        row = NOTHING if self.is_chart or self.session.is_backtest else self._live_row(dataframe, metadata["pair"])
         for name in ("enter_long", "enter_short", "enter_tag"):
             value = getattr(row, name)
             if value:
@@ -202,7 +213,7 @@ class CandleGraphStrategy(IStrategy):
 
     def _ask(self, pair: str, side: str, rate: float, now: datetime, entry_tag: str | None) -> Any:
         """Return what freqtrade wants to open; a tag that is not ours comes from a person (`/forceenter`)."""
-        from candlegraph.freqtrade_bridge.orders import Ask
+        from candlegraph.freqtrade_bridge.trades.orders import Ask
 
         return Ask(pair, "long" if side == "long" else "short", rate, now, forced=entry_tag not in ENTRY_TAGS)
 

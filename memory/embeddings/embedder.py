@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from candlegraph.graph.errors import EmbeddingError
-from candlegraph.memory.vectors import Vectors, unit
+from candlegraph.graph.schema.errors import EmbeddingError
+from candlegraph.memory.storage.vectors import Vectors, unit
 
 Ask = Callable[[Sequence[str]], Sequence[ArrayLike]]
 """What a provider is: texts in, one row of numbers for each out; raises EmbeddingError."""

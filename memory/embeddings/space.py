@@ -1,45 +1,44 @@
-"""The text space of one model: which vectors belong to it, how their cosines are read, and when it cannot be had.
-
-texts -> RAM -> cache in the database -> the model, after its probes have shown which model it is
-"""
+"""The text space of one model: its vectors and what they cost once, how cosines are read, if it is the same."""
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import NamedTuple
+from statistics import fmean
 
 import numpy as np
-from numpy.typing import ArrayLike
-from sqlalchemy import Engine
+from sqlalchemy import Engine, delete, insert, select
 
-from candlegraph.graph.errors import EmbeddingError
-from candlegraph.graph.experience_settings import Embedding
-from candlegraph.memory.embeddings.cache import cached, forget, keep
+from candlegraph.graph.schema.errors import EmbeddingError
+from candlegraph.graph.settings.experience import Embedding
 from candlegraph.memory.embeddings.embedder import Embedder
-from candlegraph.memory.embeddings.probes import PROBES, is_same_model, unlike_cosine
-from candlegraph.memory.embeddings.wording import VERSION
-from candlegraph.memory.vectors import Vectors, packed, unpacked
+from candlegraph.memory.embeddings.wording import VERSION, words_of
+from candlegraph.memory.index.search import Scale
+from candlegraph.memory.learning.setups import Setup
+from candlegraph.memory.storage.database import reading, writing
+from candlegraph.memory.storage.tables import embedding_cache as cache
+from candlegraph.memory.storage.vectors import Vectors, packed, unpacked
 
 logger = logging.getLogger(__name__)
 
 REST_SECONDS = 60.0
 """So long nothing is asked after a model could not be reached: a candle must not wait for it pair after pair."""
 
-
-class Scale(NamedTuple):
-    """How cosines of a space are read."""
-
-    unlike: float = 0.0
-    alike: float = 1.0
-
-    def similarities(self, cosines: ArrayLike) -> list[float]:
-        """Return 0 for unlike, 1 for alike, linear between; rounded, so that two machines agree."""
-        between = (np.asarray(cosines, dtype=np.float64) - self.unlike) / (self.alike - self.unlike)
-        found: list[float] = np.round(np.clip(between, 0.0, 1.0), 6).tolist()
-        return found
+SETUPS = (
+    (Setup("long", "trend_up", "strong", "70-100", "wild"), Setup("long", "trend_down", "weak", "0-30", "calm")),
+    (Setup("long", "trend_up", "strong", "70-100", "calm"), Setup("long", "trend_down", "weak", "0-30", "wild")),
+    (Setup("long", "trend_up", "weak", "70-100", "wild"), Setup("long", "trend_down", "strong", "0-30", "calm")),
+    (Setup("long", "trend_up", "weak", "70-100", "calm"), Setup("long", "trend_down", "strong", "0-30", "wild")),
+)
+OPPOSITES = tuple((str(words_of(one)), str(words_of(other))) for one, other in SETUPS)
+PROBES = tuple(text for pair in OPPOSITES for text in pair)
+SAME_MODEL = 0.98
+"""Least cosine of a model's answers to one text: rounding and another machine keep it above 0.999."""
+TOLD_APART = 0.99
+"""A model that holds opposites closer than this tells nothing apart."""
 
 
 class TextSpace:
@@ -149,3 +148,51 @@ def _as_stored(vector: Vectors) -> Vectors:
 
 def _dimension(vectors: Mapping[str, Vectors]) -> int:
     return int(next(iter(vectors.values())).size)
+
+
+def hash_of(text: str) -> str:
+    """Return the name of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def cached(engine: Engine, model: str, texts: Collection[str]) -> dict[str, Vectors]:
+    """Return the vectors that are there."""
+    names = {hash_of(text): text for text in texts}
+    ours = (cache.c.model == model) & cache.c.text_hash.in_(names)
+    with reading(engine) as connection:
+        rows = connection.execute(select(cache.c.text_hash, cache.c.dimension, cache.c.vector).where(ours)).all()
+    return {names[row.text_hash]: unpacked([row.vector], row.dimension)[0] for row in rows}
+
+
+def keep(engine: Engine, model: str, vectors: Mapping[str, Vectors]) -> None:
+    """Store vectors; one that another process stored meanwhile is left as it is."""
+    with writing(engine, "embeddings") as (connection, _):
+        names = {hash_of(text): vector for text, vector in vectors.items()}
+        ours = (cache.c.model == model) & cache.c.text_hash.in_(names)
+        there = set(connection.scalars(select(cache.c.text_hash).where(ours)))
+        new = [
+            {"model": model, "text_hash": name, "dimension": vector.size, "vector": packed(vector)}
+            for name, vector in names.items()
+            if name not in there
+        ]
+        if new:
+            connection.execute(insert(cache), new)
+
+
+def forget(engine: Engine, model: str) -> None:
+    """Delete what is kept of a model: it answers otherwise now."""
+    with writing(engine, "embeddings") as (connection, _):
+        connection.execute(delete(cache).where(cache.c.model == model))
+
+
+def unlike_cosine(vectors: Mapping[str, Vectors]) -> float:
+    """Return the mean cosine of opposite situations; raise EmbeddingError where the model hardly tells them apart."""
+    found = max(0.0, fmean(float(np.dot(vectors[one], vectors[other])) for one, other in OPPOSITES))
+    if found > TOLD_APART:
+        raise EmbeddingError(f"the model reads opposite situations as the same (cosine {found:.3f}); take another")
+    return found
+
+
+def is_same_model(before: Mapping[str, Vectors], now: Mapping[str, Vectors]) -> bool:
+    """Return whether the probes that both have were answered alike."""
+    return all(float(np.dot(before[text], now[text])) >= SAME_MODEL for text in PROBES if text in before)

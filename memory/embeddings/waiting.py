@@ -14,15 +14,15 @@ from datetime import datetime, timedelta
 import numpy as np
 from sqlalchemy import ColumnElement, Connection, Engine, delete, exists, func, insert, select
 
-from candlegraph.graph.errors import EmbeddingError
-from candlegraph.graph.market import Frozen
-from candlegraph.memory.database import reading, writing
+from candlegraph.graph.schema.errors import EmbeddingError
+from candlegraph.graph.schema.market import Frozen
 from candlegraph.memory.embeddings.space import TextSpace
 from candlegraph.memory.embeddings.wording import words_of_experience
-from candlegraph.memory.rows import experiences_by_id, micros
-from candlegraph.memory.tables import embedding_refusals as refusals
-from candlegraph.memory.tables import experiences, text_vectors
-from candlegraph.memory.vectors import Vectors, packed
+from candlegraph.memory.storage.database import reading, writing
+from candlegraph.memory.storage.rows import experiences_by_id, micros
+from candlegraph.memory.storage.tables import embedding_refusals as refusals
+from candlegraph.memory.storage.tables import experiences, text_vectors
+from candlegraph.memory.storage.vectors import Vectors, packed
 
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(days=1)
 NEVER = 2**62

@@ -6,10 +6,11 @@ Nor are pair and date. Where one property is not known there are no words: a sho
 
 from __future__ import annotations
 
-from candlegraph.graph.facts import Facts, Regime, Strength
-from candlegraph.graph.state import RsiBand, VolatilityBand
-from candlegraph.memory.experience import ClosedTrade, Experience
-from candlegraph.memory.setups import Setup, setup_of_facts, setup_of_trade
+from candlegraph.graph.schema.experience import ClosedTrade, Experience
+from candlegraph.graph.schema.facts import Facts
+from candlegraph.graph.schema.lessons import RsiBand, VolatilityBand
+from candlegraph.graph.schema.market import Regime, Strength
+from candlegraph.memory.learning.setups import Setup, setup_of_facts, setup_of_trade
 
 VERSION = "words-1"
 

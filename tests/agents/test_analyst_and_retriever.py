@@ -8,12 +8,12 @@ from lived import facts_at, lived, near, remember
 
 from candlegraph.agents.models.policy import PolicyModel, entry_side, policy_calls
 from candlegraph.graph.builder import graph
-from candlegraph.graph.errors import CandleError
-from candlegraph.graph.facts import ExperienceFacts, parse_facts, render_facts
-from candlegraph.graph.market import Account
-from candlegraph.graph.settings import ContextConfig
+from candlegraph.graph.schema.errors import CandleError
+from candlegraph.graph.schema.facts import ExperienceFacts, parse_facts, render_facts
+from candlegraph.graph.schema.market import Account
+from candlegraph.graph.settings.context import ContextConfig
 from candlegraph.graph.state import CandleInput, CandleState
-from candlegraph.tools.market.analysis import facts_of
+from candlegraph.tools.market.facts import facts_of
 from candlegraph.tools.market.situation import situation_of
 
 PAIR = "BTC/USDT:USDT"

@@ -12,14 +12,16 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from candlegraph.agents.decision import BY_NAME, allowed_tools, call_fault
-from candlegraph.agents.reviewer import review, stop_basis
-from candlegraph.graph.market import Account
-from candlegraph.graph.settings import Block, RiskManagement, Settings
-from candlegraph.graph.signal import SIDE_OF, Proposal, TradeSignal
+from candlegraph.agents.asking.transcript import BY_NAME, allowed_tools, call_fault
+from candlegraph.agents.reviewer import review
+from candlegraph.graph.schema.market import Account
+from candlegraph.graph.schema.signal import SIDE_OF, Proposal, TradeSignal
+from candlegraph.graph.settings.risk import Block, RiskManagement
+from candlegraph.graph.settings.settings import Settings
 from candlegraph.graph.state import CandleState
-from candlegraph.tools.market.analysis import facts_of
-from candlegraph.tools.risk import EntryPlan, Limits, size_entry
+from candlegraph.tools.market.facts import facts_of
+from candlegraph.tools.risk.gate import EntryPlan, Limits, size_entry
+from candlegraph.tools.risk.stops import stop_basis
 from candlegraph.tools.signals import TERMINAL_NAMES
 
 BOUNDS = ("ge", "gt", "le", "lt", "min_length")
@@ -112,6 +114,8 @@ def calls(draw, name, snapshot):
         arguments |= {"key_support": low, "key_resistance": high}
     if arguments.get("adjustment_pct") == 0:
         arguments["adjustment_pct"] = 50
+    if arguments.get("adjustment_pct", 0) > 0 and arguments["confidence_score"] is None:
+        arguments["confidence_score"] = 60.0  # an addition is measured by it
     return arguments | {"pair": snapshot.pair}
 
 
@@ -221,8 +225,8 @@ def ordered_stake(signal, proposed_stake, state, rules):
 def signal_for(name, arguments, state, rules):
     """Return proposal and signal of a call, as the graph makes them."""
     settings = Settings(risk_management=rules)
-    allowed = {one.name for one in allowed_tools(state, settings)}
-    assert call_fault(name, arguments, allowed, state, settings) is None
+    allowed = {one.name for one in allowed_tools(state)}
+    assert call_fault(name, arguments, allowed, state) is None
     message = BY_NAME[name].invoke({"name": name, "args": arguments, "id": "1", "type": "tool_call"})
     proposal = Proposal.model_validate(message.artifact)
     signal = review(proposal, state, settings)

@@ -13,11 +13,12 @@ from langgraph.types import Command
 from candlegraph.agents.approval import answered, drift_pct, request_of, risk_at_stop
 from candlegraph.graph.builder import builder, graph
 from candlegraph.graph.context import Context
-from candlegraph.graph.settings import Approval, RiskManagement, settings_of
-from candlegraph.graph.signal import TradeSignal
+from candlegraph.graph.schema.signal import TradeSignal
+from candlegraph.graph.settings.risk import Approval, RiskManagement
+from candlegraph.graph.settings.settings import settings_of
 from candlegraph.graph.state import CandleInput, CandleState
-from candlegraph.memory.approvals import Verdict
-from candlegraph.tools.risk import Limits
+from candlegraph.memory.books.approvals import Verdict
+from candlegraph.tools.risk.gate import Limits
 
 REQUIRED = {"risk_management": {"approval": {"required": True}}}
 CHANGES = {

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from candlegraph.agents.models.breaker import Circuit
-from candlegraph.graph.llm_settings import Breaker
+from candlegraph.graph.settings.llm import Breaker
 
 RULES = Breaker(failures=3, cooldown_seconds=60)
 

@@ -8,18 +8,22 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as checked
 from hypothesis import strategies as st
 
-from candlegraph.agents.briefing import brief_of, briefing, prompt_version, system_prompt
-from candlegraph.agents.budget import PRIORITY, facts_tokens
-from candlegraph.agents.decision import allowed_tools, check_budget
-from candlegraph.agents.sections import cases_block, cases_section, learnt_lines
-from candlegraph.agents.tokens import tokens_of
-from candlegraph.agents.words import WORDS
-from candlegraph.graph.errors import ConfigError
-from candlegraph.graph.facts import ExperienceFacts, parse_facts, render_facts
-from candlegraph.graph.market import Reading, Sentiment
-from candlegraph.graph.settings import ContextConfig, Settings, TokenAllocation
-from candlegraph.graph.state import CandleState, Case, Guidance, Lessons, Pattern
-from candlegraph.tools.market.analysis import facts_of
+from candlegraph.agents.asking.transcript import allowed_tools
+from candlegraph.agents.decision import check_budget
+from candlegraph.agents.prompt.briefing import brief_of, briefing
+from candlegraph.agents.prompt.budget import PRIORITY, facts_tokens
+from candlegraph.agents.prompt.cases import cases_block, cases_section, learnt_lines
+from candlegraph.agents.prompt.files import prompt_version, system_prompt
+from candlegraph.agents.prompt.phrases import WORDS
+from candlegraph.agents.prompt.tokens import tokens_of
+from candlegraph.graph.schema.errors import ConfigError
+from candlegraph.graph.schema.facts import ExperienceFacts, parse_facts, render_facts
+from candlegraph.graph.schema.lessons import Case, Guidance, Lessons, Pattern
+from candlegraph.graph.schema.market import Reading, Sentiment
+from candlegraph.graph.settings.context import ContextConfig, TokenAllocation
+from candlegraph.graph.settings.settings import Settings
+from candlegraph.graph.state import CandleState
+from candlegraph.tools.market.facts import facts_of
 
 LANGUAGES = ["en", "zh"]
 EN = WORDS["en"]
@@ -89,7 +93,7 @@ def state_of(snapshot, lessons=None, settings=None):
 def brief(snapshot, lessons=None, settings=None):
     settings = settings or Settings()
     state = state_of(snapshot, lessons, settings)
-    return brief_of(state, settings, allowed_tools(state, settings))
+    return brief_of(state, settings, allowed_tools(state))
 
 
 def message(snapshot, lessons=None, settings=None):
@@ -240,7 +244,7 @@ def test_a_start_that_was_allowed_never_fails_on_a_candle(full, numbers):
         for name, one in state.facts.timeframes.items()
     }
     wide = state.model_copy(update={"facts": state.facts.model_copy(update={"timeframes": frames})})
-    assert brief_of(wide, settings, allowed_tools(wide, settings)).tokens <= 3000
+    assert brief_of(wide, settings, allowed_tools(wide)).tokens <= 3000
 
 
 def test_the_facts_count_for_the_sections_that_they_belong_to(full):
@@ -368,7 +372,7 @@ def test_equal_markets_read_equal_whenever_they_are(full):
 def test_the_same_state_gives_the_same_two_messages(full):
     settings = Settings()
     state = state_of(full, FULL_LESSONS)
-    tools = allowed_tools(state, settings)
+    tools = allowed_tools(state)
     first, second = (briefing(state, settings, tools) for _ in range(2))
     assert [one.type for one in first] == ["system", "human"]
     assert [one.content for one in first] == [one.content for one in second]

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from langgraph.runtime import Runtime
 from lived import facts_at, lived, near
 
-from candlegraph.agents.briefing import market_text
+from candlegraph.agents.prompt.briefing import market_text
 from candlegraph.agents.retriever import retriever
 from candlegraph.graph.context import Context
-from candlegraph.graph.settings import settings_of
+from candlegraph.graph.schema.experience import RecordedDecision
+from candlegraph.graph.settings.settings import settings_of
 from candlegraph.graph.state import CandleState
-from candlegraph.memory.experience import RecordedDecision
-from candlegraph.memory.review import experience_of_decision
+from candlegraph.memory.learning.report import experience_of_decision
 from candlegraph.memory.store import close_memory
 from candlegraph.tools.market.situation import situation_of
 

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from candlegraph.agents.checker import Case, comparable, findings
-from candlegraph.graph.settings import Checks, Settings, settings_of
-from candlegraph.graph.signal import Proposal
-from candlegraph.tools.market.analysis import facts_of
+from candlegraph.graph.schema.signal import Proposal
+from candlegraph.graph.settings.risk import Checks
+from candlegraph.graph.settings.settings import Settings, settings_of
+from candlegraph.tools.market.facts import facts_of
+from candlegraph.tools.risk.checks import Case, comparable, findings
 
 PRICE, ATR = 100.0, 2.0
 EMAS = {-1: (101.0, 102.0), 0: (100.0, 100.0), 1: (99.0, 98.0)}

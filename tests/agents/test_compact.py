@@ -4,16 +4,19 @@ import re
 
 import pytest
 
-from candlegraph.agents.briefing import brief_of, prompt_version, system_prompt
-from candlegraph.agents.budget import wide_facts
-from candlegraph.agents.compact import compact_facts
-from candlegraph.agents.decision import allowed_tools, check_budget
-from candlegraph.agents.tokens import tokens_of
-from candlegraph.graph.errors import ConfigError
-from candlegraph.graph.facts import ExperienceFacts
-from candlegraph.graph.settings import settings_of
-from candlegraph.graph.state import CandleState, Lessons
-from candlegraph.tools.market.analysis import facts_of
+from candlegraph.agents.asking.transcript import allowed_tools
+from candlegraph.agents.decision import check_budget
+from candlegraph.agents.prompt.briefing import brief_of
+from candlegraph.agents.prompt.budget import wide_facts
+from candlegraph.agents.prompt.compact import compact_facts
+from candlegraph.agents.prompt.files import prompt_version, system_prompt
+from candlegraph.agents.prompt.tokens import tokens_of
+from candlegraph.graph.schema.errors import ConfigError
+from candlegraph.graph.schema.facts import ExperienceFacts
+from candlegraph.graph.schema.lessons import Lessons
+from candlegraph.graph.settings.settings import settings_of
+from candlegraph.graph.state import CandleState
+from candlegraph.tools.market.facts import facts_of
 
 LANGUAGES = ["en", "zh"]
 LLM = {"provider": "ollama", "model": "m", "prompt": "compact"}
@@ -41,7 +44,7 @@ def brief(make_snapshot):
         seen = make_snapshot(side).model_copy(update=snapshot)
         facts = facts_of(seen, settings.context_config.timeframes, settings.context_config.required_indicators)
         state = CandleState(snapshot=seen, facts=facts, lessons=Lessons(summary=SUMMARY))
-        return brief_of(state, settings, allowed_tools(state, settings))
+        return brief_of(state, settings, allowed_tools(state))
 
     return make
 

@@ -12,20 +12,20 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import PrivateAttr
 
+from candlegraph.agents.asking.typed import schema_tokens
 from candlegraph.agents.critic import ReviewEntry, carried_out
-from candlegraph.agents.debate import MakeCase
+from candlegraph.agents.debate import MakeCase, StateView
 from candlegraph.agents.decision import check_budget
 from candlegraph.agents.models.policy_server import PolicyServer
-from candlegraph.agents.opinion import schema_tokens
-from candlegraph.agents.opinions import LONGEST, TOKENS, opinions_text
-from candlegraph.agents.tokens import tokens_of, tool_tokens
-from candlegraph.agents.view import StateView
+from candlegraph.agents.prompt.opinions import LONGEST, TOKENS, opinions_text
+from candlegraph.agents.prompt.tokens import tokens_of, tool_tokens
 from candlegraph.graph.builder import graph
-from candlegraph.graph.calls import CallRecord
-from candlegraph.graph.errors import ConfigError, ModelError
-from candlegraph.graph.settings import settings_of
-from candlegraph.graph.signal import TradeSignal
-from candlegraph.graph.state import Argument, CandleState, Critique, View
+from candlegraph.graph.schema.calls import CallRecord
+from candlegraph.graph.schema.errors import ConfigError, ModelError
+from candlegraph.graph.schema.opinions import Argument, Critique, View
+from candlegraph.graph.schema.signal import TradeSignal
+from candlegraph.graph.settings.settings import settings_of
+from candlegraph.graph.state import CandleState
 from candlegraph.tools.memory import MEMORY_TOOLS
 from candlegraph.tools.signals import FLAT_TOOLS
 

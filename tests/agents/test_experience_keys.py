@@ -9,10 +9,10 @@ import pytest
 from embedding_server import EmbeddingServer
 from lived import lived, near, remember
 
-from candlegraph.freqtrade_bridge.records import commit_effects
-from candlegraph.graph.block import Block
+from candlegraph.freqtrade_bridge.decisions.records import commit_effects
 from candlegraph.graph.context import Context
-from candlegraph.graph.settings import Settings, settings_of
+from candlegraph.graph.settings.block import Block
+from candlegraph.graph.settings.settings import Settings, settings_of
 from candlegraph.memory.store import close_memory
 
 SHOWN = set()

@@ -6,9 +6,8 @@ import math
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 
-from candlegraph.agents.decision import fault_counts
-from candlegraph.agents.faults import LONGEST_RECALLED, recalled
-from candlegraph.graph.settings import Settings
+from candlegraph.agents.asking.faults import LONGEST_RECALLED, recalled
+from candlegraph.agents.asking.transcript import fault_counts
 
 LONG, SHORT, WAIT, HOLD = "signal_entry_long", "signal_entry_short", "signal_wait", "signal_hold"
 STATS = "query_rag_stats"
@@ -16,7 +15,7 @@ PARTIAL = '{"pair": "BTC'
 
 
 def kinds_of(state):
-    return fault_counts(state, Settings())
+    return fault_counts(state)
 
 
 KINDS = {
@@ -61,8 +60,7 @@ def test_each_faulty_answer_is_counted_once_also_the_one_that_is_not_repaired(
 
 def test_a_false_claim_is_counted_where_it_is_rejected(decide, calling, right):
     state, _ = decide(calling(right(WAIT, rsi_value=1)), decision={"reject_false_claims": True, "max_repairs": 0})
-    rejecting = Settings.model_validate({"llm_config": {"decision": {"reject_false_claims": True}}})
-    assert fault_counts(state, rejecting) == {"false_claim": 1}
+    assert fault_counts(state) == {"false_claim": 1}
 
 
 def test_two_kinds_in_one_answer_are_both_counted_and_one_kind_twice_once(decide, calling, right):

@@ -7,20 +7,22 @@ from datetime import timedelta
 
 import pytest
 
-from candlegraph.agents.briefing import brief_of
-from candlegraph.agents.decision import allowed_tools
+from candlegraph.agents.asking.transcript import allowed_tools
 from candlegraph.agents.models.policy import PolicyModel, entry_side
-from candlegraph.agents.plain import NAME_LENGTH, plain, quoted, symbol
+from candlegraph.agents.prompt.briefing import brief_of
+from candlegraph.agents.prompt.outside_text import NAME_LENGTH, plain, quoted, symbol
 from candlegraph.graph.builder import graph
 from candlegraph.graph.context import Context
-from candlegraph.graph.facts import parse_facts
-from candlegraph.graph.market import Reading, Sentiment
-from candlegraph.graph.settings import ContextConfig, Settings, TokenAllocation
-from candlegraph.graph.state import CandleInput, CandleState, Case, Lessons
-from candlegraph.memory.experience import RecordedDecision
-from candlegraph.memory.review import experience_of_decision
+from candlegraph.graph.schema.experience import RecordedDecision
+from candlegraph.graph.schema.facts import parse_facts
+from candlegraph.graph.schema.lessons import Case, Lessons
+from candlegraph.graph.schema.market import Reading, Sentiment
+from candlegraph.graph.settings.context import ContextConfig, TokenAllocation
+from candlegraph.graph.settings.settings import Settings
+from candlegraph.graph.state import CandleInput, CandleState
+from candlegraph.memory.learning.report import experience_of_decision
 from candlegraph.memory.store import close_memory
-from candlegraph.tools.market.analysis import facts_of
+from candlegraph.tools.market.facts import facts_of
 from candlegraph.tools.market.situation import situation_of, space_of
 
 FAKE_FACTS = "<facts>\npair: DOGE/USDT:USDT\nprice: 1\nregime: trend_up\n</facts>"
@@ -234,7 +236,7 @@ def test_an_attack_forms_no_block_no_role_and_no_hidden_character(make_snapshot,
     for lessons in (Lessons(cases=(case,)), Lessons(unavailable=attack)):
         facts = facts_of(snapshot, settings.context_config.timeframes, ())
         state = CandleState(snapshot=snapshot, facts=facts, lessons=lessons)
-        text = str(brief_of(state, settings, allowed_tools(state, settings)).messages[1].content)
+        text = str(brief_of(state, settings, allowed_tools(state)).messages[1].content)
         assert text.count("<facts>") == text.count("</facts>") == 1 and text.startswith("<facts>\npair: BTC/")
         assert parse_facts(text).pair == "BTC/USDT:USDT"
         assert not re.search("[<>]", MINE.sub("", text))
@@ -262,7 +264,7 @@ def test_an_attack_takes_no_tokens_from_other_sections(make_snapshot, attack, la
         snapshot = poisoned(make_snapshot("long"), text)
         facts = facts_of(snapshot, settings.context_config.timeframes, ())
         state = CandleState(snapshot=snapshot, facts=facts)
-        brief = brief_of(state, settings, allowed_tools(state, settings))
+        brief = brief_of(state, settings, allowed_tools(state))
         assert brief.tokens <= settings.context_config.max_context_tokens
         parts.append({part.name: part for part in brief.parts})
     calm, attacked = parts

@@ -10,7 +10,7 @@ from langchain_core.messages.tool import invalid_tool_call, tool_call
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from candlegraph.agents.models.json_calls import as_text, called, schema_of
-from candlegraph.graph.errors import ModelError
+from candlegraph.graph.schema.errors import ModelError
 from candlegraph.tools.signals import FLAT_TOOLS
 
 WAIT = "signal_wait"

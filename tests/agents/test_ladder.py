@@ -9,8 +9,8 @@ from langchain_core.messages import AIMessage
 
 from candlegraph.agents.models.breaker import Circuit
 from candlegraph.agents.models.ladder import Asked, Ladder
-from candlegraph.graph.errors import ModelError
-from candlegraph.graph.llm_settings import Breaker, ModelSettings
+from candlegraph.graph.schema.errors import ModelError
+from candlegraph.graph.settings.llm import Breaker, ModelSettings
 
 
 class Virtual(selectors.DefaultSelector):

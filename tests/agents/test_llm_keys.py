@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from candlegraph.freqtrade_bridge.runner import Runner
-from candlegraph.graph.block import Block
-from candlegraph.graph.errors import ModelError, ReplayMiss
-from candlegraph.graph.llm_settings import LlmConfig, ModelOverride, Price
+from candlegraph.freqtrade_bridge.decisions.runner import Runner
+from candlegraph.graph.schema.errors import ModelError, ReplayMiss
+from candlegraph.graph.settings.block import Block
+from candlegraph.graph.settings.llm import LlmConfig, ModelOverride, Price
 
 WAIT = "signal_wait"
 SHOWN = set()

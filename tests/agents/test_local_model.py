@@ -11,9 +11,9 @@ import pytest
 
 from candlegraph.agents.models import local
 from candlegraph.agents.models.local import local_overrides, local_url, weights
-from candlegraph.agents.tokens import tokens_of
-from candlegraph.graph.errors import ConfigError
-from candlegraph.graph.llm_settings import LlmConfig
+from candlegraph.agents.prompt.tokens import tokens_of
+from candlegraph.graph.schema.errors import ConfigError
+from candlegraph.graph.settings.llm import LlmConfig
 
 HERE = all(importlib.util.find_spec(name) for name in (local.SERVER, local.WEIGHTS))
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"

@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from candlegraph.agents.models.providers import open_model, secrets_of
-from candlegraph.graph.errors import ConfigError, ModelError
-from candlegraph.graph.llm_settings import ModelSettings
+from candlegraph.graph.schema.errors import ConfigError, ModelError
+from candlegraph.graph.settings.llm import ModelSettings
 
 WAIT = "signal_wait"
 

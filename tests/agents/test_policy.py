@@ -11,8 +11,8 @@ from candlegraph.agents.models.policy import PolicyModel, policy_calls
 from candlegraph.agents.models.policy_server import PolicyServer
 from candlegraph.agents.models.providers import open_model
 from candlegraph.graph.builder import graph
-from candlegraph.graph.errors import FactsError
-from candlegraph.graph.facts import (
+from candlegraph.graph.schema.errors import FactsError
+from candlegraph.graph.schema.facts import (
     AccountFacts,
     ExperienceFacts,
     Facts,
@@ -20,7 +20,7 @@ from candlegraph.graph.facts import (
     TimeframeFacts,
     render_facts,
 )
-from candlegraph.graph.settings import LlmConfig
+from candlegraph.graph.settings.risk import LlmConfig
 from candlegraph.graph.state import CandleInput
 from candlegraph.tools.memory import MEMORY_TOOLS
 from candlegraph.tools.signals import FLAT_TOOLS, POSITION_TOOLS, TERMINAL_TOOLS

@@ -2,8 +2,8 @@
 
 import pytest
 
-from candlegraph.agents.sections import position_section, text_of
-from candlegraph.agents.words import WORDS
+from candlegraph.agents.prompt.phrases import WORDS
+from candlegraph.agents.prompt.sections import position_section, text_of
 
 CHANGES = ("price +1.20 %", "alignment +3 to -1", "4h atr 1 to 2 (+100%)")
 INDICATORS = ("30m rsi 50 to 52",)

@@ -10,8 +10,8 @@ from langchain_openai import ChatOpenAI
 
 from candlegraph.agents.models.policy import PolicyModel
 from candlegraph.agents.models.providers import base_url, open_model, secrets_of
-from candlegraph.graph.errors import ConfigError, ModelError
-from candlegraph.graph.llm_settings import LlmConfig, ModelSettings
+from candlegraph.graph.schema.errors import ConfigError, ModelError
+from candlegraph.graph.settings.llm import LlmConfig, ModelSettings
 
 WAIT, LONG = "signal_wait", "signal_entry_long"
 

@@ -7,11 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
-from candlegraph.agents.models.cassette_key import components_of, key_of
+from candlegraph.agents.models.cassette import KeptAnswer, components_of, key_of
 from candlegraph.agents.models.recorder import Answered, Recorder, Request, kept_of, replayed
-from candlegraph.graph.calls import Try
-from candlegraph.graph.errors import CassetteError, ReplayMiss
-from candlegraph.memory.cassette import KeptAnswer
+from candlegraph.graph.schema.calls import Try
+from candlegraph.graph.schema.errors import CassetteError, ReplayMiss
 
 TOOLS = ({"type": "function", "function": {"name": "f", "parameters": {"a": 1}}},)
 

@@ -5,14 +5,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, ToolMessage
 
-from candlegraph.agents.decision import BY_NAME
-from candlegraph.agents.reviewer import proposal_of, review, stop_atr, stop_basis
+from candlegraph.agents.asking.transcript import BY_NAME, proposal_of
+from candlegraph.agents.reviewer import review
 from candlegraph.graph.context import Context
-from candlegraph.graph.settings import Checks, RiskManagement, Settings
-from candlegraph.graph.signal import Proposal
+from candlegraph.graph.schema.signal import Proposal
+from candlegraph.graph.settings.risk import Checks, RiskManagement
+from candlegraph.graph.settings.settings import Settings
 from candlegraph.graph.state import CandleState
-from candlegraph.tools.market.analysis import facts_of
-from candlegraph.tools.stops import StopBasis
+from candlegraph.tools.market.facts import facts_of
+from candlegraph.tools.risk.stops import StopBasis, stop_atr, stop_basis
 
 LONG, SHORT = "signal_entry_long", "signal_entry_short"
 FRAMES = Settings().context_config.timeframes

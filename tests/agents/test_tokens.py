@@ -12,12 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
-from candlegraph.agents.briefing import brief_of, system_prompt
-from candlegraph.agents.decision import ALL_TOOLS
-from candlegraph.agents.tokens import tokens_of, tool_tokens
-from candlegraph.graph.settings import ContextConfig, Settings
+from candlegraph.agents.asking.transcript import ALL_TOOLS
+from candlegraph.agents.prompt.briefing import brief_of
+from candlegraph.agents.prompt.files import system_prompt
+from candlegraph.agents.prompt.tokens import tokens_of, tool_tokens
+from candlegraph.graph.settings.context import ContextConfig
+from candlegraph.graph.settings.settings import Settings
 from candlegraph.graph.state import CandleState
-from candlegraph.tools.market.analysis import facts_of
+from candlegraph.tools.market.facts import facts_of
 
 BLOBS = "https://openaipublic.blob.core.windows.net/encodings"
 TEXTS = st.text(st.one_of(st.characters(), st.sampled_from(" \n.:-_{}\"',0123456789abcABC的，。")), max_size=60)

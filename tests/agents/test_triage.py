@@ -5,10 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from candlegraph.agents.triage import RSI_LINES, average_crossed, change_of, crossed
-from candlegraph.graph.facts import ABSENT
-from candlegraph.graph.llm_settings import Triage
-from candlegraph.graph.market import Level
-from candlegraph.tools.market.analysis import facts_of
+from candlegraph.graph.schema.facts import ABSENT
+from candlegraph.graph.schema.market import Level
+from candlegraph.graph.settings.llm import Triage
+from candlegraph.tools.market.facts import facts_of
 from candlegraph.tools.market.frames import Candles, snapshot_of
 
 RULES = Triage(enabled=True, max_move_atr=0.5)

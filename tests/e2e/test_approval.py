@@ -9,11 +9,11 @@ from freqtrade.exceptions import StrategyError
 from freqtrade.persistence import Trade
 from virtual_dry_run import VirtualDryRun
 
-from candlegraph.freqtrade_bridge.cli import main
+from candlegraph.freqtrade_bridge.commands.main import main
 from candlegraph.freqtrade_bridge.loopback.markets import market_of
 from candlegraph.freqtrade_bridge.loopback.sample_market import sample_series
-from candlegraph.memory.approvals import Proposals
-from candlegraph.memory.ledger import Ledger
+from candlegraph.memory.books.approvals import Proposals
+from candlegraph.memory.books.ledger import Ledger
 
 CONFIG = {"strategy": "RuleStrategy", "strategy_path": str(backtests.TEST_STRATEGIES)}
 START = datetime(2025, 11, 15, 0, 30, 2, tzinfo=UTC)

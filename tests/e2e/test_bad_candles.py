@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 import script
 
-from candlegraph.graph.facts import ABSENT
-from candlegraph.graph.settings import ContextConfig
+from candlegraph.graph.schema.facts import ABSENT
+from candlegraph.graph.settings.context import ContextConfig
 
 PAIR = "BTC/USDT:USDT"
 NAME = "BTC_USDT_USDT"

@@ -10,17 +10,17 @@ from datetime import datetime
 import httpx
 import pytest
 
-from candlegraph.freqtrade_bridge.cli import main
+from candlegraph.freqtrade_bridge.commands.main import main
 from candlegraph.freqtrade_bridge.report.result import last_result, read_result
 from candlegraph.graph.context import DATABASE
-from candlegraph.memory.account import AccountBook, AccountMark
+from candlegraph.memory.books.account import AccountBook, AccountMark
 from candlegraph.memory.store import close_memory, open_memory
 
 PLANTED = "sk-planted-key-0123456789"
 
 
 def candlegraph(*words, env=None):
-    command = [sys.executable, "-m", "candlegraph.freqtrade_bridge.cli", *map(str, words)]
+    command = [sys.executable, "-m", "candlegraph.freqtrade_bridge.commands.main", *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, check=False, env=env)
 
 
@@ -127,7 +127,7 @@ def test_the_memory_commands_read_and_clean(run):
 
 def test_memory_stats_loads_no_freqtrade(run):
     code = (
-        "import sys; from candlegraph.freqtrade_bridge.cli import main;"
+        "import sys; from candlegraph.freqtrade_bridge.commands.main import main;"
         f"main(['memory', 'stats', '--userdir', {str(run[0])!r}]); assert 'freqtrade' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -158,7 +158,7 @@ def test_bad_input_gets_one_message(words, message, tmp_path):
 
 
 def test_serve_policy_answers_in_the_openai_protocol():
-    command = [sys.executable, "-u", "-m", "candlegraph.freqtrade_bridge.cli", "serve-policy", "--port", "0"]
+    command = [sys.executable, "-u", "-m", "candlegraph.freqtrade_bridge.commands.main", "serve-policy", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         url = next(word for word in process.stdout.readline().split() if word.startswith("http://127.0.0.1"))
         assert httpx.get(f"{url}/models").json()["data"][0]["id"] == "candlegraph-policy"

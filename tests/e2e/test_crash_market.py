@@ -9,11 +9,11 @@ import script
 from freqtrade.persistence import PairLocks, Trade
 from virtual_dry_run import VirtualDryRun
 
-from candlegraph.freqtrade_bridge.account_commands import print_reset
+from candlegraph.freqtrade_bridge.commands.account import print_reset
 from candlegraph.freqtrade_bridge.loopback.markets import market_of
 from candlegraph.freqtrade_bridge.loopback.sample_market import sample_series
 from candlegraph.graph.context import DATABASE
-from candlegraph.memory.account import AccountBook, AccountMark
+from candlegraph.memory.books.account import AccountBook, AccountMark
 
 PAIRS = ("BTC/USDT:USDT", "ETH/USDT:USDT")
 AT = "2025-11-15 06:00"

@@ -14,10 +14,10 @@ from virtual_dry_run import VirtualDryRun
 from candlegraph.agents import analyst
 from candlegraph.freqtrade_bridge.loopback.markets import market_of
 from candlegraph.freqtrade_bridge.loopback.sample_market import sample_series
-from candlegraph.freqtrade_bridge.orders import Orders
-from candlegraph.freqtrade_bridge.plans import Plans
 from candlegraph.freqtrade_bridge.session import Session
-from candlegraph.memory.ledger import Ledger
+from candlegraph.freqtrade_bridge.trades.orders import Orders
+from candlegraph.freqtrade_bridge.trades.plan import Plans
+from candlegraph.memory.books.ledger import Ledger
 
 CONFIG = {"strategy": "RuleStrategy", "strategy_path": str(backtests.TEST_STRATEGIES)}
 START = datetime(2025, 11, 15, 0, 30, 2, tzinfo=UTC)

@@ -10,7 +10,7 @@ from freqtrade.enums import RunMode
 from freqtrade.resolvers import StrategyResolver
 
 import candlegraph.freqtrade_bridge
-from candlegraph.graph.settings import settings_of
+from candlegraph.graph.settings.settings import settings_of
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.json"
 STRATEGIES = Path(candlegraph.freqtrade_bridge.__path__[0]) / "strategies"

@@ -4,10 +4,10 @@ import backtests
 import pytest
 
 from candlegraph.agents import analyst
-from candlegraph.freqtrade_bridge.orders import Orders
-from candlegraph.freqtrade_bridge.plans import Plans
 from candlegraph.freqtrade_bridge.session import Session
-from candlegraph.graph.errors import BridgeError
+from candlegraph.freqtrade_bridge.trades.orders import Orders
+from candlegraph.freqtrade_bridge.trades.plan import Plans
+from candlegraph.graph.schema.errors import BridgeError
 
 PLANTED = RuntimeError("planted")
 DOORS = {

@@ -8,10 +8,10 @@ import pytest
 import trap
 from rich.console import Console
 
-from candlegraph.freqtrade_bridge.ablation import Taken, ablation_table, entries, mean_profit, profit, win_rate
+from candlegraph.freqtrade_bridge.commands.ablation import Taken, ablation_table, entries, mean_profit, profit, win_rate
 from candlegraph.graph.context import DATABASE
-from candlegraph.memory.experience import ClosedTrade
-from candlegraph.memory.review import experience_of
+from candlegraph.graph.schema.experience import ClosedTrade
+from candlegraph.memory.learning.report import experience_of
 from candlegraph.memory.store import close_memory, open_memory
 
 TIMERANGE = "20251102-20251108"

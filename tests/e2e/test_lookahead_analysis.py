@@ -8,7 +8,7 @@ import pytest
 from freqtrade.commands.arguments import Arguments
 from freqtrade.commands.optimize_commands import start_lookahead_analysis
 
-from candlegraph.freqtrade_bridge.offline import BacktestOrder, offline_config
+from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder, offline_config
 
 
 def analysed(sample, userdir, strategy):

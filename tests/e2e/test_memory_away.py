@@ -13,7 +13,7 @@ from virtual_dry_run import VirtualDryRun
 
 from candlegraph.freqtrade_bridge.loopback.markets import market_of
 from candlegraph.freqtrade_bridge.loopback.sample_market import sample_series
-from candlegraph.memory.ledger import Ledger
+from candlegraph.memory.books.ledger import Ledger
 from candlegraph.memory.store import close_memory
 
 START = datetime(2025, 11, 15, 0, 30, 2, tzinfo=UTC)

@@ -9,10 +9,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from candlegraph.agents.decision import fault_counts
-from candlegraph.freqtrade_bridge.runner import Runner
-from candlegraph.graph.errors import ModelError
-from candlegraph.graph.settings import Settings
+from candlegraph.agents.asking.transcript import fault_counts
+from candlegraph.freqtrade_bridge.decisions.runner import Runner
+from candlegraph.graph.schema.errors import ModelError
 
 PAIR, OTHER = "BTC/USDT:USDT", "ETH/USDT:USDT"
 
@@ -327,7 +326,7 @@ def test_a_bad_answer_is_repaired_or_ends_safely_and_its_kind_is_counted(kind, e
     signal = outcome.state.signal
     assert outcome.error is None
     assert (signal.action, signal.source) == ("wait", "model" if ends == "right" else "fallback")
-    assert fault_counts(outcome.state, Settings()) == {kind: 1 if ends == "right" else 3}
+    assert fault_counts(outcome.state) == {kind: 1 if ends == "right" else 3}
 
 
 NO_OBJECT = {
@@ -350,7 +349,44 @@ def test_arguments_that_are_no_json_object_are_sent_back(arguments, decided, wai
     with endpoint() as url:
         outcome = decided(url)
     assert (outcome.error, outcome.state.signal.source, endpoint.asked) == (None, "model", 2)
-    assert fault_counts(outcome.state, Settings()) == {"malformed_json": 1}
+    assert fault_counts(outcome.state) == {"malformed_json": 1}
+
+
+def failed(status, error):
+    return http(json.dumps({"error": error}).encode(), status=f"{status} Failed")
+
+
+WRITTEN = "<function=signal_wait>{...}"
+FAILED_GENERATIONS = {
+    "Groq": failed(
+        400, {"message": "Failed to call a function.", "code": "tool_use_failed", "failed_generation": WRITTEN}
+    ),
+    "Groq, against the schema": failed(
+        400, {"message": "tool call validation failed: `/leverage`: expected number", "code": "tool_use_failed"}
+    ),
+    "Groq, JSON": failed(400, {"message": "Failed to generate JSON", "code": "json_validate_failed"}),
+    "Gemini": failed(400, {"message": "MALFORMED_FUNCTION_CALL"}),
+    "Ollama": failed(500, "error parsing tool call: raw='{' err=unexpected end of JSON input"),
+    "llama.cpp": failed(500, {"code": 500, "message": "Failed to parse input at pos 12: <tool_call>"}),
+    "OpenAI": failed(500, {"message": "The model produced invalid content.", "type": "model_error"}),
+}
+
+
+@pytest.mark.parametrize("mode", ["native", "auto"])
+@pytest.mark.parametrize("server", FAILED_GENERATIONS)
+def test_a_generation_that_its_server_calls_failed_is_repaired_like_any_other(server, mode, decided, wait):
+    endpoint = Endpoint(FAILED_GENERATIONS[server], http(completion(wait)))
+    with endpoint() as url:
+        outcome = decided(url, tool_mode=mode)
+    assert (outcome.error, outcome.state.signal.source, endpoint.asked) == (None, "model", 2)
+    assert fault_counts(outcome.state) == {"malformed_json": 1}
+
+
+def test_a_generation_that_fails_for_ever_ends_safely_and_says_why(decided):
+    with Endpoint(FAILED_GENERATIONS["Groq"])() as url:
+        signal = decided(url).state.signal
+    assert (signal.action, signal.source) == ("wait", "fallback")
+    assert "Failed to call a function." in signal.reason
 
 
 def told(right, args):

@@ -12,11 +12,11 @@ import script
 from freqtrade.persistence import Trade
 from virtual_dry_run import VirtualDryRun
 
+from candlegraph.freqtrade_bridge.loopback.backtest import STRATEGIES
 from candlegraph.freqtrade_bridge.loopback.markets import market_of
 from candlegraph.freqtrade_bridge.loopback.sample_market import sample_series
-from candlegraph.freqtrade_bridge.offline import STRATEGIES
-from candlegraph.graph.facts import parse_facts
-from candlegraph.memory.ledger import Ledger
+from candlegraph.graph.schema.facts import parse_facts
+from candlegraph.memory.books.ledger import Ledger
 
 START = datetime(2025, 11, 15, 0, 30, 2, tzinfo=UTC)
 CANDLE = timedelta(minutes=30)

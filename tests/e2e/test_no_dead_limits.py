@@ -8,7 +8,7 @@ import backtests
 import pytest
 import script
 
-from candlegraph.graph.settings import Block, RiskManagement
+from candlegraph.graph.settings.risk import Block, RiskManagement
 
 TIMERANGE = "20251125-20251126"
 FREE = {"max_total_exposure": 500, "max_risk_per_trade_pct": 100, "max_daily_loss_pct": 100, "emergency_stop_loss": -1}

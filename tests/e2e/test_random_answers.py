@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from pydantic import PrivateAttr
 
-from candlegraph.agents.decision import BY_NAME
+from candlegraph.agents.asking.transcript import BY_NAME
 from candlegraph.agents.models.providers import ThinkingChatOpenAI
-from candlegraph.freqtrade_bridge.runner import Runner
-from candlegraph.graph.errors import ModelError
-from candlegraph.graph.signal import TradeSignal
+from candlegraph.freqtrade_bridge.decisions.runner import Runner
+from candlegraph.graph.schema.errors import ModelError
+from candlegraph.graph.schema.signal import TradeSignal
 from candlegraph.tools.signals import FLAT_TOOLS, POSITION_TOOLS
 
 PAIR = "BTC/USDT:USDT"

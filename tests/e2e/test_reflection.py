@@ -12,7 +12,7 @@ from virtual_dry_run import VirtualDryRun
 
 from candlegraph.freqtrade_bridge.loopback.markets import market_of
 from candlegraph.freqtrade_bridge.loopback.sample_market import sample_series
-from candlegraph.graph.errors import BridgeError
+from candlegraph.graph.schema.errors import BridgeError
 from candlegraph.memory.store import open_memory
 
 PAIR = "ETH/USDT:USDT"

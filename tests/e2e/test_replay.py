@@ -15,9 +15,9 @@ from freqtrade.exceptions import StrategyError
 from sqlalchemy import select
 
 from candlegraph.agents.models.policy_server import PolicyServer
-from candlegraph.graph.errors import BridgeError
-from candlegraph.memory.database import open_engine, reading
-from candlegraph.memory.tables import experiences
+from candlegraph.graph.schema.errors import BridgeError
+from candlegraph.memory.storage.database import open_engine, reading
+from candlegraph.memory.storage.tables import experiences
 
 ROOT = Path(__file__).parents[2]
 LONG, SOME, SHORT = "20251010-20251031", "20251010-20251016", "20251115-20251116"
@@ -149,7 +149,7 @@ def edited_copy(folder, was, now):
     """Copy the package, with other words in the decision's prompt."""
     for package in ("agents", "freqtrade_bridge", "graph", "memory", "tools"):
         shutil.copytree(ROOT / package, folder / "candlegraph" / package)
-    prompt = folder / "candlegraph" / "agents" / "prompts" / "decision.en.md"
+    prompt = folder / "candlegraph" / "agents" / "prompt" / "texts" / "decision.en.md"
     assert prompt.read_text().count(was) == 1
     prompt.write_text(prompt.read_text().replace(was, now))
 

@@ -14,8 +14,8 @@ import pytest
 from embedding_server import EmbeddingServer
 
 from candlegraph.agents.models.policy_server import completion
+from candlegraph.freqtrade_bridge.loopback.backtest import STRATEGIES, STRATEGY, BacktestOrder, offline_config
 from candlegraph.freqtrade_bridge.loopback.configuration import base_config
-from candlegraph.freqtrade_bridge.offline import STRATEGIES, STRATEGY, BacktestOrder, offline_config
 
 KEYS = {
     "first": "sk-planted-first-000111222333",

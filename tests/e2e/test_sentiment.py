@@ -8,9 +8,9 @@ import pytest
 import script
 from virtual_dry_run import VirtualDryRun
 
+from candlegraph.freqtrade_bridge.feeds.sentiment import SentimentFeed
 from candlegraph.freqtrade_bridge.loopback.markets import market_of
 from candlegraph.freqtrade_bridge.loopback.sample_market import sample_series
-from candlegraph.freqtrade_bridge.sentiment_feed import SentimentFeed
 
 START = datetime(2025, 11, 15, 0, 30, 2, tzinfo=UTC)
 CONFIG = {"strategy": "ScriptStrategy", "strategy_path": str(backtests.TEST_STRATEGIES)}

@@ -4,10 +4,10 @@ import zipfile
 
 from rich.console import Console
 
-from candlegraph.freqtrade_bridge.offline import BacktestOrder, run_offline
-from candlegraph.freqtrade_bridge.reporting import memory_of, report
+from candlegraph.freqtrade_bridge.commands.backtest import memory_of, report
+from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder, run_offline
 from candlegraph.graph.context import BACKTEST, DATABASE
-from candlegraph.memory.ledger import Ledger
+from candlegraph.memory.books.ledger import Ledger
 from candlegraph.memory.store import close_memory, open_memory
 
 PASSWORD = "hunter2-planted"

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from langgraph_sdk import get_client
 
-from candlegraph.graph.market import Account
-from candlegraph.tools.market.frames import read_candles, snapshot_of
+from candlegraph.graph.schema.market import Account
+from candlegraph.tools.market.candle_files import read_candles
+from candlegraph.tools.market.frames import snapshot_of
 
 ROOT = Path(__file__).parents[2]
 TIMEFRAMES = ("30m", "1h", "4h", "1d")

@@ -6,20 +6,24 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from candlegraph.agents.briefing import brief_of
-from candlegraph.agents.budget import PRIORITY
-from candlegraph.agents.decision import allowed_tools, check_budget
-from candlegraph.agents.tokens import tokens_of
-from candlegraph.agents.words import WORDS
-from candlegraph.freqtrade_bridge.brief import rows_of, table_of
-from candlegraph.freqtrade_bridge.cli import main
-from candlegraph.graph.facts import ExperienceFacts, parse_facts
-from candlegraph.graph.market import Account, Reading, Sentiment
-from candlegraph.graph.settings import ContextConfig, Settings
-from candlegraph.graph.state import CandleState, Case, Lessons
+from candlegraph.agents.asking.transcript import allowed_tools
+from candlegraph.agents.decision import check_budget
+from candlegraph.agents.prompt.briefing import brief_of
+from candlegraph.agents.prompt.budget import PRIORITY
+from candlegraph.agents.prompt.phrases import WORDS
+from candlegraph.agents.prompt.tokens import tokens_of
+from candlegraph.freqtrade_bridge.commands.decide import rows_of, table_of
+from candlegraph.freqtrade_bridge.commands.main import main
+from candlegraph.graph.schema.facts import ExperienceFacts, parse_facts
+from candlegraph.graph.schema.lessons import Case, Lessons
+from candlegraph.graph.schema.market import Account, Reading, Sentiment
+from candlegraph.graph.settings.context import ContextConfig
+from candlegraph.graph.settings.settings import Settings
+from candlegraph.graph.state import CandleState
 from candlegraph.memory.store import close_memory
-from candlegraph.tools.market.analysis import facts_of
-from candlegraph.tools.market.frames import read_candles, snapshot_of
+from candlegraph.tools.market.candle_files import read_candles
+from candlegraph.tools.market.facts import facts_of
+from candlegraph.tools.market.frames import snapshot_of
 
 CANDLES = 500
 BUDGETS = [3000, 3200, 3600, 4200, 5000, 6000]
@@ -98,7 +102,7 @@ def test_a_chinese_briefing_keeps_its_budget_too(states):
 def assert_within(state, settings):
     """Fail unless the prompt keeps every limit; return the names of the sections that left something out."""
     config = settings.context_config
-    made = brief_of(state, settings, allowed_tools(state, settings))
+    made = brief_of(state, settings, allowed_tools(state))
     system, human = (str(message.content) for message in made.messages)
     assert tokens_of(system) + tokens_of(human) + made.fixed.tools <= made.tokens <= config.max_context_tokens
     assert tokens_of(system) <= config.allocation.system
@@ -111,7 +115,7 @@ def assert_within(state, settings):
 
 def test_more_tokens_show_more(states):
     settings = [Settings(context_config=ContextConfig(max_context_tokens=budget)) for budget in BUDGETS]
-    sizes = [brief_of(states[1], one, allowed_tools(states[1], one)).tokens for one in settings]
+    sizes = [brief_of(states[1], one, allowed_tools(states[1])).tokens for one in settings]
     assert sizes == sorted(sizes) and sizes[0] < sizes[-1]
 
 
@@ -130,7 +134,7 @@ def test_the_command_shows_each_section_with_its_tokens(market, tmp_path, capsys
 
 def test_the_table_adds_up(states):
     settings = Settings(context_config=ContextConfig(max_context_tokens=3600))
-    made = brief_of(states[1], settings, allowed_tools(states[1], settings))
+    made = brief_of(states[1], settings, allowed_tools(states[1]))
     rows = rows_of(made, settings.context_config)
     assert sum(tokens for _, tokens, _, _ in rows) == made.tokens
     console = Console(width=120)

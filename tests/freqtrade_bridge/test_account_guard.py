@@ -7,10 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from candlegraph.freqtrade_bridge import wallet_watch
-from candlegraph.freqtrade_bridge.account_guard import AccountGuard
-from candlegraph.graph.market import Account
-from candlegraph.memory.account import AccountBook
+from candlegraph.freqtrade_bridge.feeds import account as wallet_watch
+from candlegraph.freqtrade_bridge.feeds.account import AccountGuard
+from candlegraph.graph.schema.market import Account
+from candlegraph.memory.books.account import AccountBook
 
 NOON = datetime(2025, 3, 1, 12, tzinfo=UTC)
 

@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from candlegraph.freqtrade_bridge.approvals import Approvals, check_approval, message_of, price_now
-from candlegraph.freqtrade_bridge.cli import main
-from candlegraph.freqtrade_bridge.runner import Runner
-from candlegraph.graph.errors import BridgeError, ConfigError
-from candlegraph.graph.settings import settings_of
-from candlegraph.memory.approvals import Proposals, Verdict
+from candlegraph.freqtrade_bridge.commands.main import main
+from candlegraph.freqtrade_bridge.decisions.approvals import Approvals, check_approval, message_of, price_now
+from candlegraph.freqtrade_bridge.decisions.runner import Runner
+from candlegraph.graph.schema.errors import BridgeError, ConfigError
+from candlegraph.graph.settings.settings import settings_of
+from candlegraph.memory.books.approvals import Proposals, Verdict
 
 REQUIRED = {"risk_management": {"approval": {"required": True}}}
 NEWS = "news tonight"
@@ -300,7 +300,7 @@ def test_a_folder_without_a_bot_is_said(tmp_path, capsys):
 
 def test_another_process_answers_without_loading_freqtrade(waiting, context):
     code = (
-        "import sys; from candlegraph.freqtrade_bridge.cli import main;"
+        "import sys; from candlegraph.freqtrade_bridge.commands.main import main;"
         f"status = main(['approve', {waiting.id[:8]!r}, '--userdir', {context.user_data_dir!r}]);"
         "sys.exit(status or 2 * ('freqtrade' in sys.modules))"
     )

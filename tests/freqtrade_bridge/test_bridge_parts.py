@@ -4,15 +4,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from candlegraph.freqtrade_bridge import backtest_hook
-from candlegraph.freqtrade_bridge.blank_secrets import blank_secrets
-from candlegraph.freqtrade_bridge.columns import columns_of
-from candlegraph.freqtrade_bridge.decision_book import DecisionBook
-from candlegraph.freqtrade_bridge.fail_closed import fail_closed
-from candlegraph.freqtrade_bridge.plan import Plan, rescue_plan
-from candlegraph.graph.errors import BridgeError
-from candlegraph.graph.signal import TradeSignal
-from candlegraph.tools.stops import StopBasis, is_protective
+from candlegraph.freqtrade_bridge.decisions.book import DecisionBook
+from candlegraph.freqtrade_bridge.host import backtest_hook
+from candlegraph.freqtrade_bridge.host.columns import columns_of
+from candlegraph.freqtrade_bridge.host.fail_closed import fail_closed
+from candlegraph.freqtrade_bridge.host.keys import blank_secrets
+from candlegraph.freqtrade_bridge.trades.plan import Plan, rescue_plan
+from candlegraph.graph.schema.errors import BridgeError
+from candlegraph.graph.schema.signal import TradeSignal
+from candlegraph.tools.risk.stops import StopBasis, is_protective
 
 NOW = datetime(2025, 10, 1, tzinfo=UTC)
 LENGTH = timedelta(minutes=30)

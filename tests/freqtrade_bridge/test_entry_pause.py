@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from candlegraph.freqtrade_bridge.entry_pause import EntryPause, paused
-from candlegraph.graph.signal import TradeSignal
+from candlegraph.freqtrade_bridge.decisions.admission import EntryPause, paused
+from candlegraph.graph.schema.signal import TradeSignal
 
 FIRST = datetime(2025, 3, 1, tzinfo=UTC)
 

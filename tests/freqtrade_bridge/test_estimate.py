@@ -5,9 +5,9 @@ from datetime import timedelta
 import backtests
 import pytest
 
-from candlegraph.freqtrade_bridge.blank_secrets import blank_secrets
-from candlegraph.freqtrade_bridge.estimate import ANSWER_TOKENS, candles_in, estimate_of, is_paid, lines
-from candlegraph.graph.settings import settings_of
+from candlegraph.freqtrade_bridge.decisions.estimate import ANSWER_TOKENS, candles_in, estimate_of, is_paid, lines
+from candlegraph.freqtrade_bridge.host.keys import blank_secrets
+from candlegraph.graph.settings.settings import settings_of
 
 HALF_HOUR = timedelta(minutes=30)
 PRICES = {"m": {"input": 2.0, "output": 8.0}}

@@ -4,7 +4,7 @@ import json
 
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
-from candlegraph.freqtrade_bridge.evidence import (
+from candlegraph.freqtrade_bridge.decisions.records import (
     LONGEST_ARGUMENTS,
     LONGEST_REASONING,
     functions,
@@ -14,8 +14,9 @@ from candlegraph.freqtrade_bridge.evidence import (
     prompt_hash,
     reasoning,
 )
-from candlegraph.graph.calls import CallRecord
-from candlegraph.graph.state import Argument, CandleState, Critique, View
+from candlegraph.graph.schema.calls import CallRecord
+from candlegraph.graph.schema.opinions import Argument, Critique, View
+from candlegraph.graph.state import CandleState
 
 
 def call(role, model):

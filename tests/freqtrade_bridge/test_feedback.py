@@ -8,14 +8,14 @@ from freqtrade.persistence import LocalTrade, Order
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from candlegraph.freqtrade_bridge.feedback import (
+from candlegraph.freqtrade_bridge.trades.fills import (
     closed_trade_of,
     is_final_exit,
     partial_exit_of,
     realised_by,
     trade_key_of,
 )
-from candlegraph.freqtrade_bridge.plan import Plan
+from candlegraph.freqtrade_bridge.trades.plan import Plan
 
 OPENED = datetime(2025, 3, 1, 12, tzinfo=UTC)
 LENGTH = timedelta(minutes=30)

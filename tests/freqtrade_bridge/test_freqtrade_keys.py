@@ -2,10 +2,11 @@
 
 import pytest
 
-from candlegraph.freqtrade_bridge.freqtrade_keys import OURS, order_types, protections, refuse_conflicts, slots
+from candlegraph.freqtrade_bridge.host.keys import OURS, order_types, protections, refuse_conflicts, slots
 from candlegraph.freqtrade_bridge.strategies.CandleGraphStrategy import CandleGraphStrategy
-from candlegraph.graph.errors import ConfigError
-from candlegraph.graph.settings import Protection, RiskManagement, settings_of
+from candlegraph.graph.schema.errors import ConfigError
+from candlegraph.graph.settings.risk import Protection, RiskManagement
+from candlegraph.graph.settings.settings import settings_of
 
 
 @pytest.mark.parametrize(

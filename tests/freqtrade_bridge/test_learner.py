@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from candlegraph.freqtrade_bridge.learner import RETRY_AFTER, Learner
-from candlegraph.freqtrade_bridge.runner import loop_thread
-from candlegraph.graph.errors import BridgeError
-from candlegraph.memory.experience import ClosedTrade
+from candlegraph.freqtrade_bridge.decisions.runner import loop_thread
+from candlegraph.freqtrade_bridge.trades.learner import RETRY_AFTER, Learner
+from candlegraph.graph.schema.errors import BridgeError
+from candlegraph.graph.schema.experience import ClosedTrade
 
 NOW = datetime(2025, 3, 1, 12, tzinfo=UTC)
 

@@ -6,13 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from candlegraph.freqtrade_bridge.cli import main
-from candlegraph.freqtrade_bridge.ledger_commands import totals
-from candlegraph.freqtrade_bridge.ledger_diff import diff_of
-from candlegraph.graph.calls import CallRecord, Try
+from candlegraph.freqtrade_bridge.commands.ledger import diff_of, totals
+from candlegraph.freqtrade_bridge.commands.main import main
 from candlegraph.graph.context import DATABASE
-from candlegraph.graph.signal import TradeSignal
-from candlegraph.memory.ledger import DecisionRow, Ledger
+from candlegraph.graph.schema.calls import CallRecord, Try
+from candlegraph.graph.schema.signal import TradeSignal
+from candlegraph.memory.books.ledger import DecisionRow, Ledger
 from candlegraph.memory.store import close_memory
 
 START = datetime(2025, 3, 1, tzinfo=UTC)

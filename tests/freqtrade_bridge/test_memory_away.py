@@ -5,8 +5,8 @@ from contextlib import closing
 
 import pytest
 
-from candlegraph.freqtrade_bridge.runner import Runner
-from candlegraph.graph.errors import MemoryStoreError
+from candlegraph.freqtrade_bridge.decisions.runner import Runner
+from candlegraph.graph.schema.errors import MemoryStoreError
 
 WAIT = {"pair": "BTC/USDT:USDT", "confidence_score": 60, "reason": "the facts say so"}
 LIVE, BACKTEST = "dry_run", "backtest:a"

@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from candlegraph.freqtrade_bridge.memory_parser import ACTIONS, add_memory
+from candlegraph.freqtrade_bridge.commands.memory_arguments import ACTIONS, add_memory
 from candlegraph.graph.context import DATABASE
-from candlegraph.graph.errors import MemoryStoreError
-from candlegraph.memory.backup import backup_path
-from candlegraph.memory.experience import ClosedTrade
-from candlegraph.memory.review import experience_of
-from candlegraph.memory.snapshot import snapshot_folder
+from candlegraph.graph.schema.errors import ConfigError, MemoryStoreError
+from candlegraph.graph.schema.experience import ClosedTrade
+from candlegraph.memory.index.saved import snapshot_folder
+from candlegraph.memory.learning.report import experience_of
+from candlegraph.memory.storage.backup import backup_path
 from candlegraph.memory.store import close_memory, open_memory
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -81,7 +81,9 @@ def run(userdir, capsys):
         arguments = parser.parse_args([*map(str, words), "--userdir", str(at)])
         capsys.readouterr()
         arguments.run(arguments)
-        return " ".join(capsys.readouterr().out.replace("│", " ").split())
+        said = capsys.readouterr()
+        running.errors = said.err
+        return " ".join(said.out.replace("│", " ").split())
 
     return running
 
@@ -168,10 +170,25 @@ def test_the_ancestors_log_is_imported_and_its_bad_lines_are_named(run, tmp_path
     }
     file = tmp_path / "trade_experience.jsonl"
     file.write_text(json.dumps(line) + "\n" + json.dumps(line | {"leverage": "none"}) + "\n")
-    assert "stored 1 there already 0 bad, skipped 1" in run("import", "--ancestor", file)
+    said = run("import", "--ancestor", file)
+    assert "stored 1 there already 0 bad, skipped 1" in said
+    assert "profits are net: 0.05 % of the notional was taken off for each side (--fee)" in said
     assert "total_experiences 1" in run("stats", "--namespace", "ancestor")
     with pytest.raises(MemoryStoreError, match="source: Field required"):
         run("import", file)
+    with pytest.raises(ConfigError, match="--fee goes with --ancestor"):
+        run("import", file, "--fee", "0.001")
+
+
+def test_an_import_names_every_line_it_skips_and_every_trade_logged_twice(run, tmp_path):
+    good = {"trade_id": 1, "pair": "A/B", "side": "long", "entry_time": "2024-05-01", "exit_time": "2024-05-02"}
+    good |= {"entry_price": 1, "exit_price": 2, "profit_pct": 5, "leverage": 1, "stake_amount": 9}
+    file = tmp_path / "old.jsonl"
+    file.write_text("\n".join([json.dumps(good)] * 2 + ["{"] * 15))
+    said = run("import", "--ancestor", file, "--fee", "0")
+    assert "logged more than once: 1:20240501T000000 A/B: lines 1, 2: the last one counts" in said
+    assert "profits are net: 0 %" in said
+    assert [f"line {number}:" in run.errors for number in range(1, 18)] == [False, False] + [True] * 15
 
 
 def test_a_memory_is_not_imported_into_a_folder_that_is_not_there(run, tmp_path):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from candlegraph.freqtrade_bridge.plan import Plan
-from candlegraph.graph.settings import RiskManagement
+from candlegraph.freqtrade_bridge.trades.plan import Plan
+from candlegraph.graph.settings.risk import RiskManagement
 
 TRAIL = RiskManagement(trailing_after_r=1, trailing_distance_r=1)
 

@@ -4,10 +4,10 @@ import asyncio
 import time
 from datetime import timedelta
 
-from candlegraph.freqtrade_bridge.runner import Runner, decision_id
-from candlegraph.graph.errors import ModelError
+from candlegraph.freqtrade_bridge.decisions.runner import Runner, decision_id
+from candlegraph.graph.schema.errors import ModelError
 from candlegraph.graph.state import CandleState
-from candlegraph.memory.spending import Allowance
+from candlegraph.memory.books.spending import Allowance
 
 
 class Slow(Runner):

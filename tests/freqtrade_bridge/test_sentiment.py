@@ -11,16 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from candlegraph.freqtrade_bridge.loopback.clock import FixedClock
+from candlegraph.freqtrade_bridge.feeds.sentiment import SentimentFeed, sentiment_client
+from candlegraph.freqtrade_bridge.feeds.sentiment_record import Record, Recorded, read_record, record_file, sentiment_of
 from candlegraph.freqtrade_bridge.loopback.configuration import offline_exchange
 from candlegraph.freqtrade_bridge.loopback.markets import market_of
 from candlegraph.freqtrade_bridge.loopback.sample_market import sample_series
-from candlegraph.freqtrade_bridge.loopback.server import LoopbackExchange
-from candlegraph.freqtrade_bridge.sentiment_feed import SentimentFeed, sentiment_client
-from candlegraph.graph.errors import SentimentError
-from candlegraph.graph.settings import SentimentSettings
+from candlegraph.freqtrade_bridge.loopback.server import FixedClock, LoopbackExchange
+from candlegraph.graph.schema.errors import SentimentError
+from candlegraph.graph.settings.context import SentimentSettings
 from candlegraph.tools.market.sentiment import RANGES, load_markets, read_exchange, read_fear_greed, reading
-from candlegraph.tools.market.sentiment_record import Record, Recorded, read_record, record_file, sentiment_of
 
 PAIR = "BTC/USDT:USDT"
 NOW = datetime(2025, 11, 15, 12, tzinfo=UTC)

@@ -8,14 +8,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from candlegraph.freqtrade_bridge.feeds.sentiment import SentimentFeed, sentiment_client
+from candlegraph.freqtrade_bridge.feeds.sentiment_record import Record, Recorded
 from candlegraph.freqtrade_bridge.loopback.configuration import offline_exchange
 from candlegraph.freqtrade_bridge.loopback.exchange import symbol_info
 from candlegraph.freqtrade_bridge.loopback.markets import market_of
 from candlegraph.freqtrade_bridge.loopback.sample_market import sample_series
-from candlegraph.freqtrade_bridge.sentiment_feed import SentimentFeed, sentiment_client
-from candlegraph.graph.settings import SentimentSettings
+from candlegraph.graph.settings.context import SentimentSettings
 from candlegraph.tools.market.sentiment import RANGES, load_markets
-from candlegraph.tools.market.sentiment_record import Record, Recorded
 
 PAIR = "BTC/USDT:USDT"
 NOW = datetime(2025, 11, 15, 12, tzinfo=UTC)

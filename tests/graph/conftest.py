@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from candlegraph.memory.experience import ClosedTrade
-from candlegraph.memory.review import experience_of
+from candlegraph.graph.schema.experience import ClosedTrade
+from candlegraph.memory.learning.report import experience_of
 
 
 @pytest.fixture(scope="session")

@@ -14,10 +14,10 @@ from itertools import count
 
 from candlegraph.graph.context import Context
 from candlegraph.graph.reflection import ReflectionInput, reflection
+from candlegraph.graph.schema.experience import ClosedTrade
 from candlegraph.memory import outbox
-from candlegraph.memory.database import open_engine
-from candlegraph.memory.experience import ClosedTrade
-from candlegraph.memory.positions import Track
+from candlegraph.memory.learning.track import Track
+from candlegraph.memory.storage.database import open_engine
 
 NAMESPACE = "dry_run"
 START = datetime(2025, 1, 1, tzinfo=UTC)

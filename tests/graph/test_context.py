@@ -7,10 +7,10 @@ from pydantic import ValidationError
 
 from candlegraph.agents.models.policy import PolicyModel
 from candlegraph.graph.context import DATABASE, Context
-from candlegraph.graph.errors import ConfigError, MemoryAway
-from candlegraph.graph.settings import settings_of
-from candlegraph.graph.wiring import open_context
-from candlegraph.memory.database import open_engine
+from candlegraph.graph.opening import open_context
+from candlegraph.graph.schema.errors import ConfigError, MemoryAway
+from candlegraph.graph.settings.settings import settings_of
+from candlegraph.memory.storage.database import open_engine
 from candlegraph.memory.store import close_memory
 from candlegraph.tools.signals import FLAT_TOOLS, POSITION_TOOLS
 

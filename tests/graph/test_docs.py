@@ -7,20 +7,22 @@ from pathlib import Path
 import pytest
 import rapidjson
 
-from candlegraph.agents.briefing import fixed_of, prompt_version, system_prompt
-from candlegraph.agents.budget import wide_facts
+from candlegraph.agents.asking.transcript import ALL_TOOLS
 from candlegraph.agents.critic import ReviewEntry, entry_text
-from candlegraph.agents.debate import MakeCase
-from candlegraph.agents.decision import ALL_TOOLS
+from candlegraph.agents.debate import MakeCase, StateView
 from candlegraph.agents.models.policy import policy_calls
-from candlegraph.agents.opinion import role_prompt, role_prompt_version
-from candlegraph.agents.opinions import opinions_text
-from candlegraph.agents.view import StateView
-from candlegraph.agents.words import WORDS
-from candlegraph.graph.calls import CallRecord
-from candlegraph.graph.settings import Block, ContextConfig, Settings, settings_of
-from candlegraph.graph.signal import TradeSignal
-from candlegraph.graph.state import Argument, CandleState, View
+from candlegraph.agents.prompt.briefing import fixed_of
+from candlegraph.agents.prompt.budget import wide_facts
+from candlegraph.agents.prompt.files import prompt_version, role_prompt, role_prompt_version, system_prompt
+from candlegraph.agents.prompt.opinions import opinions_text
+from candlegraph.agents.prompt.phrases import WORDS
+from candlegraph.graph.schema.calls import CallRecord
+from candlegraph.graph.schema.opinions import Argument, View
+from candlegraph.graph.schema.signal import TradeSignal
+from candlegraph.graph.settings.context import ContextConfig
+from candlegraph.graph.settings.risk import Block
+from candlegraph.graph.settings.settings import Settings, settings_of
+from candlegraph.graph.state import CandleState
 from candlegraph.tools.memory import MEMORY_TOOLS
 from candlegraph.tools.signals import FLAT_TOOLS, POSITION_TOOLS
 

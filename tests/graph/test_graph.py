@@ -8,10 +8,10 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 
 from candlegraph.graph.builder import builder, graph
-from candlegraph.graph.facts import parse_facts
-from candlegraph.graph.settings import ContextConfig
+from candlegraph.graph.schema.facts import parse_facts
+from candlegraph.graph.settings.context import ContextConfig
 from candlegraph.graph.state import CandleInput, CandleState
-from candlegraph.tools.market.analysis import facts_of
+from candlegraph.tools.market.facts import facts_of
 from candlegraph.tools.market.situation import situation_of, space_of
 
 NODES = ["analyst", "triage", "retriever", "decision", "tools", "reviewer", "approval"]

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-import candlegraph.graph.errors
+import candlegraph.graph.schema.errors
 
-ROOT = Path(candlegraph.graph.errors.__file__).parents[1]
+ROOT = Path(candlegraph.graph.schema.errors.__file__).parents[1]
 MODULES = sorted(
     ".".join(("candlegraph", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
     for package in ("graph", "agents", "tools", "memory")
@@ -72,4 +72,4 @@ def test_importing_opens_no_file_and_no_socket_and_reads_no_key(tmp_path):
     ],
 )
 def test_the_watch_on_imports_notices(tmp_path, deed, noticed):
-    assert noticed in fresh(WATCHED % deed, "candlegraph.graph.errors", cwd=tmp_path)
+    assert noticed in fresh(WATCHED % deed, "candlegraph.graph.schema.errors", cwd=tmp_path)

@@ -13,15 +13,16 @@ from pathlib import Path
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 
-from candlegraph.agents.trade_reviewer import LESSON_LENGTH, report_of, system_prompt, trade_text
-from candlegraph.graph.errors import MemoryStoreError, ModelError
+from candlegraph.agents.prompt.files import reflection_prompt
+from candlegraph.agents.reflector import LESSON_LENGTH, report_of, trade_text
 from candlegraph.graph.reflection import ReflectionInput, ReflectionState, builder, reflection
+from candlegraph.graph.schema.errors import MemoryStoreError, ModelError
 from candlegraph.memory import outbox
-from candlegraph.memory.comparator import MarketState
-from candlegraph.memory.database import open_engine
-from candlegraph.memory.evaluator import evaluate
-from candlegraph.memory.positions import Track
-from candlegraph.memory.review import experience_of
+from candlegraph.memory.learning.comparison import MarketState
+from candlegraph.memory.learning.report import experience_of
+from candlegraph.memory.learning.scores import evaluate
+from candlegraph.memory.learning.track import Track
+from candlegraph.memory.storage.database import open_engine
 
 KNOWN_AT = datetime(2025, 3, 1, 12, tzinfo=UTC)
 REPORT = {"lesson": "Wait for a close above the level.", "went_well": "Small size.", "to_improve": "Too early."}
@@ -124,7 +125,7 @@ def test_a_model_adds_its_lesson_to_the_rules(asking, server, closed, track):
     assert state.experience.weaknesses == (*rules.weaknesses, "Too early.")
     assert state.call.role == "reviewer" and state.call.tokens_in == 1
     (path, _, body), *others = server.seen
-    assert not others and body["messages"][0]["content"] == system_prompt("en")
+    assert not others and body["messages"][0]["content"] == reflection_prompt("en")
     assert [one["function"]["name"] for one in body["tools"]] == ["report_trade"]
 
 
@@ -208,7 +209,7 @@ def test_the_model_is_asked_in_the_configured_language(make_context, server, clo
         ),
         trade=closed(),
     )
-    assert server.seen[0][2]["messages"][0]["content"] == system_prompt("zh") != system_prompt("en")
+    assert server.seen[0][2]["messages"][0]["content"] == reflection_prompt("zh") != reflection_prompt("en")
 
 
 # -- over the end of the process ----------------------------------------------------------------------------------

@@ -5,8 +5,8 @@ import traceback
 import pytest
 from pydantic import BaseModel
 
-from candlegraph.graph.errors import ConfigError
-from candlegraph.graph.settings import Settings, settings_of
+from candlegraph.graph.schema.errors import ConfigError
+from candlegraph.graph.settings.settings import Settings, settings_of
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from candlegraph.graph.experience_settings import RagConfig
-from candlegraph.memory.experience import ClosedTrade, Experience, RecordedDecision
-from candlegraph.memory.review import experience_of
+from candlegraph.graph.schema.experience import ClosedTrade, Experience, RecordedDecision
+from candlegraph.graph.settings.experience import RagConfig
+from candlegraph.memory.learning.report import experience_of
 from candlegraph.memory.store import ExperienceMemory, close_memory, open_memory
 
 START = datetime(2025, 1, 1, tzinfo=UTC)

@@ -16,15 +16,15 @@ from pathlib import Path
 
 import numpy as np
 
-from candlegraph.graph.experience_settings import Cleanup
-from candlegraph.memory.database import open_engine
-from candlegraph.memory.index import SituationIndex
-from candlegraph.memory.labels import Labels
-from candlegraph.memory.review import experience_of
-from candlegraph.memory.snapshot import save, snapshot_folder, snapshot_path
+from candlegraph.graph.settings.experience import Cleanup
+from candlegraph.memory.index.index import SituationIndex
+from candlegraph.memory.index.labels import Labels
+from candlegraph.memory.index.saved import save, snapshot_folder, snapshot_path
+from candlegraph.memory.learning.report import experience_of
+from candlegraph.memory.storage.database import open_engine
+from candlegraph.memory.storage.vectors import unit
 from candlegraph.memory.store import ExperienceMemory
-from candlegraph.memory.transfer import parse_export, read_lines, store
-from candlegraph.memory.vectors import unit
+from candlegraph.memory.transfer.files import parse_export, read_lines, store
 
 trade = runpy.run_path(str(Path(__file__).with_name("conftest.py")))["trade"]
 

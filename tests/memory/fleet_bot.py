@@ -8,8 +8,8 @@ import runpy
 import sys
 from pathlib import Path
 
-from candlegraph.graph.experience_settings import RagConfig
-from candlegraph.memory.review import experience_of
+from candlegraph.graph.settings.experience import RagConfig
+from candlegraph.memory.learning.report import experience_of
 from candlegraph.memory.store import ExperienceMemory
 
 trade = runpy.run_path(str(Path(__file__).with_name("conftest.py")))["trade"]

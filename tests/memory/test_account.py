@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from candlegraph.graph.market import Account
-from candlegraph.memory.account import AccountBook, AccountMark, marked, measured
+from candlegraph.graph.schema.market import Account
+from candlegraph.memory.books.account import AccountBook, AccountMark, marked, measured
 
 NOON = datetime(2025, 3, 1, 12, tzinfo=UTC)
 

@@ -4,11 +4,11 @@ import faiss
 import numpy as np
 import pytest
 
-from candlegraph.memory import index as index_module
-from candlegraph.memory.ann import FEW, make
-from candlegraph.memory.index import SituationIndex, type_for
-from candlegraph.memory.labels import Labels
-from candlegraph.memory.snapshot import load, save, snapshot_path
+from candlegraph.memory.index import index as index_module
+from candlegraph.memory.index.ann import FEW, make
+from candlegraph.memory.index.index import SituationIndex, type_for
+from candlegraph.memory.index.labels import Labels
+from candlegraph.memory.index.saved import load, save, snapshot_path
 
 KINDS = ("flat", "hnsw", "ivf")
 ROWS, DIMENSION = 20_000, 64

@@ -7,8 +7,8 @@ from typing import get_args
 
 import pytest
 
-from candlegraph.memory.approvals import ApprovalRequest, Proposals, Status
-from candlegraph.memory.database import close_engine
+from candlegraph.memory.books.approvals import ApprovalRequest, Proposals, Status
+from candlegraph.memory.storage.database import close_engine
 
 AS_OF = datetime(2025, 3, 1, 12, tzinfo=UTC)
 ALLOWED = {

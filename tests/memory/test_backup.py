@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from candlegraph.graph.errors import MemoryStoreError
-from candlegraph.memory.backup import checked, make_copy
-from candlegraph.memory.database import SCHEMA
-from candlegraph.memory.restore import restore
-from candlegraph.memory.snapshot import snapshot_folder
+from candlegraph.graph.schema.errors import MemoryStoreError
+from candlegraph.memory.index.saved import snapshot_folder
+from candlegraph.memory.storage.backup import checked, make_copy
+from candlegraph.memory.storage.database import SCHEMA
 from candlegraph.memory.store import close_memory, open_memory
+from candlegraph.memory.transfer.restore import restore
 
 AT = datetime(2025, 3, 1, 12, tzinfo=UTC)
 HOLD_OPEN = """

@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from candlegraph.graph.calls import Try
-from candlegraph.graph.errors import CassetteError
-from candlegraph.memory.cassette import Cassette, KeptAnswer, Take
+from candlegraph.agents.models.cassette import Cassette, KeptAnswer, Take
+from candlegraph.graph.schema.calls import Try
+from candlegraph.graph.schema.errors import CassetteError
 
 PARTS = {"params": "a", "prompt_version": "b", "system": "c", "messages": "d", "tools": "e"}
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from candlegraph.graph.errors import MemoryStoreError
-from candlegraph.graph.experience_settings import Cleanup
-from candlegraph.memory.experience import Experience
+from candlegraph.graph.schema.errors import MemoryStoreError
+from candlegraph.graph.schema.experience import Experience
+from candlegraph.graph.settings.experience import Cleanup
 from candlegraph.memory.store import ExperienceMemory
-from candlegraph.memory.transfer import parse_export, read_lines, store
+from candlegraph.memory.transfer.files import parse_export, read_lines, store
 
 BOTH_DATABASES = True
 ALL = Cleanup(max_share=1)

@@ -3,9 +3,9 @@ from importlib.util import find_spec
 
 import pytest
 
-from candlegraph.graph.errors import ConfigError, MemoryStoreError
-from candlegraph.memory.community import community_faiss
+from candlegraph.graph.schema.errors import ConfigError, MemoryStoreError
 from candlegraph.memory.store import open_memory
+from candlegraph.memory.transfer.langchain import community_faiss
 
 SPACE = "test-1"
 IS_THERE = find_spec("langchain_community") is not None

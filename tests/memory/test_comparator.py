@@ -1,7 +1,7 @@
 import pytest
 
-from candlegraph.graph.facts import TimeframeFacts
-from candlegraph.memory.comparator import MarketState, compare, timeframe_changes
+from candlegraph.graph.schema.facts import TimeframeFacts
+from candlegraph.memory.learning.comparison import MarketState, compare, timeframe_changes
 
 CALM = {
     "close": 100,

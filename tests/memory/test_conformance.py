@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from embedding_server import EmbeddingServer
 
-from candlegraph.graph.experience_settings import Cleanup, Embedding, RagConfig, Spaces, VectorStore
-from candlegraph.memory.backup import make_copy
-from candlegraph.memory.database import open_engine
+from candlegraph.graph.settings.experience import Cleanup, Embedding, RagConfig, Spaces, VectorStore
 from candlegraph.memory.embeddings.wording import words_of_experience
+from candlegraph.memory.storage.backup import make_copy
+from candlegraph.memory.storage.database import open_engine
 from candlegraph.memory.store import close_memory, open_memory
-from candlegraph.memory.transfer import store
+from candlegraph.memory.transfer.files import store
 
 NOW = datetime(2025, 6, 1, tzinfo=UTC)
 LATE = datetime(2026, 1, 1, tzinfo=UTC)

@@ -15,17 +15,17 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
-from candlegraph.graph.experience_settings import RagConfig
-from candlegraph.memory.database import open_engine, reading
-from candlegraph.memory.experience import Experience
-from candlegraph.memory.index import SituationIndex
-from candlegraph.memory.labels import Labels
-from candlegraph.memory.rebuild import rebuild
-from candlegraph.memory.snapshot import load, snapshot_folder, snapshot_path
+from candlegraph.graph.schema.experience import Experience
+from candlegraph.graph.settings.experience import RagConfig
+from candlegraph.memory.index.index import SituationIndex
+from candlegraph.memory.index.labels import Labels
+from candlegraph.memory.index.saved import load, snapshot_folder, snapshot_path
+from candlegraph.memory.storage.database import open_engine, reading
+from candlegraph.memory.storage.tables import experiences, outbox
+from candlegraph.memory.storage.vectors import unit
 from candlegraph.memory.store import close_memory, open_memory
-from candlegraph.memory.tables import experiences, outbox
-from candlegraph.memory.transfer import BATCH, parse_export, read_lines, store
-from candlegraph.memory.vectors import unit
+from candlegraph.memory.transfer.files import BATCH, parse_export, read_lines, store
+from candlegraph.memory.transfer.restore import rebuild
 
 MOMENTS = 5
 """Of each kind of work: 20 in all, 200 among the slow tests."""

@@ -4,11 +4,11 @@ import sqlite3
 
 import pytest
 
-from candlegraph.freqtrade_bridge.cli import main
+from candlegraph.freqtrade_bridge.commands.main import main
 from candlegraph.graph.context import DATABASE
-from candlegraph.graph.errors import MemoryStoreError
-from candlegraph.memory.backup import backup_path
-from candlegraph.memory.database import open_engine
+from candlegraph.graph.schema.errors import MemoryStoreError
+from candlegraph.memory.storage.backup import backup_path
+from candlegraph.memory.storage.database import open_engine
 from candlegraph.memory.store import close_memory, open_memory
 
 

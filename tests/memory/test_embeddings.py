@@ -8,16 +8,15 @@ import numpy as np
 import pytest
 from embedding_server import EmbeddingServer
 
-from candlegraph.graph.errors import EmbeddingError
-from candlegraph.graph.experience_settings import Embedding, RagConfig
-from candlegraph.memory.database import open_engine
+from candlegraph.graph.schema.errors import EmbeddingError
+from candlegraph.graph.settings.experience import Embedding, RagConfig
 from candlegraph.memory.embeddings.opening import open_embedder
-from candlegraph.memory.embeddings.probes import OPPOSITES, PROBES
-from candlegraph.memory.embeddings.space import REST_SECONDS, TextSpace
+from candlegraph.memory.embeddings.space import OPPOSITES, PROBES, REST_SECONDS, TextSpace
 from candlegraph.memory.embeddings.wording import words_of_experience, words_of_facts
-from candlegraph.memory.review import experience_of_decision
+from candlegraph.memory.learning.report import experience_of_decision
+from candlegraph.memory.storage.database import open_engine
 from candlegraph.memory.store import close_memory, open_memory
-from candlegraph.tools.market.analysis import facts_of
+from candlegraph.tools.market.facts import facts_of
 
 NOW = datetime(2025, 6, 1, tzinfo=UTC)
 SITUATION = (0.5, 0.5, 0.5)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from candlegraph.memory.evaluator import components, evaluate, grade_of
+from candlegraph.memory.learning.scores import components, evaluate, grade_of
 
 
 @pytest.mark.parametrize(

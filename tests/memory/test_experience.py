@@ -3,7 +3,7 @@ from datetime import datetime, timedelta
 import pytest
 from pydantic import ValidationError
 
-from candlegraph.memory.experience import Experience
+from candlegraph.graph.schema.experience import Experience
 
 
 def test_experience_survives_json(make_experience):

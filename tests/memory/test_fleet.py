@@ -18,14 +18,14 @@ from embedding_server import EmbeddingServer
 from pydantic import SecretStr
 from sqlalchemy import make_url, update
 
-from candlegraph.freqtrade_bridge.cli import main
+from candlegraph.freqtrade_bridge.commands.main import main
 from candlegraph.graph.context import DATABASE
-from candlegraph.graph.errors import ConfigError, MemoryAway, MemoryStoreError
-from candlegraph.graph.experience_settings import Cleanup, Embedding, RagConfig
-from candlegraph.memory.database import WAITS
-from candlegraph.memory.review import experience_of
+from candlegraph.graph.schema.errors import ConfigError, MemoryAway, MemoryStoreError
+from candlegraph.graph.settings.experience import Cleanup, Embedding, RagConfig
+from candlegraph.memory.learning.report import experience_of
+from candlegraph.memory.storage.database import WAITS
+from candlegraph.memory.storage.tables import meta
 from candlegraph.memory.store import ExperienceMemory, close_memory, open_memory
-from candlegraph.memory.tables import meta
 
 PASSWORD = "hunter2-planted"
 

@@ -7,13 +7,12 @@ from embedding_server import EmbeddingServer
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from candlegraph.graph.errors import ConfigError, EmbeddingError
-from candlegraph.graph.experience_settings import Embedding, RagConfig, Spaces
-from candlegraph.memory import fusion
-from candlegraph.memory.embeddings.space import Scale
+from candlegraph.graph.schema.errors import ConfigError, EmbeddingError
+from candlegraph.graph.settings.experience import Embedding, RagConfig, Spaces
 from candlegraph.memory.embeddings.wording import words_of_experience
-from candlegraph.memory.fusion import Searched, fused, mean_of
-from candlegraph.memory.index import Hit
+from candlegraph.memory.index import search as fusion
+from candlegraph.memory.index.index import Hit
+from candlegraph.memory.index.search import Scale, Searched, fused, mean_of
 from candlegraph.memory.store import open_memory
 
 NOW = datetime(2025, 6, 1, tzinfo=UTC)

@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from candlegraph.memory.index import Hit, SituationIndex
-from candlegraph.memory.labels import Labels
-from candlegraph.memory.vectors import packed, unit, unpacked
+from candlegraph.memory.index.index import Hit, SituationIndex
+from candlegraph.memory.index.labels import Labels
+from candlegraph.memory.storage.vectors import packed, unit, unpacked
 
 sides, pairs, namespaces = ("long", "short"), ("A", "B", "C"), ("x", "y")
 # Few distinct ones, so that many vectors are equal and ties must be broken.

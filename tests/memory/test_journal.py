@@ -3,7 +3,7 @@ import resource
 
 import pytest
 
-from candlegraph.memory.journal import Journal
+from candlegraph.memory.storage.text_files import Journal
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from candlegraph.graph.signal import Clamp, TradeSignal
-from candlegraph.memory.ledger import DecisionRow, Ledger
+from candlegraph.graph.schema.signal import Clamp, TradeSignal
+from candlegraph.memory.books.ledger import DecisionRow, Ledger
 from candlegraph.memory.store import close_memory, open_memory
 
 START = datetime(2025, 1, 1, tzinfo=UTC)

@@ -3,9 +3,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from candlegraph.memory.database import open_engine
-from candlegraph.memory.migration import parse_ancestor
-from candlegraph.memory.transfer import read_lines, store
+from candlegraph.graph.schema.errors import MemoryStoreError
+from candlegraph.memory.storage.database import open_engine
+from candlegraph.memory.transfer.ancestor import experience_from
+from candlegraph.memory.transfer.ancestor_log import read_ancestor
+from candlegraph.memory.transfer.files import store
 
 FLAT = {
     "timestamp": "2024-05-01T12:00:05",
@@ -31,23 +33,30 @@ NESTED = {key: value for key, value in FLAT.items() if not key.startswith(("entr
 
 
 def parsed(**changes):
-    return parse_ancestor(json.dumps(FLAT | changes))
+    return experience_from(FLAT | changes, fee=0)
 
 
 def without(*names):
-    return parse_ancestor(json.dumps({key: value for key, value in FLAT.items() if key not in names}))
+    return experience_from({key: value for key, value in FLAT.items() if key not in names}, fee=0)
 
 
 def refused(tmp_path, line) -> tuple[str, str]:
     file = tmp_path / "old.jsonl"
-    file.write_text(f"{json.dumps(line)}\n")
-    ((), (bad,)) = read_lines(file, parse_ancestor)
+    file.write_bytes(line if isinstance(line, bytes) else json.dumps(line).encode())
+    ((), (bad,), ()) = read_ancestor(file, fee=0)
     return bad.field, bad.problem
+
+
+def read(tmp_path, content: bytes):
+    """Return what a log of these bytes holds."""
+    file = tmp_path / "old.jsonl"
+    file.write_bytes(content)
+    return read_ancestor(file, fee=0)
 
 
 @pytest.mark.parametrize("line", [FLAT, NESTED, FLAT | {"market": {"rsi": 40}}])
 def test_flat_and_nested_lines_say_the_same(line):
-    one = parse_ancestor(json.dumps(line))
+    one = experience_from(line, fee=0)
     assert one == parsed()
     assert (one.source.entry_reason, one.source.profit_abs, one.duration_minutes) == (FLAT["entry_reason"], 20, 120)
     assert one.lesson == "wait for the retest"
@@ -62,7 +71,15 @@ def test_what_the_ancestor_did_not_keep_is_none():
 
 @pytest.mark.parametrize(
     "time",
-    ["2024-05-01T10:00:00", "2024-05-01 10:00:00Z", "2024-05-01T18:00:00+08:00", "2024-05-01T10:00:00.0+00:00"],
+    [
+        "2024-05-01T10:00:00",
+        "2024/5/1 10:00",
+        1714557600000,
+        1714557600,
+        "2024-05-01 10:00:00Z",
+        "2024-05-01T18:00:00+08:00",
+        "2024-05-01T10:00:00.0+00:00",
+    ],
 )
 def test_a_time_without_zone_is_utc(time):
     assert parsed(entry_time=time).source.opened_at == datetime(2024, 5, 1, 10, tzinfo=UTC)
@@ -70,13 +87,14 @@ def test_a_time_without_zone_is_utc(time):
 
 @pytest.mark.parametrize(
     ("text", "number"),
-    [("8", 8), ("8%", 8), ("+8.5 %", 8.5), ("-3,5%", -3.5), ("1,234.5", 1234.5), ("1,234", 1234), ("12,34", 12.34)],
+    [("8", 8), ("8%", 8), ("+8.5 %", 8.5), ("-3,5%", -3.5), ("1,234.5", 1234.5), ("1,234", 1234), ("12,34", 12.34)]
+    + [("3.4\uff05", 3.4), ("\u22123.4%", -3.4), ("\uff13.4", 3.4), (8, 8), (8.5, 8.5)],
 )
 def test_numbers_may_be_written_for_people(text, number):
     assert parsed(profit_pct=text).profit_pct == number
 
 
-@pytest.mark.parametrize("word", ["short", "Short", " SHORT "])
+@pytest.mark.parametrize("word", ["short", "Short", " SHORT ", "\u505a\u7a7a"])
 def test_a_side_may_be_written_in_any_case(word):
     assert parsed(side=word).source.side == "short"
 
@@ -128,6 +146,23 @@ def test_scores_use_only_the_prices_that_are_known():
         ({"exit_time": None, "timestamp": None}, "exit_time"),
         ({"entry_time": None, "duration_minutes": None}, "entry_time"),
         ({"entry_time": "yesterday"}, "entry_time"),
+        ({"side": "sell"}, "side"),  # of the order, or of the position?
+        ({"pair": "bitcoin"}, "pair"),
+        ({"profit_pct": -100_000}, "profit_pct"),
+        ({"profit_pct": 1e308}, "profit_pct"),
+        ({"profit_pct": 10**400}, "profit_pct"),
+        ({"profit_pct": True}, "profit_pct"),
+        ({"leverage": 100_000}, "leverage"),
+        ({"leverage": True}, "leverage"),
+        ({"stake_amount": 1e300}, "stake_amount"),
+        ({"exit_price": 1e-300}, "exit_price"),
+        ({"entry_time": None, "duration_minutes": 1e300}, "duration_minutes"),
+        ({"entry_time": "0001-01-01T00:00:00+08:00"}, "entry_time"),
+        ({"exit_time": "9999-12-31T23:59:59-08:00"}, "exit_time"),
+        ({"entry_time": 0}, "entry_time"),
+        ({"entry_time": {"at": 1}}, "entry_time"),
+        ({"trade_id": "9" * 500}, "trade_id"),
+        ({"trade_id": []}, "trade_id"),
     ],
 )
 def test_a_bad_line_is_named_by_the_ancestors_own_field(tmp_path, changes, field):
@@ -138,9 +173,93 @@ def test_a_migrated_trade_is_stored_once_and_never_recalled_by_situation(memory,
     file = tmp_path / "old.jsonl"
     lines = [FLAT, NESTED, FLAT | {"trade_id": 18}, FLAT | {"entry_time": "2024-05-01T11:00:00"}, {"pair": 1}]
     file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
-    found, bad = read_lines(file, parse_ancestor)
-    assert store(open_engine(path), found) == (3, 1)  # one id in two databases is two trades
-    assert store(open_engine(path), found, "elsewhere") == (3, 1)
-    assert (store(open_engine(path), found), len(bad)) == ((0, 4), 1)
+    found, bad, repeated = read_ancestor(file, fee=0)
+    assert store(open_engine(path), found) == (3, 0)  # one id in two databases is two trades
+    assert store(open_engine(path), found, "elsewhere") == (3, 0)
+    assert (store(open_engine(path), found), len(bad), len(repeated)) == ((0, 3), 1, 1)
     stats = memory.stats("ancestor")
     assert (stats["total_experiences"], stats["index"]["size"], stats["reward_stats"]["total_trades"]) == (3, 0, 3)
+
+
+LINE = json.dumps(FLAT).encode()
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        (LINE[:200], "was it cut off?"),
+        (b"not json", "was it cut off?"),
+        (b"[1, 2]", "expected an object, was '[1, 2]'"),
+        (b"42", "expected an object, was '42'"),
+        (b"null", "expected an object, was 'null'"),
+        (b'"a text"', "expected an object"),
+        (b"[" * 100_000, "cannot be read"),
+        (b'{"a": ' + b"9" * 10_000 + b"}", "cannot be read"),
+        (b"\x00" * 40, "40 zero bytes"),
+        ("{'pair': '\u8d8b\u52bf'}".encode("gb18030"), "expected UTF-8, was byte 0xc7"),
+        (LINE[:-1] + b', "profit_pct": 9}', "stands twice, as 8 and as 9"),
+        (LINE.replace(b'"profit_pct": 8', b'"profit_pct": NaN'), "finite number"),
+        (LINE.replace(b'"profit_pct": 8', b'"profit_pct": -Infinity'), "finite number"),
+    ],
+    ids=lambda value: value[:20] if isinstance(value, str) else "",
+)
+def test_a_damaged_line_is_named_and_the_others_are_read(tmp_path, bad, said):
+    log = read(tmp_path, b"\n".join([LINE, bad, json.dumps(FLAT | {"trade_id": 18}).encode()]))
+    assert len(log.experiences) == 2
+    ((number, problem),) = [(one.number, str(one)) for one in log.bad]
+    assert number == 2 and said in problem and len(problem) < 400
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbf" + LINE,
+        LINE + b"\r\n\r\n",
+        b"\n" + LINE + b"\r",
+        LINE.decode().encode("utf-16"),
+        b"\xfe\xff" + LINE.decode().encode("utf-16-be"),
+        LINE.replace(b'"leverage": 10', b'"leverage": 10, "max_drawdown": NaN'),
+        LINE.replace(b'"leverage": 10', b'"leverage": 10, "leverage": 10'),
+    ],
+)
+def test_a_strange_file_is_read_as_it_was_meant(tmp_path, content):
+    log = read(tmp_path, content)
+    assert (log.experiences, log.bad) == ((parsed(),), ())
+
+
+def test_two_objects_glued_together_are_two_trades(tmp_path):
+    log = read(tmp_path, LINE + json.dumps(FLAT | {"trade_id": 18}).encode())
+    assert (len(log.experiences), log.bad) == (2, ())
+
+
+@pytest.mark.parametrize("dirt", ["a\x00b", "\ud83d broken"])
+def test_a_text_loses_what_no_database_takes(tmp_path, dirt):
+    (one,), (), () = read(tmp_path, json.dumps(FLAT | {"lessons": dirt, "entry_reason": dirt}).encode())
+    assert one.lesson == dirt.replace("\x00", " ").replace("\ud83d", " ") and one.lesson.encode()
+
+
+def test_of_a_trade_that_was_logged_twice_the_last_line_counts_and_is_said(tmp_path):
+    later = FLAT | {"profit_pct": -20, "exit_reason": "stop_loss"}
+    log = read(tmp_path, b"\n".join(json.dumps(one).encode() for one in (FLAT, FLAT | {"trade_id": 18}, later)))
+    assert [(one.profit_pct, one.source.trade_key[:11]) for one in log.experiences] == [
+        (-20, "ancestor:17"),
+        (8, "ancestor:18"),
+    ]
+    assert log.repeated == ("17:20240501T100000 BTC/USDT:USDT: lines 1, 3: the last one counts",)
+
+
+def test_gross_profit_becomes_net_by_the_fees_of_both_sides():
+    one = experience_from(FLAT, fee=0.0005)
+    # 10x: 0.5 % of the margin at the entry, 0.505 % at the exit
+    assert one.profit_pct == pytest.approx(8 - 0.5 - 0.505)
+    assert one.source.profit_abs == pytest.approx(2.5 * one.profit_pct)
+
+
+def test_a_loss_ends_with_the_margin():
+    assert experience_from(FLAT | {"profit_pct": -99.9, "exit_price": 90}, fee=0.0005).profit_pct == -100
+    assert experience_from(FLAT | {"profit_pct": -101}, fee=0.0005).profit_pct == -101
+
+
+def test_a_log_that_cannot_be_read_at_all_says_so(tmp_path):
+    with pytest.raises(MemoryStoreError, match="nothing was stored"):
+        read_ancestor(tmp_path, fee=0)

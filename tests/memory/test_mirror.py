@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from sqlalchemy import update
 
-from candlegraph.graph.experience_settings import Cleanup, RagConfig, VectorStore
-from candlegraph.memory.database import open_engine, writing
-from candlegraph.memory.snapshot import snapshot_folder
+from candlegraph.graph.settings.experience import Cleanup, RagConfig, VectorStore
+from candlegraph.memory.index.saved import snapshot_folder
+from candlegraph.memory.storage.database import open_engine, writing
+from candlegraph.memory.storage.tables import vectors
 from candlegraph.memory.store import close_memory, open_memory
-from candlegraph.memory.tables import vectors
 
 COUNT, DIMENSION = 150, 16
 HNSW = RagConfig(vector_store=VectorStore(index_type="hnsw"))

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from candlegraph.memory import outbox
-from candlegraph.memory.database import open_engine, writing
-from candlegraph.memory.positions import PositionTracker, Track
-from candlegraph.memory.review import experience_of
-from candlegraph.memory.rows import delete_experiences
+from candlegraph.memory.learning.report import experience_of
+from candlegraph.memory.learning.track import PositionTracker, Track
+from candlegraph.memory.storage.database import open_engine, writing
+from candlegraph.memory.storage.rows import delete_experiences
 
 BOTH_DATABASES = True
 LATE = datetime(2025, 1, 2, tzinfo=UTC)

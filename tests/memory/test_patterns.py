@@ -7,12 +7,28 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from candlegraph.graph.experience_settings import Cleanup, Reward
-from candlegraph.graph.facts import AccountFacts, ExperienceFacts, Facts, TimeframeFacts
-from candlegraph.memory.intervals import Interval, mean_interval, t_quantile, win_rate_interval
-from candlegraph.memory.outlines import Known, Outline, outline_of
-from candlegraph.memory.patterns import finest, guidance_of, patterns_of, verdict_of, with_patterns
-from candlegraph.memory.setups import Setup, leverage_band, rsi_band, setup_of_facts, setup_of_trade, volatility_band
+from candlegraph.graph.schema.facts import AccountFacts, ExperienceFacts, Facts, TimeframeFacts
+from candlegraph.graph.settings.experience import Cleanup, Reward
+from candlegraph.memory.learning.outlines import Known, Outline, outline_of
+from candlegraph.memory.learning.patterns import (
+    Interval,
+    finest,
+    guidance_of,
+    mean_interval,
+    patterns_of,
+    t_quantile,
+    verdict_of,
+    win_rate_interval,
+    with_patterns,
+)
+from candlegraph.memory.learning.setups import (
+    Setup,
+    leverage_band,
+    rsi_band,
+    setup_of_facts,
+    setup_of_trade,
+    volatility_band,
+)
 from candlegraph.memory.store import close_memory, open_memory
 from candlegraph.tools.market.situation import VERSION
 

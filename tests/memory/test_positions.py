@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from candlegraph.graph.market import Indicators, TimeframeView
-from candlegraph.graph.signal import TradeSignal
-from candlegraph.memory.database import close_engine, open_engine
-from candlegraph.memory.positions import KEPT_REASONS, KEPT_WARNINGS, Change, PositionTracker, Track
+from candlegraph.graph.schema.market import Indicators, TimeframeView
+from candlegraph.graph.schema.signal import TradeSignal
+from candlegraph.memory.learning.track import KEPT_REASONS, KEPT_WARNINGS, Change, PositionTracker, Track
+from candlegraph.memory.storage.database import close_engine, open_engine
 
 OPENED = datetime(2025, 3, 1, 12, tzinfo=UTC)
 LENGTH = timedelta(minutes=30)

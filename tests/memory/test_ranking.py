@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from candlegraph.graph.experience_settings import Ranking
-from candlegraph.graph.state import Case
-from candlegraph.memory.outlines import Outline
-from candlegraph.memory.ranking import Candidate, in_order, ranked
-from candlegraph.memory.rows import micros
-from candlegraph.memory.setups import Setup
+from candlegraph.graph.schema.lessons import Case
+from candlegraph.graph.settings.experience import Ranking
+from candlegraph.memory.learning.outlines import Outline
+from candlegraph.memory.learning.ranking import Candidate, in_order, ranked
+from candlegraph.memory.learning.setups import Setup
+from candlegraph.memory.storage.rows import micros
 
 AS_OF = datetime(2025, 6, 1, tzinfo=UTC)
 SPREAD = {"most_of_a_day": 50, "least_losing": 0}

@@ -1,5 +1,5 @@
-from candlegraph.graph.state import Case
-from candlegraph.memory.recall import summary_of
+from candlegraph.graph.schema.lessons import Case
+from candlegraph.memory.learning.ranking import summary_of
 
 
 def case(number, **changes):

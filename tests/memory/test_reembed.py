@@ -14,13 +14,13 @@ import pytest
 from embedding_server import EmbeddingServer
 from sqlalchemy import text
 
-from candlegraph.freqtrade_bridge.cli import main
-from candlegraph.freqtrade_bridge.reembed import Reembedded, reembed
+from candlegraph.freqtrade_bridge.commands.main import main
+from candlegraph.freqtrade_bridge.commands.memory import Reembedded, reembed
 from candlegraph.graph.context import DATABASE
-from candlegraph.graph.errors import ConfigError, EmbeddingError
-from candlegraph.graph.experience_settings import Embedding, RagConfig, Spaces
-from candlegraph.memory.database import open_engine
+from candlegraph.graph.schema.errors import ConfigError, EmbeddingError
+from candlegraph.graph.settings.experience import Embedding, RagConfig, Spaces
 from candlegraph.memory.embeddings.wording import words_of_experience
+from candlegraph.memory.storage.database import open_engine
 from candlegraph.memory.store import close_memory, open_memory
 
 NOW = datetime(2025, 6, 1, tzinfo=UTC)

@@ -8,8 +8,8 @@ from langchain_core.runnables import RunnableLambda
 from pydantic import ValidationError
 
 import candlegraph.memory
-from candlegraph.graph.errors import MemoryStoreError
-from candlegraph.memory.retriever import ExperienceRetriever
+from candlegraph.graph.schema.errors import MemoryStoreError
+from candlegraph.memory.transfer.langchain import ExperienceRetriever
 
 QUERY = json.dumps([1, 3, 0.5])
 PICKLES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}

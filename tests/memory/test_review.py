@@ -2,10 +2,17 @@ from datetime import UTC, datetime
 
 import pytest
 
-from candlegraph.memory.comparator import MarketState
-from candlegraph.memory.positions import Track
-from candlegraph.memory.review import Insight, experience_of, experience_of_decision, lesson, strengths, weaknesses
-from candlegraph.memory.reward import reward, reward_quality
+from candlegraph.memory.learning.comparison import MarketState
+from candlegraph.memory.learning.report import (
+    Insight,
+    experience_of,
+    experience_of_decision,
+    lesson,
+    strengths,
+    weaknesses,
+)
+from candlegraph.memory.learning.scores import reward, reward_quality
+from candlegraph.memory.learning.track import Track
 
 OPENED = datetime(2025, 1, 1, tzinfo=UTC)
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from candlegraph.memory.reward import leverage_factor, recent_trend, reward, reward_quality
+from candlegraph.memory.learning.scores import leverage_factor, recent_trend, reward, reward_quality
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from candlegraph.graph.calls import CallRecord
-from candlegraph.graph.llm_settings import Budget
-from candlegraph.graph.signal import TradeSignal
-from candlegraph.memory.ledger import DecisionRow, Ledger
-from candlegraph.memory.spending import FREE, Spending
+from candlegraph.graph.schema.calls import CallRecord
+from candlegraph.graph.schema.signal import TradeSignal
+from candlegraph.graph.settings.llm import Budget
+from candlegraph.memory.books.ledger import DecisionRow, Ledger
+from candlegraph.memory.books.spending import FREE, Spending
 
 NOON = datetime(2025, 3, 30, 12, tzinfo=UTC)
 

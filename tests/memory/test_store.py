@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from candlegraph.memory.experience import Experience, Occasion, PartialExit
-from candlegraph.memory.review import experience_of_decision
+from candlegraph.graph.schema.experience import Experience, Occasion, PartialExit
+from candlegraph.memory.learning.report import experience_of_decision
 from candlegraph.memory.store import ExperienceMemory, close_memory, open_memory
 
 BOTH_DATABASES = True

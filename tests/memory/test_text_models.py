@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from embedding_server import EmbeddingServer
 
-from candlegraph.graph.errors import ConfigError, EmbeddingError
-from candlegraph.graph.experience_settings import Embedding
+from candlegraph.graph.schema.errors import ConfigError, EmbeddingError
+from candlegraph.graph.settings.experience import Embedding
 from candlegraph.memory.embeddings.opening import open_embedder
 
 
@@ -53,8 +53,9 @@ def test_with_neither_path_the_error_names_both(server, embedder):
     [
         ({"api_key": "given"}, {"CANDLEGRAPH_API_KEY": "usual"}, "Bearer given"),
         ({"api_key_env": "MINE"}, {"MINE": "named", "OPENAI_API_KEY": "usual"}, "Bearer named"),
-        ({}, {"OPENAI_API_KEY": "usual"}, "Bearer usual"),
-        ({}, {"OPENAI_API_KEY": "other", "CANDLEGRAPH_API_KEY": "ours"}, "Bearer ours"),
+        ({"api_key": "given\n"}, {}, "Bearer given"),
+        ({"api_key_env": "MINE"}, {"MINE": " named\r\n"}, "Bearer named"),
+        ({"api_key": " "}, {}, None),
         ({}, {}, None),
     ],
 )
@@ -64,8 +65,29 @@ def test_the_key_is_really_sent(server, embedder, provider, settings, env, sent)
     assert server.seen[0][1].get("authorization") == sent
 
 
+@pytest.mark.parametrize(
+    "env", [{"OPENAI_API_KEY": "usual\n"}, {"OPENAI_API_KEY": "x", "CANDLEGRAPH_API_KEY": "usual"}]
+)
+def test_a_key_that_no_setting_names_goes_to_an_openai_compatible_endpoint_and_never_to_ollama(server, embedder, env):
+    for provider in ("openai", "ollama"):
+        embedder(env, provider=provider).embed(["a"])
+    assert [headers.get("authorization") for _, headers, _ in server.seen] == ["Bearer usual", None]
+
+
+@pytest.mark.parametrize("bad", ["geheim-ä", "gehe\nim", "gehe im", "geheim\x7f"])
+@pytest.mark.parametrize("provider", ["openai", "ollama"])
+def test_a_key_that_no_header_carries_refuses_the_start_and_is_not_shown(embedder, provider, bad):
+    for settings, env, where in (
+        ({"api_key": bad}, {}, "embedding.api_key"),
+        ({"api_key_env": "MINE"}, {"MINE": bad}, "MINE"),
+    ):
+        with pytest.raises(ConfigError, match=f"the key in .*{where}") as refused:
+            embedder(env, provider=provider, **settings)
+        assert "gehe" not in str(refused.value)
+
+
 def test_a_key_variable_that_is_not_set_refuses_the_start(embedder):
-    with pytest.raises(ConfigError, match="api_key_env: the environment has no MINE"):
+    with pytest.raises(ConfigError, match="embedding.api_key_env = 'MINE': this environment variable is not set"):
         embedder(api_key_env="MINE")
 
 

@@ -4,12 +4,12 @@ import resource
 
 import pytest
 
-from candlegraph.graph.errors import MemoryStoreError
-from candlegraph.memory.database import open_engine
-from candlegraph.memory.experience import Experience
-from candlegraph.memory.review import experience_of_decision
+from candlegraph.graph.schema.errors import MemoryStoreError
+from candlegraph.graph.schema.experience import Experience
+from candlegraph.memory.learning.report import experience_of_decision
+from candlegraph.memory.storage.database import open_engine
 from candlegraph.memory.store import close_memory, open_memory
-from candlegraph.memory.transfer import BATCH, BadLine, export, parse_export, read_lines, store
+from candlegraph.memory.transfer.files import BATCH, BadLine, export, parse_export, read_lines, store
 
 BOTH_DATABASES = True
 

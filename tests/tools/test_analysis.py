@@ -2,10 +2,10 @@
 
 import pytest
 
-from candlegraph.graph.facts import ABSENT
-from candlegraph.graph.market import Level
-from candlegraph.graph.settings import ContextConfig
-from candlegraph.tools.market.analysis import (
+from candlegraph.graph.schema.facts import ABSENT
+from candlegraph.graph.schema.market import Level
+from candlegraph.graph.settings.context import ContextConfig
+from candlegraph.tools.market.facts import (
     bollinger_position,
     facts_of,
     in_atr,

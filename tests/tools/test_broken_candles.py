@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from candlegraph.graph.market import Account, MarketSnapshot
-from candlegraph.graph.settings import ContextConfig
-from candlegraph.tools.market.analysis import facts_of
+from candlegraph.graph.schema.market import Account, MarketSnapshot
+from candlegraph.graph.settings.context import ContextConfig
+from candlegraph.tools.market.facts import facts_of
 from candlegraph.tools.market.frames import MAX_FLAT, WINDOW, Candles
 
 PAIR = "BTC/USDT:USDT"

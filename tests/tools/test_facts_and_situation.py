@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from candlegraph.graph.errors import FactsError
-from candlegraph.graph.facts import (
+from candlegraph.graph.schema.errors import FactsError
+from candlegraph.graph.schema.facts import (
     AccountFacts,
     ExperienceFacts,
     Facts,
@@ -19,9 +19,9 @@ from candlegraph.graph.facts import (
     render_facts,
     significant,
 )
-from candlegraph.graph.market import Account
-from candlegraph.graph.settings import ContextConfig
-from candlegraph.tools.market.analysis import facts_of
+from candlegraph.graph.schema.market import Account
+from candlegraph.graph.settings.context import ContextConfig
+from candlegraph.tools.market.facts import facts_of
 from candlegraph.tools.market.frames import Candles, snapshot_of
 from candlegraph.tools.market.situation import CONSTANT, SCALES, VERSION, situation_of, space_of
 

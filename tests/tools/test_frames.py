@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from candlegraph.graph.errors import CandleError
-from candlegraph.graph.market import Account
-from candlegraph.graph.settings import ContextConfig
-from candlegraph.tools.market.analysis import facts_of
-from candlegraph.tools.market.frames import WINDOW, Candles, duration, read_candles, snapshot_of
+from candlegraph.graph.schema.errors import CandleError
+from candlegraph.graph.schema.market import Account
+from candlegraph.graph.settings.context import ContextConfig
+from candlegraph.tools.market.candle_files import read_candles
+from candlegraph.tools.market.facts import facts_of
+from candlegraph.tools.market.frames import WINDOW, Candles, duration, snapshot_of
 from candlegraph.tools.market.indicators import indicators_of, past_indicators_of, series_of
 from candlegraph.tools.market.patterns import patterns_of
 from candlegraph.tools.market.structure import levels_of, swings

@@ -14,7 +14,7 @@ from ta.trend import ADXIndicator
 from ta.volatility import AverageTrueRange, BollingerBands
 from ta.volume import MFIIndicator, OnBalanceVolumeIndicator
 
-from candlegraph.graph.market import Indicators, PastIndicators
+from candlegraph.graph.schema.market import Indicators, PastIndicators
 from candlegraph.tools.market.frames import WINDOW
 from candlegraph.tools.market.indicators import NEEDED_ROWS, PAST, indicators_of, past_indicators_of, series_of
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from candlegraph.graph.settings import ContextConfig
-from candlegraph.tools.market.analysis import facts_of
+from candlegraph.graph.settings.context import ContextConfig
+from candlegraph.tools.market.facts import facts_of
 from candlegraph.tools.market.regime import alignment_of, regime_of, strength_of, trend_of
 
 CONFIG = ContextConfig()

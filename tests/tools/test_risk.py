@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from candlegraph.graph.market import Account
-from candlegraph.graph.settings import RiskManagement
-from candlegraph.tools.risk import EntryPlan, Limits, size_add, size_entry
-from candlegraph.tools.stops import StopBasis
+from candlegraph.graph.schema.market import Account
+from candlegraph.graph.settings.risk import RiskManagement
+from candlegraph.tools.risk.gate import EntryPlan, Limits, size_add, size_entry
+from candlegraph.tools.risk.stops import StopBasis
 
 NEAR = 1 + 1e-9
 RATE, ATR = 100.0, 1.5

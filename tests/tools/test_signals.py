@@ -6,7 +6,7 @@ import pytest
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ValidationError
 
-from candlegraph.graph.signal import Proposal
+from candlegraph.graph.schema.signal import Proposal
 from candlegraph.tools.memory import MEMORY_TOOLS, cleanup_rag_history, query_rag_stats, record_decision_to_rag
 from candlegraph.tools.signals import (
     ENTRY_TOOLS,
@@ -57,6 +57,8 @@ RIGHT = {
     "query_rag_stats": {},
     "cleanup_rag_history": {"strategy": "low_quality", "reason": "tidy"},
 }
+MAY_MISS = {"signal_hold": {"rsi_value"}, "signal_wait": {"rsi_value"}, "adjust_position": {"confidence_score"}}
+"""Arguments whose absence changes nothing; a confidence only of a reduction."""
 OPTIONAL = {"stake_amount": 100, "stop_loss": 97, "take_profit": 120}
 
 
@@ -89,15 +91,34 @@ def test_right_arguments_are_accepted_and_any_further_name_is_not(tool):
 
 @by_name
 def test_every_required_argument_is_required(tool):
-    for name in RIGHT[tool.name]:
+    for name in RIGHT[tool.name].keys() - MAY_MISS.get(tool.name, set()):
         with pytest.raises(ValidationError, match=name):
             tool.args_schema.model_validate({key: value for key, value in RIGHT[tool.name].items() if key != name})
+
+
+@pytest.mark.parametrize("tool, name", [(signal_hold, "rsi_value"), (signal_wait, "rsi_value")])
+def test_a_call_that_stays_need_not_repeat_the_rsi(tool, name):
+    given = {key: value for key, value in RIGHT[tool.name].items() if key != name}
+    read = tool.invoke({"name": tool.name, "args": given, "id": "1", "type": "tool_call"})
+    assert read.artifact["action"] in ("hold", "wait") and name not in read.artifact
+    assert accepts(tool, **{name: None})
+
+
+def test_a_reduction_needs_no_confidence_and_an_addition_does():
+    unsure = {key: value for key, value in RIGHT["adjust_position"].items() if key != "confidence_score"}
+    less = unsure | {"adjustment_pct": -40}
+    read = adjust_position.invoke({"name": "adjust_position", "args": less, "id": "1", "type": "tool_call"})
+    assert (read.artifact["adjustment_pct"], read.artifact["confidence"]) == (-40, 0)
+    with pytest.raises(ValidationError, match="confidence_score is needed to add"):
+        adjust_position.args_schema.model_validate(unsure)
 
 
 @by_name
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, "NaN", "1e999", "viel", None, [], True, False])
 def test_no_number_may_be_nan_infinite_or_something_else(tool, value):
     numbers = [name for name, right in RIGHT[tool.name].items() if isinstance(right, int | float)]
+    if value is None:
+        numbers = [name for name in numbers if name not in MAY_MISS.get(tool.name, ())]
     for name in numbers + (list(OPTIONAL) if tool in ENTRY_TOOLS and value is not None else []):
         assert not accepts(tool, **{name: value}), name
 
@@ -151,7 +172,7 @@ def test_ranges(tools, name, good, bad):
 @by_name
 def test_json_schema_forbids_further_names_and_lists_the_required_ones(tool):
     assert tool.args_schema.model_json_schema()["additionalProperties"] is False
-    assert set(parameters(tool).get("required", [])) == set(RIGHT[tool.name])
+    assert set(parameters(tool).get("required", [])) == RIGHT[tool.name].keys() - MAY_MISS.get(tool.name, set())
     assert convert_to_openai_tool(tool)["function"]["description"]
 
 

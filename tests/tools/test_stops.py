@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from candlegraph.graph.settings import RiskManagement
-from candlegraph.tools.stops import StopBasis, derived_stop, is_protective, tightened_stop
+from candlegraph.graph.settings.risk import RiskManagement
+from candlegraph.tools.risk.stops import StopBasis, derived_stop, is_protective, tightened_stop
 
 PRICES = st.floats(1e-7, 1e6)
 

@@ -17,7 +17,7 @@ import talib
 from numpy.typing import NDArray
 from ta.trend import MACD, EMAIndicator
 
-from candlegraph.graph.market import Indicators, PastIndicators
+from candlegraph.graph.schema.market import Indicators, PastIndicators
 
 Values = NDArray[np.float64]
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from candlegraph.graph.facts import Regime, Strength
-from candlegraph.graph.market import TimeframeView
+from candlegraph.graph.schema.market import Regime, Strength, TimeframeView
 
 STRONG_ADX, MODERATE_ADX = 30, 20
 

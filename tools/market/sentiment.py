@@ -17,9 +17,9 @@ from typing import Any
 
 import ccxt
 
-from candlegraph.graph.errors import SentimentError
-from candlegraph.graph.market import Reading
-from candlegraph.graph.settings import SentimentSource
+from candlegraph.graph.schema.errors import SentimentError
+from candlegraph.graph.schema.market import Reading
+from candlegraph.graph.settings.context import SentimentSource
 
 PAST = 5
 BOOK_LEVELS = 20

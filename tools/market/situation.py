@@ -6,7 +6,7 @@ scale and cut at ±1; a constant component keeps the size of a calm market's num
 
 from __future__ import annotations
 
-from candlegraph.graph.facts import Facts, TimeframeFacts
+from candlegraph.graph.schema.facts import Facts, TimeframeFacts
 
 VERSION = "situation-v1"
 SCALES = {

@@ -8,7 +8,7 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
-from candlegraph.graph.market import Level
+from candlegraph.graph.schema.market import Level
 
 WING = 3
 """A swing is the extreme of its own candle and of three on either side, so it is known three candles late."""

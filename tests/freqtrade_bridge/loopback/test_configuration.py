@@ -2,7 +2,7 @@ import json
 
 import ccxt
 
-from candlegraph.freqtrade_bridge.freqtrade_keys import refuse_conflicts
+from candlegraph.freqtrade_bridge.host.keys import refuse_conflicts
 from candlegraph.freqtrade_bridge.loopback.configuration import base_config, offline_exchange, offline_sentiment
 
 

@@ -5,12 +5,11 @@ import ccxt
 import numpy as np
 import pytest
 
-from candlegraph.freqtrade_bridge.loopback.clock import FixedClock
 from candlegraph.freqtrade_bridge.loopback.configuration import offline_exchange
 from candlegraph.freqtrade_bridge.loopback.markets import market_of
 from candlegraph.freqtrade_bridge.loopback.sample_market import sample_frames, sample_series
 from candlegraph.freqtrade_bridge.loopback.series import TIMEFRAME_MS, Series
-from candlegraph.freqtrade_bridge.loopback.server import LoopbackExchange
+from candlegraph.freqtrade_bridge.loopback.server import FixedClock, LoopbackExchange
 
 BTC, CHEAP = "BTC/USDT:USDT", "1000X/USDT:USDT"
 DAY = TIMEFRAME_MS["1d"]

@@ -7,7 +7,7 @@ from candlegraph.freqtrade_bridge.loopback.exchange import symbol_info
 from candlegraph.freqtrade_bridge.loopback.markets import market_of, markets_of_datadir
 from candlegraph.freqtrade_bridge.loopback.sample_market import SampleMarket, sample_frames
 from candlegraph.freqtrade_bridge.loopback.series import TIMEFRAME_MS, Series
-from candlegraph.graph.errors import CandleError
+from candlegraph.graph.schema.errors import CandleError
 
 
 def series(price: float) -> Series:

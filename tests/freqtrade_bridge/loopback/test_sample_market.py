@@ -17,7 +17,7 @@ from candlegraph.freqtrade_bridge.loopback.sample_market import (
     write_sample_market,
 )
 from candlegraph.freqtrade_bridge.loopback.series import TIMEFRAME_MS
-from candlegraph.graph.errors import CandleError
+from candlegraph.graph.schema.errors import CandleError
 
 PAIRS = list(START_PRICES)
 DAYS = (END - BEGIN).days

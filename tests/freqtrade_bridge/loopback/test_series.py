@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from candlegraph.freqtrade_bridge.loopback.series import TIMEFRAME_MS, Series
-from candlegraph.graph.errors import CandleError
+from candlegraph.graph.schema.errors import CandleError
 
 HALF_HOUR = TIMEFRAME_MS["30m"]
 BEGIN = 1_735_689_600_000  # 2025-01-01, a day's first millisecond

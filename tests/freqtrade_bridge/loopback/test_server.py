@@ -9,7 +9,7 @@ import pytest
 from candlegraph.freqtrade_bridge.loopback.markets import market_of
 from candlegraph.freqtrade_bridge.loopback.sample_market import sample_series
 from candlegraph.freqtrade_bridge.loopback.server import LoopbackExchange
-from candlegraph.graph.errors import BridgeError
+from candlegraph.graph.schema.errors import BridgeError
 
 pytestmark = [pytest.mark.filterwarnings("error::ResourceWarning", "error::pytest.PytestUnraisableExceptionWarning")]
 BTC = market_of("BTC/USDT:USDT", sample_series("BTC/USDT:USDT"))

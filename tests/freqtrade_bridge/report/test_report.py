@@ -11,9 +11,9 @@ from rich.console import Console
 from candlegraph.freqtrade_bridge.report.page import write_page
 from candlegraph.freqtrade_bridge.report.result import last_result, read_result
 from candlegraph.freqtrade_bridge.report.summary import print_summary, summary_of
-from candlegraph.graph.errors import BridgeError
-from candlegraph.graph.signal import Clamp, TradeSignal
-from candlegraph.memory.ledger import DecisionRow
+from candlegraph.graph.schema.errors import BridgeError
+from candlegraph.graph.schema.signal import Clamp, TradeSignal
+from candlegraph.memory.books.ledger import DecisionRow
 
 BTC = "BTC/USDT:USDT"
 BEGIN = datetime(2025, 10, 1, tzinfo=UTC)

@@ -1,0 +1,119 @@
+"""What the messages of one decision say: which functions are allowed, what was called, what was wrong with it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
+from langchain_core.tools import BaseTool
+from pydantic import BaseModel, ValidationError
+
+from candlegraph.agents.asking.faults import Fault, listed, no_call, not_json, schema_fault, several, shown
+from candlegraph.graph.schema.signal import Proposal
+from candlegraph.graph.state import CandleState
+from candlegraph.tools.memory import MEMORY_TOOLS, record_decision_to_rag
+from candlegraph.tools.risk.checks import false_claims
+from candlegraph.tools.signals import FLAT_TOOLS, POSITION_TOOLS, TERMINAL_NAMES, TERMINAL_TOOLS
+
+ALL_TOOLS: tuple[BaseTool, ...] = (*TERMINAL_TOOLS, *MEMORY_TOOLS)
+BY_NAME = {one.name: one for one in ALL_TOOLS}
+OBJECTION = "objection"
+"""Marks the message that sends an entry back; what was proposed before it counts no more."""
+MEMORY_NAMES = frozenset(one.name for one in MEMORY_TOOLS)
+
+
+def allowed_tools(state: CandleState) -> list[BaseTool]:
+    """Return the functions that make sense in the pair's present state; memory functions while their budget lasts."""
+    position = None if state.snapshot is None else state.snapshot.position
+    tools = list(FLAT_TOOLS if position is None else POSITION_TOOLS)
+    if memory_calls(state.messages) < state.terms.max_memory_calls:
+        winning = position is not None and position.profit_pct >= state.terms.record_min_profit_pct
+        tools += [one for one in MEMORY_TOOLS if winning or one is not record_decision_to_rag]
+    return tools
+
+
+def memory_calls(messages: Sequence[AnyMessage]) -> int:
+    """Return how many memory functions were executed."""
+    return sum(isinstance(m, ToolMessage) and m.name in MEMORY_NAMES and m.status == "success" for m in messages)
+
+
+def repairs(messages: Sequence[AnyMessage]) -> int:
+    """Return how many answers were sent back."""
+    return sum(bool(m.additional_kwargs.get("repair")) for m in messages)
+
+
+def fault_counts(state: CandleState) -> dict[str, int]:
+    """Return how many answers had each kind of fault, the last one's included, which nobody repaired."""
+    counts = Counter[str](kind for message in state.messages for kind in message.additional_kwargs.get("faults", ()))
+    if state.messages and isinstance(state.messages[-1], AIMessage):
+        counts.update({fault.kind for fault in faults(state).values()})
+    return dict(sorted(counts.items()))
+
+
+def last_answer(state: CandleState) -> AIMessage:
+    """Return the model's newest message."""
+    return next(m for m in reversed(state.messages) if isinstance(m, AIMessage))
+
+
+def faults(state: CandleState) -> dict[str, Fault]:
+    """Return what is wrong with the newest answer, by call id; the empty id stands for the message as a whole."""
+    answer = last_answer(state)
+    allowed = {one.name for one in allowed_tools(state)}
+    found = {call["id"] or "": not_json(call) for call in answer.invalid_tool_calls}
+    if not answer.tool_calls and not found:
+        return {"": no_call(answer, allowed & TERMINAL_NAMES)}
+    for call in answer.tool_calls:
+        if fault := call_fault(call["name"], call["args"], allowed, state):
+            found[call["id"] or ""] = fault
+    found |= surplus_memory_calls(state)
+    terminal = {call["id"] or "": call["name"] for call in answer.tool_calls if call["name"] in TERMINAL_NAMES}
+    if len([call for call in answer.tool_calls if call["name"] in TERMINAL_NAMES]) > 1:
+        found |= dict.fromkeys(terminal, several(set(terminal.values())))
+    return found
+
+
+def surplus_memory_calls(state: CandleState) -> dict[str, Fault]:
+    """Return a fault for each memory call of the newest answer that is more than the budget still holds."""
+    most = state.terms.max_memory_calls
+    left = max(0, most - memory_calls(state.messages))
+    calls = [call["id"] or "" for call in last_answer(state).tool_calls if call["name"] in MEMORY_NAMES]
+    told = f"At most {most} memory calls a decision are allowed. Call a signal function."
+    return dict.fromkeys(calls[left:], Fault("surplus_memory_call", told))
+
+
+def call_fault(name: str, args: dict[str, Any], allowed: set[str], state: CandleState) -> Fault | None:
+    """Return what is wrong with one call, or None."""
+    if name not in BY_NAME:
+        return Fault("unknown_function", f"Unknown function {shown(name)}. Valid now: {listed(allowed)}.")
+    if name not in allowed:
+        return Fault("not_allowed", f"{name} is not allowed now. Valid now: {listed(allowed)}.")
+    try:
+        arguments = validated(name, args)
+    except ValidationError as e:
+        return schema_fault(name, e)
+    assert state.snapshot is not None, "the snapshot is there from the analyst on"
+    pair = state.snapshot.pair
+    if arguments.get("pair", pair) != pair:
+        return Fault("wrong_pair", f"pair must be {pair!r}, was {shown(arguments['pair'])!r}.")
+    if state.terms.reject_false_claims and (claims := false_claims(arguments, state.snapshot)):
+        return Fault("false_claim", "These claims contradict the data: " + "; ".join(claims))
+    return None
+
+
+def validated(name: str, args: dict[str, Any]) -> dict[str, Any]:
+    """Return `args` as the function will read them; raise ValidationError."""
+    schema = BY_NAME[name].args_schema
+    assert isinstance(schema, type) and issubclass(schema, BaseModel)
+    return schema.model_validate(args).model_dump()
+
+
+def proposal_of(messages: Sequence[AnyMessage]) -> Proposal | None:
+    """Return what the terminal call asked for; None if no such call was executed."""
+    for message in reversed(messages):
+        if message.additional_kwargs.get(OBJECTION):
+            return None
+        if isinstance(message, ToolMessage) and message.name in TERMINAL_NAMES and message.status == "success":
+            return Proposal.model_validate(message.artifact)
+    return None

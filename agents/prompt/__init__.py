@@ -1,0 +1,1 @@
+"""What a model reads: the briefing, its sections and budget, and the prompts as files."""

@@ -1,0 +1,107 @@
+"""Past cases and what was learnt from them, as the model reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from candlegraph.agents.prompt.outside_text import plain, quoted, symbol
+from candlegraph.agents.prompt.phrases import Words
+from candlegraph.agents.prompt.sections import SHORT, Rendering, Section
+from candlegraph.graph.schema.facts import ExperienceFacts
+from candlegraph.graph.schema.lessons import Case, Lessons, Pattern
+from candlegraph.graph.schema.market import Side
+
+
+def cases_section(lessons: Lessons, words: Words) -> Section:
+    """Return what is learnt and the similar past cases: all, with short lessons, fewer, none; warnings stay longest."""
+    count = len(lessons.cases)
+    learnt = learnt_lines(lessons, words)
+
+    def renderings() -> Iterator[Rendering]:
+        yield Rendering("\n".join([*learnt, cases_block(lessons, words)]))
+        lines = [case_line(one.model_copy(update={"lesson": plain(one.lesson, SHORT)}), words) for one in lessons.cases]
+        for kept in range(count, 0, -1):
+            left_out = [words.some_cases.format(count - kept, count)] if kept < count else []
+            yield Rendering("\n".join([*learnt, *lines[:kept]]), words.comma.join([*left_out, words.lesson_ends]))
+        for kept in range(len(learnt), 0, -1):
+            left_out = [words.some_cases.format(count, count)] if count else []
+            left_out += [words.other_lessons] if kept < len(learnt) else []
+            yield Rendering("\n".join(learnt[:kept]), words.comma.join(left_out))
+
+    return Section("similar_trades", words.cases, "cases", renderings)
+
+
+def learnt_lines(lessons: Lessons, words: Words) -> list[str]:
+    """Return warnings first, then other patterns, then what the similar cases and all trades gave."""
+    guidance = lessons.guidance
+    if guidance is None or not guidance.trades:
+        return []
+    if guidance.trades < guidance.needed:
+        return [words.too_few.format(guidance.trades, guidance.needed)]
+    patterns = sorted((*guidance.patterns, *guidance.by_leverage), key=lambda one: one.verdict != "warned")
+    lines = [pattern_line(one, words) for one in patterns]
+    lines += similar_lines(lessons.summary, words) if lessons.summary else []
+    trend = words.no_trend if guidance.recent_trend is None else f"{guidance.recent_trend:+.4f}"
+    total = words.guidance.format(
+        trades=guidance.trades, reward=guidance.cumulative_reward, trend=trend, level=guidance.level
+    )
+    return [*lines, total]
+
+
+def pattern_line(one: Pattern, words: Words) -> str:
+    """Return one pattern with its counts and intervals."""
+    setup = words.setup.format(
+        side=words.side_of(one.side),
+        regime=one.regime,
+        strength=one.trend_strength or words.any,
+        rsi=one.rsi or words.any,
+        volatility=one.volatility or words.any,
+        leverage=one.leverage or words.any,
+    )
+    return words.pattern.format(
+        verdict=words.verdict_of(one.verdict),
+        setup=setup,
+        trades=one.trades,
+        rate=one.win_rate,
+        low=one.win_rate_low,
+        high=one.win_rate_high,
+        reward=one.mean_reward,
+        reward_low=one.reward_low,
+        reward_high=one.reward_high,
+    )
+
+
+def similar_lines(summary: ExperienceFacts, words: Words) -> list[str]:
+    """Return how the similar closed trades of each side ended."""
+    sides: tuple[tuple[Side, int, float | None, float | None], ...] = (
+        ("long", summary.long_cases, summary.long_success_rate, summary.long_mean_profit_pct),
+        ("short", summary.short_cases, summary.short_success_rate, summary.short_mean_profit_pct),
+    )
+    return [
+        words.similar.format(side=words.side_of(side), count=count, rate=rate, profit=profit)
+        for side, count, rate, profit in sides
+        if rate is not None and profit is not None
+    ]
+
+
+def cases_block(lessons: Lessons, words: Words) -> str:
+    """Return one line per case, or why there are none."""
+    if lessons.unavailable:
+        return f"{words.unavailable}{words.colon}{quoted(lessons.unavailable)}"
+    return "\n".join(case_line(case, words) for case in lessons.cases) or words.no_case
+
+
+def case_line(case: Case, words: Words) -> str:
+    """Return one case as the model sees it."""
+    score = words.unscored if case.score is None else words.score.format(case.score, symbol(case.grade))
+    return words.case.format(
+        id=case.label,
+        pair=symbol(case.pair),
+        side=words.side_of(case.side),
+        similarity=case.similarity,
+        score=score,
+        entry=case.entry_price,
+        hours=case.duration_minutes / 60,
+        profit=case.profit_pct,
+        lesson=quoted(case.lesson) if case.lesson else words.no_lesson,
+    )

@@ -1,0 +1,164 @@
+"""The sections of the prompt's second message, each in several renderings from the richest to the poorest.
+
+A section's lines in the facts block are always kept; what it says beyond them is what a budget can shorten. Text from
+outside stands between double quotes, made plain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from candlegraph.agents.prompt.outside_text import NAME_LENGTH, plain, quoted, symbol
+from candlegraph.agents.prompt.phrases import SectionName, Words
+from candlegraph.graph.schema.market import MarketSnapshot, Position, Reading, Sentiment
+
+SHORT = 80
+REASON_LENGTH = 160
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """One way to write a section, and what it leaves out."""
+
+    body: str
+    left_out: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """What a section says beyond the facts; `renderings` are made when asked for, the richest first."""
+
+    name: SectionName
+    title: str
+    tag: str
+    renderings: Callable[[], Iterator[Rendering]]
+
+
+def text_of(section: Section, rendering: Rendering, words: Words) -> str:
+    """Return a section as it stands in the message: title, delimited block, what was left out."""
+    rest = words.left_out.format(rendering.left_out) if rendering.left_out else ""
+    if not rendering.body:
+        return rest
+    block = f"{section.title}\n<{section.tag}>\n{rendering.body}\n</{section.tag}>"
+    return f"{block}\n{rest}" if rest else block
+
+
+def market_section(sentiment: Sentiment, words: Words) -> Section | None:
+    """Return the sentiment, or nothing where nobody asked for it."""
+    readings = readings_of(sentiment)
+    if not readings and not sentiment.unavailable:
+        return None
+
+    def renderings() -> Iterator[Rendering]:
+        for with_past in (True, False):
+            lines = [reading_line(*one, words, with_past=with_past) for one in readings]
+            lines += [gone_line(*one, words, with_reason=with_past) for one in sentiment.unavailable.items()]
+            yield Rendering("\n".join(lines), "" if with_past else words.older_values)
+
+    return Section("current_market", words.sentiment, "sentiment", renderings)
+
+
+def readings_of(sentiment: Sentiment) -> list[tuple[str, Reading]]:
+    """Return the values that are there, by name."""
+    named = [(name, getattr(sentiment, name)) for name in Sentiment.model_fields if name != "unavailable"]
+    return [(name, reading) for name, reading in named if reading is not None]
+
+
+def reading_line(name: str, reading: Reading, words: Words, *, with_past: bool) -> str:
+    """Return one sentiment value, with its label and the values before."""
+    label = f" {quoted(reading.label, NAME_LENGTH)}" if reading.label else ""
+    past = series(reading.past) if with_past else ""
+    return f"{name}{words.colon}{number(reading.value)}{label}" + (f" ({words.before} {past})" if past else "")
+
+
+def gone_line(name: str, reason: str, words: Words, *, with_reason: bool) -> str:
+    """Return that a sentiment value is unavailable, and why."""
+    line = f"{symbol(name)}{words.colon}{words.unavailable}"
+    return f"{line} {quoted(reason, SHORT)}" if with_reason else line
+
+
+def account_section(snapshot: MarketSnapshot, words: Words) -> Section | None:
+    """Return what the wallet's facts do not say: how long ago the pair lost."""
+    since = snapshot.candles_since_loss
+    if since is None:
+        return None
+    return Section("account", words.account, "account", lambda: iter([Rendering(words.since_loss.format(since))]))
+
+
+def position_section(position: Position | None, words: Words) -> Section | None:
+    """Return why the trade was opened and kept, and what has changed since; reasons are outside text now.
+
+    The older reasons go first, then the indicators, then all reasons; the clear changes stay longest.
+    """
+    if position is None or not any(about_position(position)):
+        return None
+    thesis, changes = thesis_line(position, words), change_lines(position, words)
+    warnings = named_lines(words.past_warnings, quoted_lines(position.past_warnings), words)
+    indicators = named_lines(words.indicators_since, plain_lines(position.indicators_since_entry), words)
+    reasons = quoted_lines(position.past_reasons)
+
+    def renderings() -> Iterator[Rendering]:
+        for kept in range(len(reasons), 0, -1):
+            told = named_lines(words.past_reasons, reasons[-kept:], words)
+            older = [words.older_reasons] if kept < len(reasons) else []
+            yield rendering([thesis, *changes, *indicators, *warnings, *told], older, words)
+        gone = [words.past_reasons] if reasons else []
+        yield rendering([thesis, *changes, *indicators, *warnings], gone, words)
+        gone += [words.indicators_since] if indicators else []
+        yield rendering([thesis, *changes, *warnings], gone, words)
+        gone += [words.past_warnings] if warnings else []
+        yield rendering([thesis, *changes], gone, words)
+        gone += [words.since_entry] if changes else []
+        yield rendering([thesis], gone, words)
+        short = f"{words.thesis}{words.colon}{quoted(position.entry_reason, SHORT)}"
+        yield rendering([short], [words.thesis_end, *gone], words)
+
+    return Section("position", words.position, "position", renderings)
+
+
+def about_position(position: Position) -> tuple[object, ...]:
+    """Return what the section can tell beyond the facts."""
+    return position.entry_reason, position.past_reasons, position.past_warnings, position.since_entry
+
+
+def thesis_line(position: Position, words: Words) -> str:
+    """Return why the trade was opened."""
+    return f"{words.thesis}{words.colon}{quoted(position.entry_reason)}"
+
+
+def change_lines(position: Position, words: Words) -> list[str]:
+    """Return what has clearly changed since the entry, and the deepest fall from the best profit."""
+    deepest = position.deepest_give_back_pct
+    told = [words.deepest_give_back.format(deepest)] if deepest else []
+    return [*named_lines(words.since_entry, plain_lines(position.since_entry), words), *told]
+
+
+def quoted_lines(texts: Sequence[str]) -> list[str]:
+    """Return outside texts between double quotes."""
+    return [quoted(text, REASON_LENGTH) for text in texts]
+
+
+def plain_lines(texts: Sequence[str]) -> list[str]:
+    """Return our own lines; Studio may give others in their place."""
+    return [plain(text) for text in texts]
+
+
+def named_lines(name: str, lines: Sequence[str], words: Words) -> list[str]:
+    """Return lines under their name; nothing where there are none."""
+    return [name + words.colon.rstrip(), *(f"- {line}" for line in lines)] if lines else []
+
+
+def rendering(lines: Sequence[str], left_out: Sequence[str], words: Words) -> Rendering:
+    """Return a rendering of lines, and what it leaves out."""
+    return Rendering("\n".join(lines), words.comma.join(left_out))
+
+
+def series(values: Sequence[float | None], digits: int = 6) -> str:
+    """Return numbers in one compact line, oldest first; `-` where one was unavailable."""
+    return " ".join("-" if value is None else number(value, digits) for value in values)
+
+
+def number(value: float, digits: int = 6) -> str:
+    """Return a number by its significant digits: 0.0000085 keeps them."""
+    return f"{value:.{digits}g}"

@@ -1,0 +1,1 @@
+"""What `candlegraph` does, one module per command."""

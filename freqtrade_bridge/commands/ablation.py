@@ -1,0 +1,165 @@
+"""Does memory help? One backtest twice, with `use_experience` on and off, and what differs.
+
+both arms, same candles and settings -> entries, win rate, profit by thirds of the run -> difference with an interval
+
+The same trades are not in both arms, so differences are taken as of independent samples: entries as Poisson counts
+(normal interval), win rates by Newcombe's method 10 (Statistics in Medicine 17, 1998), mean profits by Welch's formula
+with the smaller sample's degrees of freedom, which is on the safe side, profits in all as compound Poisson sums, whose
+variance is the sum of squares. Trades that overlap in time move together, so
+true intervals are wider.
+"""
+
+from __future__ import annotations
+
+import math
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from statistics import NormalDist, fmean, variance
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+
+from candlegraph.freqtrade_bridge.commands.arguments import order_of
+from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder, run_offline, run_online
+from candlegraph.freqtrade_bridge.report.result import RunResult, last_result, read_result
+from candlegraph.freqtrade_bridge.trades.fills import FORCED
+from candlegraph.memory.learning.patterns import Interval, t_quantile, win_rate_interval
+
+PARTS = ("first third", "second third", "last third")
+LEVEL = 0.95
+CAVEAT = "Trades that overlap in time move together: the true intervals are wider."
+
+
+class Taken(NamedTuple):
+    """One entry of an arm; `profit_pct` is of the stake, None where only the end of the data closed the trade."""
+
+    opened_at: datetime
+    profit_pct: float | None
+
+
+class Difference(NamedTuple):
+    """One measure in both arms; None where an arm has too few trades to say."""
+
+    on: float | None
+    off: float | None
+    interval: Interval | None
+
+
+def print_ablation(arguments: Namespace) -> None:
+    """Run both arms, and print what differs."""
+    table = run_ablation(order_of(arguments), offline=arguments.offline)
+    console = Console(markup=False, highlight=False)
+    console.print(table)
+    console.print(CAVEAT)
+
+
+def run_ablation(order: BacktestOrder, *, offline: bool) -> Table:
+    """Backtest the order with memory on and off, each in a folder of its own, and return the table."""
+    on, off = (run_arm(order, use_experience=arm, offline=offline) for arm in (True, False))
+    begin, end = (datetime.fromtimestamp(ms / 1000, UTC) for ms in (on.begin_ms, on.end_ms))
+    return ablation_table(taken_of(on), taken_of(off), begin, end)
+
+
+def run_arm(order: BacktestOrder, *, use_experience: bool, offline: bool) -> RunResult:
+    """Return the result of one arm."""
+    given = order.overrides.get("experience_config", {})
+    overrides = order.overrides | {"experience_config": given | {"use_experience": use_experience}}
+    userdir = order.userdir / "ablation" / ("on" if use_experience else "off")
+    arm = replace(order, userdir=userdir, overrides=overrides)
+    if offline:
+        run_offline(arm)
+    else:
+        run_online(arm)
+    return read_result(last_result(userdir))
+
+
+def taken_of(result: RunResult) -> list[Taken]:
+    """Return the entries of a backtest."""
+    return [
+        Taken(one.opened_at, None if one.exit_reason == FORCED else 100 * one.profit_ratio) for one in result.trades
+    ]
+
+
+def ablation_table(
+    on: Sequence[Taken], off: Sequence[Taken], begin: datetime, end: datetime, level: float = LEVEL
+) -> Table:
+    """Return entries, win rate and profit by thirds of begin…end, on against off."""
+    table = Table("part", "measure", "on", "off", "on - off", f"{level:.0%} interval", title="Memory on against off")
+    parts = [*zip(PARTS, thirds(on, begin, end), thirds(off, begin, end), strict=True), ("all", on, off)]
+    for name, with_memory, without in parts:
+        for measure, (difference, shown) in MEASURES.items():
+            table.add_row(name, measure, *_cells(difference(with_memory, without, level), shown))
+    return table
+
+
+def thirds(taken: Sequence[Taken], begin: datetime, end: datetime) -> list[list[Taken]]:
+    """Return the entries of each third of the time."""
+    found: list[list[Taken]] = [[] for _ in PARTS]
+    for one in taken:
+        share = (one.opened_at - begin) / (end - begin)
+        found[min(len(PARTS) - 1, max(0, int(share * len(PARTS))))].append(one)
+    return found
+
+
+def entries(on: Sequence[Taken], off: Sequence[Taken], level: float) -> Difference:
+    """Return the numbers of entries, and their difference."""
+    half = NormalDist().inv_cdf((1 + level) / 2) * math.sqrt(len(on) + len(off))
+    difference = len(on) - len(off)
+    return Difference(len(on), len(off), Interval(difference - half, difference + half))
+
+
+def win_rate(on: Sequence[Taken], off: Sequence[Taken], level: float) -> Difference:
+    """Return the win rates, and their difference, of the trades that an exit closed."""
+    one, other = ([float(profit > 0) for profit in _profits(taken)] for taken in (on, off))
+    if not (one and other):
+        return Difference(_mean(one), _mean(other), None)
+    p, q = fmean(one), fmean(other)
+    (p_low, p_high), (q_low, q_high) = (win_rate_interval(int(sum(w)), len(w), level) for w in (one, other))
+    low, high = math.hypot(p - p_low, q_high - q), math.hypot(p_high - p, q - q_low)
+    return Difference(p, q, Interval(p - q - low, p - q + high))
+
+
+def mean_profit(on: Sequence[Taken], off: Sequence[Taken], level: float) -> Difference:
+    """Return the mean profits, and their difference, of the trades that an exit closed."""
+    one, other = _profits(on), _profits(off)
+    fewest = min(len(one), len(other))
+    if fewest < 2:
+        return Difference(_mean(one), _mean(other), None)
+    error = math.sqrt(variance(one) / len(one) + variance(other) / len(other))
+    half = t_quantile((1 + level) / 2, fewest - 1) * error
+    difference = fmean(one) - fmean(other)
+    return Difference(fmean(one), fmean(other), Interval(difference - half, difference + half))
+
+
+def profit(on: Sequence[Taken], off: Sequence[Taken], level: float) -> Difference:
+    """Return the sums of the profits, and their difference."""
+    one, other = _profits(on), _profits(off)
+    half = NormalDist().inv_cdf((1 + level) / 2) * math.sqrt(sum(x * x for x in (*one, *other)))
+    difference = sum(one) - sum(other)
+    return Difference(sum(one), sum(other), Interval(difference - half, difference + half))
+
+
+MEASURES: dict[str, tuple[Callable[[Sequence[Taken], Sequence[Taken], float], Difference], str]] = {
+    "entries": (entries, "{:.0f}"),
+    "win rate": (win_rate, "{:.0%}"),
+    "mean profit, % of stake": (mean_profit, "{:+.2f}"),
+    "profit in all, % of stake": (profit, "{:+.1f}"),
+}
+
+
+def _profits(taken: Sequence[Taken]) -> list[float]:
+    return [one.profit_pct for one in taken if one.profit_pct is not None]
+
+
+def _mean(numbers: Sequence[float]) -> float | None:
+    return fmean(numbers) if numbers else None
+
+
+def _cells(found: Difference, shown: str) -> list[str]:
+    numbers = ["-" if one is None else shown.format(one) for one in (found.on, found.off)]
+    difference = "-" if found.on is None or found.off is None else shown.format(found.on - found.off)
+    interval = "-" if found.interval is None else " to ".join(shown.format(one) for one in found.interval)
+    return [*numbers, difference, interval]

@@ -1,0 +1,192 @@
+"""The `candlegraph` command. Each subcommand imports what it needs: `memory stats` loads no freqtrade."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from candlegraph.freqtrade_bridge.commands.arguments import add_backtest, add_userdir, order_of, utc
+from candlegraph.freqtrade_bridge.commands.memory_arguments import add_memory
+from candlegraph.graph.schema.errors import CandlegraphError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand; our own errors become one message and status 1."""
+    arguments = parser().parse_args(argv)
+    try:
+        arguments.run(arguments)
+    except CandlegraphError as e:
+        sys.stderr.write(f"candlegraph: {e}\n")
+        return 1
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    top = argparse.ArgumentParser(prog="candlegraph", description=__doc__)
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    _add_demo(commands.add_parser("demo", help="backtest the sample market, decided by the graph over loopback HTTP"))
+    _add_backtest(commands.add_parser("backtest", help="`freqtrade backtesting` with the graph, a table and a report"))
+    _add_decide(commands.add_parser("decide", help="one candle through the graph, printed node by node"))
+    _add_brief(commands.add_parser("brief", help="the prompt of one candle, section by section, with its tokens"))
+    add_memory(commands.add_parser("memory", help="the experience memory: look, measure, carry, clean up"))
+    _add_ledger(commands.add_parser("ledger", help="what was decided: show, compare two runs, export"))
+    _add_account(commands.add_parser("account", help="drawdown and emergency stop: look, or reset"))
+    _add_approvals(commands.add_parser("approvals", help="the entries that wait for a person"))
+    _add_answer(commands.add_parser("approve", help="let a waiting entry trade"), "approve")
+    _add_answer(commands.add_parser("reject", help="refuse a waiting entry"), "reject")
+    _add_serve(commands.add_parser("serve-policy", help="serve the policy rule as an OpenAI-compatible endpoint"))
+    return top
+
+
+def _add_demo(command: argparse.ArgumentParser) -> None:
+    add_userdir(command)
+    command.set_defaults(run=_demo)
+
+
+def _demo(arguments: argparse.Namespace) -> None:
+    from candlegraph.freqtrade_bridge.commands.backtest import run_demo
+
+    run_demo(arguments.userdir)
+
+
+def _add_backtest(command: argparse.ArgumentParser) -> None:
+    add_backtest(command)
+    command.set_defaults(run=_backtest)
+
+
+def _backtest(arguments: argparse.Namespace) -> None:
+    from candlegraph.freqtrade_bridge.commands.backtest import backtest_and_report
+
+    backtest_and_report(order_of(arguments), offline=arguments.offline, is_sample=False)
+
+
+def _add_decide(command: argparse.ArgumentParser) -> None:
+    _add_candle(command)
+    command.set_defaults(run=_decide)
+
+
+def _add_candle(command: argparse.ArgumentParser) -> None:
+    add_userdir(command)
+    command.add_argument("--pair", required=True)
+    command.add_argument("--at", type=utc, required=True, help="close time of the candle, UTC: the moment of decision")
+    command.add_argument(
+        "--datadir",
+        type=Path,
+        help="candle folder that holds futures/; default: USERDIR/data/sample, which the demo writes",
+    )
+    command.add_argument("--config", "-c", type=Path, action="append", default=[], help="freqtrade configuration files")
+
+
+def _decide(arguments: argparse.Namespace) -> None:
+    from candlegraph.freqtrade_bridge.commands.decide import decide_and_print
+
+    datadir = arguments.datadir or arguments.userdir / "data" / "sample"
+    decide_and_print(arguments.pair, arguments.at, datadir, arguments.userdir, arguments.config)
+
+
+def _add_brief(command: argparse.ArgumentParser) -> None:
+    _add_candle(command)
+    command.add_argument("--tokens", type=int, help="instead of context_config.max_context_tokens")
+    command.add_argument("--language", choices=["en", "zh"], help="instead of context_config.language")
+    command.set_defaults(run=_brief)
+
+
+def _brief(arguments: argparse.Namespace) -> None:
+    from candlegraph.freqtrade_bridge.commands.decide import brief_and_print
+
+    given = {"max_context_tokens": arguments.tokens, "language": arguments.language}
+    changed = {key: value for key, value in given.items() if value is not None}
+    datadir = arguments.datadir or arguments.userdir / "data" / "sample"
+    brief_and_print(arguments.pair, arguments.at, datadir, arguments.userdir, arguments.config, changed)
+
+
+def _add_ledger(command: argparse.ArgumentParser) -> None:
+    actions = command.add_subparsers(required=True, metavar="ACTION")
+    show = actions.add_parser("show", help="decisions with what they took, and totals")
+    diff = actions.add_parser("diff", help="two runs, decision by decision; status 1 where they differ")
+    export = actions.add_parser("export", help="write the decisions to a .jsonl or .csv file")
+    for action in (show, export):
+        action.add_argument("--namespace", help="default: the newest one")
+    show.add_argument("--pair")
+    show.add_argument("--from", dest="begin", type=utc, help="first candle (open time, UTC)")
+    show.add_argument("--to", dest="end", type=utc, help="candles before this one")
+    show.add_argument("--faulty", action="store_true", help="only where an answer was faulty or none came")
+    show.add_argument("--limit", type=int, default=50)
+    show.add_argument("--decision", metavar="ID", help="one decision whole; the first digits of its id will do")
+    diff.add_argument("first", help="namespace")
+    diff.add_argument("second", help="namespace")
+    diff.add_argument("--other-userdir", type=Path, help="where the second one is, if elsewhere")
+    export.add_argument("--to", type=Path, required=True)
+    export.add_argument("--force", action="store_true", help="replace the file")
+    for name, action in (("show", show), ("diff", diff), ("export", export)):
+        add_userdir(action)
+        action.set_defaults(run=_ledger, action=name)
+
+
+def _ledger(arguments: argparse.Namespace) -> None:
+    from candlegraph.freqtrade_bridge.commands import ledger as ledger_commands
+
+    getattr(ledger_commands, f"print_{arguments.action}")(arguments)
+
+
+def _add_account(command: argparse.ArgumentParser) -> None:
+    actions = command.add_subparsers(required=True, metavar="ACTION")
+    show = actions.add_parser("show", help="peak, day and halt of every namespace")
+    reset = actions.add_parser("reset", help="forget them: entries may go on after an emergency stop")
+    reset.add_argument("--namespace", choices=["live", "dry_run"], required=True)
+    for name, action in (("show", show), ("reset", reset)):
+        add_userdir(action)
+        action.set_defaults(run=_account, action=name)
+
+
+def _account(arguments: argparse.Namespace) -> None:
+    from candlegraph.freqtrade_bridge.commands import account as account_commands
+
+    getattr(account_commands, f"print_{arguments.action}")(arguments)
+
+
+def _add_approvals(command: argparse.ArgumentParser) -> None:
+    add_userdir(command)
+    command.add_argument("--namespace", help="live or dry_run; default: all")
+    command.set_defaults(run=_approval, action="approvals")
+
+
+def _add_answer(command: argparse.ArgumentParser, action: str) -> None:
+    command.add_argument("id", help="the first digits of the proposal's id, six or more")
+    _add_approvals(command)
+    command.set_defaults(action=action)
+    if action == "reject":
+        command.add_argument("--reason", default="", help="kept with the decision")
+
+
+def _approval(arguments: argparse.Namespace) -> None:
+    from candlegraph.freqtrade_bridge.commands import approvals as approval_commands
+
+    getattr(approval_commands, f"print_{arguments.action}")(arguments)
+
+
+def _add_serve(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--port", type=int, default=8085)
+    command.set_defaults(run=_serve)
+
+
+def _serve(arguments: argparse.Namespace) -> None:
+    import time
+
+    from candlegraph.agents.models.policy_server import PolicyServer
+
+    with PolicyServer(arguments.port) as server:
+        sys.stdout.write(f"the policy rule answers at {server.url} (a rule, not intelligence); Ctrl-C stops it\n")
+        sys.stdout.flush()
+        try:
+            while True:
+                time.sleep(3600)
+        except KeyboardInterrupt:
+            return
+
+
+if __name__ == "__main__":
+    sys.exit(main())

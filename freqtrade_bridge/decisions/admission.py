@@ -1,0 +1,83 @@
+"""What a decision comes to: its signal, or what stands in for one that failed, comes too late, or must pause."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from candlegraph.freqtrade_bridge.decisions.runner import Outcome, decision_id
+from candlegraph.graph.schema.market import MarketSnapshot
+from candlegraph.graph.schema.signal import SIDE_OF, TradeSignal, stay
+
+logger = logging.getLogger(__name__)
+
+LATEST = timedelta(minutes=5)
+"""After a close an entry may still be decided: exchanges are late, and so are loops."""
+
+KEY = "llm_config.pause_entries_after"
+
+
+def signal_of(namespace: str, snapshot: MarketSnapshot, outcome: Outcome) -> TradeSignal:
+    """Return the graph's signal, or hold or wait where it failed."""
+    identity = decision_id(namespace, snapshot.pair, snapshot.candle)
+    if outcome.state is not None and outcome.state.signal is not None:
+        return outcome.state.signal.model_copy(update={"decision_id": identity})
+    why = f"{type(outcome.error).__name__}: {outcome.error}"[:500]
+    logger.error("%s %s: no decision after %.1f s: %s", snapshot.pair, snapshot.candle, outcome.latency_ms / 1000, why)
+    safe = stay(snapshot, f"the graph failed: {why}", "fallback")
+    return safe.model_copy(update={"decision_id": identity})
+
+
+def punctual(signal: TradeSignal, snapshot: MarketSnapshot, now: datetime) -> TradeSignal:
+    """Drop an entry or addition on a candle that closed long ago: the bot was started in the midst of one."""
+    late = now - snapshot.as_of
+    grows = signal.action in SIDE_OF or (signal.adjustment_pct or 0) > 0
+    if not grows or late <= LATEST:
+        return signal
+    why = f"{signal.action} dropped: its candle closed {late.total_seconds() / 60:.0f} minutes ago"
+    safe = stay(snapshot, why, "veto")
+    return safe.model_copy(update={"decision_id": signal.decision_id, "confidence": signal.confidence})
+
+
+class EntryPause:
+    """Counts failed candles in a row; a candle failed when at least half of its decisions did."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._streak = 0
+        """Failed candles before the newest one."""
+        self._newest: datetime | None = None
+        self._decided = self._failed = 0
+
+    @property
+    def is_on(self) -> bool:
+        """Return whether entries pause now."""
+        succeeded = self._decided > 0 and not self._is_failed
+        return not succeeded and self._streak + self._is_failed >= self._limit
+
+    @property
+    def _is_failed(self) -> bool:
+        return 0 < self._decided <= 2 * self._failed
+
+    def note(self, as_of: datetime, *, decided: int, failed: int) -> str | None:
+        """Count decisions of the candle that closed at `as_of`; return what to tell people if the pause changed."""
+        before = self.is_on
+        if as_of != self._newest:
+            self._streak = self._streak + 1 if self._is_failed else 0
+            self._newest, self._decided, self._failed = as_of, 0, 0
+        self._decided += decided
+        self._failed += failed
+        if self.is_on == before:
+            return None
+        if self.is_on:
+            return f"the models failed on {self._limit} candles in a row: entries pause until a candle succeeds ({KEY})"
+        return "the models answer again: entries go on with the next candle"
+
+
+def paused(signal: TradeSignal, snapshot: MarketSnapshot) -> TradeSignal:
+    """Return what stands in for an entry or addition during the pause; everything else as it is."""
+    if signal.action not in SIDE_OF and (signal.adjustment_pct or 0) <= 0:
+        return signal
+    why = f"{signal.action} refused: {KEY}: the models have failed too often"
+    safe = stay(snapshot, why, "veto")
+    return safe.model_copy(update={"decision_id": signal.decision_id, "confidence": signal.confidence})

@@ -1,0 +1,251 @@
+"""What a candle's decisions leave behind: ledger rows with their evidence, queued memory effects, lines for people."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
+
+from candlegraph.agents.asking.transcript import fault_counts, repairs
+from candlegraph.agents.models.engine import call_of
+from candlegraph.agents.prompt.files import prompt_version
+from candlegraph.freqtrade_bridge.decisions.runner import Outcome, decision_id
+from candlegraph.graph.context import Context
+from candlegraph.graph.reflection import ReflectionState
+from candlegraph.graph.schema.calls import CallRecord
+from candlegraph.graph.schema.errors import MemoryStoreError, ModelError
+from candlegraph.graph.schema.experience import ClosedTrade, Experience, RecordedDecision
+from candlegraph.graph.schema.market import MarketSnapshot
+from candlegraph.graph.schema.signal import Clamp, TradeSignal
+from candlegraph.graph.state import CandleState
+from candlegraph.memory.books.ledger import DecisionRow, FunctionCall, Ledger
+from candlegraph.memory.learning.report import experience_of_decision
+from candlegraph.memory.learning.track import Track
+from candlegraph.memory.storage.text_files import Journal
+from candlegraph.tools.market.situation import space_of
+
+logger = logging.getLogger(__name__)
+
+DECISIONS, EXPERIENCES, REWARDS = "logs/llm_decisions.jsonl", "logs/trade_experience.jsonl", "rag/rewards.jsonl"
+
+LONGEST_REASONING = 4000
+LONGEST_ARGUMENTS = 4000
+
+
+class Records:
+    """Writes the databases first, then the files for people; a full disk is said aloud and stops no trade."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._ledger = Ledger(context.database)
+        folder = Path(context.user_data_dir)
+        self._journals = {name: Journal(folder / name) for name in (DECISIONS, EXPERIENCES, REWARDS)}
+
+    def decisions(self, rows: Sequence[DecisionRow]) -> None:
+        """Store one candle's decisions."""
+        self._ledger.append(rows)
+        self._write(DECISIONS, [_decision_line(row) for row in rows])
+
+    def late_clamps(self, decision_id: str, clamps: Sequence[Clamp]) -> None:
+        """Add what the gate lowered at the order to the decision's row; a full disk stops no order."""
+        try:
+            self._ledger.add_clamps(decision_id, clamps)
+        except MemoryStoreError as e:
+            logger.error("decision %s: late clamps could not be stored: %s", decision_id, e)
+
+    def answered(self, signal: TradeSignal) -> None:
+        """Put what a person's answer made of an entry into its row; a line of its own says so to people."""
+        row = self._ledger.answer(signal.decision_id, signal)
+        self._write(DECISIONS, [] if row is None else [_decision_line(row)])
+
+    def reflected(self, state: ReflectionState) -> None:
+        """Write a closed trade, how it went, and its reward for people; the memory has them already."""
+        if state.experience is None or not isinstance(state.trade, ClosedTrade):
+            return
+        self._write(EXPERIENCES, [state.experience.model_dump(mode="json") | _course(state.track)])
+        self._write(REWARDS, [_reward_line(state.experience)])
+
+    def _write(self, name: str, lines: list[dict[str, Any]]) -> None:
+        if not lines:
+            return
+        try:
+            self._journals[name].append(lines)
+        except OSError as e:
+            logger.error("%s: %d lines could not be written: %s", name, len(lines), e)
+
+
+def decision_row(context: Context, snapshot: MarketSnapshot, outcome: Outcome, signal: TradeSignal) -> DecisionRow:
+    """Return the ledger row of one decision."""
+    state = outcome.state or CandleState()
+    calls, cases = model_calls(state), () if state.lessons is None else state.lessons.cases
+    return DecisionRow(
+        decision_id=decision_id(context.namespace, snapshot.pair, snapshot.candle),
+        namespace=context.namespace,
+        pair=snapshot.pair,
+        candle=snapshot.candle,
+        as_of=snapshot.as_of,
+        recorded_at=datetime.now(UTC),
+        state="flat" if snapshot.position is None else snapshot.position.side,
+        price=snapshot.price,
+        regime=None if state.facts is None else state.facts.regime,
+        model=context.model_name,
+        prompt_version=prompt_version(context.settings.context_config.language, context.settings.llm_config.prompt),
+        prompt_hash=prompt_hash(state.messages),
+        calls=len(calls),
+        repairs=repairs(state.messages),
+        tokens_in=sum(call.tokens_in for call in calls),
+        tokens_out=sum(call.tokens_out for call in calls),
+        latency_ms=outcome.latency_ms,
+        case_ids=tuple(case.id for case in cases),
+        similarities=tuple(case.similarity for case in cases),
+        signal=signal,
+        error=None if outcome.error is None else f"{type(outcome.error).__name__}: {outcome.error}"[:500],
+        mode=context.settings.llm_config.mode,
+        depth=outcome.depth,
+        inputs_hash=inputs_hash(snapshot),
+        model_calls=calls,
+        tries=tuple(outcome.error.tries) if isinstance(outcome.error, ModelError) else (),
+        functions=functions(state.messages),
+        faults=fault_counts(state),
+        reasoning=reasoning(state.messages),
+        opinions=opinions(state),
+    )
+
+
+def commit_effects(context: Context, state: CandleState) -> int:
+    """Carry out the memory functions that the decision queued; return how many decisions were recorded."""
+    recorded = 0
+    for message in state.messages:
+        effect: Any = message.artifact if isinstance(message, ToolMessage) and message.status == "success" else None
+        match effect:
+            case {"effect": "record"}:
+                recorded += context.memory.add(_recorded(context, state, effect)) is not None
+            case {"effect": "cleanup", "strategy": strategy}:
+                _clean_up(context, state, strategy)
+    return recorded
+
+
+def _recorded(context: Context, state: CandleState, arguments: dict[str, Any]) -> Experience:
+    snapshot, facts = state.snapshot, state.facts
+    assert snapshot is not None and snapshot.position is not None and facts is not None, "bound in a position only"
+    position = snapshot.position
+    return experience_of_decision(
+        RecordedDecision(
+            namespace=context.namespace,
+            pair=snapshot.pair,
+            side=position.side,
+            entry_price=position.entry_price,
+            opened_at=position.opened_at,
+            known_at=snapshot.as_of,
+            regime=facts.regime,
+            situation=state.situation,
+            space=space_of(facts),
+            decision_id=decision_id(context.namespace, snapshot.pair, snapshot.candle),
+            key=decision_id(context.namespace, snapshot.pair, snapshot.candle),
+            decision_type=arguments["decision_type"],
+            reason=arguments["reason"],
+            confidence=arguments["confidence"],
+            current_profit_pct=position.profit_pct,
+        )
+    )
+
+
+def _clean_up(context: Context, state: CandleState, strategy: Any) -> None:
+    assert state.snapshot is not None, "the analyst runs first"
+    settings = context.settings.experience_config.rag_config.cleanup
+    report = context.memory.cleanup(context.namespace, strategy, as_of=state.snapshot.as_of, settings=settings)
+    logger.info("memory cleanup asked for by the model: %s", report.message)
+
+
+def _decision_line(row: DecisionRow) -> dict[str, Any]:
+    return row.model_dump(mode="json") | {"cost": row.cost, "trace_id": row.decision_id}
+
+
+def _course(track: Track | None) -> dict[str, Any]:
+    """Return the market at entry and exit, what changed between, and the fills."""
+    if track is None:
+        return {"course": None}
+    changed = () if track.comparison is None else track.comparison.lines
+    return {"course": track.model_dump(mode="json") | {"comparison": changed}}
+
+
+def _reward_line(one: Experience) -> dict[str, Any]:
+    return {
+        "known_at": one.source.known_at.isoformat(),
+        "namespace": one.source.namespace,
+        "pair": one.source.pair,
+        "key": one.key,
+        "profit_pct": one.profit_pct,
+        "score": None if one.scores is None else one.scores.total,
+        "reward": one.reward,
+        "reward_quality": one.reward_quality,
+    }
+
+
+def model_calls(state: CandleState) -> tuple[CallRecord, ...]:
+    """Return the answered calls of all roles: view, debate, decision, critiques."""
+    before = [one.call for one in (state.view, state.bull, state.bear) if one is not None]
+    decided = [call for m in state.messages if isinstance(m, AIMessage) and (call := call_of(m)) is not None]
+    return (*before, *decided, *(critique.call for critique in state.critiques))
+
+
+def functions(messages: Sequence[AnyMessage]) -> tuple[FunctionCall, ...]:
+    """Return what the deciding model called that could be read, and whether it was executed."""
+    found = []
+    for place, message in enumerate(messages):
+        if isinstance(message, AIMessage):
+            executed = _executed(messages[place + 1 :])
+            found += [
+                FunctionCall(name=c["name"], arguments=_shortened(c["args"]), accepted=c["id"] in executed)
+                for c in message.tool_calls
+            ]
+    return tuple(found)
+
+
+def _executed(following: Sequence[AnyMessage]) -> set[str]:
+    """Return the calls that were executed before the model spoke again: ids need not be unique beyond that."""
+    replies = takewhile(lambda m: not isinstance(m, AIMessage), following)
+    return {m.tool_call_id for m in replies if isinstance(m, ToolMessage) and m.status == "success"}
+
+
+def _shortened(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return arguments fit to be kept: a refused call may hold anything of any length."""
+    if len(json.dumps(arguments, default=str)) <= LONGEST_ARGUMENTS:
+        return arguments
+    return {str(name)[:80]: str(value)[:80] for name, value in list(arguments.items())[:20]}
+
+
+def reasoning(messages: Sequence[AnyMessage]) -> str:
+    """Return the deciding model's thoughts."""
+    thoughts = [str(m.additional_kwargs.get("reasoning_content") or "") for m in messages if isinstance(m, AIMessage)]
+    return "\n\n".join(one for one in thoughts if one)[:LONGEST_REASONING]
+
+
+def opinions(state: CandleState) -> dict[str, str]:
+    """Return what the other roles said, as JSON by role."""
+    said = {"analyst": state.view, "bull": state.bull, "bear": state.bear}
+    found = {role: one.model_dump_json(exclude={"call"}) for role, one in said.items() if one is not None}
+    critiques = {f"reviewer {n}": one.model_dump_json(exclude={"call"}) for n, one in enumerate(state.critiques, 1)}
+    return found | critiques
+
+
+def prompt_hash(messages: Sequence[AnyMessage]) -> str:
+    """Return 16 hex digits of the SHA-256 of what the deciding model read first, beside its prompt file."""
+    first = next((n for n, m in enumerate(messages) if isinstance(m, AIMessage)), len(messages))
+    return _digits("\n\n".join(str(m.content) for m in messages[1:first]))
+
+
+def inputs_hash(snapshot: MarketSnapshot) -> str:
+    """Return 16 hex digits of the SHA-256 of the snapshot, without the trade's id in its database."""
+    return _digits(snapshot.model_dump_json(exclude={"position": {"trade_id"}}))
+
+
+def _digits(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -1,0 +1,1 @@
+"""What is seen of a candle: candles, account and positions, sentiment."""

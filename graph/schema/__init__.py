@@ -1,0 +1,1 @@
+"""The vocabulary that crosses boundaries: frozen, strict, plain values."""

@@ -1,0 +1,171 @@
+"""The facts of a candle, as one schema with one renderer and one parser.
+
+The analyst fills it, the briefing always keeps it, the policy rule reads it back:
+
+    <facts>
+    pair: BTC/USDT:USDT
+    30m.rsi: 54.2
+    position: none
+    </facts>
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from candlegraph.graph.schema.errors import FactsError
+from candlegraph.graph.schema.market import Frozen, Regime, Side, Strength
+
+Verdict = Literal["warned", "favoured", "open", "unknown"]
+"""Of a pattern of past trades; open: the intervals allow either, unknown: too few trades."""
+
+ABSENT = "none"
+BLOCK = re.compile(r"<facts>\n(.*?)\n</facts>", re.DOTALL)
+LINE = re.compile(r"([A-Za-z0-9_.]+): (.+)")
+
+
+class TimeframeFacts(Frozen):
+    """Derived numbers of one timeframe; None = unavailable. Distances are in ATR of that timeframe."""
+
+    close: float
+    rsi: float | None
+    adx: float | None
+    atr: float | None = Field(description="price units")
+    mfi: float | None
+    obv_slope: float | None
+    ema_20_distance: float | None = Field(description="(close - EMA 20) / ATR")
+    ema_50_distance: float | None
+    ema_200_distance: float | None
+    ema_spread: float | None = Field(description="(EMA 20 - EMA 50) / ATR")
+    macd_histogram: float | None = Field(description="(MACD - signal) / ATR")
+    bollinger_position: float | None = Field(description="0 = lower band, 1 = upper band")
+    momentum: float | None = Field(description="(close - close 5 candles ago) / ATR")
+
+
+class PositionFacts(Frozen):
+    """The open trade, as the prompt shows it."""
+
+    side: Side
+    leverage: float
+    entry_price: float
+    stop: float | None
+    take_profit: float | None
+    profit_pct: float
+    r_multiple: float | None = Field(description="price move in units of the planned stop distance")
+    mfe_pct: float
+    mae_pct: float
+    age_candles: int
+    adds: int
+    reductions: int
+    give_back_pct: float = Field(description="best net profit minus the present one, of the stake")
+    recorded_decisions: int
+    holds: int
+
+
+class AccountFacts(Frozen):
+    """The wallet, as the prompt shows it."""
+
+    equity: float
+    free: float
+    used: float
+    exposure: float
+    open_positions: int
+    slots: int | None
+    day_profit_pct: float
+    drawdown_pct: float
+    halted: str = Field(ABSENT, description="why entries are halted, or none")
+
+
+class ExperienceFacts(Frozen):
+    """What similar past cases and the pattern of the present setup say; counts are of closed trades of either side."""
+
+    long_cases: int
+    long_success_rate: float | None = Field(description="0-1")
+    long_mean_profit_pct: float | None
+    short_cases: int
+    short_success_rate: float | None
+    short_mean_profit_pct: float | None
+    ids: str = Field(description="labels of the cases, space separated, or none")
+    long_pattern: Verdict = "unknown"
+    long_pattern_trades: int = 0
+    long_pattern_rate: float | None = Field(None, description="0-1")
+    short_pattern: Verdict = "unknown"
+    short_pattern_trades: int = 0
+    short_pattern_rate: float | None = None
+
+
+class Facts(Frozen):
+    """Everything a rule or model needs to know of one candle and pair."""
+
+    pair: str
+    price: float
+    regime: Regime
+    trend_strength: Strength
+    alignment: int = Field(description="timeframes in an up-trend minus those in a down-trend")
+    support: float | None
+    resistance: float | None
+    missing: str = Field(ABSENT, description="required indicators that are unavailable, or none")
+    timeframes: dict[str, TimeframeFacts]
+    account: AccountFacts
+    position: PositionFacts | None = None
+    experience: ExperienceFacts | None = None
+
+
+def significant(value: float) -> float:
+    """Return `value` with six significant digits, so that a coin at 0.0000085 keeps its digits."""
+    return float(f"{value:.6g}")
+
+
+def render_facts(facts: Facts) -> str:
+    """Return the delimited block; numbers with six significant digits."""
+    tree = facts.model_dump()
+    tree |= tree.pop("timeframes")
+    return "<facts>\n" + "\n".join(_lines(tree, "")) + "\n</facts>"
+
+
+def _lines(tree: dict[str, Any], prefix: str) -> list[str]:
+    lines = []
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            lines += _lines(value, f"{prefix}{key}.")
+        else:
+            lines.append(f"{prefix}{key}: {_shown(value)}")
+    return lines
+
+
+def _shown(value: float | str | None) -> str:
+    if value is None:
+        return ABSENT
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def parse_facts(text: str) -> Facts:
+    """Return the facts of the last block in `text`; raise FactsError naming the line or field that is wrong."""
+    blocks = BLOCK.findall(text)
+    if not blocks:
+        raise FactsError("expected a <facts> block, found none")
+    tree: dict[str, Any] = {}
+    for line in blocks[-1].splitlines():
+        match = LINE.fullmatch(line)
+        if match is None:
+            raise FactsError(f"expected 'key: value', was {line!r}")
+        _insert(tree, match[1], None if match[2] == ABSENT and match[1] not in TEXT_KEYS else match[2])
+    tree["timeframes"] = {key: tree.pop(key) for key in list(tree) if key not in Facts.model_fields}
+    try:
+        return Facts.model_validate(tree)
+    except ValidationError as e:
+        raise FactsError(f"facts block: {e}") from e
+
+
+TEXT_KEYS = ("missing", "experience.ids", "account.halted")
+
+
+def _insert(tree: dict[str, Any], dotted: str, value: str | None) -> None:
+    head, _, rest = dotted.partition(".")
+    if rest:
+        _insert(tree.setdefault(head, {}), rest, value)
+    else:
+        tree[head] = value

@@ -1,0 +1,170 @@
+"""Frozen vocabulary of what may be known at a candle's close: market, position, account.
+
+Times are UTC-aware. `candle` is an open time, `as_of` the close time of that candle and the moment of decision.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+Side = Literal["long", "short"]
+Price = Annotated[float, Field(gt=0)]
+
+Regime = Literal["trend_up", "trend_down", "range"]
+Strength = Literal["strong", "moderate", "weak"]
+
+
+class Frozen(BaseModel):
+    """Immutable, refuses unknown fields, NaN and infinity."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Indicators(Frozen):
+    """Indicators of one timeframe at its last closed candle; None = unavailable."""
+
+    ema_20: float | None
+    ema_50: float | None
+    ema_200: float | None
+    adx: float | None = Field(description="0-100, 14 candles")
+    rsi: float | None = Field(description="0-100, 14 candles")
+    macd: float | None
+    macd_signal: float | None
+    bollinger_upper: float | None
+    bollinger_lower: float | None
+    atr: float | None = Field(description="price units, 14 candles")
+    mfi: float | None = Field(description="0-100, 14 candles")
+    obv_slope: float | None = Field(description="OBV change over 20 candles per volume traded in them, -1..1")
+
+
+class PastIndicators(Frozen):
+    """Older values of the indicators, oldest first, without this candle's; None = unavailable then."""
+
+    rsi: tuple[float | None, ...] = ()
+    adx: tuple[float | None, ...] = ()
+    atr: tuple[float | None, ...] = ()
+    macd_histogram: tuple[float | None, ...] = Field((), description="MACD - signal, price units")
+    mfi: tuple[float | None, ...] = ()
+    volume: tuple[float | None, ...] = ()
+
+
+class Level(Frozen):
+    """A price where the market turned before."""
+
+    price: Price
+    touches: int = Field(ge=1, description="swings that turned there")
+    kind: Literal["support", "resistance"] = Field(description="by its side of the close")
+
+
+class TimeframeView(Frozen):
+    """One timeframe as of the decision: its last closed candle, indicators and swing levels."""
+
+    timeframe: str
+    candle: AwareDatetime
+    rows: int = Field(ge=1, description="closed candles in the window")
+    open: Price
+    high: Price
+    low: Price
+    close: Price
+    volume: float = Field(ge=0)
+    past_closes: tuple[float, ...] = Field(description="older closes, oldest first, without this one")
+    indicators: Indicators
+    swing_highs: tuple[float, ...] = Field(description="confirmed swing highs in the window, newest last")
+    swing_lows: tuple[float, ...]
+    levels: tuple[Level, ...] = Field((), description="nearest to the close first")
+    patterns: tuple[str, ...] = Field((), description="candle patterns that the last closed candles complete")
+    past_indicators: PastIndicators = PastIndicators()
+
+
+class Reading(Frozen):
+    """One sentiment value with its origin."""
+
+    value: float
+    at: AwareDatetime = Field(description="when the value held")
+    source: str
+    label: str = Field("", description="the source's own word, outside text")
+    past: tuple[float, ...] = Field((), description="older values, oldest first")
+
+
+class Sentiment(Frozen):
+    """What the crowd does; None = unavailable, with the reason in `unavailable`."""
+
+    fear_greed: Reading | None = Field(None, description="0 fear - 100 greed")
+    funding_rate: Reading | None = Field(None, description="ratio per funding interval; positive: longs pay")
+    open_interest: Reading | None = Field(None, description="notional in quote currency")
+    long_short_ratio: Reading | None = Field(None, description="accounts long per account short")
+    book_imbalance: Reading | None = Field(None, description="(bids - asks) / (bids + asks) near the price, -1..1")
+    unavailable: dict[str, str] = Field({}, description="why, by name")
+
+
+class Position(Frozen):
+    """The open trade of the pair."""
+
+    trade_id: int
+    side: Side
+    leverage: float = Field(ge=1)
+    entry_price: Price
+    stake: float = Field(gt=0, description="margin, quote currency")
+    stop: Price | None
+    take_profit: Price | None
+    planned_risk_ratio: float | None = Field(description="|entry - stop| / entry, planned at entry")
+    profit_pct: float = Field(description="net, of the stake, leveraged")
+    mfe_pct: float = Field(description="best net profit so far, of the stake")
+    mae_pct: float = Field(description="worst net profit so far, of the stake")
+    opened_at: AwareDatetime
+    age_candles: int = Field(ge=0)
+    adds: int = Field(ge=0)
+    reductions: int = Field(ge=0)
+    recorded_decisions: int = Field(ge=0, description="record_decision_to_rag calls that were stored for this trade")
+    entry_reason: str
+    holds: int = Field(0, ge=0, description="decisions in a row that left it as it is")
+    past_reasons: tuple[str, ...] = Field((), description="reasons of the newest decisions, oldest first")
+    past_warnings: tuple[str, ...] = Field((), description="of the checker while it was open, newest last, one a rule")
+    since_entry: tuple[str, ...] = Field((), description="what has clearly changed in the market since the entry")
+    indicators_since_entry: tuple[str, ...] = Field((), description="then and now, one line a timeframe")
+    deepest_give_back_pct: float = Field(0, ge=0, description="most given back of the best profit, % of the stake")
+
+
+class Account(Frozen):
+    """The wallet in quote currency."""
+
+    equity: float = Field(ge=0, description="free + used + open profit")
+    free: float = Field(ge=0)
+    used: float = Field(0, ge=0, description="margin of open positions")
+    exposure: float = Field(0, ge=0, description="notional of open positions, quote currency")
+    open_positions: int = Field(ge=0)
+    slots: int | None = Field(None, ge=0, description="most positions at once; None: the configuration's")
+    day_profit_pct: float = Field(0, description="equity against the start of the UTC day")
+    drawdown_pct: float = Field(0, ge=0, le=100, description="below the highest equity so far")
+    halted: str | None = Field(None, description="why entries are halted until a reset")
+
+
+class MarketSnapshot(Frozen):
+    """All that may be known about one pair at one candle's close; the main timeframe stands first."""
+
+    pair: str
+    candle: AwareDatetime
+    as_of: AwareDatetime
+    timeframes: tuple[TimeframeView, ...] = Field(min_length=1)
+    account: Account
+    position: Position | None = None
+    sentiment: Sentiment = Sentiment()
+    candles_since_loss: int | None = Field(None, ge=0, description="main candles since the pair's last losing trade")
+
+    @property
+    def main(self) -> TimeframeView:
+        """Return the timeframe that decisions are made on."""
+        return self.timeframes[0]
+
+    @property
+    def price(self) -> float:
+        """Return the close of the last closed main candle."""
+        return self.main.close
+
+
+def utc_minute(time: datetime) -> str:
+    """Return `time` for people and keys: 2025-03-01T00:30Z."""
+    return time.strftime("%Y-%m-%dT%H:%MZ")

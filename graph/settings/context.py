@@ -1,0 +1,57 @@
+"""`context_config`: what the model sees of the market."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from candlegraph.graph.settings.block import Block
+
+Indicator = Literal["ema_20", "ema_50", "ema_200", "adx", "rsi", "macd", "bollinger", "atr", "mfi", "obv_slope"]
+SentimentSource = Literal["fear_greed", "funding_rate", "open_interest", "long_short_ratio", "book_imbalance"]
+Language = Literal["en", "zh"]
+
+
+class TokenAllocation(Block):
+    """Most tokens of each section of the prompt."""
+
+    system: int = Field(500, ge=0)
+    current_market: int = Field(800, ge=0)
+    account: int = Field(200, ge=0)
+    position: int = Field(400, ge=0)
+    indicator_history: int = Field(1000, ge=0)
+    similar_trades: int = Field(1500, ge=0)
+    multi_timeframe: int = Field(2000, ge=0)
+
+
+class SentimentSettings(Block):
+    """What is asked of the exchange and the Fear & Greed index, live only."""
+
+    sources: tuple[SentimentSource, ...] = Field(
+        ("fear_greed", "funding_rate", "open_interest", "long_short_ratio", "book_imbalance"),
+        description="an empty list asks nothing",
+    )
+    fear_greed_url: str = "https://api.alternative.me/fng/"
+    timeout: float = Field(5, gt=0, le=60, description="seconds per request")
+    cache_seconds: float = Field(300, ge=0, description="a younger value is not asked for again")
+    max_age_minutes: float = Field(180, gt=0, description="an older value is unavailable; a day for fear_greed")
+
+
+class ContextConfig(Block):
+    """What the model sees of the market."""
+
+    timeframes: tuple[str, ...] = Field(
+        ("30m", "1h", "4h", "1d"), min_length=1, description="the first is the main one"
+    )
+    required_indicators: tuple[Indicator, ...] = Field(
+        ("ema_20", "ema_50", "rsi", "adx", "macd", "atr", "bollinger"),
+        description="no entry while one of them is unavailable on any timeframe",
+    )
+    max_flat_candles: int = Field(
+        12, ge=1, le=600, description="more flat candles without volume in a row are a gap: the window starts behind it"
+    )
+    language: Language = Field("en", description="of the prompt")
+    max_context_tokens: int = Field(6000, ge=3000, description="the whole prompt, tool schemas included")
+    allocation: TokenAllocation = TokenAllocation()
+    sentiment: SentimentSettings = SentimentSettings()

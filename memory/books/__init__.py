@@ -1,0 +1,1 @@
+"""The bot's own books, which are no memory: ledger, spending, account, approvals."""

@@ -1,0 +1,1 @@
+"""What is learnt from experiences: scores, patterns, ranking, tracks, reports."""

@@ -1,0 +1,113 @@
+"""What patterns and ranking need of every experience, in RAM, following the database.
+
+Rows are read once, by the number of their commit; a cleanup makes them be read again.
+"""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_left
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from operator import attrgetter
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Engine, select
+
+from candlegraph.graph.schema.experience import ClosedTrade, Experience
+from candlegraph.graph.schema.market import Side
+from candlegraph.memory.learning.setups import Setup, setup_of_trade
+from candlegraph.memory.storage.database import reading
+from candlegraph.memory.storage.rows import micros
+from candlegraph.memory.storage.tables import experiences, meta
+
+
+class Outline(NamedTuple):
+    """One experience in short; a recorded decision has no score and no reward: 0, and is never counted as a trade."""
+
+    id: int
+    known_at: int
+    pair: str
+    side: Side
+    entry_day: date
+    is_learnt: bool
+    setup: Setup
+    profit_pct: float
+    score: float = 0.0
+    reward: float = 0.0
+    reward_quality: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What was known before one moment; the same object as long as nothing new is."""
+
+    trades: tuple[Outline, ...]
+    """Closed trades that something is learnt from, in the order in which they became known."""
+
+
+def outline_of(experience_id: int, experience: Experience) -> Outline:
+    """Return the experience in short."""
+    source, scores = experience.source, experience.scores
+    is_trade = isinstance(source, ClosedTrade)
+    return Outline(
+        id=experience_id,
+        known_at=micros(source.known_at),
+        pair=source.pair,
+        side=source.side,
+        entry_day=source.opened_at.date(),
+        is_learnt=is_trade and not experience.forced,
+        setup=setup_of_trade(source) if isinstance(source, ClosedTrade) else Setup(source.side, source.regime),
+        profit_pct=experience.profit_pct,
+        score=scores.total if scores else 0.0,
+        reward=experience.reward or 0.0,
+        reward_quality=experience.reward_quality or 0.0,
+    )
+
+
+class Outlines:
+    """The outlines of some namespaces of one database; safe for many threads."""
+
+    def __init__(self, engine: Engine, namespaces: Collection[str]) -> None:
+        self._engine, self._namespaces = engine, namespaces
+        self._rows: dict[int, Outline] = {}
+        self._trades: list[Outline] = []
+        self._seen = self._seen_removals = 0
+        self._known: dict[int, Known] = {}
+        self._lock = threading.Lock()
+
+    def known(self, as_of: datetime) -> Known:
+        """Return what was known before `as_of`."""
+        with self._lock:
+            self._refresh()
+            before = bisect_left(self._trades, micros(as_of), key=attrgetter("known_at"))
+            if before not in self._known:
+                self._known = {before: Known(tuple(self._trades[:before]))}
+            return self._known[before]
+
+    def of(self, ids: Sequence[int]) -> list[Outline | None]:
+        """Return the outlines of experiences; None for one that was removed meanwhile."""
+        with self._lock:
+            self._refresh()
+            return [self._rows.get(one) for one in ids]
+
+    def _refresh(self) -> None:
+        with reading(self._engine) as connection:
+            counters: dict[str, int] = {
+                key: value for key, value in connection.execute(select(meta.c.key, meta.c.value))
+            }
+            now, removals = counters["experiences"], counters["removals"]
+            if now == self._seen:
+                return
+            if removals > self._seen_removals:
+                self._rows, self._seen = {}, 0
+            self._rows |= self._fresh(connection, now)
+        self._trades = sorted((one for one in self._rows.values() if one.is_learnt), key=attrgetter("known_at", "id"))
+        self._seen, self._seen_removals, self._known = now, removals, {}
+
+    def _fresh(self, connection: Connection, now: int) -> dict[int, Outline]:
+        fresh = (experiences.c.revision > self._seen) & (experiences.c.revision <= now)
+        ours = experiences.c.namespace.in_(self._namespaces)
+        rows = connection.execute(select(experiences.c.id, experiences.c.doc).where(fresh & ours))
+        return {row_id: outline_of(row_id, Experience.model_validate_json(doc)) for row_id, doc in rows}

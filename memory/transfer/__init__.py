@@ -1,0 +1,1 @@
+"""In and out: files, backups, the earlier system, LangChain."""

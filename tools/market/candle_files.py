@@ -1,0 +1,42 @@
+"""Freqtrade's candle files, read without freqtrade."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from candlegraph.graph.schema.errors import CandleError
+from candlegraph.tools.market.frames import MAX_FLAT, Candles
+
+
+def read_candles(datadir: Path, pair: str, timeframe: str, max_flat: int = MAX_FLAT) -> Candles:
+    """Return the candles of a freqtrade data folder; raise CandleError naming the file."""
+    path = candle_file(datadir, pair, timeframe)
+    try:
+        return Candles(read_frame(path), timeframe, max_flat)
+    except CandleError as e:
+        raise CandleError(f"{path}: {e}") from e
+
+
+def candle_file(datadir: Path, pair: str, timeframe: str) -> Path:
+    """Return the pair's feather file, futures before spot; raise CandleError if there is none."""
+    name = file_name(pair)
+    places = [datadir / "futures" / f"{name}-{timeframe}-futures.feather", datadir / f"{name}-{timeframe}.feather"]
+    path = next((p for p in places if p.is_file()), None)
+    if path is None:
+        raise CandleError(f"{pair} {timeframe}: no candle file; looked for {places[0]} and {places[1].name}")
+    return path
+
+
+def file_name(pair: str) -> str:
+    """Return a pair as it stands in file names, freqtrade's way: BTC_USDT_USDT."""
+    return pair.replace("/", "_").replace(":", "_")
+
+
+def read_frame(path: Path) -> pd.DataFrame:
+    """Return the frame of a candle file; raise CandleError if it is damaged."""
+    try:
+        return pd.read_feather(path)
+    except (OSError, ValueError) as e:  # ValueError: pyarrow's name for a damaged file
+        raise CandleError(f"cannot be read: {e}") from e

@@ -1,0 +1,197 @@
+"""DecisionChecker: rules on a proposed decision, each of which blocks, warns or is off.
+
+case + checks -> findings. Pure; the reviewer turns a block into the next safer action. Exits and reductions are never
+checked: nothing may keep a position open.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Literal
+
+from candlegraph.graph.schema.facts import Facts
+from candlegraph.graph.schema.market import Frozen, MarketSnapshot, Position, Price, Side
+from candlegraph.graph.schema.signal import SIDE_OF, Proposal
+from candlegraph.graph.settings.risk import Checks, Verdict
+from candlegraph.tools.market.frames import duration
+from candlegraph.tools.market.regime import trend_of
+from candlegraph.tools.risk.stops import sign_of
+
+NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+
+RuleName = Literal[
+    "claims",
+    "against_trend",
+    "reward_to_risk",
+    "near_level",
+    "cooldown",
+    "repeated_reason",
+    "no_progress",
+    "profit_erosion",
+]
+
+
+class Case(Frozen):
+    """A proposal with what it is held against; `stop` and `take_profit` are an entry's after the gate."""
+
+    proposal: Proposal
+    snapshot: MarketSnapshot
+    facts: Facts
+    mismatches: tuple[str, ...] = ()
+    stop: Price | None = None
+    take_profit: Price | None = None
+
+    @property
+    def side(self) -> Side:
+        """Return the side that is opened or held."""
+        position = self.snapshot.position
+        return SIDE_OF[self.proposal.action] if position is None else position.side
+
+    @property
+    def level_ahead(self) -> float | None:
+        """Return the level that the trade runs into: the resistance over a long, the support under a short."""
+        return self.facts.resistance if self.side == "long" else self.facts.support
+
+
+class Finding(Frozen):
+    """A rule that does not like the decision, and why."""
+
+    rule: RuleName
+    verdict: Verdict
+    why: str
+
+
+Rule = Callable[[Case, Checks], str | None]
+"""Returns what is wrong with the decision, None if nothing is."""
+
+
+def findings(case: Case, checks: Checks) -> tuple[Finding, ...]:
+    """Return what the rules that are not off have against the decision."""
+    found = []
+    for name, rule in rules_for(case.proposal).items():
+        verdict: Verdict = getattr(checks, name)
+        if verdict != "off" and (why := rule(case, checks)):
+            found.append(Finding(rule=name, verdict=verdict, why=why))
+    return tuple(found)
+
+
+def rules_for(proposal: Proposal) -> dict[RuleName, Rule]:
+    """Return the rules that look at this kind of decision."""
+    if proposal.action in SIDE_OF:
+        return ENTRY_RULES
+    if proposal.action == "hold":
+        return POSITION_RULES
+    return ADDITION_RULES if proposal.action == "adjust" and (proposal.adjustment_pct or 0) > 0 else {}
+
+
+def claims(case: Case, checks: Checks) -> str | None:
+    """Return what the model reported against the data."""
+    return "; ".join(case.mismatches) or None
+
+
+def against_trend(case: Case, checks: Checks) -> str | None:
+    """Return the trend of the two highest timeframes if it points the other way and the confidence is too low."""
+    highest = sorted(case.snapshot.timeframes, key=lambda view: duration(view.timeframe))[-2:]
+    confidence, enough = case.proposal.confidence, checks.against_trend_confidence
+    if sign_of(case.side) * sum(trend_of(view) for view in highest) >= 0 or confidence >= enough:
+        return None
+    names = " and ".join(view.timeframe for view in highest)
+    return f"{case.side} against the trend of {names} needs confidence {enough:g}, was {confidence:g}"
+
+
+def reward_to_risk(case: Case, checks: Checks) -> str | None:
+    """Return how near the target, else the next level, is for the distance of the stop; None without either."""
+    target, price = case.take_profit or case.level_ahead, case.snapshot.price
+    if target is None or case.stop is None:
+        return None
+    reward, risk = abs(target - price), abs(price - case.stop)
+    if reward >= checks.min_reward_to_risk * risk:
+        return None
+    return f"target {target:.6g} is {reward / risk:.2f} stop distances away, at least {checks.min_reward_to_risk:g}"
+
+
+def near_level(case: Case, checks: Checks) -> str | None:
+    """Return the resistance right above a long, or the support right under a short."""
+    level, atr = case.level_ahead, case.snapshot.main.indicators.atr
+    if level is None or not atr:
+        return None
+    distance = sign_of(case.side) * (level - case.snapshot.price) / atr
+    if distance >= checks.near_level_atr:
+        return None
+    kind = "resistance" if case.side == "long" else "support"
+    return f"{kind} {level:.6g} is {distance:.2f} ATR away, at least {checks.near_level_atr:g}"
+
+
+def cooldown(case: Case, checks: Checks) -> str | None:
+    """Return how fresh the pair's last loss is."""
+    passed = case.snapshot.candles_since_loss
+    if passed is None or passed >= checks.cooldown_candles:
+        return None
+    return f"the pair's last loss is {passed} candles old, at least {checks.cooldown_candles}"
+
+
+def repeated_reason(case: Case, checks: Checks) -> str | None:
+    """Return how often in a row, this time included, the position was kept for one and the same reason."""
+    count, reason = checks.repeated_reason_count, comparable(case.proposal.reason)
+    earlier = held(case).past_reasons[-(count - 1) :]
+    if len(earlier) < count - 1 or any(comparable(one) != reason for one in earlier):
+        return None
+    return f"the same reason {count} times in a row"
+
+
+def no_progress(case: Case, checks: Checks) -> str | None:
+    """Return for how long the position has gone nowhere; None where no stop distance was planned."""
+    age, shown = held(case).age_candles, case.facts.position
+    progress = None if shown is None else shown.r_multiple
+    if progress is None or age < checks.no_progress_candles or abs(progress) >= checks.no_progress_r:
+        return None
+    return f"{progress:+.2f} stop distances after {age} candles"
+
+
+def profit_erosion(case: Case, checks: Checks) -> str | None:
+    """Return how much of the best profit was given back."""
+    best, now = held(case).mfe_pct, held(case).profit_pct
+    if best <= 0 or best < checks.erosion_from_pct or best - now < checks.erosion_share * best:
+        return None
+    return f"{(best - now) / best:.0%} of the best profit {best:.2f} % was given back"
+
+
+def held(case: Case) -> Position:
+    """Return the open trade; rules on a position run only where there is one."""
+    assert case.snapshot.position is not None, "hold and adjust are only bound in a position"
+    return case.snapshot.position
+
+
+def comparable(reason: str) -> str:
+    """Return `reason` without what changes from candle to candle: case, spacing and numbers."""
+    return " ".join(NUMBER.sub("0", reason.casefold()).split())
+
+
+POSITION_RULES: dict[RuleName, Rule] = {
+    "repeated_reason": repeated_reason,
+    "no_progress": no_progress,
+    "profit_erosion": profit_erosion,
+}
+ADDITION_RULES: dict[RuleName, Rule] = {"claims": claims, "against_trend": against_trend, **POSITION_RULES}
+ENTRY_RULES: dict[RuleName, Rule] = {
+    "claims": claims,
+    "against_trend": against_trend,
+    "reward_to_risk": reward_to_risk,
+    "near_level": near_level,
+    "cooldown": cooldown,
+}
+
+
+def false_claims(claims: dict[str, Any], snapshot: MarketSnapshot) -> tuple[str, ...]:
+    """Return which reported numbers contradict the data: an RSI more than 5 points off, levels on the wrong side."""
+    price, rsi = snapshot.price, snapshot.main.indicators.rsi
+    stated, support, resistance = (claims.get(key) for key in ("rsi_value", "key_support", "key_resistance"))
+    found = []
+    if stated is not None and rsi is not None and abs(stated - rsi) > 5:
+        found.append(f"rsi_value {stated:.6g} is more than 5 off the true {rsi:.1f}")
+    if support is not None and support > price:
+        found.append(f"key_support {support:.6g} is above the price {price:.6g}")
+    if resistance is not None and resistance < price:
+        found.append(f"key_resistance {resistance:.6g} is below the price {price:.6g}")
+    return tuple(found)
