@@ -10,7 +10,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import PrivateAttr
 from script import adjust, enter, leave, stay
 
-from candlegraph.graph.facts import parse_facts
+from candlegraph.graph.schema.facts import parse_facts
 
 OLDEST = 6
 OPINIONS = {
