@@ -28,17 +28,21 @@ class Terms(Frozen):
     """
 
     depth: Depth
+    is_triaged: bool
+    needs_approval: bool
     max_repairs: int
     max_memory_calls: int
     reject_false_claims: bool
     record_min_profit_pct: float
 
     @classmethod
-    def of(cls, settings: Settings, depth: Depth | None = None) -> Terms:
+    def of(cls, settings: Settings, depth: Depth | None = None, *, is_spent: bool = False) -> Terms:
         """Return the terms of a decision with these settings; `depth` may be less than theirs."""
         rules = settings.llm_config.decision
         return cls(
             depth=depth or settings.llm_config.depth,
+            is_triaged=is_spent or settings.llm_config.triage.enabled,
+            needs_approval=settings.risk_management.approval.required,
             max_repairs=rules.max_repairs,
             max_memory_calls=rules.max_memory_calls,
             reject_false_claims=rules.reject_false_claims,
