@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from langchain_core.messages import BaseMessage, HumanMessage, ToolCall, ToolMessage
+from langchain_core.messages import AnyMessage, BaseMessage, HumanMessage, ToolCall, ToolMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool
 from langgraph.runtime import Runtime
@@ -17,9 +17,9 @@ from langgraph.runtime import Runtime
 from candlegraph.agents.asking.faults import recalled
 from candlegraph.agents.asking.transcript import BY_NAME, allowed_tools, faults, last_answer, repairs
 from candlegraph.agents.prompt.briefing import briefing, check_fits
-from candlegraph.agents.prompt.files import prompt_version
+from candlegraph.agents.prompt.files import deciding_version
 from candlegraph.agents.prompt.opinions import TOKENS as OPINION_TOKENS
-from candlegraph.agents.prompt.opinions import opinions_text
+from candlegraph.agents.prompt.opinions import opinions_text, with_room
 from candlegraph.graph.context import Context
 from candlegraph.graph.settings.settings import Settings
 from candlegraph.graph.state import CandleState
@@ -36,7 +36,7 @@ async def decision(state: CandleState, runtime: Runtime[Context]) -> dict[str, A
         "decision",
         [*map(recalled, state.messages), *opening],
         tools,
-        prompt_version=prompt_version(context.settings.context_config.language, context.settings.llm_config.prompt),
+        prompt_version=deciding_version(context.settings),
         late_counts=state.snapshot is not None and state.snapshot.position is not None,
     )
     return {"messages": [*opening, answer]}
@@ -46,30 +46,34 @@ def opening_of(state: CandleState, context: Context, tools: Sequence[BaseTool]) 
     """Return the opening messages: the briefing, and what other models said of this candle."""
     settings = context.settings
     said = opinions_text(state, settings.context_config.language)
-    opening = briefing(state, with_room(settings) if said else settings, tools)
+    opening = briefing(state, with_room(settings, OPINION_TOKENS) if said else settings, tools)
     return [*opening, HumanMessage(said)] if said else opening
-
-
-def with_room(settings: Settings) -> Settings:
-    """Return the settings with a budget that leaves room for opinions."""
-    config = settings.context_config
-    smaller = config.model_copy(update={"max_context_tokens": config.max_context_tokens - OPINION_TOKENS})
-    return settings.model_copy(update={"context_config": smaller})
 
 
 def check_budget(settings: Settings) -> None:
     """Raise ConfigError, naming the keys, unless every prompt that these settings can lead to fits its budget."""
-    settings = with_room(settings) if settings.llm_config.depth == "deep" else settings
+    settings = with_room(settings, OPINION_TOKENS) if settings.llm_config.depth == "deep" else settings
     flat_memory = [one for one in MEMORY_TOOLS if one is not record_decision_to_rag]
     check_fits(settings, [*FLAT_TOOLS, *flat_memory], in_position=False)
     check_fits(settings, [*POSITION_TOOLS, *MEMORY_TOOLS], in_position=True)
 
 
 def route(state: CandleState) -> Literal["tools", "repair", "reviewer"]:
-    """Run a faultless answer, send a faulty one back while repairs last, else let the reviewer fall back."""
-    if not faults(state):
+    """Run a faultless answer, send a faulty one back while repairs last, else let the reviewer fall back.
+
+    One that was cut off is sent back once: a model that thinks too long for its limit does so again.
+    """
+    found = faults(state)
+    if not found:
         return "tools"
+    if any(one.kind == "cut_off" for one in found.values()) and was_cut_before(state.messages):
+        return "reviewer"
     return "repair" if repairs(state.messages) < state.terms.max_repairs else "reviewer"
+
+
+def was_cut_before(messages: Sequence[AnyMessage]) -> bool:
+    """Return whether an answer was sent back because it was cut off."""
+    return any("cut_off" in m.additional_kwargs.get("faults", ()) for m in messages)
 
 
 def after_tools(state: CandleState) -> Literal["decision", "reviewer"]:

@@ -15,7 +15,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from candlegraph.agents.models.engine import call_of
-from candlegraph.agents.prompt.files import reflection_prompt, reflection_version
+from candlegraph.agents.prompt.files import prompt_text, prompt_version
 from candlegraph.agents.prompt.outside_text import plain, quoted
 from candlegraph.graph.context import Context
 from candlegraph.graph.schema.calls import CallRecord
@@ -48,10 +48,12 @@ async def insight_into(
     """Return what the model adds, None where its answer cannot be used, and its call; raise ModelError if none came."""
     language = context.settings.context_config.language
     messages: list[BaseMessage] = [
-        SystemMessage(reflection_prompt(language)),
+        SystemMessage(prompt_text("reflection", language)),
         HumanMessage(trade_text(trade, track, scores)),
     ]
-    answer = await context.ask("reviewer", messages, [TradeReport], prompt_version=reflection_version(language))
+    answer = await context.ask(
+        "reviewer", messages, [TradeReport], prompt_version=prompt_version("reflection", language)
+    )
     report = report_of(answer)
     if report is None:
         logger.warning("%s: the reviewer's answer cannot be used, the rules' lesson stands", trade.trade_key)

@@ -31,19 +31,19 @@ async def reviewer(state: CandleState, runtime: Runtime[Context]) -> dict[str, A
     """Turn the proposal into the terminal signal, or fall back to hold or wait."""
     context = runtime.context or Context()
     if state.skipped is not None:
-        return {"signal": skipped(state, context.settings)}
+        return {"signal": unless_closed(state.skipped, state, context.settings)}
     proposal = proposal_of(state.messages)
     if proposal is None:
-        told = [fault.message for fault in faults(state).values()]
-        why = "; ".join(told)[:LONGEST_REASON] or "no terminal call"
-        return {"signal": stay(state.snapshot, why, "fallback")}
+        told = [fault.advice or fault.message for fault in faults(state).values()]
+        why = "; ".join(dict.fromkeys(told))[:LONGEST_REASON] or "no terminal call"
+        return {"signal": unless_closed(stay(state.snapshot, why, "fallback"), state, context.settings)}
     return {"signal": review(proposal, state, context.settings)}
 
 
-def skipped(state: CandleState, settings: Settings) -> TradeSignal:
-    """Return the answer that no model gave; a rule that closes a position closes it all the same."""
-    signal, snapshot, facts = state.skipped, state.snapshot, state.facts
-    assert signal is not None and snapshot is not None and facts is not None, "triage writes it after the analyst"
+def unless_closed(signal: TradeSignal, state: CandleState, settings: Settings) -> TradeSignal:
+    """Return an answer that no model gave; a rule that closes a position closes it all the same."""
+    snapshot, facts = state.snapshot, state.facts
+    assert snapshot is not None and facts is not None, "the analyst runs first"
     if snapshot.position is None:
         return signal
     proposal = Proposal(action="hold", confidence=1, reason=signal.reason)

@@ -12,7 +12,7 @@ from langgraph.runtime import Runtime
 
 from candlegraph.graph.context import Context
 from candlegraph.graph.schema.facts import ABSENT, Facts
-from candlegraph.graph.schema.market import MarketSnapshot, Position, TimeframeView
+from candlegraph.graph.schema.market import MarketSnapshot, Position, TimeframeView, sign_of
 from candlegraph.graph.schema.signal import stay
 from candlegraph.graph.settings.llm import Triage
 from candlegraph.graph.state import CandleState
@@ -104,7 +104,7 @@ def position_changed(position: Position, main: TimeframeView, record_from: float
     """Return why a position needs a look: it is young, near its stop, at its target, or a winner to remember."""
     if position.age_candles <= 1:
         return "the position is new"
-    sign = 1 if position.side == "long" else -1
+    sign = sign_of(position.side)
     best, worst = (main.high, main.low) if position.side == "long" else (main.low, main.high)
     near = STOP_NEAR_ATR * (main.indicators.atr or 0.0)
     if position.stop is None or sign * (main.close - position.stop) <= near or sign * (worst - position.stop) <= 0:

@@ -8,9 +8,8 @@ filled(...): keep the plan at the entry fill, and follow the trade; the closed o
 from __future__ import annotations
 
 import logging
-import uuid
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,30 +17,33 @@ from typing import Any
 from freqtrade.enums import RunMode
 from freqtrade.persistence import Order, Trade
 
-from candlegraph.agents.prompt.files import prompt_version
+from candlegraph.agents.prompt.files import deciding_version
 from candlegraph.freqtrade_bridge.decisions.admission import EntryPause, paused, punctual, signal_of
 from candlegraph.freqtrade_bridge.decisions.approvals import Approvals, check_approval, price_now
 from candlegraph.freqtrade_bridge.decisions.book import DecisionBook
 from candlegraph.freqtrade_bridge.decisions.estimate import announce, candles_in
+from candlegraph.freqtrade_bridge.decisions.line import decision_line, short_names
 from candlegraph.freqtrade_bridge.decisions.records import Records, commit_effects, decision_row
 from candlegraph.freqtrade_bridge.decisions.runner import Outcome, Runner
+from candlegraph.freqtrade_bridge.decisions.stopped import stopped
 from candlegraph.freqtrade_bridge.feeds.account import AccountGuard, WalletWatch, candles_since_loss, position_of
 from candlegraph.freqtrade_bridge.feeds.candles import MarketFeed
 from candlegraph.freqtrade_bridge.feeds.sentiment import SentimentFeed, sentiment_client
+from candlegraph.freqtrade_bridge.host.run_name import given_name, namespace_of_run, new_name
 from candlegraph.freqtrade_bridge.trades.fills import closed_trade_of, is_entry, is_final_exit, partial_exit_of
 from candlegraph.freqtrade_bridge.trades.learner import Learner
 from candlegraph.freqtrade_bridge.trades.orders import Orders
 from candlegraph.freqtrade_bridge.trades.plan import Plans
 from candlegraph.freqtrade_bridge.trades.track import PositionWatch
-from candlegraph.graph.context import BACKTEST, Context
+from candlegraph.graph.context import Context
 from candlegraph.graph.reflection import ReflectionState
-from candlegraph.graph.schema.errors import BridgeError, MemoryStoreError
+from candlegraph.graph.schema.errors import MemoryStoreError, ModelError, ReplayMiss
 from candlegraph.graph.schema.experience import ClosedTrade, PartialExit
-from candlegraph.graph.schema.market import MarketSnapshot, Position, Sentiment, TimeframeView
+from candlegraph.graph.schema.market import PUNCTUAL, MarketSnapshot, Position, Sentiment, TimeframeView
 from candlegraph.graph.schema.signal import SIDE_OF, TradeSignal
 from candlegraph.graph.state import CandleState
 from candlegraph.memory.books.approvals import ApprovalRequest, Verdict
-from candlegraph.memory.books.ledger import Ledger
+from candlegraph.memory.books.ledger import DecisionRow, Ledger
 from candlegraph.memory.books.spending import Spending
 from candlegraph.memory.learning.track import Track
 from candlegraph.tools.market.frames import duration, snapshot_of
@@ -50,11 +52,8 @@ from candlegraph.tools.risk.stops import is_protective
 logger = logging.getLogger(__name__)
 
 LIVE_MODES = (RunMode.LIVE, RunMode.DRY_RUN)
-HTTP_LOGGERS = ("httpx", "httpx2")
 PROGRESS_EVERY = 250
 DEFAULT_FEE = 0.0005
-PUNCTUAL = timedelta(minutes=1)
-"""A live entry comes some seconds after its candle has opened."""
 
 
 def namespace_of(runmode: RunMode) -> str:
@@ -63,7 +62,7 @@ def namespace_of(runmode: RunMode) -> str:
         return "live"
     if runmode == RunMode.DRY_RUN:
         return "dry_run"
-    return f"{BACKTEST}{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
+    return namespace_of_run(given_name() or new_name(datetime.now(UTC)))
 
 
 class Session:
@@ -71,8 +70,6 @@ class Session:
 
     def __init__(self, config: Mapping[str, Any], context: Context, provider: Any, wallets: Any) -> None:
         self.context = context
-        for name in HTTP_LOGGERS:  # one INFO line per model call would drown freqtrade's log
-            logging.getLogger(name).setLevel(logging.WARNING)
         self._provider = provider
         self.is_backtest = config["runmode"] not in LIVE_MODES
         check_approval(context.settings, is_backtest=self.is_backtest)
@@ -124,7 +121,8 @@ class Session:
         self.learn(now)
         self._collect_late(now)
         trades = {trade.pair: trade for trade in Trade.get_trades_proxy(is_open=True)}
-        due = self._due(list(dict.fromkeys([*pairs, *trades])), now)
+        watched = list(dict.fromkeys([*pairs, *trades]))
+        due = self._due(watched, now)
         if not due:
             return
         views = self._main_views(due)
@@ -136,7 +134,7 @@ class Session:
         snapshots = {pair: self._snapshot(pair, as_of, trades.get(pair), moods[pair]) for pair, as_of in due.items()}
         deadline = None if self.is_backtest else self.context.settings.llm_config.decision.deadline_seconds
         outcomes = self._runner.decide(snapshots, deadline, self._spending.at(max(due.values())))
-        self._accept(snapshots, outcomes, now)
+        self._accept(snapshots, outcomes, now, short_names(watched))
         self._ask(outcomes, now)
 
     def _due(self, pairs: list[str], now: datetime) -> dict[str, datetime]:
@@ -171,11 +169,17 @@ class Session:
     def _position(self, trade: Trade, price: float, as_of: datetime) -> Position:
         return position_of(trade, self.plans.of(trade), price, as_of, self.length, self._watch.of(trade))
 
-    def _accept(self, snapshots: Mapping[str, MarketSnapshot], outcomes: Mapping[str, Outcome], now: datetime) -> None:
+    def _accept(
+        self,
+        snapshots: Mapping[str, MarketSnapshot],
+        outcomes: Mapping[str, Outcome],
+        now: datetime,
+        names: Mapping[str, str],
+    ) -> None:
         rows, decided = [], {}
         for pair, snapshot in snapshots.items():
             outcome = outcomes[pair]
-            signal = self._admitted(signal_of(self.context.namespace, snapshot, outcome), snapshot, now)
+            signal = self._admitted(signal_of(self.context, snapshot, outcome), snapshot, now)
             self.book.put(pair, snapshot.as_of, signal)
             self._known[pair] = (snapshot, outcome.state)
             if snapshot.position is not None:
@@ -183,6 +187,7 @@ class Session:
             row = decision_row(self.context, snapshot, outcome, signal)
             self._spending.add(row.as_of, row.model_calls)
             rows.append(row)
+        self._log(rows, names)
         self._watch.decided(decided)
         self._records.decisions(rows)
         self._note_failures(snapshots, outcomes)
@@ -191,6 +196,13 @@ class Session:
             if (state := outcomes[pair].state) is not None:
                 self._commit(snapshot, state)
         self._report_progress(len(rows), next(iter(snapshots.values())).as_of)
+
+    def _log(self, rows: Sequence[DecisionRow], names: Mapping[str, str]) -> None:
+        """Say each decision in one line, before anything is written; thousands of a backtest only to who debugs it."""
+        level = logging.DEBUG if self.is_backtest else logging.INFO
+        if logger.isEnabledFor(level):
+            for row in rows:
+                logger.log(level, "%s", decision_line(row, names[row.pair]))
 
     def _admitted(self, signal: TradeSignal, snapshot: MarketSnapshot, now: datetime) -> TradeSignal:
         """Return the signal, or what stands in for an entry that comes too late or while entries pause."""
@@ -209,12 +221,16 @@ class Session:
             self._provider.send_msg(f"candlegraph: {change}", always_send=True)
 
     def _refuse_failure(self, outcomes: Mapping[str, Outcome], snapshots: Mapping[str, MarketSnapshot]) -> None:
-        """Stop a backtest at its first failed decision: a silent wait would poison the result."""
+        """Stop a backtest at its first failed decision, unless it is to wait: a silent wait would poison the result."""
         for pair, outcome in outcomes.items():
-            if self.is_backtest and outcome.error is not None:
-                why = f"{type(outcome.error).__name__}: {outcome.error}"
-                message = f"{pair} {snapshots[pair].candle:%Y-%m-%d %H:%M} UTC: the decision failed: {why}"
-                raise BridgeError(message) from outcome.error
+            if self.is_backtest and outcome.error is not None and not self._waits_out(outcome.error):
+                rows = Ledger(self.context.database).rows(self.context.namespace)
+                raise stopped(self.context, snapshots[pair], outcome.error, rows) from outcome.error
+
+    def _waits_out(self, error: BaseException) -> bool:
+        """Return whether a backtest goes on without this decision: models may fail, a replay may not."""
+        wanted = self.context.settings.llm_config.on_failure == "wait"
+        return wanted and isinstance(error, ModelError) and not isinstance(error, ReplayMiss)
 
     def _commit(self, snapshot: MarketSnapshot, state: CandleState) -> None:
         try:
@@ -230,7 +246,7 @@ class Session:
     def _collect_late(self, now: datetime) -> None:
         """Let a late exit or reduction count while its candle lasts; a late entry or addition is dropped."""
         for pair, (snapshot, outcome) in self._runner.collect().items():
-            signal = signal_of(self.context.namespace, snapshot, outcome)
+            signal = signal_of(self.context, snapshot, outcome)
             lasts = snapshot.as_of <= now < snapshot.as_of + self.length
             safer = signal.action == "exit" or (signal.action == "adjust" and (signal.adjustment_pct or 0) < 0)
             logger.warning("%s: late %s, %s", pair, signal.action, "used" if lasts and safer else "dropped")
@@ -257,7 +273,7 @@ class Session:
         if outcome.error is not None or snapshot.as_of != request.as_of:
             logger.warning("%s: the answer to %s comes to nothing: %r", request.pair, request.id, outcome.error)
             return False
-        signal = signal_of(self.context.namespace, snapshot, outcome)
+        signal = signal_of(self.context, snapshot, outcome)
         logger.info("%s: proposal %s was answered: %s: %s", request.pair, request.id, signal.action, signal.reason)
         self.book.put(request.pair, request.as_of, signal)
         self._known[request.pair] = (snapshot, outcome.state)
@@ -332,7 +348,7 @@ class Session:
             identity={
                 "namespace": self.context.namespace,
                 "model": self.context.model_name,
-                "prompt_version": prompt_version(settings.context_config.language, settings.llm_config.prompt),
+                "prompt_version": deciding_version(settings),
             },
         )
 

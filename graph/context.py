@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
@@ -19,6 +20,8 @@ from candlegraph.memory.store import ExperienceMemory, open_memory
 DATABASE = Path("rag") / "candlegraph.sqlite"
 BACKTEST = "backtest:"
 """How the namespaces of backtests begin."""
+STUDIO: Literal["studio"] = "studio"
+"""Where everything runs that is no bot: LangGraph's server, notebooks, `candlegraph decide`."""
 CASSETTE = Path("rag") / "cassette.sqlite"
 
 
@@ -28,7 +31,7 @@ class Context(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     settings: Settings = Settings()
-    namespace: str = Field("studio", min_length=1, description="whose experiences are read and written")
+    namespace: str = Field(STUDIO, min_length=1, description="whose experiences are read and written")
     user_data_dir: str = Field("user_data", description="holds rag/ and logs/")
     datadir: str = Field("user_data/data/sample", description="candle folder for inputs of pair and candle only")
     wallet: float = Field(10_000, gt=0, description="free equity assumed for such inputs, quote currency")

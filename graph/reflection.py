@@ -16,7 +16,7 @@ from candlegraph.agents.reflector import insight_into
 from candlegraph.graph.context import Context
 from candlegraph.graph.schema.calls import CallRecord
 from candlegraph.graph.schema.errors import MemoryStoreError, ModelError
-from candlegraph.graph.schema.experience import ClosedTrade, Closing, Experience, PartialExit, Scores
+from candlegraph.graph.schema.experience import ClosedTrade, Closing, Experience, Occasion, PartialExit, Scores
 from candlegraph.memory.learning.report import Insight, experience_of, experience_of_part
 from candlegraph.memory.learning.scores import evaluate as marks_of
 from candlegraph.memory.learning.track import Track
@@ -78,9 +78,11 @@ async def review(state: ReflectionState, runtime: Runtime[Context]) -> dict[str,
 
 def remember(state: ReflectionState, runtime: Runtime[Context]) -> dict[str, Any]:
     """Store the experience and empty the outbox of the trade."""
+    context = runtime.context or Context()
     assert state.experience is not None, "review runs first"
-    memory = (runtime.context or Context()).memory
-    return {"experience_id": memory.settle(state.experience, state.track, is_queued=state.is_queued)}
+    refuse_foreign(state.experience.source, context)  # a person may have changed what evaluate let pass
+    learnt = context.memory.settle(state.experience, state.track, is_queued=state.is_queued)
+    return {"experience_id": learnt}
 
 
 def reward(state: ReflectionState, runtime: Runtime[Context]) -> dict[str, Any]:
@@ -89,7 +91,7 @@ def reward(state: ReflectionState, runtime: Runtime[Context]) -> dict[str, Any]:
     assert state.experience is not None, "review runs first"
     mode = context.settings.experience_config.reward.mode
     earned = state.experience.reward if mode == "documented" else state.experience.reward_quality
-    stats = context.memory.stats(state.experience.source.namespace)
+    stats = context.memory.stats(context.namespace)
     return {"reward": earned, "reward_stats": stats["reward_stats"]}
 
 
@@ -98,7 +100,7 @@ def marks(closing: Closing) -> Scores | None:
     return marks_of(closing) if isinstance(closing, ClosedTrade) else None
 
 
-def refuse_foreign(trade: Closing, context: Context) -> None:
+def refuse_foreign(trade: Occasion, context: Context) -> None:
     """Raise MemoryStoreError unless the trade belongs to the context's namespace: Studio writes into its own only."""
     if trade.namespace != context.namespace:
         raise MemoryStoreError(f"expected a trade of namespace {context.namespace}, was {trade.namespace}")

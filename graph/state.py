@@ -1,7 +1,10 @@
-"""What the nodes of the candle graph hand on; every key has one writer, but for two that critic may write again.
+"""What the nodes of the candle graph hand on; every key has one writer, but for `messages` and `signal`.
 
-snapshot -> facts, situation (analyst) -> skipped (triage), or lessons (retriever) -> view, bull, bear (deep only)
-  -> messages (decision loop) -> signal (reviewer) -> critiques, signal (critic)
+snapshot, terms, facts, situation (analyst) -> skipped (triage), or lessons (retriever) -> view, bull, bear (deep only)
+  -> messages (decision loop) -> signal (reviewer) -> critiques, signal or messages (critic) -> signal (approval)
+
+The reviewer gives the signal; critic and approval may only replace it by a safer one. Where a thread goes on to
+another candle, the analyst clears every key first.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ class Terms(Frozen):
     needs_approval: bool
     max_repairs: int
     max_memory_calls: int
+    max_tokens: int
     reject_false_claims: bool
     record_min_profit_pct: float
 
@@ -45,6 +49,7 @@ class Terms(Frozen):
             needs_approval=settings.risk_management.approval.required,
             max_repairs=rules.max_repairs,
             max_memory_calls=rules.max_memory_calls,
+            max_tokens=settings.llm_config.models_of("decision")[0].max_tokens,
             reject_false_claims=rules.reject_false_claims,
             record_min_profit_pct=settings.experience_config.record_min_profit_pct,
         )

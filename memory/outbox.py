@@ -7,21 +7,17 @@ Each trade is settled in one transaction, so that a killed process has learnt fr
 
 from __future__ import annotations
 
-import logging
 from datetime import datetime
 
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Engine, delete, insert, select
 
 from candlegraph.graph.schema.errors import MemoryStoreError
 from candlegraph.graph.schema.experience import ClosedTrade, Closing, Experience, PartialExit
-from candlegraph.memory.learning.report import experience_of, experience_of_part
 from candlegraph.memory.learning.track import Track, write_tracks
 from candlegraph.memory.storage.database import reading, writing
 from candlegraph.memory.storage.rows import insert_experience, micros
 from candlegraph.memory.storage.tables import courses, outbox, positions
-
-logger = logging.getLogger(__name__)
 
 READ: TypeAdapter[ClosedTrade | PartialExit] = TypeAdapter(Closing)
 
@@ -92,39 +88,6 @@ def settle(
     with writing(engine, "outbox") as (connection, _):
         _emptied(connection, experience)
     return row_id
-
-
-def course_of(engine: Engine, experience_id: int) -> Track | None:
-    """Return how a trade went that was learnt from; None where it was not followed."""
-    with reading(engine) as connection:
-        doc = connection.scalar(select(courses.c.doc).where(courses.c.experience_id == experience_id))
-    return None if doc is None else Track.model_validate_json(doc)
-
-
-def drain(engine: Engine, namespace: str, before: datetime, into: Engine | None = None) -> list[Experience]:
-    """Learn by rules alone from what was known by `before`; return what is new."""
-    learnt = []
-    for key in due(engine, namespace, before):
-        try:
-            found = take(engine, namespace, key)
-        except MemoryStoreError as e:  # of another version; it stays, and the others are learnt from
-            logger.error("%s", e)
-            continue
-        if found is not None and (experience := _settled_by_rules(engine, into, *found)) is not None:
-            learnt.append(experience)
-    return learnt
-
-
-def waiting(engine: Engine, namespace: str) -> int:
-    """Return how many trades of the namespace are in the outbox."""
-    with reading(engine) as connection:
-        query = select(func.count()).select_from(outbox).where(outbox.c.namespace == namespace)
-        return connection.execute(query).scalar_one()
-
-
-def _settled_by_rules(engine: Engine, into: Engine | None, trade: Closing, track: Track | None) -> Experience | None:
-    experience = experience_of_part(trade) if isinstance(trade, PartialExit) else experience_of(trade, track)
-    return None if settle(engine, experience, track, into=into) is None else experience
 
 
 def _stored(connection: Connection, revision: int, experience: Experience, track: Track | None) -> int | None:

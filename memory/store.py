@@ -1,6 +1,6 @@
 """The experience memory: durable rows, and the index derived from them.
 
-add, drain → rows and vectors in one transaction → the index follows at the next recall, in every process
+add, settle → rows and vectors in one transaction → the index follows at the next recall, in every process
 embed_waiting → the vectors of their words, later and apart: no order and no learning waits for a text model
 """
 
@@ -55,7 +55,8 @@ class ExperienceMemory:
         self._own = open_engine(self.path)
         self.engine = self._own if rag.database_url is None else open_shared(rag.database_url)
         self._texts = _text_space(self.engine, rag)
-        self._mirror = Mirror(rag.vector_store.index_type, snapshot_folder(self.path))
+        folder = snapshot_folder(self.path, rag.vector_store.storage_path)
+        self._mirror = Mirror(rag.vector_store.index_type, folder)
         self._outlines: dict[frozenset[str], Outlines] = {}
         self._cases: dict[int, Case] = {}
         self._none_waited: dict[str | None, int | None] = {}
@@ -140,10 +141,6 @@ class ExperienceMemory:
         """Keep a closed trade, and how it went, or a part of one, durably until it is learnt from."""
         outbox.enqueue(self._own, trade, track)
 
-    def drain(self, namespace: str, *, before: datetime) -> list[Experience]:
-        """Learn from the enqueued trades known by `before`, ordered by known_at, pair and key; return the new ones."""
-        return outbox.drain(self._own, namespace, before, self.engine)
-
     def take(self, namespace: str, trade_key: str) -> tuple[Closing, Track | None] | None:
         """Return an enqueued trade with its track, None if it does not wait."""
         return outbox.take(self._own, namespace, trade_key)
@@ -151,14 +148,6 @@ class ExperienceMemory:
     def settle(self, experience: Experience, track: Track | None, *, is_queued: bool) -> int | None:
         """Store what was learnt from a trade and empty the outbox of it; None where it was learnt already."""
         return outbox.settle(self._own, experience, track, is_queued=is_queued, into=self.engine)
-
-    def course_of(self, experience_id: int) -> Track | None:
-        """Return how a trade went that was learnt from; None where it was not followed."""
-        return outbox.course_of(self.engine, experience_id)
-
-    def waiting(self, namespace: str) -> int:
-        """Return how many closed trades wait to be drained."""
-        return outbox.waiting(self._own, namespace)
 
     def embed_waiting(self, limit: int, *, now: datetime, namespace: str | None = None) -> Embedded:
         """Give at most `limit` experiences the vector of their words; a model that is down is said, not raised.
@@ -276,7 +265,7 @@ def close_memory(path: Path) -> None:
 
 def _opened_by(rag: RagConfig) -> tuple[object, ...]:
     """Return the settings that a memory is opened with; the others come with each question."""
-    return rag.embedding, rag.vector_store.index_type, rag.database_url
+    return rag.embedding, rag.vector_store.index_type, rag.vector_store.storage_path, rag.database_url
 
 
 def _text_space(engine: Engine, rag: RagConfig) -> TextSpace | None:

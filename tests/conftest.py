@@ -27,6 +27,7 @@ from postgres import programs, served, served_somewhere
 from pydantic import PrivateAttr
 from sqlalchemy import NullPool, create_engine, make_url
 
+from candlegraph.agents.models.profiles import forget_profiles
 from candlegraph.graph.context import Context
 from candlegraph.graph.schema.market import Account, Position
 from candlegraph.graph.settings.settings import settings_of
@@ -95,6 +96,12 @@ def make_frames():
 def frames(make_frames):
     """Return the session's candle frames; not to be changed."""
     return make_frames()
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_learnt():
+    """Forget what a test before has learnt of an endpoint: ports are used again."""
+    forget_profiles()
 
 
 @pytest.fixture(scope="session")
@@ -226,8 +233,8 @@ class ScriptedServer:
     """An OpenAI-compatible endpoint on loopback that plays `script`, its last item for ever.
 
     Items: {"tools": [(name, arguments or text), ...]}, {"text": ...}, {"status": 429, "headers": {...}}, {"raw": ...};
-    {"sleep": seconds} and {"finish": reason} go with any of them. `seen` holds path, headers (lower-case
-    names) and body of each request.
+    {"sleep": seconds} and {"finish": reason} go with any of them; a function of path and body gives the item for them.
+    `seen` holds path, headers (lower-case names) and body of each request.
     """
 
     def __init__(self):
@@ -262,10 +269,12 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         item = self.owner.next_item((self.path, {name.lower(): value for name, value in self.headers.items()}, body))
+        item = item(self.path, body) if callable(item) else item
         time.sleep(item.get("sleep", 0))
         status, error = item.get("status", 200), {"error": {"message": "scripted", "type": "scripted"}}
         payload = item["raw"] if "raw" in item else error if status != 200 else self._completion(item)
-        data = payload.encode() if isinstance(payload, str) else json.dumps(payload).encode()
+        payload = payload if isinstance(payload, str | bytes) else json.dumps(payload)
+        data = payload.encode() if isinstance(payload, str) else payload
         try:
             self.send_response(status)
             for name, value in {"Content-Type": "application/json", **item.get("headers", {})}.items():

@@ -3,15 +3,20 @@
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from candlegraph.graph.schema.facts import parse_facts
 
 
-def unset(facts):
-    raise AssertionError("a test that runs ScriptStrategy sets script.decide first")
+def unset(*facts):
+    raise AssertionError(
+        "a test that runs ScriptStrategy sets script.decide first, and at depth balanced script.review"
+    )
 
 
 decide = unset
+review = unset
+"""At depth `balanced`: from nothing to the arguments of ReviewEntry."""
 
 
 class ScriptModel(BaseChatModel):
@@ -20,10 +25,11 @@ class ScriptModel(BaseChatModel):
         return "script"
 
     def bind_tools(self, tools, **kwargs):
-        return self
+        return self.bind(offered=[convert_to_openai_tool(one)["function"]["name"] for one in tools])
 
-    def _generate(self, messages, stop=None, run_manager=None, **kwargs):
-        name, arguments = decide(parse_facts(messages[1].content))
+    def _generate(self, messages, stop=None, run_manager=None, offered=(), **kwargs):
+        is_review = "ReviewEntry" in offered
+        name, arguments = ("ReviewEntry", review()) if is_review else decide(parse_facts(messages[1].content))
         call = {"name": name, "args": arguments, "id": "1", "type": "tool_call"}
         return ChatResult(generations=[ChatGeneration(message=AIMessage("", tool_calls=[call]))])
 

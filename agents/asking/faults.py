@@ -8,7 +8,8 @@ from typing import Any, Literal, NamedTuple
 from langchain_core.messages import AIMessage, AnyMessage
 from pydantic import ValidationError
 
-from candlegraph.agents.models.failed_generation import FAILED
+from candlegraph.agents.models.answers import REASONING
+from candlegraph.agents.models.wire.failed_generation import FAILED
 
 FaultKind = Literal[
     "text_only",
@@ -19,6 +20,7 @@ FaultKind = Literal[
     "not_allowed",
     "wrong_pair",
     "malformed_json",
+    "cut_off",
     "wrong_arguments",
     "not_a_number",
     "out_of_range",
@@ -46,6 +48,8 @@ class Fault(NamedTuple):
 
     kind: FaultKind
     message: str
+    advice: str = ""
+    """For people: what to change in the configuration; the model is not told."""
 
 
 def no_call(answer: AIMessage, valid: set[str] | frozenset[str]) -> Fault:
@@ -56,6 +60,20 @@ def no_call(answer: AIMessage, valid: set[str] | frozenset[str]) -> Fault:
     if not answer.content:
         return Fault("empty", f"Your answer was empty. {told}")
     return Fault("text_only", f"You answered with text. {told}")
+
+
+def cut_off(answer: AIMessage, max_tokens: int | None, valid: set[str] | frozenset[str]) -> Fault:
+    """Return the fault of an answer that reached the limit of its length before its call was whole."""
+    thoughts = answer.additional_kwargs.get(REASONING)
+    by_thoughts = bool(thoughts) and not answer.content and not answer.invalid_tool_calls
+    what = "was used up by thoughts" if by_thoughts else "cut the call" if answer.invalid_tool_calls else "cut the text"
+    told = "Think less and keep the reason short." if thoughts else "Keep the reason short."
+    limit = "the endpoint's own limit" if max_tokens is None else f"llm_config.max_tokens = {max_tokens}"
+    return Fault(
+        "cut_off",
+        f"Your answer was cut off before the call was complete. {told} Call exactly one of: {listed(valid)}.",
+        f"{limit} {what}: raise it, or let the model think less (llm_config.options, see docs/models.md)",
+    )
 
 
 def not_json(call: Any) -> Fault:

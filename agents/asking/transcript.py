@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +11,8 @@ from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
 from langchain_core.tools import BaseTool
 from pydantic import BaseModel, ValidationError
 
-from candlegraph.agents.asking.faults import Fault, listed, no_call, not_json, schema_fault, several, shown
+from candlegraph.agents.asking.faults import Fault, cut_off, listed, no_call, not_json, schema_fault, several, shown
+from candlegraph.agents.models.answers import is_cut
 from candlegraph.graph.schema.signal import Proposal
 from candlegraph.graph.state import CandleState
 from candlegraph.tools.memory import MEMORY_TOOLS, record_decision_to_rag
@@ -22,6 +24,8 @@ BY_NAME = {one.name: one for one in ALL_TOOLS}
 OBJECTION = "objection"
 """Marks the message that sends an entry back; what was proposed before it counts no more."""
 MEMORY_NAMES = frozenset(one.name for one in MEMORY_TOOLS)
+SEPARATORS = re.compile(r"[/:_\s-]")
+"""Of the parts of a pair's name; no two pairs of a market differ in them alone."""
 
 
 def allowed_tools(state: CandleState) -> list[BaseTool]:
@@ -61,6 +65,9 @@ def faults(state: CandleState) -> dict[str, Fault]:
     """Return what is wrong with the newest answer, by call id; the empty id stands for the message as a whole."""
     answer = last_answer(state)
     allowed = {one.name for one in allowed_tools(state)}
+    if is_cut(answer) and (answer.invalid_tool_calls or not answer.tool_calls):
+        cut = cut_off(answer, state.terms.max_tokens, allowed & TERMINAL_NAMES)
+        return {call["id"] or "": cut for call in answer.invalid_tool_calls} or {"": cut}
     found = {call["id"] or "": not_json(call) for call in answer.invalid_tool_calls}
     if not answer.tool_calls and not found:
         return {"": no_call(answer, allowed & TERMINAL_NAMES)}
@@ -95,7 +102,7 @@ def call_fault(name: str, args: dict[str, Any], allowed: set[str], state: Candle
         return schema_fault(name, e)
     assert state.snapshot is not None, "the snapshot is there from the analyst on"
     pair = state.snapshot.pair
-    if arguments.get("pair", pair) != pair:
+    if not is_pair(arguments.get("pair", pair), pair):
         return Fault("wrong_pair", f"pair must be {pair!r}, was {shown(arguments['pair'])!r}.")
     if state.terms.reject_false_claims and (claims := false_claims(arguments, state.snapshot)):
         return Fault("false_claim", "These claims contradict the data: " + "; ".join(claims))
@@ -117,3 +124,9 @@ def proposal_of(messages: Sequence[AnyMessage]) -> Proposal | None:
         if isinstance(message, ToolMessage) and message.name in TERMINAL_NAMES and message.status == "success":
             return Proposal.model_validate(message.artifact)
     return None
+
+
+def is_pair(given: str, pair: str) -> bool:
+    """Return whether a name means the pair that is decided: BTC/USDT:USDT, BTC/USDT, btc-usdt or BTCUSDT."""
+    whole, short = (SEPARATORS.sub("", one).upper() for one in (pair, pair.partition(":")[0]))
+    return SEPARATORS.sub("", given).upper() in (whole, short)

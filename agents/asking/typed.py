@@ -18,7 +18,7 @@ from candlegraph.agents.asking.faults import recalled, schema_fault
 from candlegraph.agents.models.engine import call_of
 from candlegraph.agents.prompt.briefing import market_text
 from candlegraph.agents.prompt.budget import SEPARATOR
-from candlegraph.agents.prompt.files import role_prompt, role_prompt_version
+from candlegraph.agents.prompt.files import prompt_text, prompt_version
 from candlegraph.agents.prompt.opinions import with_room
 from candlegraph.agents.prompt.tokens import tokens_of
 from candlegraph.graph.context import Context
@@ -40,7 +40,7 @@ async def ask_typed(
     context: Context, role: Role, messages: Sequence[BaseMessage], schema: type[Found]
 ) -> tuple[Found, CallRecord]:
     """Return the role's valid answer and what it took; raise ModelError where none came within the repairs."""
-    version = role_prompt_version(role, context.settings.context_config.language)
+    version = prompt_version(role, context.settings.context_config.language)
     told, calls, fault = list(messages), list[CallRecord](), ""
     for _ in range(context.settings.llm_config.decision.max_repairs + 1):
         answer = await context.ask(role, told, [schema], prompt_version=version)
@@ -96,7 +96,7 @@ def asked(role: Role, state: CandleState, context: Context, schema: type[Answer]
     beside = [one for one in said if one]
     rest = sum(tokens_of(one + SEPARATOR) for one in beside) + schema_tokens(schema)
     market = market_text(state, with_room(context.settings, rest))
-    prompt = role_prompt(role, context.settings.context_config.language)
+    prompt = prompt_text(role, context.settings.context_config.language)
     return [SystemMessage(prompt), HumanMessage(SEPARATOR.join([market, *beside]))]
 
 

@@ -16,10 +16,14 @@ from langchain_core.messages import AIMessage, InvalidToolCall, ToolCall
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.messages.tool import invalid_tool_call, tool_call
 
-from candlegraph.agents.models.failed_generation import FAILED
+from candlegraph.agents.models.wire.failed_generation import FAILED
 
 REASONING = "reasoning_content"
-"""Where an answer's thoughts lie in its `additional_kwargs`; never read as a call, never sent back."""
+"""Where an answer's thoughts lie in its `additional_kwargs`; never read as a call, sent back only where demanded."""
+ATTACHED = "attached"
+"""Where what a provider attached to its answer lies, as it came: it is sent back to it within the decision."""
+NOTES = "notes"
+"""Where an answer's `response_metadata` names the wrappings that were undone before it was read."""
 LONGEST_TEXT, LONGEST_ARGUMENT, LONGEST_WORD = 20_000, 4_000, 200
 MOST_CALLS, MOST_ARGUMENTS, DEEPEST = 20, 50, 5
 LONGEST_CALL = 20_000
@@ -30,6 +34,8 @@ LARGEST = 2**63
 THOUGHT = re.compile(r"<think>(.*?)(?:</think>|\Z)", re.DOTALL | re.IGNORECASE)
 ONLY_CLOSED = re.compile(r"\A(.*)</think>", re.DOTALL | re.IGNORECASE)
 """Some chat templates open the thought themselves, so that the answer only closes it."""
+CUT = frozenset({"length", "max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded"})
+"""How providers say that an answer reached the limit of its length, in small letters."""
 WORDS = {
     "finish_reason": ("finish_reason", "done_reason", "stop_reason"),
     "model_name": ("model_name", "model"),
@@ -43,19 +49,28 @@ def normalised(answer: AIMessage) -> AIMessage:
     text, thoughts = spoken(answer)
     good = answer.tool_calls[:MOST_CALLS]
     bad = answer.invalid_tool_calls[: MOST_CALLS - len(good)]
-    ids = _ids(one["id"] for one in (*good, *bad))
+    ids = fresh_ids(one["id"] or "" for one in (*good, *bad))
     metadata: dict[str, Any] = dict(_words(answer.response_metadata))
     cut = len(answer.tool_calls) + len(answer.invalid_tool_calls) - len(ids)
     if cut := cut + _count(answer.response_metadata.get("cut_calls")):
         metadata["cut_calls"] = cut
+    if notes := answer.response_metadata.get(NOTES):
+        metadata[NOTES] = list(notes)
+    attached = answer.additional_kwargs.get(ATTACHED)
     return AIMessage(  # without its id: a server that gives two answers one id would replace the first by the second
         content=cut_text(text),
         tool_calls=[_call(one, id) for one, id in zip(good, ids, strict=False)],
         invalid_tool_calls=[_invalid(one, id) for one, id in zip(bad, ids[len(good) :], strict=True)],
-        additional_kwargs={REASONING: cut_text(thoughts)} if thoughts else {},
+        additional_kwargs=({REASONING: cut_text(thoughts)} if thoughts else {})
+        | ({ATTACHED: attached} if attached else {}),
         response_metadata=metadata,
         usage_metadata=_usage(answer.usage_metadata),
     )
+
+
+def is_cut(answer: AIMessage) -> bool:
+    """Return whether the answer reached the limit of its length."""
+    return str(answer.response_metadata.get("finish_reason")).lower() in CUT
 
 
 def without_thoughts(answer: AIMessage) -> AIMessage:
@@ -71,9 +86,9 @@ def spoken(answer: AIMessage) -> tuple[str, str]:
     for block in blocks:
         if isinstance(block, str):
             texts.append(block)
-        else:
+        elif isinstance(block, dict):
             texts.append(block.get("text"))
-            thoughts += [block.get("thinking"), block.get("reasoning")]
+            thoughts += [*_texts(block.get("thinking")), block.get("reasoning")]
     text = "".join(one for one in texts if isinstance(one, str))
     thoughts += THOUGHT.findall(text)
     text = THOUGHT.sub("", text)
@@ -84,18 +99,9 @@ def spoken(answer: AIMessage) -> tuple[str, str]:
     return text.strip(), "\n".join(one for one in said if one)
 
 
-def cut_text(text: str, longest: int = LONGEST_TEXT) -> str:
-    """Return `text` as it can be written in UTF-8, of at most `longest` characters with the note of what is gone."""
-    clean = text.encode("utf-8", "replace").decode("utf-8")
-    if len(clean) <= longest:
-        return clean
-    kept = max(0, longest - 40)
-    return f"{clean[:kept]} [{len(clean) - kept} characters cut]"
-
-
-def _ids(given: Iterable[str | None]) -> list[str]:
+def fresh_ids(given: Iterable[str]) -> list[str]:
     """Return an id for each call: its own where it has one and is the first to have it, else a fresh one."""
-    wanted = [cut_text(one or "", LONGEST_WORD) for one in given]
+    wanted = [cut_text(one, LONGEST_WORD) for one in given]
     fresh = (name for name in map("call_{}".format, count()) if name not in wanted)
     seen = {""}
     found = []
@@ -103,6 +109,21 @@ def _ids(given: Iterable[str | None]) -> list[str]:
         found.append(next(fresh) if one in seen else one)
         seen.add(one)
     return found
+
+
+def _texts(thinking: Any) -> list[Any]:
+    """Return thoughts as texts: Mistral gives a list of parts."""
+    parts = thinking if isinstance(thinking, list) else [thinking]
+    return [one.get("text") if isinstance(one, dict) else one for one in parts]
+
+
+def cut_text(text: str, longest: int = LONGEST_TEXT) -> str:
+    """Return `text` as it can be written in UTF-8, of at most `longest` characters with the note of what is gone."""
+    clean = text.encode("utf-8", "replace").decode("utf-8")
+    if len(clean) <= longest:
+        return clean
+    kept = max(0, longest - 40)
+    return f"{clean[:kept]} [{len(clean) - kept} characters cut]"
 
 
 def _call(found: ToolCall, id: str) -> ToolCall:

@@ -68,6 +68,7 @@ class KeptAnswer(Frozen):
 
     content: str
     reasoning: str = ""
+    attached: dict[str, Any] = Field({}, description="what the provider wants back within the decision")
     tool_calls: tuple[dict[str, Any], ...] = ()
     invalid_tool_calls: tuple[dict[str, Any], ...] = ()
     usage: dict[str, Any] | None = None

@@ -15,6 +15,7 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ConfigDict, Field
 
+from candlegraph.agents.models.answers import NOTES
 from candlegraph.agents.models.ladder import Asked, Ladder
 from candlegraph.agents.models.recorder import Answered, Recorder, Request
 from candlegraph.graph.schema.calls import CallRecord, Role
@@ -118,6 +119,7 @@ def record_of(role: Role, answered: Answered, price: Price | None) -> CallRecord
         cost=None if price is None or not usage else cost_of(price, tokens_in, cached, tokens_out),
         seconds=answered.seconds,
         tries=answered.tries,
+        notes=tuple(answered.message.response_metadata.get(NOTES, ())),
         key=answered.key,
         is_replayed=answered.is_replayed,
     )

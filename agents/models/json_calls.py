@@ -23,6 +23,8 @@ from langchain_core.messages.tool import invalid_tool_call, tool_call
 from langchain_core.runnables import Runnable
 from langchain_openai.chat_models.base import BaseChatOpenAI
 
+from candlegraph.agents.models.wire.markups import call_in
+
 Tool = dict[str, Any]
 """A function in OpenAI's format."""
 
@@ -131,9 +133,13 @@ def _calls(text: str) -> Iterator[ToolCall | InvalidToolCall]:
         except (ValueError, RecursionError) as e:
             yield invalid_tool_call(name="", args=text[start:], id=None, error=type(e).__name__)
             return
-        name, arguments = found.get("name"), found.get("arguments")
-        if isinstance(name, str) and isinstance(arguments, dict):
-            yield tool_call(name=name, args=arguments, id=None)
-        else:
+        calls = call_in(found)
+        if calls is None:
             yield invalid_tool_call(name="", args=text[start:end], id=None, error="expected name and arguments")
+        for name, arguments in calls or ():
+            if isinstance(arguments, dict):
+                yield tool_call(name=name, args=arguments, id=None)
+            else:
+                given = arguments if isinstance(arguments, str) else text[start:end]
+                yield invalid_tool_call(name=name, args=given, id=None, error="expected an object of arguments")
         start = text.find("{", end)

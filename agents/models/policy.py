@@ -39,7 +39,7 @@ from candlegraph.graph.schema.facts import (
     parse_facts,
     significant,
 )
-from candlegraph.graph.schema.market import Side
+from candlegraph.graph.schema.market import Side, sign_of
 
 Call = tuple[str, dict[str, Any]]
 
@@ -212,7 +212,7 @@ def pattern_warning(facts: Facts, past: ExperienceFacts, side: Side) -> str | No
 
 
 def _entry(facts: Facts, side: Side) -> Call:
-    sign = 1 if side == "long" else -1
+    sign = sign_of(side)
     views = list(facts.timeframes.values())
     atr = views[min(1, len(views) - 1)].atr or 0.0
     past = "" if facts.experience is None else f"; similar cases {facts.experience.ids}"
@@ -234,7 +234,7 @@ def _entry(facts: Facts, side: Side) -> Call:
 
 def position_calls(facts: Facts, position: PositionFacts) -> list[Call]:
     """Return what the rule does with an open position."""
-    sign = 1 if position.side == "long" else -1
+    sign = sign_of(position.side)
     if reason := exit_reason(facts, position, sign):
         return [_exit(facts, position, reason)]
     if adjustment := adjustment_of(facts, position):

@@ -6,27 +6,25 @@ Retries and the time-out of an attempt are the ladder's, so every client tries o
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import openai
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage
-from langchain_core.outputs import ChatResult
-from langchain_openai import ChatOpenAI
 from pydantic import SecretStr, ValidationError
 
-from candlegraph.agents.models.answers import REASONING
 from candlegraph.agents.models.local import local_url
 from candlegraph.agents.models.policy import PolicyModel
+from candlegraph.agents.models.profiles import Profile, profile_of
+from candlegraph.agents.models.wire.compatible import CompatibleChat
 from candlegraph.graph.schema.errors import ConfigError
+from candlegraph.graph.settings.addresses import parsed_address, urls_of
 from candlegraph.graph.settings.keys import KEY_NAMES, OURS, key_of
 from candlegraph.graph.settings.llm import ModelSettings
+from candlegraph.graph.settings.network import check_environment
 
 BLOCK = "llm_config"
 POLICY = "policy"
@@ -39,43 +37,6 @@ ENDPOINT_NAMES = {"azure_openai": "azure_endpoint"}
 SECRET_NAME = re.compile(r"api_?key|access_?key|token$|secret|password|authorization", re.IGNORECASE)
 SHORTEST_SECRET = 4
 """A shorter key, as servers on loopback get one, hides nothing, but would blot out half of a message."""
-
-
-class ThinkingChatOpenAI(ChatOpenAI):
-    """Keeps the thoughts that compatible endpoints send beside the text; LangChain drops them."""
-
-    def _create_chat_result(
-        self, response: dict[str, Any] | openai.BaseModel, generation_info: dict[str, Any] | None = None
-    ) -> ChatResult:
-        tree = response if isinstance(response, dict) else response.model_dump(warnings=False)
-        mark_no_objects(tree)
-        result = super()._create_chat_result(tree, generation_info)
-        for generation, choice in zip(result.generations, tree["choices"], strict=True):
-            said = choice["message"]
-            thoughts = said.get("reasoning_content") or said.get("reasoning")  # DeepSeek, llama.cpp; OpenRouter, vLLM
-            if isinstance(thoughts, str) and isinstance(generation.message, AIMessage):
-                generation.message.additional_kwargs[REASONING] = thoughts
-        return result
-
-
-def mark_no_objects(tree: dict[str, Any]) -> None:
-    """Make arguments that are JSON but no object unreadable: LangChain would raise, and the model could not be told."""
-    messages = [one.get("message") for one in tree.get("choices") or [] if isinstance(one, dict)]
-    calls = [call for said in messages if isinstance(said, dict) for call in said.get("tool_calls") or []]
-    for call in calls:
-        function = call.get("function") if isinstance(call, dict) else None
-        if isinstance(function, dict) and not is_object(function.get("arguments")):
-            function["arguments"] = f"no object: {function.get('arguments')}"
-
-
-def is_object(arguments: Any) -> bool:
-    """Return whether the text is a JSON object, or no JSON at all, which LangChain reads well enough."""
-    try:
-        return isinstance(json.loads(arguments or "null", strict=False), dict)
-    except RecursionError:
-        return False
-    except (ValueError, TypeError):
-        return isinstance(arguments, str)
 
 
 @dataclass(frozen=True)
@@ -93,6 +54,8 @@ class Bearer:
 def open_model(settings: ModelSettings, env: Mapping[str, str] = os.environ) -> BaseChatModel:
     """Return the chat model of `settings`; raise ConfigError, naming the key, where it cannot be opened."""
     _refuse_secrets(settings)
+    if settings.provider not in (POLICY, "local"):
+        check_environment(env)
     match provider_of(settings):
         case "policy":
             return PolicyModel()
@@ -134,33 +97,25 @@ def secrets_of(settings: ModelSettings, env: Mapping[str, str] = os.environ) -> 
     return tuple(sorted(one for one in found if len(one) >= SHORTEST_SECRET))
 
 
-def base_url(api_base: str) -> str:
-    """Return `api_base` ending in /v1, whether it was written with it or without."""
-    trimmed = api_base.rstrip("/")
-    return trimmed if trimmed.endswith("/v1") else f"{trimmed}/v1"
+def profile_for(settings: ModelSettings) -> Profile:
+    """Return what the process knows of the model at its endpoint."""
+    named = settings.model if settings.provider == "auto" else settings.provider
+    return profile_of(settings.api_base or named, settings.model)
 
 
 def _refuse_secrets(settings: ModelSettings) -> None:
     """Raise ConfigError where a key stands in a place that logs and cassettes show, without showing it."""
     if named := [name for name in settings.options if SECRET_NAME.search(name)]:
         raise ConfigError(f"config: llm_config.options.{named[0]}: keys belong into the environment")
-    if settings.api_base is None:
-        return
-    try:
-        parts = urlsplit(settings.api_base)
-    except ValueError as e:
-        raise ConfigError("config: llm_config.api_base is no URL") from e
-    if "@" in parts.netloc or parts.query:
-        raise ConfigError(
-            "config: llm_config.api_base holds a user name, a key or a query: keys go into the environment"
-        )
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigError(f"config: llm_config.api_base = {settings.api_base!r} must begin with http:// or https://")
+    if settings.api_base is not None:
+        parsed_address(settings.api_base, f"{BLOCK}.api_base")
 
 
 def _openai(settings: ModelSettings, api_base: str, key: SecretStr) -> BaseChatModel:
-    return ThinkingChatOpenAI(
-        base_url=base_url(api_base),
+    return CompatibleChat(
+        urls=urls_of(api_base, f"{BLOCK}.api_base", "chat/completions"),
+        known=profile_for(settings),
+        base_url=api_base,
         api_key=key,
         model=settings.model,
         temperature=settings.temperature,
@@ -198,7 +153,7 @@ def _langchain(settings: ModelSettings, provider: str, key: SecretStr | None) ->
             f"config: llm_config.provider = {provider!r} is none of auto, openai, ollama, policy, local; "
             "for those of LangChain: pip install 'candlegraph[providers]'"
         ) from e
-    arguments = {
+    arguments: dict[str, Any] = {
         "model": settings.model,
         "model_provider": provider,
         "temperature": settings.temperature,
@@ -217,7 +172,8 @@ def _opened(settings: ModelSettings, client: Any, arguments: dict[str, Any]) -> 
     """Return the client's model; what it refuses is told without the values, among which is the key."""
     where = f"config: llm_config.provider = {settings.provider!r}"
     try:
-        model = client(**arguments | settings.options)
+        given = {name: value for name, value in (arguments | settings.options).items() if value is not None}
+        model = client(**given)
     except ImportError as e:
         raise ConfigError(f"{where}: {e}") from e
     except ValidationError as e:

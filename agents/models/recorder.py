@@ -15,6 +15,7 @@ from langchain_core.messages import AIMessage, BaseMessage, InvalidToolCall
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.messages.tool import ToolCall
 
+from candlegraph.agents.models.answers import ATTACHED, REASONING
 from candlegraph.agents.models.cassette import Cassette, KeptAnswer, Take, components_of, key_of
 from candlegraph.graph.schema.calls import Role, Try
 from candlegraph.graph.schema.errors import ReplayMiss
@@ -117,7 +118,8 @@ def kept_of(answered: Answered) -> KeptAnswer:
     message = answered.message
     return KeptAnswer(
         content=str(message.content),
-        reasoning=str(message.additional_kwargs.get("reasoning_content") or ""),
+        reasoning=str(message.additional_kwargs.get(REASONING) or ""),
+        attached=dict(message.additional_kwargs.get(ATTACHED) or {}),
         tool_calls=tuple(dict(call) for call in message.tool_calls),
         invalid_tool_calls=tuple(dict(call) for call in message.invalid_tool_calls),
         usage=None if message.usage_metadata is None else dict(message.usage_metadata),
@@ -130,12 +132,13 @@ def kept_of(answered: Answered) -> KeptAnswer:
 
 def replayed(key: str, kept: KeptAnswer) -> Answered:
     """Return a kept answer as it came."""
+    beside = {REASONING: kept.reasoning, ATTACHED: kept.attached}
     message = AIMessage(
         kept.content,
         tool_calls=[ToolCall(**call) for call in kept.tool_calls],  # type: ignore[typeddict-item]
         invalid_tool_calls=[InvalidToolCall(**call) for call in kept.invalid_tool_calls],  # type: ignore[typeddict-item]
         usage_metadata=None if kept.usage is None else UsageMetadata(**kept.usage),  # type: ignore[typeddict-item]
-        additional_kwargs={"reasoning_content": kept.reasoning} if kept.reasoning else {},
+        additional_kwargs={name: one for name, one in beside.items() if one},
         response_metadata=dict(kept.about),
     )
     return Answered(message, kept.model, kept.tries, kept.seconds, key, is_replayed=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from typing import Any, Literal
+from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
@@ -17,18 +17,19 @@ from langchain_core.runnables import RunnableConfig
 from langsmith import tracing_context
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
-from candlegraph.agents.models.answers import normalised, without_thoughts
-from candlegraph.agents.models.failed_generation import FAILED, failed_answer
+from candlegraph.agents.models.answers import is_cut, normalised, without_thoughts
 from candlegraph.agents.models.failures import REQUEST_IS_WRONG
 from candlegraph.agents.models.json_calls import as_text, bound, called
 from candlegraph.agents.models.policy import PolicyModel
-from candlegraph.agents.models.providers import open_model
+from candlegraph.agents.models.profiles import Manner, Profile
+from candlegraph.agents.models.providers import open_model, profile_for
+from candlegraph.agents.models.wire.compatible import CompatibleChat
+from candlegraph.agents.models.wire.failed_generation import FAILED, failed_answer
+from candlegraph.agents.models.wire.unwrapping import unwrapped
 from candlegraph.graph.settings.llm import ModelSettings
 
 logger = logging.getLogger(__name__)
 
-Manner = Literal["forced", "offered", "json_schema"]
-"""How functions are called: natively and it must be one, natively and it may be one, as a JSON object."""
 Tools = tuple[dict[str, Any], ...]
 Result = AIMessage | BaseException
 
@@ -52,13 +53,18 @@ class Rung(BaseModel):
 
     _bound: dict[tuple[str, ...], Any] = PrivateAttr(default_factory=dict)
     _opened: list[BaseChatModel] = PrivateAttr(default_factory=list)
-    _found: Manner | None = PrivateAttr(default=None)
+    _own: Profile = PrivateAttr(default_factory=lambda: Profile("a given model"))
 
     @property
     def endpoint(self) -> str:
         """Return what a circuit breaker counts for: models of one endpoint fail together."""
         named = self.settings.model if self.settings.provider == "auto" else self.settings.provider
         return self.settings.api_base or named
+
+    @property
+    def profile(self) -> Profile:
+        """Return what is known of the model at its endpoint, in this process and by every role."""
+        return self._own if self.given is not None else profile_for(self.settings)
 
     @property
     def model(self) -> BaseChatModel:
@@ -71,7 +77,9 @@ class Rung(BaseModel):
 
     async def ask(self, messages: list[BaseMessage], tools: Tools) -> AIMessage:
         """Return one answer; whatever the client raises passes through, and the ladder reads it."""
-        told = [without_thoughts(one) if isinstance(one, AIMessage) else one for one in messages]
+        told = messages
+        if not isinstance(self.model, CompatibleChat):  # that one knows what may be sent back
+            told = [without_thoughts(one) if isinstance(one, AIMessage) else one for one in messages]
         if manner := self._manner():
             return await self._answer(manner, told, tools)
         return await self._explored(told, tools)
@@ -82,7 +90,7 @@ class Rung(BaseModel):
         if mode == "json_schema" and not isinstance(self.model, PolicyModel):
             return "json_schema"
         if mode == "auto" and self.given is None and not isinstance(self.model, PolicyModel):
-            return "json_schema" if self.settings.provider == "local" else self._found
+            return "json_schema" if self.settings.provider == "local" else self.profile.manner
         return "forced"
 
     async def _explored(self, told: list[BaseMessage], tools: Tools) -> AIMessage:
@@ -96,15 +104,17 @@ class Rung(BaseModel):
             manner = "offered"
             first = await self._result(manner, told, tools)
         if has_call(first):
-            self._found = manner
+            self.profile.manner = manner
+        elif isinstance(first, AIMessage) and is_cut(first):
+            return first  # it says nothing of what the endpoint can do, and would be cut again
         elif isinstance(first, AIMessage) or lacks(first, OF_TOOLS):
             second = await self._result("json_schema", told, tools)
             if isinstance(second, AIMessage) and has_call(second):
-                self._found = "json_schema"
+                self.profile.manner = "json_schema"
                 logger.info("%s calls no functions by itself: it is asked for JSON from now on", self.settings.model)
                 return counted_with(second, first)
             if isinstance(first, AIMessage) and knows_no_more(second):
-                self._found = manner
+                self.profile.manner = manner
                 return counted_with(first, second)
         if isinstance(first, BaseException):
             raise first
@@ -128,9 +138,12 @@ class Rung(BaseModel):
             failed = failed_answer(answer)
             if failed is None:
                 raise answer
-            return normalised(failed)
+            answer = failed
         assert isinstance(answer, AIMessage)
-        return normalised(called(normalised(answer))) if manner == "json_schema" else normalised(answer)
+        read = unwrapped(normalised(answer), tools)
+        if manner == "json_schema" and not has_call(read):
+            read = unwrapped(normalised(called(read)), tools)
+        return normalised(read)
 
     def _binding(self, manner: Manner, tools: Tools) -> Any:
         if manner == "json_schema":

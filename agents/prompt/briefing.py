@@ -23,7 +23,7 @@ from candlegraph.agents.prompt.budget import (
 )
 from candlegraph.agents.prompt.cases import cases_section
 from candlegraph.agents.prompt.compact import compact_facts, compact_fixed, refuse_policy
-from candlegraph.agents.prompt.files import system_prompt
+from candlegraph.agents.prompt.files import prompt_text
 from candlegraph.agents.prompt.outside_text import plain, symbol
 from candlegraph.agents.prompt.phrases import WORDS, SectionName, Words
 from candlegraph.agents.prompt.sections import Section, account_section, market_section, position_section
@@ -81,13 +81,13 @@ def brief_of(state: CandleState, settings: Settings, tools: Sequence[BaseTool]) 
     words = WORDS[config.language]
     facts = shown_facts(state.facts, lessons.summary)
     if settings.llm_config.prompt == "compact":
-        system = system_prompt(config.language, "compact")
+        system = prompt_text("compact", config.language)
         return Brief(system, compact_facts(facts), (), compact_fixed(system, facts, tools))
     sections = sections_of(state.snapshot, lessons, words)
     fixed = fixed_of(facts, tools, {one.name: one.title for one in sections}, config)
     _refuse(shortfalls(fixed, config))
     parts = tuple(fitted(sections, fixed, config, words))
-    return Brief(system_prompt(config.language), render_facts(facts), parts, fixed)
+    return Brief(prompt_text("decision", config.language), render_facts(facts), parts, fixed)
 
 
 def sections_of(snapshot: MarketSnapshot, lessons: Lessons, words: Words) -> list[Section]:
@@ -123,7 +123,7 @@ def check_fits(settings: Settings, tools: Sequence[BaseTool], *, in_position: bo
     facts = wide_facts(config.timeframes, in_position=in_position)
     if settings.llm_config.prompt == "compact":
         refuse_policy(settings.llm_config.models_of("decision"))
-        _refuse(shortfalls(compact_fixed(system_prompt(config.language, "compact"), facts, tools), config))
+        _refuse(shortfalls(compact_fixed(prompt_text("compact", config.language), facts, tools), config))
         return
     _refuse(shortfalls(fixed_of(facts, tools, words.titles, config), config))
 
@@ -133,7 +133,7 @@ def fixed_of(
 ) -> Fixed:
     """Return the tokens that nothing can shorten."""
     return Fixed(
-        system=tokens_of(system_prompt(config.language)),
+        system=tokens_of(prompt_text("decision", config.language)),
         tools=tool_tokens(tools),
         facts=facts_tokens(facts),
         lines=left_out_tokens(titles, config, WORDS[config.language]),

@@ -1,48 +1,33 @@
-"""The prompts of all roles as files, one per role and language, each version named by a hash of its text."""
+"""The prompts of all roles: one file a name and language, packaged beside the code."""
 
 from __future__ import annotations
 
 import hashlib
 from functools import cache
 from importlib.resources import files
+from typing import Literal
 
-from candlegraph.graph.schema.calls import Role
 from candlegraph.graph.settings.context import Language
 from candlegraph.graph.settings.llm import PromptSize
+from candlegraph.graph.settings.settings import Settings
+
+PromptName = Literal["analyst", "bull", "bear", "decision", "compact", "reviewer", "reflection"]
+
+DECIDING: dict[PromptSize, PromptName] = {"full": "decision", "compact": "compact"}
 
 
 @cache
-def system_prompt(language: Language = "en", size: PromptSize = "full") -> str:
-    """Return the prompt of the decision role."""
-    name = "decision" if size == "full" else size
+def prompt_text(name: PromptName, language: Language = "en") -> str:
+    """Return a prompt as its file holds it."""
     return files("candlegraph.agents.prompt").joinpath(f"texts/{name}.{language}.md").read_text(encoding="utf-8")
 
 
 @cache
-def prompt_version(language: Language = "en", size: PromptSize = "full") -> str:
-    """Return the first 12 hex digits of the prompt file's SHA-256; every log line carries it."""
-    return hashlib.sha256(system_prompt(language, size).encode()).hexdigest()[:12]
+def prompt_version(name: PromptName, language: Language = "en") -> str:
+    """Return the first 12 hex digits of the prompt file's SHA-256; log lines and records carry it."""
+    return hashlib.sha256(prompt_text(name, language).encode()).hexdigest()[:12]
 
 
-@cache
-def role_prompt(role: Role, language: Language = "en") -> str:
-    """Return the prompt file of a role."""
-    return files("candlegraph.agents.prompt").joinpath(f"texts/{role}.{language}.md").read_text(encoding="utf-8")
-
-
-@cache
-def role_prompt_version(role: Role, language: Language = "en") -> str:
-    """Return the first 12 hex digits of the prompt file's SHA-256."""
-    return hashlib.sha256(role_prompt(role, language).encode()).hexdigest()[:12]
-
-
-@cache
-def reflection_prompt(language: Language = "en") -> str:
-    """Return the prompt of the reflection."""
-    return files("candlegraph.agents.prompt").joinpath(f"texts/reflection.{language}.md").read_text(encoding="utf-8")
-
-
-@cache
-def reflection_version(language: Language = "en") -> str:
-    """Return the first 12 hex digits of the prompt file's SHA-256."""
-    return hashlib.sha256(reflection_prompt(language).encode()).hexdigest()[:12]
+def deciding_version(settings: Settings) -> str:
+    """Return the version of the prompt that the deciding model reads."""
+    return prompt_version(DECIDING[settings.llm_config.prompt], settings.context_config.language)

@@ -1,1 +1,1 @@
-"""What `candlegraph` does, one module per command."""
+"""What the commands do, one module each; `cli` loads the one that runs."""

@@ -23,8 +23,8 @@ from rich.console import Console
 from rich.table import Table
 
 from candlegraph.freqtrade_bridge.commands.arguments import order_of
-from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder, run_offline, run_online
-from candlegraph.freqtrade_bridge.report.result import RunResult, last_result, read_result
+from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder, run_backtest
+from candlegraph.freqtrade_bridge.report.result import RunResult, read_result
 from candlegraph.freqtrade_bridge.trades.fills import FORCED
 from candlegraph.memory.learning.patterns import Interval, t_quantile, win_rate_interval
 
@@ -69,11 +69,7 @@ def run_arm(order: BacktestOrder, *, use_experience: bool, offline: bool) -> Run
     overrides = order.overrides | {"experience_config": given | {"use_experience": use_experience}}
     userdir = order.userdir / "ablation" / ("on" if use_experience else "off")
     arm = replace(order, userdir=userdir, overrides=overrides)
-    if offline:
-        run_offline(arm)
-    else:
-        run_online(arm)
-    return read_result(last_result(userdir))
+    return read_result(run_backtest(arm, offline=offline).archive)
 
 
 def taken_of(result: RunResult) -> list[Taken]:

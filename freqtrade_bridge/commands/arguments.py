@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -62,6 +64,9 @@ def add_backtest(command: argparse.ArgumentParser) -> None:
     command.add_argument("--depth", choices=get_args(Depth), help="instead of llm_config.depth")
     command.add_argument("--mode", choices=get_args(Mode), help="instead of llm_config.mode: record answers, or replay")
     command.add_argument("--cassette", type=Path, help="file of the answers, instead of llm_config.cassette")
+    command.add_argument(
+        "--strict", action="store_true", help="status 3 where more than 20 %% of the asked decisions fell back"
+    )
     command.add_argument("freqtrade", nargs="*", metavar="-- FREQTRADE OPTION", help="passed on unchanged")
 
 
@@ -75,17 +80,24 @@ def order_of(arguments: argparse.Namespace) -> BacktestOrder:
         pairs=tuple(arguments.pairs),
         timerange=arguments.timerange,
         configs=tuple(path.resolve() for path in arguments.config),
-        overrides=_overrides(arguments),
+        overrides=overrides_of(arguments),
         extra=tuple(arguments.freqtrade),
     )
 
 
-def _overrides(arguments: argparse.Namespace) -> dict[str, Any]:
+def overrides_of(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the part of the configuration that the command line replaces."""
     cassette = arguments.cassette and str(arguments.cassette.resolve())
     given = {"depth": arguments.depth, "mode": arguments.mode, "cassette": cassette} | _model(arguments.model)
     llm = {name: value for name, value in given.items() if value is not None or name == "api_base"}
     return {"llm_config": llm} if llm else {}
+
+
+def passed_on(options: Sequence[str]) -> dict[str, Any]:
+    """Return what options for freqtrade itself say that a check must know: the timeframe."""
+    words = [word for option in options for word in option.split("=", 1)]
+    named = [value for name, value in pairwise(words) if name in ("--timeframe", "-i")]
+    return {"timeframe": named[-1]} if named else {}
 
 
 def _model(name: str | None) -> dict[str, Any]:

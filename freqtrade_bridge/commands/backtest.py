@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
 
 from candlegraph.agents.models.policy_server import MODEL, PolicyServer
-from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder, run_offline, run_online
+from candlegraph.freqtrade_bridge.commands.failures import told
+from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder, Run, run_backtest
 from candlegraph.freqtrade_bridge.loopback.sample_market import write_sample_market
 from candlegraph.freqtrade_bridge.report.page import write_page
-from candlegraph.freqtrade_bridge.report.result import RunResult, last_result, read_result
-from candlegraph.freqtrade_bridge.report.summary import print_summary, summary_of
-from candlegraph.graph.context import BACKTEST, DATABASE
+from candlegraph.freqtrade_bridge.report.result import RunResult, read_result
+from candlegraph.freqtrade_bridge.report.summary import Summary, doubt_of, print_summary, summary_of
+from candlegraph.graph.context import DATABASE
+from candlegraph.graph.schema.errors import BridgeError, CandlegraphError, DoubtfulRun
 from candlegraph.graph.settings.experience import RagConfig
 from candlegraph.graph.settings.settings import settings_of
 from candlegraph.memory.books.ledger import Ledger
@@ -54,32 +55,41 @@ def run_demo(userdir: Path) -> None:
         backtest_and_report(order, offline=True, is_sample=True)
 
 
-def backtest_and_report(order: BacktestOrder, *, offline: bool, is_sample: bool) -> Path:
-    """Run the backtest, print its table, and return the page that was written."""
-    if offline:
-        run_offline(order)
-    else:
-        run_online(order)
+def backtest_and_report(
+    order: BacktestOrder, *, offline: bool, is_sample: bool, is_strict: bool = False
+) -> Path | None:
+    """Run the backtest, print its table, and return its page, None where that failed; raise DoubtfulRun if strict."""
+    run = run_backtest(order, offline=offline)
     console = Console()
-    page = report(order, console, is_sample=is_sample)
+    page, summary = report(order, run, console, is_sample=is_sample)
     if offline:
         console.print(OFFLINE_NOTE)
-    console.print(f"Report: {page}", soft_wrap=True)
+    if page is not None:
+        console.print(f"Report: {page}", soft_wrap=True)
+    if (doubt := doubt_of(summary)) is not None:
+        if is_strict:
+            raise DoubtfulRun(doubt)
+        console.print(f"WARNING: {doubt}", soft_wrap=True, markup=False)
     return page
 
 
-def report(order: BacktestOrder, console: Console, *, is_sample: bool) -> Path:
-    """Print the table of the newest run under the order's userdir, and write its page."""
-    archive = last_result(order.userdir)
-    result = read_result(archive)
+def report(order: BacktestOrder, run: Run, console: Console, *, is_sample: bool) -> tuple[Path | None, Summary]:
+    """Print the table of the run, and write its page, None where that failed; BridgeError if it decided nothing."""
+    result = read_result(run.archive)
     database = order.userdir / DATABASE
-    namespace = newest_backtest(Ledger(database).namespaces())
-    decisions = Ledger(database).rows(namespace)
-    memory = open_memory(database, memory_of(order)).stats(namespace)
+    decisions = Ledger(database).rows(run.namespace)
+    if not decisions:
+        raise BridgeError(f"{database}: no decision of {run.namespace}; {run.archive} is not a run of the graph")
+    memory = open_memory(database, memory_of(order)).stats(run.namespace)
     summary = summary_of(result, decisions, memory=memory, is_sample=is_sample)
     print_summary(summary, console)
-    candles = {pair: candles_of(order.datadir, pair, result) for pair in result.pairs}
-    return write_page(order.userdir / "reports" / f"{archive.stem}.html", result, decisions, candles, summary)
+    try:
+        candles = {pair: candles_of(order.datadir, pair, result) for pair in result.pairs}
+        page = order.userdir / "reports" / f"{run.archive.stem}.html"
+        return write_page(page, result, decisions, candles, summary), summary
+    except (CandlegraphError, OSError) as e:  # the run is over and whole; only its picture is missing
+        console.print(f"No report: {told(e)}. The result is whole: {run.archive}", soft_wrap=True, markup=False)
+        return None, summary
 
 
 def memory_of(order: BacktestOrder) -> RagConfig:
@@ -92,11 +102,6 @@ def memory_of(order: BacktestOrder) -> RagConfig:
     for stronger in (order.overrides, environment_vars_to_dict()):
         config = deep_merge_dicts(stronger, config)
     return RagConfig(database_url=settings_of(config).experience_config.rag_config.database_url)
-
-
-def newest_backtest(namespaces: Iterable[str]) -> str:
-    """Return the namespace of the newest backtest: its name begins with the time of its start."""
-    return max(name for name in namespaces if name.startswith(BACKTEST))
 
 
 def candles_of(datadir: Path, pair: str, result: RunResult) -> pd.DataFrame:

@@ -7,26 +7,32 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from candlegraph.freqtrade_bridge.commands.arguments import add_backtest, add_userdir, order_of, utc
+from candlegraph.freqtrade_bridge.commands.arguments import (
+    add_backtest,
+    add_userdir,
+    order_of,
+    overrides_of,
+    passed_on,
+    utc,
+)
+from candlegraph.freqtrade_bridge.commands.check import add_check, print_check
+from candlegraph.freqtrade_bridge.commands.failures import add_debug, guarded
 from candlegraph.freqtrade_bridge.commands.memory_arguments import add_memory
-from candlegraph.graph.schema.errors import CandlegraphError
+from candlegraph.freqtrade_bridge.commands.migrate import add_migrate
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one subcommand; our own errors become one message and status 1."""
+    """Run one subcommand; what goes wrong becomes one message and a status that is not 0."""
     arguments = parser().parse_args(argv)
-    try:
-        arguments.run(arguments)
-    except CandlegraphError as e:
-        sys.stderr.write(f"candlegraph: {e}\n")
-        return 1
-    return 0
+    return guarded(arguments, before=check_first)
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     top = argparse.ArgumentParser(prog="candlegraph", description=__doc__)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
+    add_check(commands.add_parser("check", help="whether a configuration is sound, in seconds; --model: and its model"))
+    add_migrate(commands.add_parser("migrate", help="the earlier system's configuration in our form, key by key"))
     _add_demo(commands.add_parser("demo", help="backtest the sample market, decided by the graph over loopback HTTP"))
     _add_backtest(commands.add_parser("backtest", help="`freqtrade backtesting` with the graph, a table and a report"))
     _add_decide(commands.add_parser("decide", help="one candle through the graph, printed node by node"))
@@ -38,7 +44,18 @@ def parser() -> argparse.ArgumentParser:
     _add_answer(commands.add_parser("approve", help="let a waiting entry trade"), "approve")
     _add_answer(commands.add_parser("reject", help="refuse a waiting entry"), "reject")
     _add_serve(commands.add_parser("serve-policy", help="serve the policy rule as an OpenAI-compatible endpoint"))
+    add_debug(top)
     return top
+
+
+def check_first(arguments: argparse.Namespace) -> None:
+    """Refuse a bad configuration before anything heavy is loaded."""
+    from candlegraph.freqtrade_bridge.commands.check import check_files
+
+    if getattr(arguments, "config", None) is not None and arguments.run is not print_check:
+        is_run = hasattr(arguments, "timerange")
+        given = overrides_of(arguments) | passed_on(arguments.freqtrade) if is_run else {}
+        check_files(arguments.config, given, is_run=is_run)
 
 
 def _add_demo(command: argparse.ArgumentParser) -> None:
@@ -60,7 +77,7 @@ def _add_backtest(command: argparse.ArgumentParser) -> None:
 def _backtest(arguments: argparse.Namespace) -> None:
     from candlegraph.freqtrade_bridge.commands.backtest import backtest_and_report
 
-    backtest_and_report(order_of(arguments), offline=arguments.offline, is_sample=False)
+    backtest_and_report(order_of(arguments), offline=arguments.offline, is_sample=False, is_strict=arguments.strict)
 
 
 def _add_decide(command: argparse.ArgumentParser) -> None:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
+from candlegraph.agents.reviewer import unless_closed
 from candlegraph.freqtrade_bridge.decisions.runner import Outcome, decision_id
+from candlegraph.graph.context import Context
 from candlegraph.graph.schema.market import MarketSnapshot
 from candlegraph.graph.schema.signal import SIDE_OF, TradeSignal, stay
+from candlegraph.graph.state import CandleState
+from candlegraph.tools.market.facts import facts_of
 
 logger = logging.getLogger(__name__)
 
@@ -17,14 +21,17 @@ LATEST = timedelta(minutes=5)
 KEY = "llm_config.pause_entries_after"
 
 
-def signal_of(namespace: str, snapshot: MarketSnapshot, outcome: Outcome) -> TradeSignal:
-    """Return the graph's signal, or hold or wait where it failed."""
-    identity = decision_id(namespace, snapshot.pair, snapshot.candle)
+def signal_of(context: Context, snapshot: MarketSnapshot, outcome: Outcome) -> TradeSignal:
+    """Return the graph's signal; where it failed hold or wait, or the exit that a rule on the position demands."""
+    identity = decision_id(context.namespace, snapshot.pair, snapshot.candle)
     if outcome.state is not None and outcome.state.signal is not None:
         return outcome.state.signal.model_copy(update={"decision_id": identity})
     why = f"{type(outcome.error).__name__}: {outcome.error}"[:500]
     logger.error("%s %s: no decision after %.1f s: %s", snapshot.pair, snapshot.candle, outcome.latency_ms / 1000, why)
-    safe = stay(snapshot, f"the graph failed: {why}", "fallback")
+    config = context.settings.context_config
+    facts = facts_of(snapshot, config.timeframes, config.required_indicators)
+    state = CandleState(snapshot=snapshot, facts=facts)
+    safe = unless_closed(stay(snapshot, f"the graph failed: {why}", "fallback"), state, context.settings)
     return safe.model_copy(update={"decision_id": identity})
 
 

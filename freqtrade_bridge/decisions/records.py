@@ -15,7 +15,7 @@ from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
 
 from candlegraph.agents.asking.transcript import fault_counts, repairs
 from candlegraph.agents.models.engine import call_of
-from candlegraph.agents.prompt.files import prompt_version
+from candlegraph.agents.prompt.files import deciding_version
 from candlegraph.freqtrade_bridge.decisions.runner import Outcome, decision_id
 from candlegraph.graph.context import Context
 from candlegraph.graph.reflection import ReflectionState
@@ -46,7 +46,10 @@ class Records:
         self._context = context
         self._ledger = Ledger(context.database)
         folder = Path(context.user_data_dir)
-        self._journals = {name: Journal(folder / name) for name in (DECISIONS, EXPERIENCES, REWARDS)}
+        kept = context.settings.experience_config
+        unwanted = {DECISIONS: not kept.log_decisions, EXPERIENCES: not kept.log_trades}
+        names = [name for name in (DECISIONS, EXPERIENCES, REWARDS) if not unwanted.get(name)]
+        self._journals = {name: Journal(folder / name) for name in names}
 
     def decisions(self, rows: Sequence[DecisionRow]) -> None:
         """Store one candle's decisions."""
@@ -73,7 +76,7 @@ class Records:
         self._write(REWARDS, [_reward_line(state.experience)])
 
     def _write(self, name: str, lines: list[dict[str, Any]]) -> None:
-        if not lines:
+        if not lines or name not in self._journals:
             return
         try:
             self._journals[name].append(lines)
@@ -96,7 +99,7 @@ def decision_row(context: Context, snapshot: MarketSnapshot, outcome: Outcome, s
         price=snapshot.price,
         regime=None if state.facts is None else state.facts.regime,
         model=context.model_name,
-        prompt_version=prompt_version(context.settings.context_config.language, context.settings.llm_config.prompt),
+        prompt_version=deciding_version(context.settings),
         prompt_hash=prompt_hash(state.messages),
         calls=len(calls),
         repairs=repairs(state.messages),

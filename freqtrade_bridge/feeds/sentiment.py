@@ -19,7 +19,7 @@ from requests.adapters import HTTPAdapter
 
 from candlegraph.freqtrade_bridge.feeds.sentiment_record import Record, Recorded, read_record, record_file, sentiment_of
 from candlegraph.graph.schema.errors import SentimentError
-from candlegraph.graph.schema.market import Reading, Sentiment
+from candlegraph.graph.schema.market import PUNCTUAL, Reading, Sentiment
 from candlegraph.graph.settings.context import SentimentSettings, SentimentSource
 from candlegraph.memory.storage.text_files import Journal
 from candlegraph.tools.market.sentiment import load_markets, read_exchange, read_fear_greed
@@ -29,8 +29,6 @@ logger = logging.getLogger(__name__)
 FOLDER = "sentiment"
 THREADS = 64
 """Requests at once: twenty pairs of four values in two rounds."""
-PUNCTUAL = timedelta(minutes=1)
-"""A bot that looks at a candle within it decides at the close; what a later one reads is known when it is read."""
 ROOM = 2_000_000_000
 """Bytes of a record before it is rotated: in effect never, since a backtest reads it as one."""
 Result = TypeVar("Result")
@@ -94,7 +92,7 @@ class SentimentFeed:
         for key, future in list(self._running.items()):
             if future.done():
                 del self._running[key]
-                as_of = due.get(key[1], newest)
+                as_of = due.get(key[1], newest)  # what a bot reads that looks later is known when it is read
                 self._keep(key, future, as_of if now - as_of <= PUNCTUAL else now)
             else:
                 self._failed[key] = f"no answer within {self._settings.timeout:g} s"

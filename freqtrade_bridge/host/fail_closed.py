@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, cast
 
-from candlegraph.graph.schema.errors import BridgeError
+from candlegraph.graph.schema.errors import BridgeError, ModelError
 
 logger = logging.getLogger(__name__)
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -44,6 +44,7 @@ def remember(strategy: Any, callback: str, arguments: dict[str, Any], error: Exc
         where = f"{arguments.get('pair') or getattr(arguments.get('trade'), 'pair', 'all pairs')}"
         failure = BridgeError(f"{where} at {arguments.get('current_time')}: {callback} failed: {error!r}")
         failure.__cause__ = error
-    logger.error("%s", failure, exc_info=error)
+    # An outage is told in its message; the trace of anything else is what it is looked for by.
+    logger.error("%s", failure, exc_info=None if isinstance(error.__cause__, ModelError) else error)
     if strategy.failure is None:
         strategy.failure = failure

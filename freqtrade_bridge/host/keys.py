@@ -6,9 +6,6 @@ import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from freqtrade import exchange as exchanges
-from freqtrade.exchange.common import MAP_EXCHANGE_CHILDCLASS
-
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.settings.risk import RiskManagement
 
@@ -94,6 +91,10 @@ def order_types(config: Mapping[str, Any], rules: RiskManagement) -> dict[str, A
 
 def takes_stops(config: Mapping[str, Any]) -> bool:
     """Return whether freqtrade can place stop orders of type market on the configured exchange."""
+    # Here: `candlegraph check` reads the keys above, and these take seconds.
+    from freqtrade import exchange as exchanges
+    from freqtrade.exchange.common import MAP_EXCHANGE_CHILDCLASS
+
     name = str(config["exchange"]["name"])
     offered = getattr(exchanges, MAP_EXCHANGE_CHILDCLASS.get(name, name).capitalize(), exchanges.Exchange)
     features: dict[str, Any] = dict(offered._ft_has)

@@ -10,16 +10,28 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from candlegraph.freqtrade_bridge.host import launch
+from candlegraph.freqtrade_bridge.host.run_name import VARIABLE, export_stem, namespace_of_run, new_name
 from candlegraph.freqtrade_bridge.loopback.configuration import base_config, offline_exchange
 from candlegraph.freqtrade_bridge.loopback.markets import markets_of_datadir
 from candlegraph.freqtrade_bridge.loopback.server import FixedClock, LoopbackExchange
+from candlegraph.freqtrade_bridge.report.result import RESULTS
 from candlegraph.graph.schema.errors import BridgeError
 
-STRATEGIES = Path(__file__).parent / "strategies"
+STRATEGIES = Path(__file__).parents[1] / "strategies"
 STRATEGY = "CandleGraphStrategy"
+OURS = {
+    "--backtest-directory": "the result is read from USERDIR/backtest_results",
+    "--export-directory": "the result is read from USERDIR/backtest_results",
+    "--strategy-list": "a run has one strategy",
+    "--userdir": "it is an option of candlegraph's own",
+    "--user-data-dir": "it is an option of candlegraph's own",
+}
+"""Options of freqtrade that would part a run from its result, each with the reason to refuse it."""
 
 
 @dataclass(frozen=True)
@@ -37,18 +49,30 @@ class BacktestOrder:
     extra: tuple[str, ...] = ()
 
 
-def run_offline(order: BacktestOrder) -> None:
-    """Backtest on loopback; raise BridgeError if freqtrade ends with an error."""
+class Run(NamedTuple):
+    """What a backtest left behind, found by its own name: the result, and where its decisions and experiences are."""
+
+    archive: Path
+    namespace: str
+
+
+def run_backtest(order: BacktestOrder, *, offline: bool) -> Run:
+    """Backtest on loopback or with the exchange's metadata; raise BridgeError with the reason if there is no result."""
+    return run_offline(order) if offline else run_online(order)
+
+
+def run_offline(order: BacktestOrder) -> Run:
+    """Backtest on loopback; raise BridgeError with the reason if there is no result."""
     with offline_config(order) as config:
-        run_freqtrade(order, [*order.configs, config])
+        return run_freqtrade(order, [*order.configs, config])
 
 
-def run_online(order: BacktestOrder) -> None:
-    """Backtest with the exchange's own metadata; raise BridgeError if freqtrade ends with an error."""
+def run_online(order: BacktestOrder) -> Run:
+    """Backtest with the exchange's own metadata; raise BridgeError with the reason if there is no result."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "overrides.json"
         path.write_text(json.dumps(order.overrides))
-        run_freqtrade(order, [*order.configs, path])
+        return run_freqtrade(order, [*order.configs, path])
 
 
 @contextmanager
@@ -64,14 +88,50 @@ def offline_config(order: BacktestOrder) -> Iterator[Path]:
         yield path
 
 
-def run_freqtrade(order: BacktestOrder, configs: Sequence[Path]) -> None:
+def run_freqtrade(order: BacktestOrder, configs: Sequence[Path]) -> Run:
     """Run `freqtrade backtesting` without its cache, which hashes only the strategy file, not graph or prompts."""
-    order.userdir.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "freqtrade", "backtesting", "--cache", "none", "--strategy", order.strategy]
-    command += ["--strategy-path", str(order.strategy_path), "--userdir", str(order.userdir)]
-    command += ["--datadir", str(order.datadir), "--timerange", order.timerange, *order.extra]
+    refuse_ours(order.extra)
+    name, results = new_name(datetime.now(UTC)), order.userdir / RESULTS
+    results.mkdir(parents=True, exist_ok=True)
+    stem = export_stem(results, name)
+    words = ["backtesting", "--strategy", order.strategy]
+    words += ["--strategy-path", str(order.strategy_path), "--userdir", str(order.userdir)]
+    words += ["--datadir", str(order.datadir), "--timerange", order.timerange, *order.extra]
+    words += ["--cache", "none", "--export-directory", str(stem)]
     for config in configs:
-        command += ["--config", str(config)]
-    done = subprocess.run(command, env=os.environ | {"LANGSMITH_TRACING": "false"}, check=False)
-    if done.returncode != 0:
-        raise BridgeError(f"freqtrade backtesting ended with status {done.returncode}; its log is above")
+        words += ["--config", str(config)]
+    # A terminal in ASCII shows ? for what it has not; without this freqtrade's log handler prints a trace for it.
+    shown = {"PYTHONIOENCODING": f"{sys.stdout.encoding or 'utf-8'}:replace"}
+    status, reason = _launched(words, os.environ | {"LANGSMITH_TRACING": "false", VARIABLE: name} | shown)
+    archives = list(results.glob(f"{stem.name}-*.zip"))
+    if status != 0 or len(archives) != 1:
+        raise BridgeError(failure_of(status, reason))
+    return Run(archives[0], namespace_of_run(name))
+
+
+def refuse_ours(extra: Sequence[str]) -> None:
+    """Raise BridgeError for an option of freqtrade's that would part the run from its result."""
+    for word, following in zip(extra, [*extra, ""][1:], strict=True):
+        option, _, value = word.partition("=")
+        if option in OURS:
+            raise BridgeError(f"backtest: -- {option}: {OURS[option]}; expected freqtrade's other options after --")
+        if option == "--export" and (value or following) == "none":
+            raise BridgeError("backtest: -- --export none: the table is read from the result, which that leaves out")
+
+
+def failure_of(status: int, reason: str) -> str:
+    """Return why a run has no result."""
+    if reason:
+        return f"freqtrade backtesting failed: {reason}"
+    if status:
+        return f"freqtrade backtesting ended with status {status}; its log is above"
+    return 'freqtrade backtesting wrote no result; its log is above (is "export": "none" in a configuration?)'
+
+
+def _launched(words: Sequence[str], env: dict[str, str]) -> tuple[int, str]:
+    """Return freqtrade's status and its last error."""
+    with tempfile.TemporaryDirectory() as folder:
+        reason = Path(folder) / "reason"
+        command = [sys.executable, "-m", launch.__name__, str(reason), *words]
+        status = subprocess.run(command, env=env, check=False).returncode
+        return status, reason.read_text(encoding="utf-8") if reason.is_file() else ""

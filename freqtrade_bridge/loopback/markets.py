@@ -7,11 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from candlegraph.freqtrade_bridge.loopback.series import Series, length_of
 from candlegraph.graph.schema.errors import CandleError
-from candlegraph.tools.market.candle_files import file_name
+from candlegraph.tools.market.candle_files import file_name, read_frame
 
 MAX_NOTIONAL = 1e9
 """What the largest order is worth, about, in quote currency: the largest quantity follows from it."""
@@ -73,5 +71,5 @@ def markets_of_datadir(datadir: Path, pairs: Iterable[str], timeframe: str = "30
         path = datadir / "futures" / f"{file_name(pair)}-{timeframe}-futures.feather"
         if not path.is_file():
             raise CandleError(f"{pair}: no candle file {path}; --datadir is the folder that holds futures/")
-        found.append(market_of(pair, Series.of_frame(pd.read_feather(path), length)))
+        found.append(market_of(pair, Series.of_frame(read_frame(path), length)))
     return found

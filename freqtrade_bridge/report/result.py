@@ -78,14 +78,6 @@ class RunResult(Row):
     trades: tuple[TradeRow, ...]
 
 
-def last_result(userdir: Path) -> Path:
-    """Return the newest result archive under `userdir`; raise BridgeError if there is none."""
-    pointer = userdir / RESULTS / ".last_result.json"
-    if not pointer.is_file():
-        raise BridgeError(f"no backtest result: {pointer} is not there")
-    return userdir / RESULTS / str(json.loads(pointer.read_text())["latest_backtest"])
-
-
 def read_result(archive: Path) -> RunResult:
     """Return the result of the only strategy in a freqtrade archive; raise BridgeError naming the file."""
     try:

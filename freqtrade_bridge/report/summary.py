@@ -15,6 +15,8 @@ from candlegraph.freqtrade_bridge.report.result import RunResult
 from candlegraph.graph.schema.market import Frozen
 from candlegraph.memory.books.ledger import DecisionRow, cost_told
 
+MOST_FALLBACKS = 0.2
+"""Share of the asked decisions from which on a result is doubted aloud."""
 POLICY_MODELS = ("policy", "candlegraph-policy")
 
 
@@ -44,6 +46,10 @@ class Summary(Frozen):
     buy_and_hold_ratio: float
     calls: str
     faults: dict[str, int]
+    notes: dict[str, int]
+    asked: int
+    fallbacks: int
+    failed: int
     cost: str
     median_ms: float
     p95_ms: float
@@ -59,6 +65,7 @@ def summary_of(
     times = [row.latency_ms for row in decisions]
     adjustments = [order for trade in result.trades for order in trade.adjustments]
     model = decisions[0].model if decisions else "none"
+    asked = [row for row in decisions if row.model_calls or row.error is not None]
     return Summary(
         model=model,
         is_rule=model in POLICY_MODELS,
@@ -83,6 +90,10 @@ def summary_of(
         buy_and_hold_ratio=result.market_change,
         calls=_calls(decisions),
         faults=dict(sum((Counter(row.faults) for row in decisions), Counter[str]()).most_common()),
+        notes=dict(Counter(note for row in decisions for call in row.model_calls for note in call.notes).most_common()),
+        asked=len(asked),
+        fallbacks=sum(row.signal.source == "fallback" or row.error is not None for row in asked),
+        failed=sum(row.error is not None for row in decisions),
         cost=cost_told(decisions),
         median_ms=median(times) if times else 0.0,
         p95_ms=quantiles(times, n=20)[-1] if len(times) > 1 else 0.0,
@@ -100,8 +111,10 @@ def summary_rows(summary: Summary) -> list[tuple[str, str]]:
         ("prices", "synthetic sample market" if summary.is_sample else "candle folder"),
         ("decisions", f"{summary.decisions} ({_counts(summary.actions)})"),
         ("decided by", f"{_counts(summary.sources)}; {summary.repairs} answers sent back for repair"),
+        *([("failed decisions", f"{summary.failed}, hold or wait instead")] if summary.failed else []),
         ("model calls", summary.calls),
         ("faulty answers", _counts(summary.faults)),
+        *([("wrappings undone", _counts(summary.notes))] if summary.notes else []),
         ("cost", "none, a rule" if summary.is_rule else summary.cost),
         ("clamps of the gate", _counts(summary.clamps)),
         ("warnings of the rules", _counts(summary.warnings)),
@@ -123,6 +136,18 @@ def print_summary(summary: Summary, console: Console) -> None:
     for label, value in summary_rows(summary):
         table.add_row(label, value)
     console.print(table)
+
+
+def doubt_of(summary: Summary) -> str | None:
+    """Return why the run says little about its model; None where enough of its decisions are the model's own."""
+    if not summary.asked or summary.fallbacks <= MOST_FALLBACKS * summary.asked:
+        return None
+    kinds = _counts(summary.faults | ({"no answer": summary.failed} if summary.failed else {}))
+    return (
+        f"{summary.fallbacks} of {summary.asked} asked decisions ({summary.fallbacks / summary.asked:.0%}) fell back "
+        f"to hold or wait: this result says little about {summary.model}. Why: {kinds}. "
+        "See `candlegraph ledger show --faulty` and docs/models.md"
+    )
 
 
 def _emergency(summary: Summary) -> str:

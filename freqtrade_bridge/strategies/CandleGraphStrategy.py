@@ -3,10 +3,13 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from freqtrade.persistence import Order, Trade
+from freqtrade.exceptions import OperationalException
+from freqtrade.persistence import Order, PairLocks, Trade
 from freqtrade.strategy import IStrategy, stoploss_from_absolute
 from pandas import DataFrame
 
+from candlegraph.freqtrade_bridge.commands.check import check_loaded
+from candlegraph.freqtrade_bridge.commands.failures import told
 from candlegraph.freqtrade_bridge.host.columns import (
     ADD_TAG,
     EMERGENCY_TAG,
@@ -21,12 +24,21 @@ from candlegraph.freqtrade_bridge.host.columns import (
 )
 from candlegraph.freqtrade_bridge.host.fail_closed import fail_closed
 from candlegraph.freqtrade_bridge.host.keys import order_types, protections
+from candlegraph.freqtrade_bridge.host.quiet import quieten
+from candlegraph.graph.schema.errors import CandlegraphError, ConfigError
 from candlegraph.graph.settings.settings import settings_of
 
 HALT_LOCK = "candlegraph emergency stop"
 UNTIL_RESET = timedelta(days=3650)
 UNKNOWN = "unknown"
 """Before the first look: a lock of an earlier run may stand, though its halt was reset meanwhile."""
+
+
+class StartRefused(ValueError):
+    """What stops the start; of a ValueError freqtrade logs one line and no trace, and then its message."""
+
+    def __repr__(self) -> str:
+        return "the start is refused, for the reason in the last line"
 
 
 class CandleGraphStrategy(IStrategy):
@@ -47,6 +59,14 @@ class CandleGraphStrategy(IStrategy):
     failure: Exception | None = None
     announced_halt: str | None = UNKNOWN
     known_order_types: dict[str, Any] | None = None
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        """Refuse a bad configuration before anything else is looked at; freqtrade prints this error without a trace."""
+        try:
+            check_loaded(config, self.timeframe)
+        except ConfigError as e:
+            raise OperationalException(str(e)) from None
+        super().__init__(config)
 
     @property
     def order_types(self) -> dict[str, Any]:
@@ -78,20 +98,20 @@ class CandleGraphStrategy(IStrategy):
         """Open model, memory and ledger; a bad setting stops the start. Heavy imports happen here, not at import."""
         if self.is_chart:
             return
-        from candlegraph.freqtrade_bridge.host.backtest_hook import install
-        from candlegraph.freqtrade_bridge.host.keys import blank_secrets, refuse_conflicts, slots
-        from candlegraph.freqtrade_bridge.session import Session, namespace_of
-        from candlegraph.graph.schema.errors import ConfigError
+        try:
+            self._open()
+        except (CandlegraphError, OSError) as e:
+            raise StartRefused(told(e)) from None
 
-        refuse_conflicts(self.config)
+    def _open(self) -> None:
+        from candlegraph.freqtrade_bridge.host.backtest_hook import install
+        from candlegraph.freqtrade_bridge.host.keys import blank_secrets, slots
+        from candlegraph.freqtrade_bridge.session import Session, namespace_of
+
+        quieten()
         context = self.open_context(namespace_of(self.config["runmode"]))
         blank_secrets(self.config)
         self.max_open_trades = self.config["max_open_trades"] = slots(self.config, context.settings.risk_management)
-        main = context.settings.context_config.timeframes[0]
-        if main != self.timeframe:
-            raise ConfigError(
-                f"config: timeframe = {self.timeframe!r}: context_config.timeframes must begin with it, was {main!r}"
-            )
         self.failure, self.announced_halt = None, UNKNOWN
         self.session = Session(self.config, context, self.dp, self.wallets)
         if self.session.is_backtest:
@@ -120,7 +140,8 @@ class CandleGraphStrategy(IStrategy):
         if halt == before:
             return
         if halt is None:
-            self.unlock_reason(HALT_LOCK)
+            if any(lock.reason == HALT_LOCK for lock in PairLocks.get_pair_locks(None, now)):
+                self.unlock_reason(HALT_LOCK)
         else:
             self.lock_pair("*", now + UNTIL_RESET, HALT_LOCK)
         self.announced_halt = halt

@@ -115,7 +115,7 @@ class Orders:
         signal = None if ask.forced else self._book.unused(ask.pair, ask.now)
         late = sized.clamps[len(signal.clamps) if signal else 0 :]
         for clamp in late:
-            logger.info("%s: %s: %s -> %s (%s)", ask.pair, clamp.key, clamp.before, clamp.after, clamp.reason)
+            logger.info("%s: %s", ask.pair, clamp.line)
         if signal is not None and late:
             self._note(signal.decision_id, late)
 
@@ -175,7 +175,7 @@ class Orders:
     ) -> float | None:
         allowed, clamps = size_add(stake, position, self._account(), rate, limits, signal.confidence)
         for clamp in clamps:
-            logger.info("addition: %s: %s -> %s (%s)", clamp.key, clamp.before, clamp.after, clamp.reason)
+            logger.info("addition: %s", clamp.line)
         if clamps:
             self._note(signal.decision_id, clamps)
         return allowed or None

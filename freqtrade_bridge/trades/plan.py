@@ -8,11 +8,20 @@ from collections.abc import Mapping
 from freqtrade.persistence import Trade
 from freqtrade.strategy import stoploss_from_absolute
 
-from candlegraph.graph.schema.market import Frozen, MarketSnapshot, Price, Regime, Side, Strength, TimeframeView
+from candlegraph.graph.schema.market import (
+    Frozen,
+    MarketSnapshot,
+    Price,
+    Regime,
+    Side,
+    Strength,
+    TimeframeView,
+    sign_of,
+)
 from candlegraph.graph.schema.signal import Clamp
 from candlegraph.graph.settings.risk import RiskManagement
 from candlegraph.graph.state import CandleState
-from candlegraph.tools.risk.stops import StopBasis, derived_stop, is_protective, sign_of, stop_basis, tightened_stop
+from candlegraph.tools.risk.stops import StopBasis, derived_stop, is_protective, stop_basis, tightened_stop
 
 KEY = "candlegraph_plan"
 STOP_TOLERANCE = 0.0005

@@ -30,5 +30,6 @@ class CallRecord(Frozen):
     cost: float | None = Field(None, ge=0, description="None: the model's price or its tokens are unknown")
     seconds: float = Field(0, ge=0, description="failed attempts and pauses included")
     tries: tuple[Try, ...] = Field((), description="what failed before the answer")
+    notes: tuple[str, ...] = Field((), description="wrappings around the call that were undone; no faults")
     key: str = Field("", description="of the cassette; empty where nothing was recorded")
     is_replayed: bool = False

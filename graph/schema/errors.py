@@ -1,6 +1,6 @@
 """Everything this distribution raises on purpose.
 
-CandlegraphError
+CandlegraphError       a RuntimeError: of errors that are no builtins LangGraph's server hides the text
 ├── ConfigError        a setting is unknown, missing or out of range; refuse to start
 ├── CandleError        a candle folder or frame lacks what a snapshot needs
 ├── SentimentError     a sentiment value could not be had; it is unavailable, and nothing more
@@ -12,11 +12,14 @@ CandlegraphError
 │   └── MemoryAway     the server of a shared memory cannot be used now; live it is waited out
 ├── EmbeddingError     a text has no vector now; found by its situation alone, and tried again later
 └── BridgeError        freqtrade changed what the bridge relies on, or a decision failed in a backtest
+    └── DoubtfulRun    with --strict: so many decisions of a run fell back that its result says little; status 3
 """
 
 
-class CandlegraphError(Exception):
-    """Base of every error below."""
+class CandlegraphError(RuntimeError):
+    """Base of every error below; a command that it ends has this exit status."""
+
+    status = 1
 
 
 class ConfigError(CandlegraphError):
@@ -69,3 +72,9 @@ class EmbeddingError(CandlegraphError):
 
 class BridgeError(CandlegraphError):
     """Freqtrade changed what the bridge relies on, or a decision failed in a backtest."""
+
+
+class DoubtfulRun(BridgeError):
+    """So many decisions of a run fell back that its result says little."""
+
+    status = 3

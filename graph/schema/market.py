@@ -5,13 +5,16 @@ Times are UTC-aware. `candle` is an open time, `as_of` the close time of that ca
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 Side = Literal["long", "short"]
 Price = Annotated[float, Field(gt=0)]
+
+PUNCTUAL = timedelta(minutes=1)
+"""Live, what belongs to a close or an open comes some seconds after it: within this it counts as then."""
 
 Regime = Literal["trend_up", "trend_down", "range"]
 Strength = Literal["strong", "moderate", "weak"]
@@ -60,7 +63,7 @@ class Level(Frozen):
 
 
 class TimeframeView(Frozen):
-    """One timeframe as of the decision: its last closed candle, indicators and swing levels."""
+    """One timeframe as of the decision: its last closed candle, indicators and levels."""
 
     timeframe: str
     candle: AwareDatetime
@@ -72,8 +75,6 @@ class TimeframeView(Frozen):
     volume: float = Field(ge=0)
     past_closes: tuple[float, ...] = Field(description="older closes, oldest first, without this one")
     indicators: Indicators
-    swing_highs: tuple[float, ...] = Field(description="confirmed swing highs in the window, newest last")
-    swing_lows: tuple[float, ...]
     levels: tuple[Level, ...] = Field((), description="nearest to the close first")
     patterns: tuple[str, ...] = Field((), description="candle patterns that the last closed candles complete")
     past_indicators: PastIndicators = PastIndicators()
@@ -163,6 +164,11 @@ class MarketSnapshot(Frozen):
     def price(self) -> float:
         """Return the close of the last closed main candle."""
         return self.main.close
+
+
+def sign_of(side: Side) -> int:
+    """Return +1 for long, -1 for short."""
+    return 1 if side == "long" else -1
 
 
 def utc_minute(time: datetime) -> str:

@@ -22,6 +22,12 @@ class Clamp(Frozen):
     after: float | None
     reason: str
 
+    @property
+    def line(self) -> str:
+        """Return it for a log, with numbers a person can read."""
+        before, after = ("none" if one is None else f"{one:.6g}" for one in (self.before, self.after))
+        return f"{self.key}: {before} -> {after} ({self.reason})"
+
 
 class Proposal(Frozen):
     """What a model asked for by one terminal call, before any rule."""

@@ -19,6 +19,11 @@ class VectorStore(Block):
     index_type: IndexType = Field("auto", description="flat below 10,000 vectors, hnsw below a million, then ivf")
     similarity_threshold: float = Field(0.7, ge=0, le=1)
     top_k: int = Field(5, ge=1, le=50)
+    storage_path: str | None = Field(
+        None,
+        min_length=1,
+        description="folder of the saved hnsw and ivf indexes; None: vector_store beside the database",
+    )
 
 
 class Embedding(Block):
@@ -110,5 +115,7 @@ class ExperienceConfig(Block):
     reward: Reward = Reward()
     reflection: Reflection = Reflection()
     use_experience: bool = Field(True, description="false: nothing retrieved reaches a prompt; all is still stored")
+    log_decisions: bool = Field(True, description="false: no logs/llm_decisions.jsonl; the ledger has them all")
+    log_trades: bool = Field(True, description="false: no logs/trade_experience.jsonl; the memory has them all")
     min_trades_for_learning: int = Field(10, ge=1, description="closed trades needed before guidance is given")
     record_min_profit_pct: Pct = Field(5, description="record_decision_to_rag is bound from this profit on")

@@ -12,10 +12,14 @@ from candlegraph.graph.settings.block import Block
 ToolMode = Literal["auto", "native", "json_schema"]
 Mode = Literal["live", "record", "replay"]
 Depth = Literal["fast", "balanced", "deep"]
+OnFailure = Literal["stop", "wait"]
 PromptSize = Literal["full", "compact"]
 
 SECRETS = ("api_key", "api_key_env", "api_base", "provider")
 """What an override that names another endpoint does not inherit: a key must not travel to another host."""
+
+UNSENT = ("temperature", "max_tokens")
+"""Where null says that the parameter is not sent."""
 
 
 class ModelSettings(Block):
@@ -24,12 +28,14 @@ class ModelSettings(Block):
     provider: str = Field(
         "auto", min_length=1, description="auto, openai, ollama, policy, local, or a provider of init_chat_model"
     )
-    api_base: str | None = Field(None, description="endpoint; OpenAI-compatible ones with or without /v1")
+    api_base: str | None = Field(
+        None, description="endpoint; with a version or path as it is, else with /v1 and without"
+    )
     api_key: SecretStr | None = Field(None, description="better: environment CANDLEGRAPH_API_KEY or OPENAI_API_KEY")
     api_key_env: str | None = Field(None, min_length=1, description="the environment variable that holds the key")
     model: str = Field("policy", min_length=1)
-    temperature: float = Field(0.7, ge=0, le=2)
-    max_tokens: int = Field(2000, ge=16)
+    temperature: float | None = Field(0.7, ge=0, le=2, description="null: not sent")
+    max_tokens: int | None = Field(2000, ge=16, description="thoughts included; null: not sent")
     timeout: float = Field(60, gt=0, description="seconds per attempt")
     retry_times: int = Field(2, ge=0, le=10, description="attempts after the first")
     tool_mode: ToolMode = Field("auto", description="how functions are called")
@@ -53,7 +59,8 @@ class ModelOverride(Block):
 
     def over(self, base: ModelSettings) -> ModelSettings:
         """Return `base` with what is set here; keys do not follow to another provider or endpoint."""
-        own = {name: getattr(self, name) for name in self.model_fields_set if getattr(self, name) is not None}
+        given = {name: getattr(self, name) for name in self.model_fields_set}
+        own = {name: value for name, value in given.items() if value is not None or name in UNSENT}
         kept = {name: getattr(base, name) for name in ModelSettings.model_fields}
         if {"provider", "api_base"} & own.keys():
             kept = {name: value for name, value in kept.items() if name not in SECRETS}
@@ -118,6 +125,7 @@ class LlmConfig(ModelSettings):
     decision: DecisionSettings = DecisionSettings()
     triage: Triage = Triage()
     breaker: Breaker = Breaker()
+    on_failure: OnFailure = Field("stop", description="a backtest's decision without an answer; live always waits")
     pause_entries_after: int = Field(3, ge=1, le=1000, description="failed candles in a row; live only")
     prices: dict[str, Price] = Field({}, description="by model name")
     budget: Budget = Budget()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import AwareDatetime, Field
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import BigInteger, func, insert, literal_column, select, update
 
 from candlegraph.graph.schema.calls import CallRecord, Try
 from candlegraph.graph.schema.market import Frozen, Price, Regime
@@ -116,9 +116,9 @@ class Ledger:
             return tuple(DecisionRow.model_validate_json(doc) for doc in connection.scalars(query))
 
     def namespaces(self) -> tuple[str, ...]:
-        """Return all namespaces, the one with the newest candle first."""
-        name = decisions.c.namespace
-        query = select(name).group_by(name).order_by(func.max(decisions.c.candle).desc(), name)
+        """Return all namespaces, the one written to last first: of two runs over the same candles, the later one."""
+        name, place = decisions.c.namespace, literal_column("decisions.rowid", BigInteger())
+        query = select(name).group_by(name).order_by(func.max(place).desc())
         with reading(self._engine) as connection:
             return tuple(connection.scalars(query))
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, TypeVar
 
 import httpx
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from candlegraph.graph.schema.errors import ConfigError, EmbeddingError
+from candlegraph.graph.schema.errors import EmbeddingError
+from candlegraph.graph.settings.addresses import parsed_address
+from candlegraph.graph.settings.network import advice_on, check_environment
+
+ADDRESS = "experience_config.rag_config.embedding.api_base"
 
 SHOWN = 160
 """Characters of a server's own words."""
@@ -18,11 +23,16 @@ class NotThere(EmbeddingError):
     """The server has nothing at this address."""
 
 
+class Refused(EmbeddingError):
+    """The server is well, what it was sent is not."""
+
+
 class Server:
     """One server's connections."""
 
     def __init__(self, timeout: float, key: SecretStr | None = None) -> None:
         self._key = None if key is None else key.get_secret_value()
+        check_environment(os.environ)
         headers = {} if key is None else {"Authorization": f"Bearer {key.get_secret_value()}"}
         self._client = httpx.Client(timeout=timeout, headers=headers)
 
@@ -31,20 +41,23 @@ class Server:
         try:
             response = self._client.post(url, json=body)
         except httpx.HTTPError as e:
-            raise EmbeddingError(f"{url}: {type(e).__name__}: {e}", is_down=True) from e
+            advice = advice_on(url, str(e), os.environ)
+            raise EmbeddingError(f"{url}: {type(e).__name__}: {e}{advice}", is_down=True) from e
         said = f"{url}: status {response.status_code}: {self._without_key(response.text)[:SHOWN]}"
         if response.status_code == httpx.codes.NOT_FOUND:
             raise NotThere(said, is_down=True)
         if not response.is_success:
             # 400, 413 and 422 are about what was asked; all others about the server, the key or the limit.
-            is_down = response.status_code not in (400, 413, 422)
-            raise EmbeddingError(said, is_down=is_down)
+            if response.status_code in (400, 413, 422):
+                raise Refused(said)
+            raise EmbeddingError(said, is_down=True)
         try:
             return shape.model_validate_json(response.content)
         except ValidationError as e:
             first = e.errors(include_url=False, include_input=False)[0]
-            where = ".".join(map(str, first["loc"])) or "answer"
-            raise EmbeddingError(f"{url}: not the expected answer: {where}: {first['msg']}") from e
+            where = ".".join(map(str, first["loc"]))
+            why = f"{where}: {first['msg']}" if where else f"no JSON, but {self._without_key(response.text)[:SHOWN]!r}"
+            raise EmbeddingError(f"{url}: not the expected answer: {why}") from e
 
     def _without_key(self, text: str) -> str:
         """Return a server's words; some quote the key that they refuse."""
@@ -53,13 +66,5 @@ class Server:
 
 def root_of(api_base: str) -> str:
     """Return the address without a slash at its end; raise ConfigError where it is none."""
-    try:
-        url = httpx.URL(api_base)
-    except httpx.InvalidURL as e:
-        raise ConfigError(f"config: experience_config.rag_config.embedding.api_base = {api_base!r}: {e}") from e
-    if url.scheme not in ("http", "https") or not url.host:
-        raise ConfigError(
-            f"config: experience_config.rag_config.embedding.api_base = {api_base!r}: "
-            "expected an address such as http://127.0.0.1:1234/v1"
-        )
-    return api_base.rstrip("/")
+    parsed_address(api_base, ADDRESS)
+    return api_base.strip().rstrip("/")

@@ -1,4 +1,4 @@
-"""OpenAI-compatible endpoints: `/v1/embeddings`, and `/embeddings` where that is not found.
+"""OpenAI-compatible endpoints: the address as it is written where it has a version, else with /v1 and without.
 
 Asked over plain HTTP, not through `langchain-openai` or `openai`: the first cuts texts with a vocabulary that it
 downloads, the second asks for base64, which not every server knows; and neither tries a second path.
@@ -6,13 +6,17 @@ downloads, the second asks for base64, which not every server knows; and neither
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from pydantic import BaseModel, SecretStr
 
 from candlegraph.graph.schema.errors import EmbeddingError
+from candlegraph.graph.settings.addresses import urls_of
 from candlegraph.memory.embeddings.embedder import Ask
-from candlegraph.memory.embeddings.http import NotThere, Server, root_of
+from candlegraph.memory.embeddings.http import ADDRESS, NotThere, Refused, Server
+
+logger = logging.getLogger(__name__)
 
 
 class Row(BaseModel):
@@ -28,25 +32,42 @@ class Answer(BaseModel):
     data: list[Row]
 
 
-def asker(api_base: str, model: str, key: SecretStr | None, timeout: float) -> Ask:
-    """Return what asks the endpoint; `api_base` may end in /v1 or not."""
-    root = root_of(api_base).removesuffix("/v1")
-    paths = [f"{root}/v1/embeddings", f"{root}/embeddings"]
-    server = Server(timeout, key)
+class Endpoint:
+    """The endpoint, and what it taught: where it answers, and whether it knows `encoding_format`."""
 
-    def ask(texts: Sequence[str]) -> list[list[float]]:
-        body = {"model": model, "input": list(texts), "encoding_format": "float"}
+    def __init__(self, api_base: str, model: str, key: SecretStr | None, timeout: float) -> None:
+        self._urls = list(urls_of(api_base, ADDRESS, "embeddings"))
+        self._server = Server(timeout, key)
+        self._sent = {"model": model, "encoding_format": "float"}
+
+    def ask(self, texts: Sequence[str]) -> list[list[float]]:
+        """Return a row a text; raise EmbeddingError."""
         try:
-            answer = server.post(paths[0], body, Answer)
-        except NotThere as e:
-            try:
-                answer = server.post(paths[1], body, Answer)
-            except NotThere as second:
-                raise EmbeddingError(f"{e}; {second}", is_down=True) from e
-            paths.reverse()  # the one that is there first, from now on
-        return _in_order(answer.data, paths[0])
+            answer = self._asked(texts)
+        except Refused as e:
+            if "encoding_format" not in self._sent or "encoding_format" not in str(e):
+                raise
+            del self._sent["encoding_format"]  # it only says what most do anyway
+            logger.info("%s: encoding_format is left out from now on", self._urls[0])
+            answer = self._asked(texts)
+        return _in_order(answer.data, self._urls[0])
 
-    return ask
+    def _asked(self, texts: Sequence[str]) -> Answer:
+        missed = []
+        for url in self._urls:
+            try:
+                answer = self._server.post(url, self._sent | {"input": list(texts)}, Answer)
+            except NotThere as e:
+                missed.append(e)
+                continue
+            self._urls = [url]  # the one that is there, from now on
+            return answer
+        raise EmbeddingError("; ".join(map(str, missed)), is_down=True) from missed[0]
+
+
+def asker(api_base: str, model: str, key: SecretStr | None, timeout: float) -> Ask:
+    """Return what asks the endpoint; `api_base` may end in a version or not."""
+    return Endpoint(api_base, model, key, timeout).ask
 
 
 def _in_order(rows: list[Row], url: str) -> list[list[float]]:

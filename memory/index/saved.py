@@ -10,6 +10,7 @@ import hashlib
 import io
 import logging
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 SNAPSHOTS = "vector_store"
 """Folder of the index snapshots, beside the database."""
+OURS = re.compile(r"[0-9a-f]+\.(hnsw|ivf)(\.\d+\.partial)?")
+"""What we write into it; the folder may be anybody's."""
 DIGEST = hashlib.sha256().digest_size
 
 
@@ -42,9 +45,9 @@ class Snapshot(NamedTuple):
         return self.identity == identity and self.revision <= newest
 
 
-def snapshot_folder(database: Path) -> Path:
-    """Return where index snapshots of the database are kept."""
-    return database.with_name(SNAPSHOTS)
+def snapshot_folder(database: Path, storage_path: str | None = None) -> Path:
+    """Return where index snapshots of the database are kept: in `storage_path`, else beside it."""
+    return database.with_name(SNAPSHOTS) if storage_path is None else Path(storage_path).expanduser()
 
 
 def snapshot_path(folder: Path, space: str, dimension: int, kind: IndexType) -> Path:

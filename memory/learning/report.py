@@ -8,7 +8,7 @@ No date and no pair, so that equal trades teach in equal words.
 from __future__ import annotations
 
 from candlegraph.graph.schema.experience import ClosedTrade, Experience, Occasion, PartialExit, RecordedDecision
-from candlegraph.graph.schema.market import Frozen
+from candlegraph.graph.schema.market import Frozen, sign_of
 from candlegraph.memory.learning.scores import Components, components, evaluate, reward, reward_quality, within_stop
 from candlegraph.memory.learning.track import Track
 
@@ -114,7 +114,7 @@ def has_turned(track: Track | None) -> bool:
     """Return whether the timeframes stood clearly more against the trade at the exit than at the entry."""
     if track is None or track.comparison is None:
         return False
-    sign = 1 if track.side == "long" else -1
+    sign = sign_of(track.side)
     return sign * track.comparison.alignment_change <= -TURNED_BY
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
 from pydantic import AwareDatetime, Field
 from sqlalchemy import Connection, Engine, delete, insert, select
 
-from candlegraph.graph.schema.market import Frozen, Price, Side, TimeframeView
+from candlegraph.graph.schema.market import PUNCTUAL, Frozen, Price, Side, TimeframeView
 from candlegraph.graph.schema.signal import TradeSignal
 from candlegraph.memory.learning.comparison import Comparison, MarketState, compare
 from candlegraph.memory.storage.database import reading, writing
@@ -24,8 +24,6 @@ from candlegraph.memory.storage.tables import positions
 KEPT_REASONS = 100
 """As many as the longest loop that a rule can look for."""
 KEPT_WARNINGS = 10
-PUNCTUAL = timedelta(minutes=1)
-"""A live entry comes some seconds after its candle has opened; that candle's range counts as the trade's."""
 
 
 class Change(Frozen):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import secrets
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from typing import Any
 from candlegraph.graph.schema.errors import MemoryStoreError
 from candlegraph.graph.schema.market import Frozen
 from candlegraph.graph.settings.experience import RagConfig
-from candlegraph.memory.index.saved import snapshot_folder
+from candlegraph.memory.index.saved import OURS, snapshot_folder
 from candlegraph.memory.storage.backup import Copy, make_copy
 from candlegraph.memory.storage.database import SCHEMA
 from candlegraph.memory.storage.text_files import keep_names
@@ -41,6 +43,7 @@ def restore(database: Path, source: Path, *, at: datetime) -> Restored:
     fresh = database.with_name(f"{database.name}.{os.getpid()}.restoring")
     try:
         held = _fitting(source, fresh)
+        _make_another(fresh)
         with _alone(database):
             replaced = _set_aside(database, at)
             forget_snapshots(database)  # ids of the old rows may come to mean others
@@ -60,6 +63,12 @@ def _fitting(source: Path, fresh: Path) -> Copy:
             f"{source}: expected schema {SCHEMA} at most, was {held.version}; use the candlegraph that wrote it"
         )
     return held
+
+
+def _make_another(fresh: Path) -> None:
+    """Give the copy an identity of its own: index snapshots anywhere are of the old one, whose ids may mean others."""
+    with closing(sqlite3.connect(fresh)) as connection, connection:
+        connection.execute("update meta set value = ? where key = 'identity'", (secrets.randbits(62),))
 
 
 @contextmanager
@@ -104,10 +113,10 @@ def _free_name(database: Path, at: datetime) -> Path:
     return path
 
 
-def forget_snapshots(database: Path) -> tuple[Path, ...]:
+def forget_snapshots(database: Path, storage_path: str | None = None) -> tuple[Path, ...]:
     """Delete the index snapshots of the database, half-written ones too; return what there was."""
-    folder = snapshot_folder(database)
-    found = tuple(sorted(file for file in folder.glob("*") if file.is_file()))
+    folder = snapshot_folder(database, storage_path)
+    found = tuple(sorted(file for file in folder.glob("*") if file.is_file() and OURS.fullmatch(file.name)))
     try:
         for file in found:
             file.unlink(missing_ok=True)
@@ -119,6 +128,6 @@ def forget_snapshots(database: Path) -> tuple[Path, ...]:
 def rebuild(database: Path, rag: RagConfig) -> tuple[tuple[Path, ...], list[dict[str, Any]]]:
     """Build every index from the rows alone; return the forgotten snapshots, and the statistics of each namespace."""
     close_memory(database)
-    forgotten = forget_snapshots(database)
+    forgotten = forget_snapshots(database, rag.vector_store.storage_path)
     memory = open_memory(database, rag)
     return forgotten, [memory.stats(namespace) for namespace in memory.namespaces()]

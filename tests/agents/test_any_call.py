@@ -147,12 +147,8 @@ def snapshots(draw, base, make_position, held):
     views = []
     for view, share in zip(base.timeframes, shares, strict=True):
         scaled = view.indicators.model_copy(update={"atr": None if share is None else share * price})
-        levels = {
-            name: tuple(level * price / base.price for level in getattr(view, name))
-            for name in ("swing_highs", "swing_lows")
-        }
         shown = tuple(one.model_copy(update={"price": one.price * price / base.price}) for one in view.levels)
-        views.append(view.model_copy(update={"close": price, "indicators": scaled, "levels": shown, **levels}))
+        views.append(view.model_copy(update={"close": price, "indicators": scaled, "levels": shown}))
     return base.model_copy(
         update={
             "timeframes": tuple(views),

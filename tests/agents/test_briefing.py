@@ -13,7 +13,7 @@ from candlegraph.agents.decision import check_budget
 from candlegraph.agents.prompt.briefing import brief_of, briefing
 from candlegraph.agents.prompt.budget import PRIORITY, facts_tokens
 from candlegraph.agents.prompt.cases import cases_block, cases_section, learnt_lines
-from candlegraph.agents.prompt.files import prompt_version, system_prompt
+from candlegraph.agents.prompt.files import prompt_text, prompt_version
 from candlegraph.agents.prompt.phrases import WORDS
 from candlegraph.agents.prompt.tokens import tokens_of
 from candlegraph.graph.schema.errors import ConfigError
@@ -405,13 +405,13 @@ def test_a_chinese_prompt_is_chinese_but_for_the_facts(full):
 
 
 def test_both_prompts_name_the_same_things():
-    names = [set(re.findall(r"[a-z]+_[a-z_]+|Freqtrade|ATR|none", system_prompt(one))) for one in LANGUAGES]
+    names = [set(re.findall(r"[a-z]+_[a-z_]+|Freqtrade|ATR|none", prompt_text("decision", one))) for one in LANGUAGES]
     assert names[0] == names[1]
-    counts = [len(re.findall(r"^- ", system_prompt(one), re.MULTILINE)) for one in LANGUAGES]
+    counts = [len(re.findall(r"^- ", prompt_text("decision", one), re.MULTILINE)) for one in LANGUAGES]
     assert counts[0] == counts[1]
 
 
 def test_the_version_changes_with_the_prompt_and_is_short():
-    assert re.fullmatch("[0-9a-f]{12}", prompt_version())
-    assert prompt_version() == prompt_version("en") != prompt_version("zh")
-    assert "exactly one signal function" in system_prompt()
+    assert re.fullmatch("[0-9a-f]{12}", prompt_version("decision"))
+    assert prompt_version("decision") == prompt_version("decision", "en") != prompt_version("decision", "zh")
+    assert "exactly one signal function" in prompt_text("decision")

@@ -9,7 +9,7 @@ from candlegraph.agents.decision import check_budget
 from candlegraph.agents.prompt.briefing import brief_of
 from candlegraph.agents.prompt.budget import wide_facts
 from candlegraph.agents.prompt.compact import compact_facts
-from candlegraph.agents.prompt.files import prompt_version, system_prompt
+from candlegraph.agents.prompt.files import prompt_text, prompt_version
 from candlegraph.agents.prompt.tokens import tokens_of
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.schema.facts import ExperienceFacts
@@ -59,7 +59,7 @@ def test_the_two_opening_messages_take_less_than_400_tokens(brief, side, languag
     system, facts = brief(side, language).messages
     assert tokens_of(system.content) + tokens_of(facts.content) < 400
     wide = compact_facts(wide_facts(["30m", "1h"], in_position=side is not None))
-    assert tokens_of(system_prompt(language, "compact")) + tokens_of(wide) < 400
+    assert tokens_of(prompt_text("compact", language)) + tokens_of(wide) < 400
 
 
 def test_flat_it_says_market_wallet_and_past(brief, make_snapshot):
@@ -116,11 +116,10 @@ def test_the_policy_rule_cannot_read_it_and_is_refused(llm):
 
 
 def test_the_version_tells_the_prompts_apart():
-    assert len({prompt_version(language, size) for language in LANGUAGES for size in ("full", "compact")}) == 4
-    assert prompt_version("zh", "full") == prompt_version("zh")
+    assert len({prompt_version(name, language) for language in LANGUAGES for name in ("decision", "compact")}) == 4
 
 
 def test_both_languages_have_the_same_rules():
-    texts = [system_prompt(language, "compact") for language in LANGUAGES]
+    texts = [prompt_text("compact", language) for language in LANGUAGES]
     assert len({len(re.findall(r"^- ", text, re.MULTILINE)) for text in texts}) == 1
     assert all("stop_loss" in text and "Freqtrade" in text for text in texts)

@@ -22,6 +22,7 @@ ELSEWHERE = {
     "pause_entries_after": ("e2e/test_model_outage.py", "test_entries_pause_after_failed_candles_until_one_has"),
     "breaker.failures": ("e2e/test_model_outage.py", "test_an_endpoint_that_keeps_failing_is_left_alone"),
     "breaker.cooldown_seconds": ("e2e/test_model_outage.py", "test_after_the_cooldown_one_call_tries_again"),
+    "on_failure": ("e2e/test_endpoint_backtest.py", "test_a_backtest_that_is_to_wait_goes_on_and_counts_what_failed"),
     "prices.input": ("e2e/test_budget.py", "test_money_is_counted_by_the_price_table"),
     "prices.output": ("e2e/test_budget.py", "test_money_is_counted_by_the_price_table"),
     "prices.cached_input": ("e2e/test_budget.py", "test_money_is_counted_by_the_price_table"),
@@ -136,7 +137,7 @@ def test_the_tool_mode_decides_how_functions_are_called(asked, right):
     requests, state = asked({"text": text}, tool_mode="json_schema")
     assert "tools" not in requests[0][2] and requests[0][2]["response_format"]["type"] == "json_schema"
     assert state.signal.source == "model"
-    requests, state = asked({"text": "no"}, {"text": text}, tool_mode="auto")
+    requests, state = asked({"text": "no"}, {"text": f"So: {text}"}, tool_mode="auto")
     assert ["tools" in body for _, _, body in requests] == [True, False]
     assert state.signal.source == "model"
 

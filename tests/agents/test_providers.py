@@ -9,7 +9,7 @@ import pytest
 from langchain_openai import ChatOpenAI
 
 from candlegraph.agents.models.policy import PolicyModel
-from candlegraph.agents.models.providers import base_url, open_model, secrets_of
+from candlegraph.agents.models.providers import open_model, secrets_of
 from candlegraph.graph.schema.errors import ConfigError, ModelError
 from candlegraph.graph.settings.llm import LlmConfig, ModelSettings
 
@@ -112,17 +112,6 @@ def test_a_refused_connection_is_an_error(run, make_context, make_snapshot):
         nobody = f"http://127.0.0.1:{unused.getsockname()[1]}"
         with pytest.raises(ModelError, match="Connection error"):
             run(make_context(llm_config={"api_base": nobody, "model": "m", "retry_times": 0}), make_snapshot())
-
-
-@pytest.mark.parametrize(
-    "written", ["http://h:1", "http://h:1/", "http://h:1/v1", "http://h:1/v1/"], ids=["bare", "slash", "v1", "v1 slash"]
-)
-def test_api_base_may_be_written_with_or_without_v1(written):
-    assert base_url(written) == "http://h:1/v1"
-
-
-def test_a_path_before_v1_is_kept():
-    assert base_url("https://h/api/openai") == "https://h/api/openai/v1"
 
 
 def test_without_v1_the_same_path_is_asked(over_http, server, right):

@@ -14,7 +14,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from candlegraph.agents.asking.transcript import ALL_TOOLS
 from candlegraph.agents.prompt.briefing import brief_of
-from candlegraph.agents.prompt.files import system_prompt
+from candlegraph.agents.prompt.files import prompt_text
 from candlegraph.agents.prompt.tokens import tokens_of, tool_tokens
 from candlegraph.graph.settings.context import ContextConfig
 from candlegraph.graph.settings.settings import Settings
@@ -91,7 +91,7 @@ def test_the_estimate_is_above_the_true_count_of_real_prompts_and_not_far(make_s
     functions = "\n".join(json.dumps(convert_to_openai_tool(one), ensure_ascii=False) for one in ALL_TOOLS)
     for text, estimate in [
         *((str(message.content), tokens_of(str(message.content))) for message in brief.messages),
-        (system_prompt(language), tokens_of(system_prompt(language))),
+        (prompt_text("decision", language), tokens_of(prompt_text("decision", language))),
         (functions, tool_tokens(ALL_TOOLS)),
     ]:
         true = len(encoding.encode(text))

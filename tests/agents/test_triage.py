@@ -109,6 +109,15 @@ def test_a_position_that_needs_a_look_asks_a_model(case, make_snapshot):
     assert changed(with_main(calm(make_snapshot("long", **position)), **low)) == told
 
 
+@pytest.mark.parametrize("side", ["long", "short"])
+@pytest.mark.parametrize("distance, told", [(0.9, "the stop is near"), (1.1, None)])
+def test_a_stop_is_near_within_one_atr(side, distance, told, make_snapshot):
+    snapshot = calm(make_snapshot(side, profit_pct=2.0))
+    behind = distance * snapshot.main.indicators.atr * (1 if side == "long" else -1)
+    held = snapshot.position.model_copy(update={"stop": snapshot.price - behind})
+    assert changed(snapshot.model_copy(update={"position": held})) == told
+
+
 @pytest.mark.parametrize(
     "share, told", [(0.999, "the target was touched"), (1.01, "the target was touched"), (0.9, None)]
 )

@@ -1,6 +1,8 @@
 """The command line as a user runs it: backtest offline, look at the memory, decide one candle, serve the rule."""
 
+import io
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -9,9 +11,12 @@ from datetime import datetime
 
 import httpx
 import pytest
+from rich.console import Console
 
+from candlegraph.freqtrade_bridge.commands.backtest import report
 from candlegraph.freqtrade_bridge.commands.main import main
-from candlegraph.freqtrade_bridge.report.result import last_result, read_result
+from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder, Run
+from candlegraph.freqtrade_bridge.report.result import read_result
 from candlegraph.graph.context import DATABASE
 from candlegraph.memory.books.account import AccountBook, AccountMark
 from candlegraph.memory.store import close_memory, open_memory
@@ -22,6 +27,11 @@ PLANTED = "sk-planted-key-0123456789"
 def candlegraph(*words, env=None):
     command = [sys.executable, "-m", "candlegraph.freqtrade_bridge.commands.main", *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+
+
+def archive_of(userdir):
+    (found,) = (userdir / "backtest_results").glob("*.zip")
+    return found
 
 
 def lines_of(path):
@@ -51,6 +61,34 @@ def test_it_ends_with_a_table_and_a_page(run):
     assert page.stat().st_size > 1_000_000
 
 
+def test_the_log_names_no_missing_build_and_has_no_tail_of_digits(run):
+    log = (run[1].stderr + run[1].stdout).splitlines()
+    assert not [line for line in log if "ModuleNotFoundError" in line or "faiss.loader" in line]
+    assert not [line for line in log if " candlegraph." in line and re.search(r"\d\.\d{9}", line)]
+
+
+def finished(userdir):
+    (namespace,) = {row["namespace"] for row in lines_of(userdir / "logs" / "llm_decisions.jsonl")}
+    return Run(archive_of(userdir), namespace)
+
+
+def test_a_page_that_cannot_be_written_does_not_fail_a_finished_run(run):
+    userdir, _, sample = run
+    order = BacktestOrder(sample.datadir, userdir, tuple(sample.pairs[:2]), "20251012-20251017")
+    console, pages = Console(file=io.StringIO(), width=400), userdir / "reports"
+    aside = pages.rename(userdir / "aside")
+    pages.write_text("a file where the folder belongs")
+    try:
+        page, _ = report(order, finished(userdir), console, is_sample=False)
+        assert page is None
+    finally:
+        pages.unlink()
+        aside.rename(pages)
+    said = console.file.getvalue()
+    assert "What the graph did" in said
+    assert f"No report: {pages}" in said and "The result is whole: " in said
+
+
 def test_each_pair_and_candle_has_exactly_one_line(run):
     userdir, _, sample = run
     lines = lines_of(userdir / "logs" / "llm_decisions.jsonl")
@@ -61,14 +99,14 @@ def test_each_pair_and_candle_has_exactly_one_line(run):
 
 
 def test_trades_of_both_sides_an_addition_and_a_partial_exit_occur(run):
-    result = read_result(last_result(run[0]))
+    result = read_result(archive_of(run[0]))
     tags = {order.tag for trade in result.trades for order in trade.adjustments}
     assert {trade.side for trade in result.trades} == {"long", "short"}
     assert {"graph_add", "graph_reduce"} <= tags
 
 
 def test_every_trade_had_its_planned_stop_and_lost_no_more_than_the_limit(run):
-    for trade in read_result(last_result(run[0])).trades:
+    for trade in read_result(archive_of(run[0])).trades:
         assert trade.stop is not None
         assert abs(trade.stop / trade.entry_price - 1) < 0.15
         assert trade.profit_abs > -0.05 * 10_000 * 1.2
@@ -89,7 +127,7 @@ def test_later_decisions_cite_earlier_trades_and_none_cites_the_future(run):
 def test_closed_trades_are_scored_and_rewarded(run):
     userdir, _, _ = run
     trades = [one for one in lines_of(userdir / "logs" / "trade_experience.jsonl") if one["source"]["kind"] == "trade"]
-    result = read_result(last_result(userdir))
+    result = read_result(archive_of(userdir))
     assert len(trades) == len(result.trades)
     by_profit = sorted(one["source"]["profit_abs"] for one in trades)
     assert by_profit == pytest.approx(sorted(trade.profit_abs for trade in result.trades), abs=0.01)
@@ -103,7 +141,7 @@ def test_closed_trades_are_scored_and_rewarded(run):
 def test_no_secret_is_left_anywhere(run):
     userdir, done, _ = run
     (userdir / "extra.json").unlink(missing_ok=True)
-    with zipfile.ZipFile(last_result(userdir)) as archive:
+    with zipfile.ZipFile(archive_of(userdir)) as archive:
         for name in archive.namelist():
             assert PLANTED.encode() not in archive.read(name), name
     for path in userdir.rglob("*"):

@@ -1,5 +1,7 @@
 """The real dry-run bot in virtual time: it decides like the backtest, and a failure leaves nothing unprotected."""
 
+import logging
+import re
 from datetime import UTC, datetime, timedelta
 
 import backtests
@@ -12,6 +14,7 @@ from freqtrade.rpc import RPC
 from virtual_dry_run import VirtualDryRun
 
 from candlegraph.agents import analyst
+from candlegraph.freqtrade_bridge.decisions.line import decision_line
 from candlegraph.freqtrade_bridge.loopback.markets import market_of
 from candlegraph.freqtrade_bridge.loopback.sample_market import sample_series
 from candlegraph.freqtrade_bridge.session import Session
@@ -21,6 +24,7 @@ from candlegraph.memory.books.ledger import Ledger
 
 CONFIG = {"strategy": "RuleStrategy", "strategy_path": str(backtests.TEST_STRATEGIES)}
 START = datetime(2025, 11, 15, 0, 30, 2, tzinfo=UTC)
+DECIDED = re.compile(r"\w+ (enter|exit|adjust|hold|wait).* \| \w+ [\d.]+ s, .* \| cases \d+$")
 MAX_LEVERAGE = 2
 RISK = {"max_leverage": MAX_LEVERAGE, "max_position_pct": 3}
 
@@ -56,6 +60,25 @@ def test_a_dry_run_decides_and_trades_like_the_backtest(sample, tmp_path, monkey
     assert len(closed) >= 2
     sides = ["short" if short else "long" for short in back.trades["is_short"]]
     assert {(p, s) for p, s, *_ in closed} <= set(zip(back.trades["pair"], sides, strict=True))
+
+
+def test_a_live_bot_logs_each_decision_in_one_line(sample, caplog):
+    with caplog.at_level(logging.INFO), dry_run(sample.pairs[:2]) as run:
+        for _ in range(3):
+            run.step()
+        rows = ledger_of(run.bot)
+    lines = [record.message for record in caplog.records if DECIDED.match(record.message)]
+    assert sorted(lines) == sorted(decision_line(row, row.pair.split("/")[0]) for row in rows)
+    assert len(lines) == 2 * 3
+    assert {record.levelname for record in caplog.records if record.message in lines} == {"INFO"}
+
+
+def test_a_backtest_logs_its_decisions_to_who_debugs_it_only(sample, tmp_path, caplog):
+    with caplog.at_level(logging.DEBUG, logger=Session.__module__):
+        backtests.run(sample.datadir, tmp_path, sample.pairs[:1], "20251115-20251116", "RuleStrategy")
+    decided = [record for record in caplog.records if DECIDED.match(record.message)]
+    assert {record.levelname for record in decided} == {"DEBUG"}
+    assert len(decided) == 48
 
 
 DOORS = [

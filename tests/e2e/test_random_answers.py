@@ -11,10 +11,13 @@ from collections import Counter
 import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
+from langchain_core.language_models import BaseChatModel
+from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import PrivateAttr
 
 from candlegraph.agents.asking.transcript import BY_NAME
-from candlegraph.agents.models.providers import ThinkingChatOpenAI
+from candlegraph.agents.models.wire.bodies import completion_in
+from candlegraph.agents.models.wire.reading import answer_in
 from candlegraph.freqtrade_bridge.decisions.runner import Runner
 from candlegraph.graph.schema.errors import ModelError
 from candlegraph.graph.schema.signal import TradeSignal
@@ -51,7 +54,7 @@ ADMITTED = {
     "current_profit_pct": st.floats(-50, 50),
     "strategy": st.sampled_from(["low_quality", "compress", "old_records"]),
 }
-OPTIONAL = {"stake_amount": st.floats(0.01, 1e9), "stop_loss": prices, "take_profit": prices}
+OPTIONAL = ADMITTED | {"stake_amount": st.floats(0.01, 1e9), "stop_loss": prices, "take_profit": prices}
 
 
 def right(name):
@@ -109,7 +112,7 @@ def body(answer):
     return {"id": "x", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice]}
 
 
-class Random(ThinkingChatOpenAI):
+class Random(BaseChatModel):
     """The real client's reading of bodies that never crossed a wire."""
 
     _bodies: list = PrivateAttr(default_factory=list)
@@ -121,12 +124,20 @@ class Random(ThinkingChatOpenAI):
     async def _agenerate(self, messages, stop=None, run_manager=None, **kwargs):
         turn = sum(message.type == "ai" for message in messages)
         self._count[0] += 1
-        return self._create_chat_result(json.loads(json.dumps(self._bodies[turn % len(self._bodies)])))
+        answer = answer_in(completion_in(json.dumps(self._bodies[turn % len(self._bodies)])))
+        return ChatResult(generations=[ChatGeneration(message=answer)])
+
+    def _generate(self, messages, stop=None, run_manager=None, **kwargs):
+        raise NotImplementedError
+
+    @property
+    def _llm_type(self):
+        return "random"
 
 
 @pytest.fixture
 def model():
-    return Random(model="m", api_key="x", base_url="http://127.0.0.1:9/v1")
+    return Random()
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import script
 from freqtrade.persistence import Trade
+from learnt import course_of, waiting
 from virtual_dry_run import VirtualDryRun
 
 from candlegraph.freqtrade_bridge.loopback.markets import market_of
@@ -47,7 +48,7 @@ def stored(result, kind):
     """Return experience and track of all of a kind, oldest first."""
     context = result.strategy.session.context
     count = context.memory.stats(context.namespace)["total_experiences"]
-    found = [(context.memory.get(n + 1), context.memory.course_of(n + 1)) for n in range(count)]
+    found = [(context.memory.get(n + 1), course_of(context.memory, n + 1)) for n in range(count)]
     return [(one, track) for one, track in found if one.kind == kind]
 
 
@@ -70,7 +71,7 @@ def test_every_trade_of_a_backtest_is_learnt_from_once_in_the_order_of_time(long
     assert times == sorted(times)
     assert {one.source.exit_reason for one, _ in found} >= {"graph_exit", "stop_loss", "force_exit"}
     context = long_run.strategy.session.context
-    assert context.memory.waiting(context.namespace) == 0
+    assert waiting(context.memory, context.namespace) == []
 
 
 def test_the_events_and_profits_are_freqtrades_own(long_run):
@@ -195,5 +196,5 @@ def test_a_restart_goes_on_with_the_trade_and_counts_the_candles_it_missed(tmp_p
     memory = open_memory(database)
     assert memory.stats("dry_run")["by_kind"]["trade"] >= 1
     assert memory.get(1).source.exit_reason == "graph_exit"
-    assert memory.course_of(1).reasons[:4] == before.reasons
-    assert memory.waiting("dry_run") == 0
+    assert course_of(memory, 1).reasons[:4] == before.reasons
+    assert waiting(memory, "dry_run") == []

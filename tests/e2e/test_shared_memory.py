@@ -19,12 +19,12 @@ def test_a_backtest_remembers_in_the_server_says_so_and_keeps_the_password_out_o
     secret = database_url.replace("candlegraph@", f"candlegraph:{PASSWORD}@")
     monkeypatch.setenv("FREQTRADE__EXPERIENCE_CONFIG__RAG_CONFIG__DATABASE_URL", secret)
     order = BacktestOrder(sample.datadir, tmp_path, sample.pairs[:1], "20251010-20251014")
-    run_offline(order)
+    run = run_offline(order)
     console = Console(record=True, width=200)
-    report(order, console, is_sample=False)
+    report(order, run, console, is_sample=False)
     database = tmp_path / DATABASE
     (namespace,) = Ledger(database).namespaces()
-    assert namespace.startswith(BACKTEST)
+    assert namespace == run.namespace and namespace.startswith(BACKTEST)
     learnt = open_memory(database, memory_of(order)).stats(namespace)["by_kind"]["trade"]
     assert learnt > 0
     (line,) = [line for line in console.export_text().splitlines() if "remembered" in line]

@@ -12,13 +12,51 @@ from pathlib import Path
 import pytest
 from langgraph_sdk import get_client
 
+from candlegraph.graph.context import DATABASE
 from candlegraph.graph.schema.market import Account
+from candlegraph.memory.store import ExperienceMemory
 from candlegraph.tools.market.candle_files import read_candles
 from candlegraph.tools.market.frames import snapshot_of
 
 ROOT = Path(__file__).parents[2]
 TIMEFRAMES = ("30m", "1h", "4h", "1d")
 NODES = ["analyst", "triage", "retriever", "decision", "tools", "reviewer", "approval"]
+
+
+OPENED = "2025-10-10T12:00:00Z"
+TRADE = {
+    "namespace": "studio",
+    "trade_key": "1",
+    "pair": "BTC/USDT:USDT",
+    "side": "long",
+    "leverage": 5,
+    "stake": 100,
+    "entry_price": 100,
+    "exit_price": 98,
+    "planned_stop": 97,
+    "opened_at": OPENED,
+    "closed_at": "2025-10-10T15:00:00Z",
+    "known_at": "2025-10-10T15:00:00Z",
+    "candle_minutes": 30,
+    "profit_pct": -10,
+    "profit_abs": -10,
+    "mfe_pct": 1,
+    "mae_pct": -11,
+    "exit_reason": "graph_exit",
+    "liquidated": False,
+    "forced": False,
+    "entry_reason": "r",
+    "regime": "range",
+    "trend_strength": "weak",
+    "entry_rsi": 50,
+    "situation": [1, 0.5],
+    "space": "t",
+    "model_score": None,
+    "model": "m",
+    "prompt_version": "1",
+    "decision_id": "",
+    "events": [],
+}
 
 
 def free_port():
@@ -66,10 +104,10 @@ def wait_for(port, process, log):
     raise AssertionError(log.read_text()[-3000:])
 
 
-async def updates_of(url, given, context):
+async def updates_of(url, given, context, graph="candlegraph"):
     client = get_client(url=url)
     found = []
-    async for event in client.runs.stream(None, "candlegraph", input=given, context=context, stream_mode=["updates"]):
+    async for event in client.runs.stream(None, graph, input=given, context=context, stream_mode=["updates"]):
         assert event.event != "error", event.data
         if event.event == "updates":
             found += [(node, written) for node, written in event.data.items()]
@@ -113,53 +151,61 @@ def test_the_schemas_that_studio_shows_name_input_and_context(server):
 
 def test_studio_runs_the_reflection_of_a_closed_trade(server):
     url, folder = server
-    opened = "2025-10-10T12:00:00Z"
-    trade = {
-        "namespace": "studio",
-        "trade_key": "1",
-        "pair": "BTC/USDT:USDT",
-        "side": "long",
-        "leverage": 5,
-        "stake": 100,
-        "entry_price": 100,
-        "exit_price": 98,
-        "planned_stop": 97,
-        "opened_at": opened,
-        "closed_at": "2025-10-10T15:00:00Z",
-        "known_at": "2025-10-10T15:00:00Z",
-        "candle_minutes": 30,
-        "profit_pct": -10,
-        "profit_abs": -10,
-        "mfe_pct": 1,
-        "mae_pct": -11,
-        "exit_reason": "graph_exit",
-        "liquidated": False,
-        "forced": False,
-        "entry_reason": "r",
-        "regime": "range",
-        "trend_strength": "weak",
-        "entry_rsi": 50,
-        "situation": [1, 0.5],
-        "space": "t",
-        "model_score": None,
-        "model": "m",
-        "prompt_version": "1",
-        "decision_id": "",
-        "events": [],
-    }
-
-    async def updates():
-        client, found = get_client(url=url), []
-        context = {"user_data_dir": str(folder / "user")}
-        async for event in client.runs.stream(
-            None, "reflection", input={"trade": trade}, context=context, stream_mode=["updates"]
-        ):
-            assert event.event != "error", event.data
-            if event.event == "updates":
-                found += [(node, written) for node, written in event.data.items()]
-        return found
-
-    found = asyncio.run(updates())
+    found = asyncio.run(updates_of(url, {"trade": TRADE}, {"user_data_dir": str(folder / "user")}, "reflection"))
     assert [node for node, _ in found] == ["evaluate", "review", "remember", "reward"]
     assert dict(found)["remember"]["experience_id"] >= 1
     assert dict(found)["reward"]["reward"] < 0
+
+
+async def changed_and_resumed(url, given, context, nodes):
+    """Pause after each of `nodes`, write as it what it wrote, and run on; return the state at the end."""
+    client = get_client(url=url)
+    thread = (await client.threads.create())["thread_id"]
+    for node in nodes:
+        wrote = {}
+        async for event in client.runs.stream(
+            thread, "candlegraph", input=given, context=context, stream_mode=["updates"], interrupt_after=[node]
+        ):
+            assert event.event != "error", event.data
+            wrote |= (event.data.get(node) or {}) if event.event == "updates" else {}
+        await client.threads.update_state(thread, wrote, as_node=node)
+        given = None
+    return await client.runs.wait(thread, "candlegraph", context=context)
+
+
+def test_a_paused_run_is_changed_after_any_node_and_goes_on(server, sample):
+    url, folder = server
+    context = {"datadir": str(sample.datadir), "user_data_dir": str(folder / "user")}
+    given = {"pair": sample.pairs[0], "candle": "2025-10-10T12:00:00Z"}
+    straight = dict(asyncio.run(updates_of(url, given, context)))["reviewer"]["signal"]
+    assert asyncio.run(changed_and_resumed(url, given, context, NODES))["signal"] == straight
+
+
+def test_studio_stays_in_its_namespace_whatever_the_context_says(server):
+    url, folder = server
+    context = {"user_data_dir": str(folder / "pinned"), "namespace": "live"}
+    found = asyncio.run(updates_of(url, {"trade": TRADE | {"trade_key": "2"}}, context, "reflection"))
+    assert dict(found)["remember"]["experience_id"] == 1
+    memory = ExperienceMemory(folder / "pinned" / DATABASE)
+    assert memory.namespaces() == ("studio",)
+
+
+@pytest.mark.parametrize(
+    "graph, given, context, told",
+    [
+        ("candlegraph", {}, {}, 'expected a "snapshot", or "pair" and "candle"'),
+        ("candlegraph", {"pair": "X/Y:Y", "candle": OPENED}, {"datadir": "nowhere"}, "nowhere"),
+        ("reflection", {"trade_key": "none"}, {}, "no closed trade none waits in namespace studio"),
+        ("reflection", {"trade": TRADE | {"namespace": "live"}}, {"namespace": "live"}, "namespace studio, was live"),
+    ],
+)
+def test_an_error_of_ours_arrives_with_its_text(server, graph, given, context, told):
+    url, folder = server
+
+    async def error():
+        known = {"user_data_dir": str(folder / "user")} | context
+        async for event in get_client(url=url).runs.stream(None, graph, input=given, context=known):
+            if event.event == "error":
+                return event.data
+
+    assert told in asyncio.run(error())["message"]

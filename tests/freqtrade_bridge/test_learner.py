@@ -7,6 +7,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from learnt import waiting
 
 from candlegraph.freqtrade_bridge.decisions.runner import loop_thread
 from candlegraph.freqtrade_bridge.trades.learner import RETRY_AFTER, Learner
@@ -63,7 +64,7 @@ def test_a_backtest_learns_at_once_in_the_order_of_time_pair_and_key(learner):
         context.memory.enqueue(closed)
     one.learn(later)
     assert keys_of(learnt) == ["2", "4", "3", "1"]
-    assert context.memory.waiting("backtest:a") == 1
+    assert len(waiting(context.memory, "backtest:a")) == 1
 
 
 def test_a_backtest_stops_at_the_first_trade_that_fails(learner):

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from learnt import waiting
 from pydantic import ValidationError
 
 from candlegraph.agents.models.policy import PolicyModel
@@ -118,7 +119,7 @@ def away(tmp_path):
 def test_live_a_shared_memory_that_is_away_keeps_no_bot_from_its_open_positions(away, caplog):
     context = open_context(away, "live")
     assert "started without the memory" in caplog.text and "hunter2" not in caplog.text
-    assert context.memory.waiting("live") == 0  # its own file is there: no fill is lost
+    assert waiting(context.memory, "live") == []  # its own file is there: no fill is lost
     assert open_engine(context.database) is not context.memory.engine
 
 

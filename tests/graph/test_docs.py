@@ -13,7 +13,7 @@ from candlegraph.agents.debate import MakeCase, StateView
 from candlegraph.agents.models.policy import policy_calls
 from candlegraph.agents.prompt.briefing import fixed_of
 from candlegraph.agents.prompt.budget import wide_facts
-from candlegraph.agents.prompt.files import prompt_version, role_prompt, role_prompt_version, system_prompt
+from candlegraph.agents.prompt.files import prompt_text, prompt_version
 from candlegraph.agents.prompt.opinions import opinions_text
 from candlegraph.agents.prompt.phrases import WORDS
 from candlegraph.graph.schema.calls import CallRecord
@@ -84,15 +84,15 @@ def test_the_example_configuration_is_valid_and_starts_without_a_key():
 
 def test_the_prompt_page_shows_the_present_prompt():
     page = (ROOT / "docs" / "prompt.md").read_text(encoding="utf-8")
-    assert system_prompt().strip() in page
-    assert prompt_version() in page and prompt_version("zh") in page
+    assert prompt_text("decision").strip() in page
+    assert prompt_version("decision") in page and prompt_version("decision", "zh") in page
 
 
 @pytest.mark.parametrize("role", ["analyst", "bull", "bear", "reviewer"])
 def test_the_prompt_page_shows_the_prompt_of_every_role(role):
     page = (ROOT / "docs" / "prompt.md").read_text(encoding="utf-8")
-    assert role_prompt(role).strip() in page
-    assert f"version `{role_prompt_version(role)}` (Chinese `{role_prompt_version(role, 'zh')}`)" in page
+    assert prompt_text(role).strip() in page
+    assert f"version `{prompt_version(role)}` (Chinese `{prompt_version(role, 'zh')}`)" in page
 
 
 def test_the_prompt_page_shows_what_the_offline_rule_says_in_every_role():

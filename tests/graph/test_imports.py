@@ -8,7 +8,7 @@ import pytest
 
 import candlegraph.graph.schema.errors
 
-ROOT = Path(candlegraph.graph.schema.errors.__file__).parents[1]
+ROOT = Path(candlegraph.graph.schema.errors.__file__).parents[2]
 MODULES = sorted(
     ".".join(("candlegraph", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
     for package in ("graph", "agents", "tools", "memory")

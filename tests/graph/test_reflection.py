@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
+from learnt import course_of, waiting
 
-from candlegraph.agents.prompt.files import reflection_prompt
+from candlegraph.agents.prompt.files import prompt_text
 from candlegraph.agents.reflector import LESSON_LENGTH, report_of, trade_text
 from candlegraph.graph.reflection import ReflectionInput, ReflectionState, builder, reflection
 from candlegraph.graph.schema.errors import MemoryStoreError, ModelError
@@ -76,8 +77,8 @@ def test_a_waiting_trade_is_marked_reviewed_stored_and_rewarded(make_context, cl
     assert context.memory.get(state.experience_id) == state.experience
     assert state.reward == state.experience.reward
     assert state.reward_stats["total_trades"] == 1
-    assert outbox.course_of(engine, state.experience_id) == track
-    assert context.memory.waiting("dry_run") == 0
+    assert course_of(context.memory, state.experience_id) == track
+    assert waiting(context.memory, "dry_run") == []
 
 
 def test_the_nodes_are_the_four_of_the_book_in_order(make_context, closed):
@@ -125,7 +126,7 @@ def test_a_model_adds_its_lesson_to_the_rules(asking, server, closed, track):
     assert state.experience.weaknesses == (*rules.weaknesses, "Too early.")
     assert state.call.role == "reviewer" and state.call.tokens_in == 1
     (path, _, body), *others = server.seen
-    assert not others and body["messages"][0]["content"] == reflection_prompt("en")
+    assert not others and body["messages"][0]["content"] == prompt_text("reflection")
     assert [one["function"]["name"] for one in body["tools"]] == ["report_trade"]
 
 
@@ -174,7 +175,7 @@ def test_in_a_backtest_a_model_that_fails_stops_the_run_and_the_trade_waits_on(a
     context.memory.enqueue(closed(namespace="backtest:a"))
     with pytest.raises(ModelError):
         run(context, trade_key="k")
-    assert context.memory.waiting("backtest:a") == 1
+    assert len(waiting(context.memory, "backtest:a")) == 1
     assert context.memory.stats("backtest:a")["total_experiences"] == 0
 
 
@@ -209,7 +210,7 @@ def test_the_model_is_asked_in_the_configured_language(make_context, server, clo
         ),
         trade=closed(),
     )
-    assert server.seen[0][2]["messages"][0]["content"] == reflection_prompt("zh") != reflection_prompt("en")
+    assert server.seen[0][2]["messages"][0]["content"] == prompt_text("reflection", "zh") != prompt_text("reflection")
 
 
 # -- over the end of the process ----------------------------------------------------------------------------------
@@ -261,8 +262,8 @@ def test_kill_9_at_any_moment_learns_every_trade_exactly_once(reflector, make_co
     stored = [context.memory.get(n + 1).key for n in range(context.memory.stats("dry_run")["total_experiences"])]
     assert len(stored) == len(set(stored)) > 3 * ROUNDS
     assert said["enqueued"] <= set(stored)
-    assert all(outbox.course_of(engine, n + 1).trade_key == key for n, key in enumerate(stored))
-    assert context.memory.waiting("dry_run") == 0
+    assert all(course_of(context.memory, n + 1).trade_key == key for n, key in enumerate(stored))
+    assert waiting(context.memory, "dry_run") == []
 
 
 def test_its_state_can_be_kept_shown_and_forked(make_context, closed, track):

@@ -27,6 +27,7 @@ from candlegraph.memory.store import ExperienceMemory
 from candlegraph.memory.transfer.files import parse_export, read_lines, store
 
 trade = runpy.run_path(str(Path(__file__).with_name("conftest.py")))["trade"]
+learn = runpy.run_path(str(Path(__file__).parents[1] / "learnt.py"))["learn"]
 
 
 def say(text: str) -> None:
@@ -44,7 +45,7 @@ def write(database: Path, start: int) -> None:
             memory.enqueue(trade(number))
             say(f"enqueued {number}")
         if number % 5 == 0:
-            for experience in memory.drain("backtest:a", before=trade(number).known_at):
+            for experience in learn(memory, "backtest:a", before=trade(number).known_at):
                 say(f"stored {experience.key}")
 
 

@@ -13,6 +13,7 @@ from candlegraph.memory.learning.report import experience_of
 from candlegraph.memory.store import ExperienceMemory
 
 trade = runpy.run_path(str(Path(__file__).with_name("conftest.py")))["trade"]
+learn = runpy.run_path(str(Path(__file__).parents[1] / "learnt.py"))["learn"]
 
 
 def say(text: str) -> None:
@@ -33,5 +34,5 @@ if __name__ == "__main__":
         memory.enqueue(trade(0))
         say("enqueued")
         sys.stdin.readline()
-        memory.drain("backtest:a", before=trade(0).known_at)
+        learn(memory, "backtest:a", before=trade(0).known_at)
     say("done")

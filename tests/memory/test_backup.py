@@ -125,6 +125,16 @@ def test_a_restore_forgets_index_snapshots_since_ids_may_come_to_mean_other_rows
     assert not snapshot.exists()
 
 
+def test_a_restored_database_is_another_one_to_the_snapshots_of_any_folder(filled, copy):
+    def identity(path):
+        with closing(sqlite3.connect(path)) as connection:
+            return connection.execute("select value from meta where key = 'identity'").fetchone()
+
+    before = identity(filled)
+    restore(filled, copy, at=AT)
+    assert identity(copy) == before != identity(filled)
+
+
 def test_a_missing_database_is_restored(filled, copy, tmp_path):
     elsewhere = tmp_path / "new" / "rag" / "memory.db"
     assert restore(elsewhere, copy, at=AT).replaced is None

@@ -3,6 +3,7 @@ import resource
 import sqlite3
 
 import pytest
+from learnt import learn, waiting
 
 from candlegraph.freqtrade_bridge.commands.main import main
 from candlegraph.graph.context import DATABASE
@@ -166,7 +167,7 @@ def test_a_failure_half_way_leaves_every_trade_either_learnt_or_waiting(memory, 
     when = "before insert on experiences when new.trade_key = '1'"
     sql(path, f"create trigger full {when} begin select raise(abort, 'disk full'); end")
     with pytest.raises(MemoryStoreError, match="disk full"):
-        memory.drain("backtest:a", before=make_trade(9).known_at)
-    assert (memory.waiting("backtest:a"), memory.stats("backtest:a")["total_experiences"]) == (2, 1)
+        learn(memory, "backtest:a", before=make_trade(9).known_at)
+    assert (len(waiting(memory, "backtest:a")), memory.stats("backtest:a")["total_experiences"]) == (2, 1)
     sql(path, "drop trigger full")
-    assert [one.key for one in memory.drain("backtest:a", before=make_trade(9).known_at)] == ["1", "2"]
+    assert [one.key for one in learn(memory, "backtest:a", before=make_trade(9).known_at)] == ["1", "2"]

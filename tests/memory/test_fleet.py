@@ -15,6 +15,7 @@ from pathlib import Path
 import postgres
 import pytest
 from embedding_server import EmbeddingServer
+from learnt import learn, waiting
 from pydantic import SecretStr
 from sqlalchemy import make_url, update
 
@@ -91,9 +92,9 @@ def test_patterns_and_statistics_follow_the_other_bots(bot, make_experience, lat
 def test_a_closed_trade_waits_in_the_bots_own_file_and_is_learnt_for_all(bot, make_trade, late):
     one, other = bot("one"), bot("other")
     one.enqueue(make_trade(1))
-    assert (one.waiting("backtest:a"), other.waiting("backtest:a")) == (1, 0)
-    assert [learnt.key for learnt in one.drain("backtest:a", before=late)] == ["1"]
-    assert (one.waiting("backtest:a"), recalled(other, late)) == (0, ["1"])
+    assert (len(waiting(one, "backtest:a")), len(waiting(other, "backtest:a"))) == (1, 0)
+    assert [learnt.key for learnt in learn(one, "backtest:a", before=late)] == ["1"]
+    assert (len(waiting(one, "backtest:a")), recalled(other, late)) == (0, ["1"])
 
 
 def started(*arguments):
@@ -139,9 +140,9 @@ def test_a_kill_between_the_two_databases_learns_from_a_trade_once(tmp_path, sha
             killed.wait()
             lock.rollback()
     again = bot("one")
-    assert again.waiting("backtest:a") == 1
-    assert again.drain("backtest:a", before=late) == []
-    assert again.waiting("backtest:a") == 0
+    assert len(waiting(again, "backtest:a")) == 1
+    assert learn(again, "backtest:a", before=late) == []
+    assert waiting(again, "backtest:a") == []
     assert recalled(again, late) == ["0"]
 
 
@@ -154,7 +155,7 @@ def test_a_server_that_goes_away_costs_no_trade_and_comes_back(own_server, bot, 
     memory.enqueue(make_trade(2))
     for fails in (
         lambda: recalled(memory, late),
-        lambda: memory.drain("backtest:a", before=late),
+        lambda: learn(memory, "backtest:a", before=late),
         lambda: memory.add(experience_of(make_trade(3))),
     ):
         with pytest.raises(
@@ -162,9 +163,9 @@ def test_a_server_that_goes_away_costs_no_trade_and_comes_back(own_server, bot, 
         ) as e:
             fails()
         assert PASSWORD not in f"{e.value!r}{e.value.__cause__!r}{caplog.text}"
-    assert memory.waiting("backtest:a") == 1
+    assert len(waiting(memory, "backtest:a")) == 1
     postgres.start(folder, url.port)
-    assert [one.key for one in memory.drain("backtest:a", before=late)] == ["2"]
+    assert [one.key for one in learn(memory, "backtest:a", before=late)] == ["2"]
     assert set(recalled(memory, late)) == {"1", "2"}
 
 
@@ -176,7 +177,7 @@ def test_a_server_that_is_away_at_the_start_is_used_from_when_it_is_there(own_se
         recalled(memory, late)
     memory.enqueue(make_trade(1))
     postgres.start(folder, url.port)
-    assert [one.key for one in memory.drain("backtest:a", before=late)] == ["1"]
+    assert [one.key for one in learn(memory, "backtest:a", before=late)] == ["1"]
     assert recalled(memory, late) == ["1"]
 
 

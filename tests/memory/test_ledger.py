@@ -72,6 +72,14 @@ def test_ledger_and_memory_share_one_file_and_survive_a_restart(ledger, path, ma
     assert open_memory(path).stats("backtest:a")["total_experiences"] == 1
 
 
+def test_the_newest_namespace_is_the_one_written_to_last_whatever_its_candles(ledger):
+    ledger.append([row(5, namespace="backtest:a"), row(6, namespace="backtest:c")])
+    ledger.append([row(3, namespace="backtest:b")])
+    assert ledger.namespaces() == ("backtest:b", "backtest:c", "backtest:a")
+    ledger.append([row(7, namespace="backtest:a")])
+    assert ledger.namespaces()[0] == "backtest:a"
+
+
 def test_a_late_clamp_is_added_to_the_rows_signal_and_an_unknown_id_changes_nothing(ledger):
     ledger.append([row(1), row(2)])
     late = Clamp(key="max_risk_per_trade_pct", before=10, after=5, reason="late")

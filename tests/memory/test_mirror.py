@@ -11,6 +11,7 @@ from candlegraph.memory.index.saved import snapshot_folder
 from candlegraph.memory.storage.database import open_engine, writing
 from candlegraph.memory.storage.tables import vectors
 from candlegraph.memory.store import close_memory, open_memory
+from candlegraph.memory.transfer.restore import rebuild
 
 COUNT, DIMENSION = 150, 16
 HNSW = RagConfig(vector_store=VectorStore(index_type="hnsw"))
@@ -157,3 +158,16 @@ def test_a_flat_index_keeps_none(path, later, make_experience):
     close_memory(path)
     open_memory(path)
     assert files(path) == []
+
+
+def test_a_storage_path_keeps_the_snapshots_and_a_rebuild_deletes_only_those(filled, later, tmp_path):
+    folder = tmp_path / "elsewhere"
+    elsewhere = RagConfig(vector_store={"index_type": "hnsw", "storage_path": str(folder)})
+    nearest(filled, 40, later, elsewhere)
+    (kept,) = folder.iterdir()
+    assert files(filled) == []
+    (folder / "mine.txt").write_text("not an index")
+    close_memory(filled)
+    forgotten, _ = rebuild(filled, elsewhere)
+    assert forgotten == (kept,)
+    assert (folder / "mine.txt").exists()

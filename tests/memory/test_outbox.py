@@ -3,7 +3,9 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from learnt import course_of, learn, waiting
 
+from candlegraph.graph.schema.errors import MemoryStoreError
 from candlegraph.memory import outbox
 from candlegraph.memory.learning.report import experience_of
 from candlegraph.memory.learning.track import PositionTracker, Track
@@ -29,7 +31,7 @@ def test_drained_in_order_of_time_pair_and_key(memory, make_trade):
     ]
     for trade in trades:
         memory.enqueue(trade)
-    learnt = memory.drain("backtest:a", before=make_trade(2).known_at)
+    learnt = learn(memory, "backtest:a", before=make_trade(2).known_at)
     assert [experience.source for experience in learnt] == [trades[3], trades[2], trades[1], trades[0]]
     assert learnt[0] == experience_of(trades[3]) == memory.get(1)
 
@@ -40,34 +42,34 @@ def test_only_what_is_known_by_then_and_only_the_own_namespace(memory, engine, m
     memory.enqueue(make_trade(1, namespace="live"))
     memory.enqueue(make_trade(0, namespace="live"))
     known_at = make_trade(1).known_at
-    assert memory.drain("backtest:a", before=known_at - timedelta(microseconds=1)) == []
+    assert learn(memory, "backtest:a", before=known_at - timedelta(microseconds=1)) == []
     assert outbox.due(engine, "backtest:a", known_at) == ["1"]
-    assert len(memory.drain("backtest:a", before=known_at)) == 1
-    assert (memory.waiting("backtest:a"), memory.waiting("live")) == (1, 2)
+    assert len(learn(memory, "backtest:a", before=known_at)) == 1
+    assert (len(waiting(memory, "backtest:a")), len(waiting(memory, "live"))) == (1, 2)
 
 
 def test_no_trade_is_learnt_twice(memory, make_trade):
     late = make_trade(9).known_at
     memory.enqueue(make_trade(1))
     memory.enqueue(make_trade(1))
-    assert len(memory.drain("backtest:a", before=late)) == 1
-    assert memory.drain("backtest:a", before=late) == []
+    assert len(learn(memory, "backtest:a", before=late)) == 1
+    assert learn(memory, "backtest:a", before=late) == []
     memory.enqueue(make_trade(1))  # a fill reported again after a restart
-    assert memory.drain("backtest:a", before=late) == []
-    assert memory.waiting("backtest:a") == 0
+    assert learn(memory, "backtest:a", before=late) == []
+    assert waiting(memory, "backtest:a") == []
     assert memory.stats("backtest:a")["total_experiences"] == 1
 
 
-def test_a_row_that_cannot_be_read_stays_and_the_others_are_learnt_from(memory, path, make_trade, caplog):
+def test_a_row_that_cannot_be_read_is_said_and_stays(memory, path, make_trade):
     memory.enqueue(make_trade(1))
     memory.enqueue(make_trade(2))
     with closing(sqlite3.connect(path)) as raw:
         raw.execute('update outbox set doc = \'{"of": "another version"}\' where id = 1')
         raw.commit()
-    learnt = memory.drain("backtest:a", before=LATE)
-    assert [experience.source for experience in learnt] == [make_trade(2)]
-    assert memory.waiting("backtest:a") == 1
-    assert "closed trade 1 of backtest:a cannot be read and stays" in caplog.text
+    with pytest.raises(MemoryStoreError, match="closed trade 1 of backtest:a cannot be read and stays"):
+        memory.take("backtest:a", "1")
+    assert memory.take("backtest:a", "2") == (make_trade(2), None)
+    assert waiting(memory, "backtest:a") == ["1", "2"]
 
 
 def track(trade):
@@ -81,9 +83,9 @@ def test_how_a_trade_went_waits_with_it_and_is_kept_beside_the_experience(memory
     PositionTracker(engine, "live", is_durable=True).put(foreign)
     outbox.enqueue(engine, trade, track(trade))
     assert outbox.take(engine, "backtest:a", "1") == (trade, track(trade))
-    (learnt,) = memory.drain("backtest:a", before=LATE)
+    (learnt,) = learn(memory, "backtest:a", before=LATE)
     assert learnt.source == trade
-    assert memory.course_of(1) == track(trade)
+    assert course_of(memory, 1) == track(trade)
     assert PositionTracker(engine, "backtest:a", is_durable=True).open() == ()
     assert PositionTracker(engine, "live", is_durable=True).open() == (foreign,)
 
@@ -111,4 +113,4 @@ def test_how_a_trade_went_that_is_stored_already_changes_nothing(memory, make_tr
     assert memory.settle(experience, went, is_queued=False) == 1
     other = went.model_copy(update={"best": 300})
     assert memory.settle(experience, other, is_queued=False) is None
-    assert (memory.course_of(1), memory.course_of(2)) == (went, None)
+    assert (course_of(memory, 1), course_of(memory, 2)) == (went, None)

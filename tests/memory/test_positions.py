@@ -23,7 +23,7 @@ def track(side="long", **changes):
 def candle(number, high, low, close):
     """Return the candle `number` after the entry, and when it closed."""
     at = OPENED + number * LENGTH
-    known = {"rows": 1, "open": close, "volume": 1, "past_closes": (), "swing_highs": (), "swing_lows": ()}
+    known = {"rows": 1, "open": close, "volume": 1, "past_closes": ()}
     prices = {"high": high, "low": low, "close": close}
     return TimeframeView(timeframe="30m", candle=at, indicators=NOTHING, **known | prices), at + LENGTH
 

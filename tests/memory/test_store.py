@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from learnt import learn, waiting
 
 from candlegraph.graph.schema.experience import Experience, Occasion, PartialExit
 from candlegraph.memory.learning.report import experience_of_decision
@@ -48,7 +49,7 @@ def test_a_partial_exit_is_recalled_and_counted_in_no_reward(memory, recall, mak
         reason="graph_reduce",
     )
     memory.enqueue(part)
-    [learnt] = memory.drain("backtest:a", before=make_trade().known_at)
+    [learnt] = learn(memory, "backtest:a", before=make_trade().known_at)
     assert learnt.source == part
     [case] = recall()
     assert (case.kind, case.profit_pct, case.score) == ("lesson", -3, None)
@@ -153,7 +154,7 @@ def test_a_restart_finds_everything(path, rag, make_experience, make_trade):
     late = make_trade().known_at + LATE
     cases = again.recall((1, 0, 0.5), "test-1", as_of=late, namespaces=OWN, k=50, threshold=0)
     assert {case.id for case in cases} == set(stored)
-    assert again.waiting("backtest:a") == 1
+    assert len(waiting(again, "backtest:a")) == 1
 
 
 def test_open_memory_gives_one_memory_per_file(path):

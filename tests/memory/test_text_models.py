@@ -148,6 +148,22 @@ def test_another_length_than_before_is_refused(server, embedder):
         one.embed(["a"])
 
 
+def test_an_address_with_a_version_is_taken_as_it_is(server, embedder):
+    server.paths = ("/api/paas/v4/embeddings",)
+    embedder(api_base=server.url + "/api/paas/v4").embed(["a"])
+    assert [path for path, _, _ in server.seen] == ["/api/paas/v4/embeddings"]
+
+
+def test_a_refused_format_is_left_out_once_and_for_good(server, embedder):
+    server.status, server.refusal = 400, b"encoding_format is not supported"
+    one = embedder()
+    with pytest.raises(EmbeddingError):
+        one.embed(["a"])
+    server.status = 200
+    one.embed(["b"])
+    assert ["encoding_format" in body for _, _, body in server.seen] == [True, False, False]
+
+
 @pytest.mark.parametrize(("status", "is_down"), [(500, True), (429, True), (401, True), (400, False), (413, False)])
 def test_a_refusal_of_the_server_is_told_from_one_of_the_text(server, embedder, status, is_down):
     server.status = status

@@ -129,7 +129,6 @@ def test_view_shows_levels_patterns_and_past_values_of_its_own_window(frames):
     window = frames["1h"][frames["1h"]["date"] < FIRST].iloc[-WINDOW:]
     high, low, close, volume = (window[name].to_numpy() for name in ("high", "low", "close", "volume"))
     highs, lows = swings(high, highest=True), swings(low, highest=False)
-    assert (view.swing_highs, view.swing_lows) == (highs[-8:], lows[-8:])
     assert view.levels == levels_of(highs + lows, close[-1], view.indicators.atr)
     assert view.patterns == patterns_of(window["open"].to_numpy(), high, low, close)
     assert view.past_indicators == past_indicators_of(series_of(high, low, close, volume), volume)

@@ -7,14 +7,15 @@ from pathlib import Path
 import pandas as pd
 
 from candlegraph.graph.schema.errors import CandleError
-from candlegraph.tools.market.frames import MAX_FLAT, Candles
+from candlegraph.tools.market.frames import MAX_FLAT, Candles, _problem_of
 
 
 def read_candles(datadir: Path, pair: str, timeframe: str, max_flat: int = MAX_FLAT) -> Candles:
     """Return the candles of a freqtrade data folder; raise CandleError naming the file."""
     path = candle_file(datadir, pair, timeframe)
+    frame = read_frame(path)
     try:
-        return Candles(read_frame(path), timeframe, max_flat)
+        return Candles(frame, timeframe, max_flat)
     except CandleError as e:
         raise CandleError(f"{path}: {e}") from e
 
@@ -35,8 +36,11 @@ def file_name(pair: str) -> str:
 
 
 def read_frame(path: Path) -> pd.DataFrame:
-    """Return the frame of a candle file; raise CandleError if it is damaged."""
+    """Return the frame of a candle file; raise CandleError naming the file if it is damaged or of another kind."""
     try:
-        return pd.read_feather(path)
+        frame = pd.read_feather(path)
     except (OSError, ValueError) as e:  # ValueError: pyarrow's name for a damaged file
-        raise CandleError(f"cannot be read: {e}") from e
+        raise CandleError(f"{path}: cannot be read: {e}; load it anew with `freqtrade download-data`") from e
+    if problem := _problem_of(frame):
+        raise CandleError(f"{path}: {problem}; expected what `freqtrade download-data` writes")
+    return frame

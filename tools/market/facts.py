@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from candlegraph.graph.schema.facts import ABSENT, AccountFacts, Facts, PositionFacts, TimeframeFacts
-from candlegraph.graph.schema.market import Account, MarketSnapshot, Position, TimeframeView
+from candlegraph.graph.schema.market import Account, MarketSnapshot, Position, TimeframeView, sign_of
 from candlegraph.tools.market.regime import alignment_of, regime_of, strength_of
 from candlegraph.tools.market.structure import nearest_above, nearest_below
 
@@ -94,7 +94,7 @@ def account_facts(account: Account) -> AccountFacts:
 
 def position_facts(position: Position, price: float) -> PositionFacts:
     """Return the open trade at `price`."""
-    sign = 1 if position.side == "long" else -1
+    sign = sign_of(position.side)
     move = sign * (price / position.entry_price - 1)
     known = position.model_dump(include=set(PositionFacts.model_fields) - {"r_multiple", "give_back_pct"})
     risk = position.planned_risk_ratio

@@ -16,7 +16,7 @@ from candlegraph.graph.schema.errors import CandleError
 from candlegraph.graph.schema.market import Account, MarketSnapshot, Position, TimeframeView
 from candlegraph.tools.market.indicators import PAST, newest_of, past_indicators_of, series_of
 from candlegraph.tools.market.patterns import patterns_of
-from candlegraph.tools.market.structure import KEPT, levels_of, swings
+from candlegraph.tools.market.structure import levels_of, swings
 
 WINDOW = 600
 """Closed candles per timeframe, the same live and in backtest, so that every average warms up alike."""
@@ -116,7 +116,7 @@ def view_of(timeframe: str, candle: datetime, window: NDArray[np.float64]) -> Ti
     opened, high, low, close, volume = window
     series = series_of(high, low, close, volume)
     indicators = newest_of(series)
-    highs, lows = swings(high, highest=True), swings(low, highest=False)
+    turns = swings(high, highest=True) + swings(low, highest=False)
     return TimeframeView(
         timeframe=timeframe,
         candle=candle,
@@ -128,9 +128,7 @@ def view_of(timeframe: str, candle: datetime, window: NDArray[np.float64]) -> Ti
         volume=volume[-1],
         past_closes=tuple(close[-1 - PAST : -1].tolist()),
         indicators=indicators,
-        swing_highs=highs[-KEPT:],
-        swing_lows=lows[-KEPT:],
-        levels=levels_of(highs + lows, close[-1], indicators.atr),
+        levels=levels_of(turns, close[-1], indicators.atr),
         patterns=patterns_of(opened, high, low, close),
         past_indicators=past_indicators_of(series, volume),
     )
@@ -154,3 +152,12 @@ def snapshot_of(
     return MarketSnapshot(
         pair=pair, candle=views[0].candle, as_of=as_of, timeframes=tuple(views), account=account, position=position
     )
+
+
+def _problem_of(frame: pd.DataFrame) -> str | None:
+    """Return what keeps a frame from being candles; missing columns are named later."""
+    present = [name for name in COLUMNS if name in frame.columns]
+    if "date" in present and not isinstance(frame["date"].dtype, pd.DatetimeTZDtype):
+        return f"its dates are {frame['date'].dtype}, with no time zone"
+    texts = [name for name in present if name != "date" and not pd.api.types.is_numeric_dtype(frame[name].dtype)]
+    return f"no numbers in {', '.join(texts)}" if texts else None

@@ -12,7 +12,6 @@ from candlegraph.graph.schema.market import Level
 
 WING = 3
 """A swing is the extreme of its own candle and of three on either side, so it is known three candles late."""
-KEPT = 8
 MERGED_ATR = 0.5
 """Swings that lie within half an ATR of each other are one level."""
 LEVELS_PER_SIDE = 4

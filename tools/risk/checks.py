@@ -11,12 +11,11 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from candlegraph.graph.schema.facts import Facts
-from candlegraph.graph.schema.market import Frozen, MarketSnapshot, Position, Price, Side
+from candlegraph.graph.schema.market import Frozen, MarketSnapshot, Position, Price, Side, sign_of
 from candlegraph.graph.schema.signal import SIDE_OF, Proposal
 from candlegraph.graph.settings.risk import Checks, Verdict
 from candlegraph.tools.market.frames import duration
 from candlegraph.tools.market.regime import trend_of
-from candlegraph.tools.risk.stops import sign_of
 
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 

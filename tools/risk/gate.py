@@ -12,10 +12,10 @@ from collections.abc import Mapping
 
 from pydantic import Field
 
-from candlegraph.graph.schema.market import Account, Frozen, Position, Price, Side
+from candlegraph.graph.schema.market import Account, Frozen, Position, Price, Side, sign_of
 from candlegraph.graph.schema.signal import Clamp
 from candlegraph.graph.settings.risk import RiskManagement
-from candlegraph.tools.risk.stops import StopBasis, derived_stop, is_protective, sign_of
+from candlegraph.tools.risk.stops import StopBasis, derived_stop, is_protective
 
 SMALLEST_ADD = 0.01
 """Share of the stake under which an addition is not worth its order."""

@@ -6,7 +6,7 @@ Pure arithmetic on prices. A stop found here may only come closer to the price, 
 from __future__ import annotations
 
 from candlegraph.graph.schema.facts import Facts
-from candlegraph.graph.schema.market import Frozen, MarketSnapshot, Price, Side
+from candlegraph.graph.schema.market import Frozen, MarketSnapshot, Price, Side, sign_of
 from candlegraph.graph.settings.risk import RiskManagement
 
 BEHIND_LEVEL = 0.25
@@ -21,11 +21,6 @@ class StopBasis(Frozen):
     atr: float | None = None
     support: Price | None = None
     resistance: Price | None = None
-
-
-def sign_of(side: Side) -> int:
-    """Return +1 for long, -1 for short."""
-    return 1 if side == "long" else -1
 
 
 def derived_stop(side: Side, rate: float, basis: StopBasis, multiple: float) -> float | None:

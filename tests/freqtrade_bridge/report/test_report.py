@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from candlegraph.freqtrade_bridge.report.page import write_page
-from candlegraph.freqtrade_bridge.report.result import last_result, read_result
+from candlegraph.freqtrade_bridge.report.result import read_result
 from candlegraph.freqtrade_bridge.report.summary import print_summary, summary_of
 from candlegraph.graph.schema.errors import BridgeError
 from candlegraph.graph.schema.signal import Clamp, TradeSignal
@@ -54,7 +54,6 @@ def userdir(tmp_path):
     folder.mkdir()
     with zipfile.ZipFile(folder / "run.zip", "w") as archive:
         archive.writestr("run.json", json.dumps({"strategy": {"CandleGraphStrategy": strategy}}))
-    (folder / ".last_result.json").write_text('{"latest_backtest": "run.zip"}')
     return tmp_path
 
 
@@ -87,7 +86,7 @@ def candles():
 
 
 def test_the_summary_counts_what_happened(userdir):
-    summary = summary_of(read_result(last_result(userdir)), ROWS, memory=MEMORY, is_sample=True)
+    summary = summary_of(read_result(userdir / "backtest_results" / "run.zip"), ROWS, memory=MEMORY, is_sample=True)
     assert (summary.decisions, summary.actions) == (3, {"wait": 2, "enter_long": 1})
     assert summary.sources == {"model": 2, "veto": 1}
     assert (summary.repairs, summary.clamps) == (2, {"max_leverage": 1})
@@ -100,7 +99,7 @@ def test_the_summary_counts_what_happened(userdir):
 
 def test_the_table_says_that_rule_and_prices_are_not_real(userdir):
     text = io.StringIO()
-    summary = summary_of(read_result(last_result(userdir)), ROWS, memory=MEMORY, is_sample=True)
+    summary = summary_of(read_result(userdir / "backtest_results" / "run.zip"), ROWS, memory=MEMORY, is_sample=True)
     print_summary(summary, Console(file=text, width=120))
     assert "not intelligence" in text.getvalue()
     assert "synthetic" in text.getvalue()
@@ -119,7 +118,7 @@ class Tags(HTMLParser):
 
 
 def test_the_page_stands_alone_and_no_text_breaks_out(userdir):
-    result = read_result(last_result(userdir))
+    result = read_result(userdir / "backtest_results" / "run.zip")
     summary = summary_of(result, ROWS, memory=MEMORY, is_sample=False)
     path = write_page(userdir / "reports" / "run.html", result, ROWS, candles(), summary)
     page = Tags()
@@ -131,7 +130,7 @@ def test_the_page_stands_alone_and_no_text_breaks_out(userdir):
 
 
 def test_the_page_holds_every_decision_with_clamps_and_cases(userdir):
-    result = read_result(last_result(userdir))
+    result = read_result(userdir / "backtest_results" / "run.zip")
     summary = summary_of(result, ROWS, memory=MEMORY, is_sample=False)
     text = write_page(userdir / "run.html", result, ROWS, candles(), summary).read_text()
     data = text.split('id="decisions-data">')[1].split("</script>")[0]
@@ -139,11 +138,6 @@ def test_the_page_holds_every_decision_with_clamps_and_cases(userdir):
     assert len(rows) == 3
     assert rows[1][6] == ATTACK
     assert rows[1][7:9] == ["7 (0.90), 9 (0.90)", "max_leverage: 20 → 10"]
-
-
-def test_a_missing_result_is_named(tmp_path):
-    with pytest.raises(BridgeError, match="last_result.json is not there"):
-        last_result(tmp_path)
 
 
 def test_a_damaged_archive_is_named(tmp_path):

@@ -27,7 +27,8 @@ LONGEST = 160
 
 def failed_answer(error: BaseException) -> AIMessage | None:
     """Return the answer that the error stands for; None where it is about anything else."""
-    status, body = getattr(error, "status_code", None), getattr(error, "body", None)
+    status = getattr(error, "status_code", None)
+    body = getattr(error, "body", None) or getattr(getattr(error, "response", None), "text", None)
     text = " ".join(f"{error} {body or ''}".split())  # a body that is no object is not in the client's own words
     if not isinstance(status, int) or status not in (400, 422, 500) or not (CODES.search(text) or SAID.search(text)):
         return None

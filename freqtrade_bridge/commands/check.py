@@ -1,0 +1,103 @@
+"""`candlegraph check`: whether a configuration is sound, with nothing heavy loaded; with --model one real call."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from candlegraph.freqtrade_bridge.host.configuration_files import ConfigFiles, loaded, read_files
+from candlegraph.freqtrade_bridge.host.keys import refuse_conflicts
+from candlegraph.graph.schema.errors import ConfigError
+from candlegraph.graph.settings.llm import ModelSettings
+from candlegraph.graph.settings.refusal import Place
+from candlegraph.graph.settings.settings import Settings, settings_of
+
+MAIN = "30m"
+"""The strategy's timeframe where the configuration names none."""
+
+
+def add_check(command: ArgumentParser) -> None:
+    """Let the command be told what to check."""
+    command.add_argument(
+        "--config", "-c", type=Path, action="append", required=True, help="freqtrade configuration files"
+    )
+    command.add_argument("--model", action="store_true", help="ask the deciding model for one function call: it costs")
+    command.set_defaults(run=print_check)
+
+
+def print_check(arguments: Namespace) -> None:
+    """Print that the configuration is sound, or raise ConfigError with every mistake in it."""
+    settings = check_files(arguments.config, {}, is_run=True)
+    names = ", ".join(map(str, arguments.config))
+    sys.stdout.write("\n".join([f"{names}: sound", *_facts(settings)]) + "\n")
+    if arguments.model:
+        from candlegraph.freqtrade_bridge.commands.model_check import print_model_check
+
+        print_model_check(settings)
+
+
+def check_files(files: Sequence[Path], overrides: Mapping[str, Any], *, is_run: bool) -> Settings:
+    """Return the settings that the files, `overrides` and the environment give; raise ConfigError naming file and key.
+
+    `is_run`: the strategy will run on them, so freqtrade's own keys count too.
+    """
+    return _sound(read_files(files, overrides), is_run=is_run)
+
+
+def check_loaded(config: Mapping[str, Any], main: str) -> None:
+    """Raise ConfigError for a configuration that freqtrade has loaded and the strategy could not run on.
+
+    `main` is the strategy's timeframe where the configuration names none.
+    """
+
+    def place(path: tuple[str | int, ...]) -> str:
+        return loaded(config).place(path)  # the files are read again only where something is wrong
+
+    settings = settings_of(config, place)
+    if wrong := list(_conflicts(config, config.get("original_config") or {}, settings, place, main)):
+        raise ConfigError("\n".join(wrong))
+
+
+def _sound(read: ConfigFiles, *, is_run: bool) -> Settings:
+    config = read.merged
+    settings = settings_of(config, read.place)
+    if is_run and (wrong := list(_conflicts(config, config, settings, read.place, MAIN))):
+        raise ConfigError("\n".join(wrong))
+    return settings
+
+
+def _conflicts(
+    config: Mapping[str, Any], given: Mapping[str, Any], settings: Settings, place: Place, main: str
+) -> Iterator[str]:
+    """Yield what the strategy would refuse at its start; `given` is what the user wrote."""
+    try:
+        refuse_conflicts({"original_config": given})
+    except ConfigError as e:
+        said = str(e).removeprefix("config: ")
+        yield f"{place((said.partition(' = ')[0],))}: {said}"
+    first, timeframe = settings.context_config.timeframes[0], config.get("timeframe", main)
+    if first != timeframe:
+        where = place(("timeframe",))
+        yield f"{where}: timeframe = {timeframe!r}: context_config.timeframes must begin with it, was {first!r}"
+    for model in _models(settings):
+        if model.api_key_env is not None and model.api_key_env not in os.environ:
+            where = place(("llm_config", "api_key_env"))
+            yield f"{where}: llm_config.api_key_env = '***': that environment variable is not set; is .env loaded?"
+
+
+def _models(settings: Settings) -> tuple[ModelSettings, ...]:
+    return settings.llm_config.models_of("decision")
+
+
+def _facts(settings: Settings) -> Iterator[str]:
+    """Yield what a run would stand on."""
+    llm, rules = settings.llm_config, settings.risk_management
+    for number, model in enumerate(_models(settings)):
+        where = model.api_base or f"its provider {model.provider!r}"
+        yield f"  {'fallback' if number else 'model'}: {model.model} at {where}"
+    yield f"  depth {llm.depth}, mode {llm.mode}, timeframes {', '.join(settings.context_config.timeframes)}"
+    yield f"  leverage at most {rules.max_leverage:g}x, risk {rules.max_risk_per_trade_pct:g} % of the equity per trade"

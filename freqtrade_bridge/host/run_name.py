@@ -1,0 +1,36 @@
+"""The name of one backtest: its namespace and its result are found by it, never by being the newest."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from datetime import datetime
+from pathlib import Path
+
+from candlegraph.graph.context import BACKTEST
+
+VARIABLE = "CANDLEGRAPH_RUN"
+"""Environment variable by which a command tells the freqtrade that it starts which name to use."""
+
+
+def new_name(now: datetime) -> str:
+    """Return a name that no other run has."""
+    return f"{now:%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
+
+
+def given_name() -> str | None:
+    """Return the name that the command gave, once: a second run of the process is another run."""
+    return os.environ.pop(VARIABLE, None)
+
+
+def namespace_of_run(name: str) -> str:
+    """Return where the run keeps decisions and experiences."""
+    return f"{BACKTEST}{name}"
+
+
+def export_stem(results: Path, name: str) -> Path:
+    """Return what to give freqtrade as its folder of results: no folder, so it begins its files with that name.
+
+    The files lie in `results` all the same, where FreqUI looks for them, and two runs of one second have two files.
+    """
+    return results / f"backtest-result-{name}"

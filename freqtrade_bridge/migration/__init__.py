@@ -1,0 +1,1 @@
+"""The earlier system's configuration in our form."""

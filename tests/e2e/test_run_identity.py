@@ -1,0 +1,80 @@
+"""A command shows its own run or says why there is none: never another's, whichever is the newest."""
+
+import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from freqtrade.data.btanalysis import get_backtest_resultlist
+
+from candlegraph.freqtrade_bridge.commands.backtest import backtest_and_report
+from candlegraph.freqtrade_bridge.commands.main import main
+from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder
+from candlegraph.freqtrade_bridge.loopback.configuration import base_config
+
+DAY = "20251012-20251013"
+NO_KEY = {"llm_config": {"api_base": "http://127.0.0.1:9/v1", "model": "m", "api_key_env": "CANDLEGRAPH_NO_SUCH_KEY"}}
+
+
+@pytest.fixture(scope="module")
+def two_at_once(sample, tmp_path_factory):
+    """Return the folder of two runs that ran side by side, and their pages by pair."""
+    userdir = tmp_path_factory.mktemp("user")
+
+    def page_of(pair):
+        order = BacktestOrder(sample.datadir, userdir, (pair,), DAY)
+        return backtest_and_report(order, offline=True, is_sample=True)
+
+    with ThreadPoolExecutor(2) as pool:
+        return userdir, dict(zip(sample.pairs[:2], pool.map(page_of, sample.pairs[:2]), strict=True))
+
+
+def test_two_backtests_at_once_in_one_folder_each_show_their_own_decisions(two_at_once):
+    for pair, page in two_at_once[1].items():
+        text = page.read_text(encoding="utf-8")
+        assert {one for one in two_at_once[1] if one in text} == {pair}
+
+
+def test_frequi_lists_every_run(two_at_once):
+    userdir, pages = two_at_once
+    listed = [one["filename"] for one in get_backtest_resultlist(userdir / "backtest_results")]
+    assert sorted(listed) == sorted(page.stem for page in pages.values())
+
+
+@pytest.mark.parametrize(
+    ("more", "config", "reason"),
+    [
+        (["--timerange", "2025x"], {}, 'Incorrect syntax for timerange "2025x"'),
+        (["--", "--nonsense"], {}, "unrecognized arguments: --nonsense"),
+        (["--", "--export", "none"], {}, "-- --export none: the table is read from the result"),
+        ([], NO_KEY, "CANDLEGRAPH_NO_SUCH_KEY"),
+        ([], {"export": "none"}, 'is "export": "none" in a configuration?'),
+    ],
+)
+def test_a_run_that_has_no_result_says_why_and_shows_no_earlier_one(
+    two_at_once, sample, tmp_path, capfd, more, config, reason
+):
+    userdir, pages = two_at_once
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(base_config() | config))
+    words = ["--datadir", sample.datadir, "--timerange", DAY, "--userdir", userdir, "--pairs", sample.pairs[0]]
+    assert main([*map(str, ["backtest", "--offline", *words, "--config", path]), *more]) == 1
+    out, told = capfd.readouterr()
+    assert reason in said_last(told)
+    assert "What the graph did" not in out
+    assert len(list((userdir / "reports").glob("*.html"))) == len(pages)
+
+
+def test_an_ablation_that_fails_compares_no_earlier_runs(two_at_once, sample, tmp_path, capfd):
+    for arm in ("on", "off"):
+        shutil.copytree(two_at_once[0] / "backtest_results", tmp_path / "ablation" / arm / "backtest_results")
+    words = ["--datadir", sample.datadir, "--timerange", "2025x", "--userdir", tmp_path, "--pairs", sample.pairs[2]]
+    assert main([*map(str, ["memory", "ablation", "--offline", *words])]) == 1
+    out, told = capfd.readouterr()
+    assert 'Incorrect syntax for timerange "2025x"' in said_last(told)
+    assert "Memory on against off" not in out
+
+
+def said_last(told):
+    """Return candlegraph's own message, which comes after freqtrade's log."""
+    return told.rpartition("candlegraph: ")[2]

@@ -1,0 +1,59 @@
+"""One thing in one place, and nothing that only a test uses."""
+
+import ast
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+import candlegraph.graph.schema.errors
+from candlegraph.graph.schema.market import MarketSnapshot, TimeframeView
+from candlegraph.memory import outbox
+from candlegraph.memory.store import ExperienceMemory
+
+ROOT = Path(candlegraph.graph.schema.errors.__file__).resolve().parents[1]
+CODE = {
+    path: path.read_text(encoding="utf-8")
+    for package in ("graph", "agents", "tools", "memory", "freqtrade_bridge")
+    for path in sorted((ROOT / package).rglob("*.py"))
+}
+READ = {
+    path: {node.attr for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Attribute)}
+    for path, text in CODE.items()
+}
+ONCE = {
+    "the sign of a side": r"1 if [\w.]+ == \"long\" else -1",
+    "what is punctual": r"^PUNCTUAL\b.*=",
+    "room in a budget": r"def with_room\(",
+    "where the prompts are": r"prompts/\{",
+}
+
+
+@pytest.mark.parametrize("thing", ONCE)
+def test_it_is_said_once(thing):
+    assert sum(len(re.findall(ONCE[thing], text, re.MULTILINE)) for text in CODE.values()) == 1
+
+
+def public(owner):
+    return [name for name, one in vars(owner).items() if inspect.isfunction(one) and not name.startswith("_")]
+
+
+OFFERED = [(ExperienceMemory, name) for name in public(ExperienceMemory)]
+OFFERED += [(outbox, name) for name in public(outbox) if vars(outbox)[name].__module__ == outbox.__name__]
+
+
+@pytest.mark.parametrize("owner, name", OFFERED, ids=lambda one: getattr(one, "__name__", one))
+def test_a_door_of_the_memory_is_used_by_more_than_tests(owner, name):
+    home = Path(inspect.getfile(owner)).resolve()
+    at_home = re.search(rf"(?<!def )\b{name}\(", CODE[home])
+    assert at_home or any(name in names for path, names in READ.items() if path != home)
+
+
+@pytest.mark.parametrize("name", [*TimeframeView.model_fields, *MarketSnapshot.model_fields])
+def test_what_a_snapshot_holds_is_read(name):
+    assert any(name in names for names in READ.values())
+
+
+def test_no_state_is_made_up_to_ask_for_a_safe_signal():
+    assert not [path for path, text in CODE.items() if "CandleState(snapshot=" in text]
