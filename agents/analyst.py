@@ -30,7 +30,7 @@ async def analyst(state: CandleState, runtime: Runtime[Context]) -> dict[str, An
         snapshot = await asyncio.to_thread(load_snapshot, state, context)
     config = context.settings.context_config
     facts = facts_of(snapshot, config.timeframes, config.required_indicators)
-    terms = Terms.of(context.settings, context.depth)
+    terms = Terms.of(context.settings, context.depth, is_spent=context.spent is not None)
     return cleared(state) | {"snapshot": snapshot, "terms": terms, "facts": facts, "situation": situation_of(facts)}
 
 

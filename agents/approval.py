@@ -25,16 +25,18 @@ UNPLANNED = ("side", "leverage", "stake", "stop", "take_profit")
 
 
 async def approval(state: CandleState, runtime: Runtime[Context]) -> dict[str, Any]:
-    """Ask a person about an entry, where configured; let everything else pass."""
+    """Ask a person about the entry."""
     context = runtime.context or Context()
-    rules = context.settings.risk_management.approval
-    signal = state.signal
-    if not rules.required or signal is None or signal.action not in SIDE_OF:
-        return {}
-    assert state.snapshot is not None, "the analyst runs first"
+    rules, signal = context.settings.risk_management.approval, state.signal
+    assert state.snapshot is not None and signal is not None, "the reviewer runs first"
     request = request_of(signal, state.snapshot, context)
     verdict = read(interrupt(asked(request)))
     return {"signal": answered(signal, request, verdict, rules)}
+
+
+def is_awaited(state: CandleState) -> bool:
+    """Return whether the signal waits for a person: an entry, where that is configured."""
+    return state.terms.needs_approval and state.signal is not None and state.signal.action in SIDE_OF
 
 
 def asked(request: ApprovalRequest) -> dict[str, Any]:

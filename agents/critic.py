@@ -119,7 +119,6 @@ def is_needed(state: CandleState) -> bool:
     return state.terms.depth != "fast" and signal is not None and signal.action in SIDE_OF
 
 
-def after_critic(state: CandleState) -> Literal["decision", "approval"]:
-    """Go back to the decision where the entry was just sent back."""
-    last = state.messages[-1] if state.messages else None
-    return "decision" if last is not None and last.additional_kwargs.get(OBJECTION) else "approval"
+def is_sent_back(state: CandleState) -> bool:
+    """Return whether the entry was just sent back."""
+    return bool(state.messages and state.messages[-1].additional_kwargs.get(OBJECTION))

@@ -1,6 +1,6 @@
 """Decision: the model with the bound functions, in a loop that ends with exactly one terminal call.
 
-decision -> route -> tools (ToolNode) -> reviewer, or back for another call after a memory function
+decision -> route -> tools -> reviewer, or back for another call after a memory function
                   -> repair -> decision, at most `max_repairs` times; then the reviewer falls back to hold or wait
 """
 
@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from langchain_core.messages import AnyMessage, BaseMessage, HumanMessage, ToolMessage
+from langchain_core.messages import AnyMessage, BaseMessage, HumanMessage, ToolCall, ToolMessage
+from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool
 from langgraph.runtime import Runtime
 
 from candlegraph.agents.asking.faults import recalled
-from candlegraph.agents.asking.transcript import allowed_tools, faults, last_answer, repairs
+from candlegraph.agents.asking.transcript import BY_NAME, allowed_tools, faults, last_answer, repairs
 from candlegraph.agents.prompt.briefing import briefing, check_fits
 from candlegraph.agents.prompt.files import deciding_version
 from candlegraph.agents.prompt.opinions import TOKENS as OPINION_TOKENS
@@ -22,7 +23,7 @@ from candlegraph.agents.prompt.opinions import opinions_text, with_room
 from candlegraph.graph.context import Context
 from candlegraph.graph.settings.settings import Settings
 from candlegraph.graph.state import CandleState
-from candlegraph.tools.memory import MEMORY_TOOLS, record_decision_to_rag
+from candlegraph.tools.memory import MEMORY_TOOLS, query_rag_stats, record_decision_to_rag
 from candlegraph.tools.signals import FLAT_TOOLS, POSITION_TOOLS, TERMINAL_NAMES
 
 
@@ -78,6 +79,18 @@ def was_cut_before(messages: Sequence[AnyMessage]) -> bool:
 def after_tools(state: CandleState) -> Literal["decision", "reviewer"]:
     """End with a terminal call; after memory functions alone the model goes on."""
     return "reviewer" if any(call["name"] in TERMINAL_NAMES for call in last_answer(state).tool_calls) else "decision"
+
+
+async def tools(state: CandleState, config: RunnableConfig) -> dict[str, Any]:
+    """Execute every call of a faultless answer, in its order; LangGraph's ToolNode takes a thread for each."""
+    return {"messages": [await executed(call, config) for call in last_answer(state).tool_calls]}
+
+
+async def executed(call: ToolCall, config: RunnableConfig) -> ToolMessage:
+    """Return what a function gives; only the one that reads the memory is left to a thread."""
+    one = BY_NAME[call["name"]]
+    asked = {**call, "type": "tool_call"}
+    return await one.ainvoke(asked, config) if one is query_rag_stats else one.invoke(asked, config)
 
 
 async def repair(state: CandleState) -> dict[str, Any]:

@@ -5,6 +5,7 @@ situation -> similar cases -> the ones to show, by rank; all cases -> summary; a
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import datetime
@@ -28,9 +29,16 @@ LOOKED_AT = 40
 """Most similar cases that the summary counts, and that places are given from; four for each place if that is more."""
 
 
-def retriever(state: CandleState, runtime: Runtime[Context]) -> dict[str, Any]:
-    """Recall the cases that may be shown; summary and guidance come once enough trades were closed."""
+async def retriever(state: CandleState, runtime: Runtime[Context]) -> dict[str, Any]:
+    """Recall the cases that may be shown; a backtest reads its own file at once, all else may wait in a thread."""
     context = runtime.context or Context()
+    if context.is_backtest and context.memory.is_local:
+        return recalled(state, context)
+    return await asyncio.to_thread(recalled, state, context)
+
+
+def recalled(state: CandleState, context: Context) -> dict[str, Any]:
+    """Return the lessons; summary and guidance come once enough trades were closed."""
     if not context.settings.experience_config.use_experience:
         return {"lessons": Lessons(unavailable="experience_config.use_experience is off")}
     if state.situation is None or state.facts is None or state.snapshot is None:
@@ -65,7 +73,7 @@ def similar(context: Context, situation: Sequence[float], facts: Facts, as_of: d
 def lessons_of(context: Context, cases: Sequence[Case], facts: Facts, as_of: datetime) -> Lessons:
     """Return the cases to show, and what they and all trades say."""
     config = context.settings.experience_config
-    reader = context.memory.outlines(context.namespaces)
+    reader = context.memory.recalled_outlines(context.namespaces)
     guidance = guidance_of(reader.known(as_of), facts, rules=config.reward, needed=config.min_trades_for_learning)
     known = zip(cases, reader.of([case.id for case in cases]), strict=True)
     candidates = [Candidate(case, outline) for case, outline in known if outline is not None]

@@ -28,11 +28,14 @@ async def triage(state: CandleState, runtime: Runtime[Context]) -> dict[str, Any
     if context.spent:
         return {"skipped": stay(state.snapshot, context.spent, "budget")}
     settings = context.settings
-    if not settings.llm_config.triage.enabled:
-        return {}
     record_from = settings.experience_config.record_min_profit_pct
     changed = change_of(state.snapshot, state.facts, settings.llm_config.triage, record_from)
     return {} if changed else {"skipped": stay(state.snapshot, "nothing has changed since the last candle", "triage")}
+
+
+def after_analyst(state: CandleState) -> Literal["triage", "retriever"]:
+    """Look whether a model need be asked, where that is configured or nothing may be spent."""
+    return "triage" if state.terms.is_triaged else "retriever"
 
 
 def after_triage(state: CandleState) -> Literal["reviewer", "retriever"]:

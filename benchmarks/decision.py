@@ -33,7 +33,7 @@ from candlegraph.freqtrade_bridge.loopback.sample_market import write_sample_mar
 from candlegraph.graph.builder import graph
 from candlegraph.graph.context import Context
 from candlegraph.graph.schema.market import Account, MarketSnapshot
-from candlegraph.graph.settings.risk import LlmConfig
+from candlegraph.graph.settings.llm import LlmConfig
 from candlegraph.graph.settings.settings import Settings
 from candlegraph.graph.state import CandleInput, CandleState
 from candlegraph.memory.books.ledger import DecisionRow, Ledger

@@ -32,8 +32,7 @@ from candlegraph.freqtrade_bridge.decisions.records import decision_row
 from candlegraph.freqtrade_bridge.decisions.runner import Outcome, Runner
 from candlegraph.graph.context import Context
 from candlegraph.graph.schema.market import MarketSnapshot
-from candlegraph.graph.settings.llm import Depth
-from candlegraph.graph.settings.risk import LlmConfig
+from candlegraph.graph.settings.llm import Depth, LlmConfig
 from candlegraph.graph.settings.settings import Settings
 from candlegraph.graph.state import CandleState
 from candlegraph.memory.books.ledger import Ledger

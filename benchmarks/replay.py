@@ -34,8 +34,7 @@ from candlegraph.agents.models.policy_server import completion
 from candlegraph.agents.models.recorder import Answered, Recorder, Request
 from candlegraph.graph.context import Context
 from candlegraph.graph.schema.market import MarketSnapshot
-from candlegraph.graph.settings.llm import Mode
-from candlegraph.graph.settings.risk import LlmConfig
+from candlegraph.graph.settings.llm import LlmConfig, Mode
 from candlegraph.graph.settings.settings import Settings
 from candlegraph.graph.state import CandleState
 from candlegraph.memory.store import close_memory

@@ -1,25 +1,42 @@
-"""The candle graph: analyst -> triage -> retriever -> decision <-> tools -> reviewer -> approval.
+"""The candle graph: analyst -> retriever -> decision <-> tools -> reviewer.
 
-At depth `deep` view, bull and bear speak before the decision, at `balanced` and `deep` critic after the reviewer.
+Where configured triage comes after the analyst, and approval last. At depth `deep` view, bull and bear speak before the
+decision, at `balanced` and `deep` critic after the reviewer.
 Compiled bare: whoever wants a checkpointer compiles `builder` with one; `langgraph dev` brings its own.
 """
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal, get_args, get_type_hints
 
+from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.graph import END, START, StateGraph
-from langgraph.prebuilt import ToolNode
 
 from candlegraph.agents.analyst import analyst
-from candlegraph.agents.approval import approval
-from candlegraph.agents.asking.transcript import ALL_TOOLS
-from candlegraph.agents.critic import after_critic, critic, is_needed
+from candlegraph.agents.approval import approval, is_awaited
+from candlegraph.agents.critic import critic, is_needed, is_sent_back
 from candlegraph.agents.debate import bear, bull, view
-from candlegraph.agents.decision import after_tools, decision, repair, route
+from candlegraph.agents.decision import after_tools, decision, repair, route, tools
 from candlegraph.agents.retriever import retriever
 from candlegraph.agents.reviewer import reviewer
-from candlegraph.agents.triage import after_triage, triage
+from candlegraph.agents.triage import after_analyst, after_triage, triage
 from candlegraph.graph.context import Context
 from candlegraph.graph.state import CandleInput, CandleState
+
+
+class Router(Runnable[CandleState, str]):
+    """A way on, chosen by the state alone; LangGraph would trace a bare function, and hand it to a thread."""
+
+    def __init__(self, choose: Callable[[CandleState], str]) -> None:
+        self.name, self._choose = choose.__name__, choose
+        self.ends = list(get_args(get_type_hints(choose)["return"]))
+
+    def invoke(self, input: CandleState, config: RunnableConfig | None = None, **kwargs: Any) -> str:
+        """Return the next node."""
+        return self._choose(input)
+
+    async def ainvoke(self, input: CandleState, config: RunnableConfig | None = None, **kwargs: Any) -> str:
+        """Return the next node, at once."""
+        return self._choose(input)
 
 
 def after_retriever(state: CandleState) -> Literal["view", "decision"]:
@@ -27,9 +44,14 @@ def after_retriever(state: CandleState) -> Literal["view", "decision"]:
     return "view" if state.terms.depth == "deep" else "decision"
 
 
-def after_reviewer(state: CandleState) -> Literal["critic", "approval"]:
-    """Let a model argue against an entry, at depth `balanced` and `deep`."""
-    return "critic" if is_needed(state) else "approval"
+def after_reviewer(state: CandleState) -> Literal["critic", "approval", "__end__"]:
+    """Let a model argue against an entry, at depth `balanced` and `deep`, and a person answer where configured."""
+    return "critic" if is_needed(state) else "approval" if is_awaited(state) else END
+
+
+def after_critic(state: CandleState) -> Literal["decision", "approval", "__end__"]:
+    """Decide again what was sent back, and let a person answer where configured."""
+    return "decision" if is_sent_back(state) else "approval" if is_awaited(state) else END
 
 
 builder = StateGraph(CandleState, Context, input_schema=CandleInput)
@@ -41,24 +63,28 @@ builder.add_node("view", view)
 builder.add_node("bull", bull)
 builder.add_node("bear", bear)
 builder.add_node("decision", decision)
-builder.add_node("tools", ToolNode(list(ALL_TOOLS)))
+builder.add_node("tools", tools)
 builder.add_node("repair", repair)
 builder.add_node("reviewer", reviewer)
 builder.add_node("critic", critic)
 builder.add_node("approval", approval)
 
 builder.add_edge(START, "analyst")
-builder.add_edge("analyst", "triage")
-builder.add_conditional_edges("triage", after_triage)
-builder.add_conditional_edges("retriever", after_retriever)
 builder.add_edge("view", "bull")
 builder.add_edge("view", "bear")
 builder.add_edge(["bull", "bear"], "decision")
-builder.add_conditional_edges("decision", route)
-builder.add_conditional_edges("tools", after_tools)
 builder.add_edge("repair", "decision")
-builder.add_conditional_edges("reviewer", after_reviewer)
-builder.add_conditional_edges("critic", after_critic)
 builder.add_edge("approval", END)
+for node, choose in {
+    "analyst": after_analyst,
+    "triage": after_triage,
+    "retriever": after_retriever,
+    "decision": route,
+    "tools": after_tools,
+    "reviewer": after_reviewer,
+    "critic": after_critic,
+}.items():
+    router = Router(choose)
+    builder.add_conditional_edges(node, router, router.ends)
 
 graph = builder.compile(name="candlegraph")

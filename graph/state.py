@@ -31,6 +31,8 @@ class Terms(Frozen):
     """
 
     depth: Depth
+    is_triaged: bool
+    needs_approval: bool
     max_repairs: int
     max_memory_calls: int
     max_tokens: int
@@ -38,11 +40,13 @@ class Terms(Frozen):
     record_min_profit_pct: float
 
     @classmethod
-    def of(cls, settings: Settings, depth: Depth | None = None) -> Terms:
+    def of(cls, settings: Settings, depth: Depth | None = None, *, is_spent: bool = False) -> Terms:
         """Return the terms of a decision with these settings; `depth` may be less than theirs."""
         rules = settings.llm_config.decision
         return cls(
             depth=depth or settings.llm_config.depth,
+            is_triaged=is_spent or settings.llm_config.triage.enabled,
+            needs_approval=settings.risk_management.approval.required,
             max_repairs=rules.max_repairs,
             max_memory_calls=rules.max_memory_calls,
             max_tokens=settings.llm_config.models_of("decision")[0].max_tokens,

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Connection, Engine, func, select
 
 from candlegraph.graph.schema.errors import ConfigError, EmbeddingError
 from candlegraph.graph.schema.experience import Closing, Experience
@@ -32,13 +32,15 @@ from candlegraph.memory.learning.outlines import Outlines
 from candlegraph.memory.learning.track import Track
 from candlegraph.memory.stats import stats_of, text_stats
 from candlegraph.memory.storage.database import close_engine, open_engine, open_shared, reading, writing
-from candlegraph.memory.storage.rows import experiences_by_id, insert_experience, micros
+from candlegraph.memory.storage.rows import counters_of, experiences_by_id, insert_experience, micros
 from candlegraph.memory.storage.tables import experiences, meta
 from candlegraph.memory.storage.vectors import unit
 
 logger = logging.getLogger(__name__)
 
 RECALLED = ("trade", "decision", "lesson")
+CASES = 4096
+"""Kept in RAM."""
 DEFAULTS, EVEN = RagConfig(), Spaces()
 
 
@@ -56,6 +58,7 @@ class ExperienceMemory:
         folder = snapshot_folder(self.path, rag.vector_store.storage_path)
         self._mirror = Mirror(rag.vector_store.index_type, folder)
         self._outlines: dict[frozenset[str], Outlines] = {}
+        self._cases: dict[int, Case] = {}
         self._none_waited: dict[str | None, int | None] = {}
         self._lock = threading.Lock()  # of the mirror; the database has its own
         if rag.database_url is None:
@@ -66,6 +69,11 @@ class ExperienceMemory:
         with self._lock, reading(self.engine) as connection:
             self._mirror.refresh(connection)
         self._say_missing()
+
+    @property
+    def is_local(self) -> bool:
+        """Return whether no server is asked: neither for rows nor for the vectors of texts."""
+        return self.engine is self._own and self._texts is None
 
     @property
     def has_texts(self) -> bool:
@@ -104,15 +112,25 @@ class ExperienceMemory:
         where |= {name: (value,) for name, value in (("side", side), ("pair", pair)) if value is not None}
         filters = Filters(micros(as_of), where)
         with self._lock, reading(self.engine) as connection:
-            self._mirror.refresh(connection, next((one.space for one in asked if one.is_text), None))
+            counters = self._mirror.refresh(connection, next((one.space for one in asked if one.is_text), None))
             near = search(self._mirror, connection, asked, filters, k, threshold)
-            found = experiences_by_id(connection, [hit.id for hit in near])
-        return tuple(_case(hit.id, hit.similarity, found[hit.id]) for hit in near)
+            found = self._cases_of(connection, [hit.id for hit in near])
+            self._of(namespaces).follow(connection, counters)
+        return tuple(
+            case.model_copy(update={"similarity": hit.similarity}) for case, hit in zip(found, near, strict=True)
+        )
 
     def outlines(self, namespaces: Collection[str]) -> Outlines:
-        """Return what patterns and ranking read of these namespaces."""
+        """Return what patterns and ranking read of these namespaces, as of now."""
+        with self._lock, reading(self.engine) as connection:
+            found = self._of(namespaces)
+            found.follow(connection, counters_of(connection))
+        return found
+
+    def recalled_outlines(self, namespaces: Collection[str]) -> Outlines:
+        """Return the same as of the last `recall` of these namespaces, which has read them already."""
         with self._lock:
-            return self._outlines.setdefault(frozenset(namespaces), Outlines(self.engine, frozenset(namespaces)))
+            return self._of(namespaces)
 
     def get(self, experience_id: int) -> Experience | None:
         """Return one experience."""
@@ -185,6 +203,17 @@ class ExperienceMemory:
         """Archive, then delete what the strategy selects among what the namespace knew before `as_of`."""
         return clean_up(self.engine, self.path, namespace, strategy, as_of, settings)
 
+    def _of(self, namespaces: Collection[str]) -> Outlines:
+        return self._outlines.setdefault(frozenset(namespaces), Outlines(frozenset(namespaces)))
+
+    def _cases_of(self, connection: Connection, ids: Sequence[int]) -> list[Case]:
+        """Return the experiences as cases; what is stored never changes, so it is read once."""
+        unknown = [one for one in ids if one not in self._cases]
+        found = {one: _case(one, experience) for one, experience in experiences_by_id(connection, unknown).items()}
+        known = {one: self._cases[one] for one in ids if one in self._cases} | found
+        self._cases = known if len(self._cases) + len(found) > CASES else self._cases | found
+        return [known[one] for one in ids]
+
     def _asked(
         self, situation: Sequence[float], space: str, words: str | None, weights: Spaces, *, is_strict: bool
     ) -> list[Asked]:
@@ -249,14 +278,15 @@ def _text_space(engine: Engine, rag: RagConfig) -> TextSpace | None:
     return None if embedder is None else TextSpace(engine, embedder, rag.embedding)
 
 
-def _case(experience_id: int, similarity: float, experience: Experience) -> Case:
+def _case(experience_id: int, experience: Experience) -> Case:
+    """Return the experience as a case; how similar it is, the question says."""
     source, scores = experience.source, experience.scores
     return Case(
         id=experience_id,
         kind=experience.kind,
         pair=source.pair,
         side=source.side,
-        similarity=similarity,
+        similarity=0,
         profit_pct=experience.profit_pct,
         score=scores.total if scores else None,
         grade=scores.grade if scores else "",

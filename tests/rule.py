@@ -1,9 +1,8 @@
 """A fixed rule without same-candle reversal, as a chat model and as the numbers a vectorised strategy needs."""
 
-from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
-from langchain_core.outputs import ChatGeneration, ChatResult
 
+from candlegraph.agents.models.policy import PolicyModel
 from candlegraph.graph.schema.facts import parse_facts, significant
 
 LEVERAGE = {"long": 3.0, "short": 2.0}
@@ -28,18 +27,10 @@ def leaves(rsi):
     return LOW <= significant(rsi) <= HIGH
 
 
-class RuleModel(BaseChatModel):
-    @property
-    def _llm_type(self):
-        return "rule"
-
-    def bind_tools(self, tools, **kwargs):
-        return self
-
-    def _generate(self, messages, stop=None, run_manager=None, **kwargs):
+class RuleModel(PolicyModel):
+    def answered(self, messages):
         name, arguments = self.call(parse_facts(messages[1].content))
-        call = {"name": name, "args": arguments, "id": "1", "type": "tool_call"}
-        return ChatResult(generations=[ChatGeneration(message=AIMessage("", tool_calls=[call]))])
+        return AIMessage("", tool_calls=[{"name": name, "args": arguments, "id": "1", "type": "tool_call"}])
 
     def call(self, facts):
         main, higher, highest = facts.timeframes["30m"], facts.timeframes["1h"], facts.timeframes["4h"]

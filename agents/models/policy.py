@@ -79,15 +79,18 @@ class PolicyModel(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
+        return ChatResult(generations=[ChatGeneration(message=self.answered(messages))])
+
+    def answered(self, messages: Sequence[BaseMessage]) -> AIMessage:
+        """Return the rule's answer."""
         calls = policy_calls("\n".join(str(m.content) for m in messages if m.type == "human"), self.bound)
-        answer = AIMessage(
+        return AIMessage(
             content="",
             tool_calls=[
                 {"name": name, "args": arguments, "id": f"call_{len(messages)}_{i}", "type": "tool_call"}
                 for i, (name, arguments) in enumerate(calls)
             ],
         )
-        return ChatResult(generations=[ChatGeneration(message=answer)])
 
     async def _agenerate(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from candlegraph.agents.prompt.outside_text import symbol
 from candlegraph.agents.prompt.phrases import Words
@@ -15,6 +16,8 @@ ALL_SERIES = tuple(PastIndicators.model_fields)
 MAIN_SERIES = ("rsi", "macd_histogram", "volume")
 DIGITS = 4
 """Of an indicator in a series; prices keep six."""
+LINES = 1024
+"""Kept of each kind: only one timeframe in two has a new candle, and its line is else the same."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ def timeframes_section(views: Sequence[TimeframeView], words: Words) -> Section:
     return Section("multi_timeframe", words.timeframes, "timeframes", renderings)
 
 
+@lru_cache(maxsize=LINES)
 def view_line(view: TimeframeView, detail: Detail, words: Words) -> str:
     """Return one timeframe in one line."""
     parts = [words.trend_of[trend_of(view)]]
@@ -108,6 +112,7 @@ def history_section(views: Sequence[TimeframeView], words: Words) -> Section | N
     return Section("indicator_history", words.history, "history", renderings)
 
 
+@lru_cache(maxsize=LINES)
 def history_line(view: TimeframeView, span: Span, words: Words) -> str:
     """Return the series of one timeframe in one line."""
     past = [(name, getattr(view.past_indicators, name)[-span.values :]) for name in span.names]

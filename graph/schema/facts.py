@@ -12,6 +12,7 @@ The analyst fills it, the briefing always keeps it, the policy rule reads it bac
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError
@@ -121,9 +122,15 @@ def significant(value: float) -> float:
 
 def render_facts(facts: Facts) -> str:
     """Return the delimited block; numbers with six significant digits."""
-    tree = facts.model_dump()
-    tree |= tree.pop("timeframes")
-    return "<facts>\n" + "\n".join(_lines(tree, "")) + "\n</facts>"
+    lines = _lines(facts.model_dump(exclude={"timeframes"}), "")
+    for name, one in facts.timeframes.items():
+        lines += _timeframe_lines(name, one)
+    return "<facts>\n" + "\n".join(lines) + "\n</facts>"
+
+
+@lru_cache(maxsize=1024)  # only one timeframe in two has a new candle
+def _timeframe_lines(name: str, one: TimeframeFacts) -> tuple[str, ...]:
+    return tuple(_lines(one.model_dump(), f"{name}."))
 
 
 def _lines(tree: dict[str, Any], prefix: str) -> list[str]:

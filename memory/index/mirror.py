@@ -17,7 +17,8 @@ from candlegraph.graph.settings.experience import IndexType
 from candlegraph.memory.index.index import Hit, SituationIndex, type_for
 from candlegraph.memory.index.labels import Labels
 from candlegraph.memory.index.saved import load, save, snapshot_path
-from candlegraph.memory.storage.tables import experiences, meta, text_vectors, vectors
+from candlegraph.memory.storage.rows import counters_of
+from candlegraph.memory.storage.tables import experiences, text_vectors, vectors
 from candlegraph.memory.storage.vectors import Vectors, unpacked
 
 LABELS = [experiences.c[name] for name in Labels._fields]
@@ -55,9 +56,12 @@ class Mirror:
         self._seen_texts: dict[str, int] = {}
         self._seen_removals = 0
 
-    def refresh(self, connection: Connection, text_space: str | None = None) -> None:
-        """Follow what any process has committed since the last call; one small query where there is nothing new."""
-        counters: dict[str, int] = {key: value for key, value in connection.execute(select(meta.c.key, meta.c.value))}
+    def refresh(self, connection: Connection, text_space: str | None = None) -> dict[str, int]:
+        """Follow what any process has committed since the last call; return the counters.
+
+        Where there is nothing new this is one small query.
+        """
+        counters = counters_of(connection)
         if counters["experiences"] != self._seen:
             self._follow(connection, SITUATIONS, counters, self._seen, counters["experiences"])
             self._seen = counters["experiences"]
@@ -68,6 +72,7 @@ class Mirror:
         if counters["removals"] > self._seen_removals:
             self._drop_removed(connection)
             self._seen_removals = counters["removals"]
+        return counters
 
     def search(
         self, space: str, query: Vectors, k: int, *, known_before: int, where: Mapping[str, Collection[str]]

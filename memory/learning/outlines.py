@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from operator import attrgetter
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, select
 
 from candlegraph.graph.schema.experience import ClosedTrade, Experience
 from candlegraph.graph.schema.market import Side
 from candlegraph.memory.learning.setups import Setup, setup_of_trade
-from candlegraph.memory.storage.database import reading
 from candlegraph.memory.storage.rows import micros
-from candlegraph.memory.storage.tables import experiences, meta
+from candlegraph.memory.storage.tables import experiences
 
 
 class Outline(NamedTuple):
@@ -67,10 +66,10 @@ def outline_of(experience_id: int, experience: Experience) -> Outline:
 
 
 class Outlines:
-    """The outlines of some namespaces of one database; safe for many threads."""
+    """The outlines of some namespaces of one database, as they were followed last; safe for many threads."""
 
-    def __init__(self, engine: Engine, namespaces: Collection[str]) -> None:
-        self._engine, self._namespaces = engine, namespaces
+    def __init__(self, namespaces: Collection[str]) -> None:
+        self._namespaces = namespaces
         self._rows: dict[int, Outline] = {}
         self._trades: list[Outline] = []
         self._seen = self._seen_removals = 0
@@ -80,7 +79,6 @@ class Outlines:
     def known(self, as_of: datetime) -> Known:
         """Return what was known before `as_of`."""
         with self._lock:
-            self._refresh()
             before = bisect_left(self._trades, micros(as_of), key=attrgetter("known_at"))
             if before not in self._known:
                 self._known = {before: Known(tuple(self._trades[:before]))}
@@ -89,22 +87,20 @@ class Outlines:
     def of(self, ids: Sequence[int]) -> list[Outline | None]:
         """Return the outlines of experiences; None for one that was removed meanwhile."""
         with self._lock:
-            self._refresh()
             return [self._rows.get(one) for one in ids]
 
-    def _refresh(self) -> None:
-        with reading(self._engine) as connection:
-            counters: dict[str, int] = {
-                key: value for key, value in connection.execute(select(meta.c.key, meta.c.value))
-            }
-            now, removals = counters["experiences"], counters["removals"]
+    def follow(self, connection: Connection, counters: Mapping[str, int]) -> None:
+        """Read what was committed up to `counters`, which `connection` sees."""
+        now, removals = counters["experiences"], counters["removals"]
+        with self._lock:
             if now == self._seen:
                 return
             if removals > self._seen_removals:
                 self._rows, self._seen = {}, 0
             self._rows |= self._fresh(connection, now)
-        self._trades = sorted((one for one in self._rows.values() if one.is_learnt), key=attrgetter("known_at", "id"))
-        self._seen, self._seen_removals, self._known = now, removals, {}
+            learnt = (one for one in self._rows.values() if one.is_learnt)
+            self._trades = sorted(learnt, key=attrgetter("known_at", "id"))
+            self._seen, self._seen_removals, self._known = now, removals, {}
 
     def _fresh(self, connection: Connection, now: int) -> dict[int, Outline]:
         fresh = (experiences.c.revision > self._seen) & (experiences.c.revision <= now)

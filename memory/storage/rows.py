@@ -22,6 +22,11 @@ def micros(time: datetime) -> int:
     return (time - EPOCH) // timedelta(microseconds=1)
 
 
+def counters_of(connection: Connection) -> dict[str, int]:
+    """Return how far each kind of row has been written; as text, since it is asked at every decision."""
+    return {key: value for key, value in connection.exec_driver_sql("select key, value from meta")}
+
+
 def insert_experience(connection: Connection, revision: int, experience: Experience) -> int | None:
     """Insert row and vector; None where the key is there already. Call it inside `writing`, which excludes others."""
     if _is_stored(connection, experience):

@@ -319,9 +319,9 @@ def test_a_cleanup_takes_its_lessons_along(memory, make_experience):
     for number in range(12):
         memory.add(make_experience(number, **LOSS))
     as_of = make_experience(40).source.known_at
-    reader = memory.outlines(["backtest:a"])
-    assert len(reader.known(as_of).trades) == 12
+    assert len(memory.outlines(["backtest:a"]).known(as_of).trades) == 12
     memory.cleanup("backtest:a", "compress", as_of=as_of, settings=Cleanup(keep_newest=5, max_share=1))
+    reader = memory.outlines(["backtest:a"])
     assert len(reader.known(as_of).trades) == 5
     assert reader.of([1, 12])[0] is None and reader.of([12])[0].id == 12
 
@@ -333,4 +333,4 @@ def test_what_is_known_is_one_object_until_a_trade_closes(memory, make_experienc
     first = reader.known(later)
     assert reader.known(later + timedelta(hours=1)) is first  # so that patterns are counted once, not at every candle
     memory.add(make_experience(4))
-    assert len(reader.known(later).trades) == 4
+    assert len(memory.outlines(["backtest:a"]).known(later).trades) == 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from candlegraph.graph.schema.facts import ABSENT, AccountFacts, Facts, PositionFacts, TimeframeFacts
 from candlegraph.graph.schema.market import Account, MarketSnapshot, Position, TimeframeView, sign_of
@@ -49,6 +50,7 @@ def is_available(view: TimeframeView, name: str) -> bool:
     return all(getattr(view.indicators, field) is not None for field in FIELDS_OF.get(name, (name,)))
 
 
+@lru_cache(maxsize=1024)  # only one timeframe in two has a new candle
 def timeframe_facts(view: TimeframeView) -> TimeframeFacts:
     """Return the derived numbers of one timeframe."""
     i = view.indicators

@@ -52,20 +52,30 @@ class Candles:
 
     def view(self, as_of: datetime) -> TimeframeView | None:
         """Return the timeframe as of `as_of`; None if no candle was closed, or the newest one is missing or broken."""
+        end = self._end(as_of)
+        if end is None:
+            return None
+        if self._last is None or self._last[0] != end:
+            start = max(end - WINDOW, int(self._starts[end - 1]))
+            self._last = (end, view_of(self.timeframe, self._candle(end), self._numbers[:, start:end]))
+        return self._last[1]
+
+    def opened_at(self, as_of: datetime) -> datetime | None:
+        """Return the open time of the last candle closed at `as_of`, without its indicators."""
+        end = self._end(as_of)
+        return None if end is None else self._candle(end)
+
+    def _end(self, as_of: datetime) -> int | None:
+        """Return how many candles are closed at `as_of`; None if the newest one is missing or broken."""
         now = pd.Timestamp(as_of).as_unit("ns").value
         end = int(np.searchsorted(self._closes_at, now, side="right"))
         if end == 0 or now - self._closes_at[end - 1] >= self._length or self._starts[end - 1] == end:
             return None
-        if self._last is None or self._last[0] != end:
-            start = max(end - WINDOW, int(self._starts[end - 1]))
-            candle = self._dates.iloc[end - 1].to_pydatetime()
-            self._last = (end, view_of(self.timeframe, candle, self._numbers[:, start:end]))
-        return self._last[1]
+        return end
 
-    def opened_at(self, as_of: datetime) -> datetime | None:
-        """Return the open time of the last candle closed at `as_of`."""
-        view = self.view(as_of)
-        return None if view is None else view.candle
+    def _candle(self, end: int) -> datetime:
+        candle: datetime = self._dates.iloc[end - 1].to_pydatetime()
+        return candle
 
 
 def unbroken_since(frame: pd.DataFrame, length: timedelta, max_flat: int) -> NDArray[np.int64]:
