@@ -1,1 +1,1 @@
-"""What is learnt from experiences: scores, patterns, ranking, tracks, reports."""
+"""What closed trades teach: what they would have made otherwise, what that proves, and in which words it is said."""
