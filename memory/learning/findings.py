@@ -17,10 +17,9 @@ from candlegraph.memory.learning.table import Kind, Outcome, Table
 
 LEAST_ATR = 0.5
 """What differs by less from what was is no finding."""
-CANDLE_ATR = 0.62
-"""Spread of one candle's move in ATR: the mean range of a random walk's candle is about 1.6 spreads."""
-LUCK = 2.3
-"""In a market without drift the shown findings stay below so many spreads of their candles in 95 % of all trades."""
+LUCK_ATR = 2.4
+"""Times the root of the candles: in 95 % of 2,400 trades entered at random on real candles (BTC and ETH, 30m, 2024 and
+2025) no shown finding was larger."""
 MUCH_OF_IT = 0.8
 """Of two alternatives that gain nearly the same, the smaller change is named."""
 WEIGHT: dict[str, float] = {"earlier": 0.5, "afterwards": 0.6}
@@ -45,7 +44,7 @@ class Finding(Frozen):
     topic: Topic
     outcome: Outcome | None
     gain_atr: float = Field(description="better than what was, at its own size; without an outcome: for or against it")
-    is_luck: bool = Field(description="a market without drift does the same in so many candles")
+    is_luck: bool = Field(description="trades entered at random differ as much")
 
 
 def findings_of(table: Table) -> tuple[Finding, ...]:
@@ -72,8 +71,8 @@ def _candidates(table: Table) -> Iterator[Finding]:
 
 def _finding(table: Table, outcome: Outcome) -> Finding:
     gain = table.gain_atr(outcome)
-    apart = max(1.0, abs(outcome.index - table.end_index), outcome.value if outcome.kind == "entry" else 0.0)
-    return Finding(topic=TOPIC[outcome.kind], outcome=outcome, gain_atr=gain, is_luck=is_luck(gain, apart))
+    candles = 1 + max(outcome.index, table.end_index)
+    return Finding(topic=TOPIC[outcome.kind], outcome=outcome, gain_atr=gain, is_luck=is_luck(gain, candles))
 
 
 def _aftermath(table: Table) -> Finding:
@@ -83,9 +82,9 @@ def _aftermath(table: Table) -> Finding:
     return Finding(topic="exit", outcome=None, gain_atr=gain, is_luck=is_luck(gain, table.further))
 
 
-def is_luck(gain_atr: float, candles: float) -> bool:
-    """Return whether a market without drift moves as far in so many candles."""
-    return abs(gain_atr) <= LUCK * CANDLE_ATR * math.sqrt(candles)
+def is_luck(gain_atr: float, candles: int) -> bool:
+    """Return whether trades entered at random differ as much within so many candles."""
+    return abs(gain_atr) <= LUCK_ATR * math.sqrt(candles)
 
 
 def _weight(finding: Finding) -> float:

@@ -55,11 +55,11 @@ def compare(market, folder, base, alternatives):
 
 
 def test_an_outcome_is_the_trade_that_freqtrade_makes_of_that_setting(sample, tmp_path):
-    market = Market(sample.datadir, sample.pairs[:2], "20251001-20251016")
-    counted, wrong = compare(market, tmp_path, Setting(spacing=37), [("stop", 2.0), ("entry", 3.0)])
+    market = Market(sample.datadir, sample.pairs[:1], "20251003-20251016")
+    counted, wrong = compare(market, tmp_path, Setting(spacing=17, hold=6), [("stop", 2.0)])
     assert wrong == []
     assert {end for _, end in counted} >= {"stop", "target", "exit"}
-    assert sum(counted.values()) >= 40
+    assert sum(counted.values()) >= 20
 
 
 ALTERNATIVES = [
@@ -67,6 +67,8 @@ ALTERNATIVES = [
     *(("target", value) for value in (1.0, 3.0)),
     ("later", 3.0), ("time", 12.0), ("entry", 1.0), ("entry", 3.0), ("leverage", 0.5), ("leverage", 2.0),
 ]  # fmt: skip
+LEAST = {"entry": 200, "later": 10, "time": 10}
+"""Trades that have such an outcome: some would not have been entered, some had no exit of their own."""
 
 
 @pytest.mark.slow
@@ -76,7 +78,7 @@ def test_hundreds_of_real_trades_agree_in_every_setting(real, tmp_path):
     assert wrong == []
     for kind, value in ALTERNATIVES:
         of_it = {end: many for (one, end), many in counted.items() if one == (kind, value)}
-        assert sum(of_it.values()) >= (300 if kind in ("stop", "target", "entry", "leverage") else 10), (kind, value)
+        assert sum(of_it.values()) >= LEAST.get(kind, 300), (kind, value)
     assert {end for _, end in counted} == {"stop", "target", "exit", "horizon", "time"}
 
 
