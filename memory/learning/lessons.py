@@ -170,7 +170,7 @@ def _fields(table: Table, finding: Finding, language: Language) -> dict[str, str
         "within": span(table.further * minutes, language),
         "atr": f"{abs(finding.gain_atr):.1f}",
         "profit": percent(table.actual_pct),
-        "planned": f"{table.course.stop_atr or 0:.1f}",
+        "planned": f"{round(table.course.stop_atr or 0, 1):g}",
     }
     if outcome is None:
         return shared

@@ -24,9 +24,9 @@ def said(one, language="en", after=70):
 def test_a_stop_that_was_too_near_is_told_with_its_numbers():
     lesson = said(STOPPED)
     assert lesson.startswith("Long, stopped after 30 min at -4.0 %; never better than +1.0 %")
-    assert "A stop of 3 ATR instead of 2.0 would have held until the target: +8.0 % instead of -4.0 %." in lesson
+    assert "A stop of 3 ATR instead of 2 would have held until the target: +8.0 % instead of -4.0 %." in lesson
     assert lesson.endswith("Luck explains the second as well.")
-    assert "若止损为3 ATR而非2.0，可坚持到目标：+8.0 %，而非-4.0 %。" in said(STOPPED, "zh")
+    assert "若止损为3 ATR而非2，可坚持到目标：+8.0 %，而非-4.0 %。" in said(STOPPED, "zh")
 
 
 def test_the_further_candles_are_in_no_lesson_before_they_have_closed():
