@@ -90,7 +90,9 @@ async def executed(call: ToolCall, config: RunnableConfig) -> ToolMessage:
     """Return what a function gives; only the one that reads the memory is left to a thread."""
     one = BY_NAME[call["name"]]
     asked = {**call, "type": "tool_call"}
-    return await one.ainvoke(asked, config) if one is query_rag_stats else one.invoke(asked, config)
+    answer = await one.ainvoke(asked, config) if one is query_rag_stats else one.invoke(asked, config)
+    assert isinstance(answer, ToolMessage), "a call with an id is answered by a message"
+    return answer
 
 
 async def repair(state: CandleState) -> dict[str, Any]:

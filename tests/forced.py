@@ -10,8 +10,8 @@ import pandas as pd
 import talib
 from freqtrade import exchange
 
-from candlegraph.memory.learning.path import Candles, Ending, Funding, Tier, TradePath, moment
-from candlegraph.memory.learning.table import Alternative, Outcome
+from candlegraph.memory.counterfactual.path import Candles, Ending, Funding, Tier, TradePath, moment
+from candlegraph.memory.counterfactual.table import Alternative, Outcome
 
 TIERS = json.loads((Path(exchange.__file__).parent / "binance_leverage_tiers.json").read_text())
 CANDLE, FEE, LOOKED_AT = 1800, 0.0005, 400

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import numpy as np
 
+from candlegraph.memory.counterfactual.path import Candles, Ending, Tier, TradePath, moment
 from candlegraph.memory.learning.evidence import Span
-from candlegraph.memory.learning.path import Candles, Ending, Tier, TradePath, moment
 
 STEPS, MINUTES, GAP, LOOKED_AT, FURTHER = 8, 30, 30, 100, 48
 PRICE = 10_000.0

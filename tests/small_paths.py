@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from candlegraph.memory.learning.path import Candles, Ending, Tier, TradePath
+from candlegraph.memory.counterfactual.path import Candles, Ending, Tier, TradePath
 
 BEGIN = datetime(2025, 1, 1, tzinfo=UTC)
 FLAT = (100.0, 100.4, 99.6, 100.0)

@@ -1,1 +1,1 @@
-"""What closed trades teach: what they would have made otherwise, what that proves, and in which words it is said."""
+"""What is learnt from experiences: scores, patterns, proofs, ranking, tracks, reports."""

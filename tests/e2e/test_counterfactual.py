@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from forced import CANDLE, Market, Setting
 
-from candlegraph.memory.learning.counterfactual import table_of
-from candlegraph.memory.learning.path import moment
-from candlegraph.memory.learning.table import Alternative
+from candlegraph.memory.counterfactual.outcomes import table_of
+from candlegraph.memory.counterfactual.path import moment
+from candlegraph.memory.counterfactual.table import Alternative
 
 FURTHER = 48
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from small_paths import BEGIN, DIP, FLAT, STOPPED, candles, path
 
-from candlegraph.memory.learning.counterfactual import FURTHER, table_of
-from candlegraph.memory.learning.path import Candles, Funding, Tier
-from candlegraph.memory.learning.table import Alternative
+from candlegraph.memory.counterfactual.outcomes import FURTHER, table_of
+from candlegraph.memory.counterfactual.path import Candles, Funding, Tier
+from candlegraph.memory.counterfactual.table import Alternative
 
 
 def outcomes(one, after=70):

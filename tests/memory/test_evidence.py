@@ -7,8 +7,8 @@ import null_world
 import numpy as np
 import pytest
 
-from candlegraph.memory.learning.advice import TRIED, Paired, advice_of, bets, paired
-from candlegraph.memory.learning.counterfactual import table_of
+from candlegraph.memory.counterfactual.advice import TRIED, Paired, advice_of, bets, paired
+from candlegraph.memory.counterfactual.outcomes import table_of
 from candlegraph.memory.learning.evidence import (
     PROOF,
     Cell,

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from small_paths import BEGIN, FLAT, STOPPED, path
 
-from candlegraph.memory.learning import phrases
-from candlegraph.memory.learning.counterfactual import table_of
-from candlegraph.memory.learning.findings import findings_of
-from candlegraph.memory.learning.lessons import lesson_of
+from candlegraph.memory.counterfactual import phrases
+from candlegraph.memory.counterfactual.findings import findings_of
+from candlegraph.memory.counterfactual.lessons import lesson_of
+from candlegraph.memory.counterfactual.outcomes import table_of
 
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from candlegraph.memory.learning.fills import (
+from candlegraph.memory.counterfactual.fills import (
     Position,
     Tape,
     liquidation_price,
@@ -16,8 +16,8 @@ from candlegraph.memory.learning.fills import (
     tape_of,
     tier_of,
 )
-from candlegraph.memory.learning.path import TradePath, moment
-from candlegraph.memory.learning.table import Alternative, End, Outcome, Remark
+from candlegraph.memory.counterfactual.path import TradePath, moment
+from candlegraph.memory.counterfactual.table import Alternative, End, Outcome, Remark
 
 BLURRED_ATR = 0.5
 """With stops up to this one the entry candle's unseen path decides: 43 % of such trades ended in it."""

@@ -14,10 +14,10 @@ import numpy as np
 from pydantic import Field
 
 from candlegraph.graph.schema.market import Frozen
-from candlegraph.memory.learning.counterfactual import EXITS, STOPS_ATR, TARGETS_R, TIMES
+from candlegraph.memory.counterfactual.outcomes import EXITS, STOPS_ATR, TARGETS_R, TIMES
+from candlegraph.memory.counterfactual.replay import BLURRED_ATR
+from candlegraph.memory.counterfactual.table import Alternative, Kind, Table
 from candlegraph.memory.learning.evidence import PRIOR_TRADES, PROOF, Numbers, Span, grown, overlapping
-from candlegraph.memory.learning.replay import BLURRED_ATR
-from candlegraph.memory.learning.table import Alternative, Kind, Table
 
 BETS = (0.05, 0.15, 0.4)
 WEIGHTS = (0.2, 0.4, 0.4)

@@ -10,9 +10,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from candlegraph.graph.settings.context import Language
-from candlegraph.memory.learning.findings import Finding, findings_of
-from candlegraph.memory.learning.phrases import A_DAY, BETWEEN, COURSE, DAYS, FINDING, HOURS, MINUTES, NOTE, SIDES, SWAP
-from candlegraph.memory.learning.table import Course, Outcome, Table
+from candlegraph.memory.counterfactual.findings import Finding, findings_of
+from candlegraph.memory.counterfactual.phrases import (
+    A_DAY,
+    BETWEEN,
+    COURSE,
+    DAYS,
+    FINDING,
+    HOURS,
+    MINUTES,
+    NOTE,
+    SIDES,
+    SWAP,
+)
+from candlegraph.memory.counterfactual.table import Course, Outcome, Table
 
 NEARLY = 0.75
 """Of the risk: so bad was close to the stop, so good a gain worth a word."""

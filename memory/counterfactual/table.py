@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from pydantic import AwareDatetime, Field
 
 from candlegraph.graph.schema.market import Frozen, Price, Side
-from candlegraph.memory.learning.path import Closing
+from candlegraph.memory.counterfactual.path import Closing
 
 Kind = Literal["stop", "target", "earlier", "later", "time", "entry", "leverage", "best"]
 """What is changed: stop in ATR, target in R, exit by so many candles, time in the trade, entry by so many candles,

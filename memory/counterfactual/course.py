@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from candlegraph.memory.learning.path import TradePath, moment
-from candlegraph.memory.learning.replay import Replay
-from candlegraph.memory.learning.table import Afterwards, Alternative, Course, Outcome
+from candlegraph.memory.counterfactual.path import TradePath, moment
+from candlegraph.memory.counterfactual.replay import Replay
+from candlegraph.memory.counterfactual.table import Afterwards, Alternative, Course, Outcome
 
 
 class Extreme(NamedTuple):

@@ -12,8 +12,8 @@ from typing import Literal
 from pydantic import Field
 
 from candlegraph.graph.schema.market import Frozen
-from candlegraph.memory.learning.replay import BLURRED_ATR
-from candlegraph.memory.learning.table import Kind, Outcome, Table
+from candlegraph.memory.counterfactual.replay import BLURRED_ATR
+from candlegraph.memory.counterfactual.table import Kind, Outcome, Table
 
 LEAST_ATR = 0.5
 """What differs by less from what was is no finding."""

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from candlegraph.memory.learning.course import afterwards_of, best_of, course_of
-from candlegraph.memory.learning.fills import Position, placed_stop, tier_of
-from candlegraph.memory.learning.path import TradePath, moment
-from candlegraph.memory.learning.replay import Replay, position_of, replay_of
-from candlegraph.memory.learning.table import Alternative, Outcome, Table
+from candlegraph.memory.counterfactual.course import afterwards_of, best_of, course_of
+from candlegraph.memory.counterfactual.fills import Position, placed_stop, tier_of
+from candlegraph.memory.counterfactual.path import TradePath, moment
+from candlegraph.memory.counterfactual.replay import Replay, position_of, replay_of
+from candlegraph.memory.counterfactual.table import Alternative, Outcome, Table
 
 STOPS_ATR = (0.5, 1.0, 1.5, 2.0, 3.0)
 TARGETS_R = (1.0, 2.0, 3.0)

@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from candlegraph.memory.learning.path import Tier, TradePath
+from candlegraph.memory.counterfactual.path import Tier, TradePath
 
 LIQUIDATION_BUFFER = 0.05
 """Freqtrade's own default: it takes a position as liquidated a little before the exchange does."""
