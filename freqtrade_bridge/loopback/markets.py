@@ -23,7 +23,7 @@ FUNDING_RATE = 0.0001
 
 @dataclass(frozen=True)
 class Market:
-    """One perpetual future, quoted in its settlement currency; without `mark` prices its last price is its mark price."""
+    """One perpetual future, quoted in its settlement currency; without `mark` its last price is its mark price."""
 
     pair: str
     series: Series

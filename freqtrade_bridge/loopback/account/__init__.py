@@ -1,1 +1,1 @@
-"""One made-up futures account on the loopback exchange: signed requests, matching, funding, liquidation, planned faults."""
+"""A made-up futures account on the loopback exchange: orders, matching, funding, liquidation, planned faults."""

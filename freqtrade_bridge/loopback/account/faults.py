@@ -81,7 +81,7 @@ What = Annotated[Unanswered | Refusal | Throttled | Late | PartlyFilled, Field(d
 
 
 class Fault(_Frozen):
-    """What happens to the nth call of an endpoint, counted from when the plan was made, and to the `times` - 1 after it."""
+    """What happens to the nth call of an endpoint since the plan was made, and to the `times` - 1 calls after it."""
 
     endpoint: Endpoint
     what: What

@@ -67,7 +67,7 @@ class AlgoRequest(Asked):
 
 
 class Partial(BaseModel):
-    """Only `ratio` of an order meets a counterparty; the rest expires (market) or waits `rest_seconds`, None for ever."""
+    """Only `ratio` of an order is filled; the rest expires (market) or waits `rest_seconds`, None for ever."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
