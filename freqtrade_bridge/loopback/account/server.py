@@ -32,7 +32,9 @@ class AccountExchange(LoopbackServer):
         self.door = Door(self._books)
         self.public = exchange_app(listed, clock)
         self.certificate, key = write_certificate(folder)
-        super().__init__(self.door.app(self.public), ssl_certfile=str(self.certificate), ssl_keyfile=str(key))
+        tls = {"ssl_certfile": str(self.certificate), "ssl_keyfile": str(key)}
+        # A client that is still there does not say good-bye to TLS: waiting for it would take ten seconds.
+        super().__init__(self.door.app(self.public), timeout_graceful_shutdown=0, **tls)
 
     @property
     def url(self) -> str:
