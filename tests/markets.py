@@ -63,3 +63,10 @@ def drawn(points: Mapping[str, float], days_before: int = 20) -> PathSeries:
     opened, close = price[:-1], price[1:]
     high, low = np.maximum(opened, close), np.minimum(opened, close)
     return PathSeries(half_hour, edges[:-1], opened, high, low, close, np.full(len(opened), 100.0))
+
+
+def dipped(series: Series, at: str, low: float) -> Series:
+    """Return the series with one candle, opened at `at`, that reaches down to `low` and comes back."""
+    lows = series.low.copy()
+    lows[np.searchsorted(series.time, pd.Timestamp(at, tz="UTC").value // 10**6)] = low
+    return replace(series, low=lows)

@@ -1,4 +1,4 @@
-"""The real freqtrade worker with `"dry_run": false` in virtual time, on the loopback account; it may be killed and begun anew.
+"""The real freqtrade worker with `"dry_run": false` in virtual time, on the loopback account; it may be killed.
 
 travel to `start` → serve the account over TLS → begin a bot → step: one loop, and its sleep moves the clock → …
 """
@@ -34,10 +34,10 @@ WALLET = Decimal(10_000)
 
 
 class VirtualLive:
-    """A live run of `config` over `markets` from `start`. The exchange outlives the bot: `stop` or `kill` it, then `begin`.
+    """A live run of `config` over `markets`. The exchange outlives the bot: `stop` or `kill` it, and `begin` another.
 
-    Two modules of freqtrade sleep beside the worker (the back-off of a retry, the pause after an error): the sleep moves
-    the clock there too. Nothing else of it is touched.
+    Two modules of freqtrade sleep beside the worker (the back-off of a retry, the pause after an error): their sleep
+    moves the clock too. Nothing else of it is touched.
     """
 
     def __init__(

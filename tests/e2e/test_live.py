@@ -1,4 +1,4 @@
-"""Stock freqtrade with `"dry_run": false` on the loopback account: what it books is what the exchange booked, to the cent."""
+"""Stock freqtrade with `"dry_run": false` on the loopback account: it books what the exchange booked, to the cent."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal

@@ -7,8 +7,10 @@ from pandas import DataFrame, Timestamp
 
 
 class TimetableStrategy(IStrategy):
-    """`timetable`: {pair: {what: {time: value}}}; `signals` name a column at the close of a candle, `changes` a stake at
-    a time, `stops` a stop price from a time on."""
+    """`timetable`: {pair: {what: {time: value}}}.
+
+    `signals` name a column at the close of a candle, `changes` a stake at a time, `stops` a stop price from a time on.
+    """
 
     INTERFACE_VERSION = 3
     timeframe = "30m"
