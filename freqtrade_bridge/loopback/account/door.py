@@ -83,7 +83,7 @@ class Door:
             check(request.headers.get("x-mbx-apikey"), signed, query, self.books.clock.now())
             answer = self._answer(endpoint, query)
         except Refused as error:
-            answer = refusal(error.status, error.code, str(error))
+            answer = refusal(error.http_status, error.code, str(error))
         self._note(endpoint, query, answer)
         return answer
 

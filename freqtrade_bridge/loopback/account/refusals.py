@@ -48,6 +48,6 @@ class Refused(CandlegraphError):
         self.code = code
 
     @property
-    def status(self) -> int:
+    def http_status(self) -> int:
         """Return the HTTP status of the answer."""
         return STATUS.get(self.code, 400)
