@@ -48,6 +48,7 @@ format: $(READY)  ## rewrite the files in house style
 bench: $(READY)  ## time per decision, and against stock freqtrade
 	$(BIN)/python benchmarks/context.py
 	$(BIN)/python benchmarks/decision.py
+	$(BIN)/python benchmarks/walk.py
 	$(BIN)/python benchmarks/engine.py
 	$(BIN)/python benchmarks/replay.py
 	$(BIN)/python benchmarks/backtest.py

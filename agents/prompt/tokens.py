@@ -36,6 +36,12 @@ def tokens_of(text: str) -> int:
     return pieces + chinese + -(-chinese // 4)
 
 
+def line_tokens(line: str) -> int:
+    """Return the tokens of one line, with its end."""
+    pieces, chinese = _counted(line)
+    return pieces + 1 + chinese + -(-chinese // 4)
+
+
 @lru_cache(maxsize=8192)
 def _counted(line: str) -> tuple[int, int]:
     """Return the tokens of a line but for its Chinese characters, and how many of these it has."""

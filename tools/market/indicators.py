@@ -11,6 +11,7 @@ are there for its warm-up to fade, and where nothing moved or was traded in its 
 from __future__ import annotations
 
 import math
+from inspect import unwrap
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,9 @@ from numpy.typing import NDArray
 from candlegraph.graph.schema.market import Indicators, PastIndicators
 
 Values = NDArray[np.float64]
+
+ADX, ATR, BBANDS, MFI, RSI = map(unwrap, (talib.ADX, talib.ATR, talib.BBANDS, talib.MFI, talib.RSI))
+"""Without TA-Lib's look whether an argument is a column of pandas or polars."""
 
 NEEDED_ROWS = {
     "ema_20": 40,
@@ -49,13 +53,13 @@ def indicators_of(window: pd.DataFrame) -> Indicators:
 
 def series_of(high: Values, low: Values, close: Values, volume: Values) -> dict[str, Values]:
     """Return every indicator at each candle, from that candle and those before it; NaN where unavailable."""
-    upper, _, lower = talib.BBANDS(close, BOLLINGER_SPAN, 2, 2)
+    upper, _, lower = BBANDS(close, BOLLINGER_SPAN, 2, 2)
     series = _averages(close) | {
-        "adx": np.where(_within(SPAN, _moved(close) | (high > low)), talib.ADX(high, low, close, SPAN), math.nan),
-        "rsi": np.where(_within(SPAN, _moved(close)), talib.RSI(close, SPAN), math.nan),
+        "adx": np.where(_within(SPAN, _moved(close) | (high > low)), ADX(high, low, close, SPAN), math.nan),
+        "rsi": np.where(_within(SPAN, _moved(close)), RSI(close, SPAN), math.nan),
         "bollinger_upper": upper,
         "bollinger_lower": lower,
-        "atr": talib.ATR(high, low, close, SPAN),
+        "atr": ATR(high, low, close, SPAN),
         "mfi": _mfi(high, low, close, volume),
         "obv_slope": _obv_slope(close, volume),
     }
@@ -105,7 +109,7 @@ def _ema(values: list[float], span: int) -> Values:
 
 def _mfi(high: Values, low: Values, close: Values, volume: Values) -> Values:
     flowed = _moved((high + low + close) / 3) & (volume > 0)
-    return np.where(_within(SPAN, flowed), talib.MFI(high, low, close, volume, SPAN), math.nan)
+    return np.where(_within(SPAN, flowed), MFI(high, low, close, volume, SPAN), math.nan)
 
 
 def _obv_slope(close: Values, volume: Values) -> Values:
