@@ -46,12 +46,12 @@ def after_retriever(state: CandleState) -> Literal["view", "decision"]:
 
 def after_reviewer(state: CandleState) -> Literal["critic", "approval", "__end__"]:
     """Let a model argue against an entry, at depth `balanced` and `deep`, and a person answer where configured."""
-    return "critic" if is_needed(state) else "approval" if is_awaited(state) else END
+    return "critic" if is_needed(state) else "approval" if is_awaited(state) else "__end__"
 
 
 def after_critic(state: CandleState) -> Literal["decision", "approval", "__end__"]:
     """Decide again what was sent back, and let a person answer where configured."""
-    return "decision" if is_sent_back(state) else "approval" if is_awaited(state) else END
+    return "decision" if is_sent_back(state) else "approval" if is_awaited(state) else "__end__"
 
 
 builder = StateGraph(CandleState, Context, input_schema=CandleInput)

@@ -22,7 +22,7 @@ from candlegraph.graph.schema.market import Indicators, PastIndicators
 
 Values = NDArray[np.float64]
 
-ADX, ATR, BBANDS, MFI, RSI = map(unwrap, (talib.ADX, talib.ATR, talib.BBANDS, talib.MFI, talib.RSI))
+ADX, ATR, BBANDS, MFI, RSI = (unwrap(one) for one in (talib.ADX, talib.ATR, talib.BBANDS, talib.MFI, talib.RSI))
 """Without TA-Lib's look whether an argument is a column of pandas or polars."""
 
 NEEDED_ROWS = {
