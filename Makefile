@@ -2,50 +2,61 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-LOCAL := $(VENV)/.local
+DEV := $(VENV)/.dev
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# uv is many times faster; pip has the last word, since uv does not read pip's own settings
+install = $(BIN)/uv pip install --quiet --python $(BIN)/python $(1) || $(PIP) $(1)
+COMPILE := pip compile --quiet --no-header --no-annotate --no-emit-index-url
 PACKAGES := graph agents tools memory freqtrade_bridge
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check format type bench docs lock clean
+.PHONY: help demo test test-all coverage check format type bench docs lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
+# `candlegraph` as one folder of links: what an editor, pyright and mypy follow, since an editable install shows them none.
 $(READY): pyproject.toml requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	test -x $(BIN)/uv || $(PIP) uv
+	$(call install,-r requirements.lock)
+	$(call install,--no-deps -e .)
+	rm -rf .layout && mkdir -p .layout/candlegraph
+	for one in $(PACKAGES); do ln -s ../../$$one .layout/candlegraph/$$one; done
 	touch $@
 
-$(LOCAL): $(READY) requirements-local.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-local.lock
+$(DEV): $(READY) requirements-dev.lock requirements-local.lock
+	$(call install,-r requirements-dev.lock)
+	$(call install,--no-deps -r requirements-local.lock)
 	touch $@
 
 demo: $(READY)  ## backtest the sample market, decided by the graph; ends with a table and an HTML report
 	$(BIN)/candlegraph demo
 
-test: $(LOCAL)  ## the tests (minutes)
+test: $(DEV)  ## the tests (minutes)
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
-test-all: $(LOCAL)  ## the tests and the long ones
+test-all: $(DEV)  ## the tests and the long ones
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m ''
 
-check: $(READY) type  ## ruff, mypy strict, import-linter
+coverage: $(DEV)  ## the tests once more, with branch coverage
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --cov --cov-branch --cov-report=term:skip-covered
+
+check: $(DEV) type  ## ruff, mypy strict, import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 
-type: $(READY)
-	mkdir -p .layout && ln -sfn .. .layout/candlegraph
+type: $(DEV)
 	$(BIN)/mypy $(PACKAGES:%=-p candlegraph.%)
 
-format: $(READY)  ## rewrite the files in house style
+format: $(DEV)  ## rewrite the files in house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY)  ## time per decision, and against stock freqtrade
+bench: $(DEV)  ## time per decision, and against stock freqtrade
 	$(BIN)/python benchmarks/context.py
 	$(BIN)/python benchmarks/decision.py
 	$(BIN)/python benchmarks/walk.py
@@ -54,12 +65,12 @@ bench: $(READY)  ## time per decision, and against stock freqtrade
 	$(BIN)/python benchmarks/backtest.py
 	$(BIN)/python benchmarks/memory.py
 
-docs: $(READY)  ## render the examples of docs/prompt.md anew, after `make demo`
+docs: $(DEV)  ## render the examples of docs/prompt.md anew, after `make demo`
 	$(BIN)/python docs/render_prompt.py user_data
 
 lock: $(READY)  ## pin the newest versions that fit pyproject.toml
-	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --no-header --no-annotate --no-emit-index-url --extra dev pyproject.toml -o requirements.lock
+	$(BIN)/uv $(COMPILE) pyproject.toml -o requirements.lock
+	$(BIN)/uv $(COMPILE) --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 
 clean:  ## remove what was made here
 	rm -rf $(VENV) .layout build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .langgraph_api user_data

@@ -1,5 +1,6 @@
 """Markets made for a test: one series as a candle folder for a backtest, and as a market of the loopback exchange."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pandas as pd
 from freqtrade.data.history import get_datahandler
 from freqtrade.enums import CandleType
 
+from candlegraph.freqtrade_bridge.loopback.account.path import PathSeries
 from candlegraph.freqtrade_bridge.loopback.series import TIMEFRAME_MS, Series
 
 
@@ -50,3 +52,21 @@ def crashed(series: Series, at: str, gaps: tuple[float, ...]) -> Series:
 def without_wicks(series: Series) -> Series:
     """Return the series with candles that reach no farther than their open and close."""
     return replace(series, high=np.maximum(series.open, series.close), low=np.minimum(series.open, series.close))
+
+
+def drawn(points: Mapping[str, float], days_before: int = 20) -> PathSeries:
+    """Return the 30m candles of straight lines through `points` (UTC time: price), quiet for some days before."""
+    times = pd.DatetimeIndex(points.keys(), tz="UTC").as_unit("ms").astype("int64").to_numpy()
+    half_hour = TIMEFRAME_MS["30m"]
+    edges = np.arange(times[0] - days_before * TIMEFRAME_MS["1d"], times[-1] + 1, half_hour, dtype=np.int64)
+    price = np.round(np.interp(edges, times, list(points.values())), 6)
+    opened, close = price[:-1], price[1:]
+    high, low = np.maximum(opened, close), np.minimum(opened, close)
+    return PathSeries(half_hour, edges[:-1], opened, high, low, close, np.full(len(opened), 100.0))
+
+
+def dipped(series: Series, at: str, low: float) -> Series:
+    """Return the series with one candle, opened at `at`, that reaches down to `low` and comes back."""
+    lows = series.low.copy()
+    lows[np.searchsorted(series.time, pd.Timestamp(at, tz="UTC").value // 10**6)] = low
+    return replace(series, low=lows)

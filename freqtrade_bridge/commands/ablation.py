@@ -19,11 +19,13 @@ from datetime import UTC, datetime
 from statistics import NormalDist, fmean, variance
 from typing import NamedTuple
 
-from rich.console import Console
+from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from candlegraph.freqtrade_bridge.commands.arguments import order_of
 from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder, run_backtest
+from candlegraph.freqtrade_bridge.report.listing import console
 from candlegraph.freqtrade_bridge.report.result import RunResult, read_result
 from candlegraph.freqtrade_bridge.trades.fills import FORCED
 from candlegraph.memory.learning.patterns import Interval, t_quantile, win_rate_interval
@@ -51,9 +53,9 @@ class Difference(NamedTuple):
 def print_ablation(arguments: Namespace) -> None:
     """Run both arms, and print what differs."""
     table = run_ablation(order_of(arguments), offline=arguments.offline)
-    console = Console(markup=False, highlight=False)
-    console.print(table)
-    console.print(CAVEAT)
+    screen = console()
+    screen.print(table)
+    screen.print(CAVEAT)
 
 
 def run_ablation(order: BacktestOrder, *, offline: bool) -> Table:
@@ -83,11 +85,14 @@ def ablation_table(
     on: Sequence[Taken], off: Sequence[Taken], begin: datetime, end: datetime, level: float = LEVEL
 ) -> Table:
     """Return entries, win rate and profit by thirds of begin…end, on against off."""
-    table = Table("part", "measure", "on", "off", "on - off", f"{level:.0%} interval", title="Memory on against off")
+    table = Table("measure", title="Memory on against off", title_justify="left", box=box.SIMPLE_HEAD, padding=0)
+    for column in ("on", "off", "on - off", f"{level:.0%} interval"):
+        table.add_column(column, justify="right")
     parts = [*zip(PARTS, thirds(on, begin, end), thirds(off, begin, end), strict=True), ("all", on, off)]
     for name, with_memory, without in parts:
+        table.add_row(Text(name, style="bold"))
         for measure, (difference, shown) in MEASURES.items():
-            table.add_row(name, measure, *_cells(difference(with_memory, without, level), shown))
+            table.add_row(f"  {measure}", *_cells(difference(with_memory, without, level), shown))
     return table
 
 

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import argparse
 
-from rich.console import Console
-from rich.table import Table
-
 from candlegraph.freqtrade_bridge.commands.arguments import database_of
+from candlegraph.freqtrade_bridge.report.listing import Entry, console, print_entries, print_json
 from candlegraph.graph.schema.errors import ConfigError
-from candlegraph.memory.books.account import AccountBook
+from candlegraph.memory.books.account import AccountBook, AccountMark
+
+SHOWN = ("namespace", "highest equity", "day", "day began with")
 
 
 def print_show(arguments: argparse.Namespace) -> None:
     """Print peak, day and halt of every namespace."""
     book = AccountBook(database_of(arguments.userdir))
-    table = Table("namespace", "highest equity", "day", "equity at its start", "halt", title="Accounts")
-    for namespace in book.namespaces():
-        if (mark := book.mark(namespace)) is not None:
-            table.add_row(namespace, f"{mark.peak:.2f}", mark.day, f"{mark.day_equity:.2f}", mark.reason or "none")
-    Console().print(table)
+    marks = {name: mark for name in book.namespaces() if (mark := book.mark(name)) is not None}
+    if arguments.json:
+        print_json([{"namespace": name} | mark.model_dump(mode="json") for name, mark in marks.items()])
+    else:
+        entries = [_entry(name, mark) for name, mark in marks.items()]
+        print_entries("Accounts", SHOWN, entries, wide=arguments.wide)
 
 
 def print_reset(arguments: argparse.Namespace) -> None:
@@ -28,4 +29,9 @@ def print_reset(arguments: argparse.Namespace) -> None:
     if before is None:
         raise ConfigError(f"account: nothing is marked for {arguments.namespace!r}; see `candlegraph account show`")
     halt = f"it was halted: {before.reason}" if before.reason else "it was not halted"
-    Console().print(f"{arguments.namespace}: peak {before.peak:.2f} forgotten; {halt}", markup=False)
+    console().print(f"{arguments.namespace}: peak {before.peak:.2f} forgotten; {halt}")
+
+
+def _entry(namespace: str, mark: AccountMark) -> Entry:
+    cells = (namespace, f"{mark.peak:.2f}", mark.day, f"{mark.day_equity:.2f}")
+    return Entry(cells, (f"halt: {mark.reason or 'none'}",))

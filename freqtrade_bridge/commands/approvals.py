@@ -6,52 +6,38 @@ from argparse import Namespace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from rich.console import Console
-from rich.table import Table
-
 from candlegraph.freqtrade_bridge.commands.arguments import database_of
 from candlegraph.freqtrade_bridge.decisions.approvals import SHORT_ID, risk_text, stake_text, target_text
+from candlegraph.freqtrade_bridge.report.listing import LONGEST, Entry, console, one_line, print_entries, print_json
 from candlegraph.graph.schema.errors import MemoryStoreError
 from candlegraph.memory.books.approvals import ApprovalRequest, Proposals, StoredRequest
 
 LEAST_PREFIX = 6
-COLUMNS = (
-    "id",
-    "namespace",
-    "pair",
-    "side",
-    "leverage",
-    "price",
-    "stake",
-    "stop",
-    "target",
-    "risk at stop",
-    "age",
-    "expires in",
-)
+SHOWN = ("id", "pair", "side", "price", "stop", "expires in")
 
 
 def print_approvals(arguments: Namespace) -> None:
     """Print what waits for an answer."""
     now = datetime.now(UTC)
-    open_now = [one.request for one in _proposals(arguments).pending(arguments.namespace)]
-    table = Table(*COLUMNS, title="Waiting for approval")
-    for request in open_now:
-        if request.expires_at >= now:  # a bot that was stopped leaves its questions behind
-            table.add_row(*_row(request, now))
-    Console().print(table)
+    pending = [one.request for one in _proposals(arguments).pending(arguments.namespace)]
+    waiting = [one for one in pending if one.expires_at >= now]  # a bot that was stopped leaves its questions behind
+    if arguments.json:
+        print_json([{"id": one.id} | one.model_dump(mode="json") for one in waiting])
+    else:
+        entries = [_entry(one, now, None if arguments.wide else LONGEST) for one in waiting]
+        print_entries("Waiting for approval", SHOWN, entries, wide=arguments.wide)
 
 
 def print_approve(arguments: Namespace) -> None:
     """Approve one proposal; the bot enters at its next loop."""
     request = _answer(arguments, "approved", "")
-    Console().print(f"approved: {_named(request)}; the bot enters at its next loop", markup=False)
+    console().print(f"approved: {_named(request)}; the bot enters at its next loop")
 
 
 def print_reject(arguments: Namespace) -> None:
     """Reject one proposal."""
     request = _answer(arguments, "rejected", arguments.reason)
-    Console().print(f"rejected: {_named(request)}", markup=False)
+    console().print(f"rejected: {_named(request)}")
 
 
 def _answer(arguments: Namespace, status: Literal["approved", "rejected"], note: str) -> ApprovalRequest:
@@ -82,21 +68,20 @@ def _proposals(arguments: Namespace) -> Proposals:
     return Proposals(database_of(arguments.userdir))
 
 
-def _row(request: ApprovalRequest, now: datetime) -> tuple[str, ...]:
-    return (
+def _entry(request: ApprovalRequest, now: datetime, length: int | None) -> Entry:
+    cells = (
         request.id[:SHORT_ID],
-        request.namespace,
         request.pair,
         request.side,
-        f"{request.leverage:g}",
         f"{request.price:g}",
-        stake_text(request),
         f"{request.stop:g}",
-        target_text(request),
-        risk_text(request),
-        _short(now - request.as_of),
         _short(request.expires_at - now),
     )
+    asked = (
+        f"{request.namespace}: leverage {request.leverage:g}, stake {stake_text(request)}, "
+        f"target {target_text(request)}, risk at the stop {risk_text(request)}, asked {_short(now - request.as_of)} ago"
+    )
+    return Entry(cells, (asked, one_line(request.reason, length)))
 
 
 def _named(request: ApprovalRequest) -> str:

@@ -30,6 +30,13 @@ def add_userdir(command: argparse.ArgumentParser) -> None:
     command.add_argument("--userdir", type=Path, default=USERDIR, help="holds logs/, rag/, results and reports")
 
 
+def add_output(command: argparse.ArgumentParser) -> None:
+    """Let a list be printed for another program, or with each entry whole in one line."""
+    form = command.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="as JSON, with all that is known of each entry")
+    form.add_argument("--wide", action="store_true", help="each entry in one line, nothing shortened")
+
+
 def at_least_one(text: str) -> int:
     """Return a whole number from 1 on."""
     if not text.isdecimal() or int(text) < 1:

@@ -83,6 +83,8 @@ def report(order: BacktestOrder, run: Run, console: Console, *, is_sample: bool)
     memory = open_memory(database, memory_of(order)).stats(run.namespace)
     summary = summary_of(result, decisions, memory=memory, is_sample=is_sample)
     print_summary(summary, console)
+    if left_out := [pair for pair in order.pairs if pair not in result.pairs]:
+        console.print(f"Not decided: {', '.join(left_out)}; freqtrade left them out, its log above says why.")
     try:
         candles = {pair: candles_of(order.datadir, pair, result) for pair in result.pairs}
         page = order.userdir / "reports" / f"{run.archive.stem}.html"

@@ -6,6 +6,7 @@ import argparse
 import csv
 import io
 import json
+import os.path
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,15 +14,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rich.console import Console
-from rich.table import Table
-
 from candlegraph.freqtrade_bridge.commands.arguments import database_of
+from candlegraph.freqtrade_bridge.report.listing import LONGEST, Entry, console, one_line, print_entries, print_json
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.schema.market import Frozen
 from candlegraph.memory.books.ledger import DecisionRow, Ledger, cost_told
 
+SHOWN = ("candle", "pair", "signal", "conf.", "cost", "s")
 SHOWN_DIFFERENCES = 20
+ID_DIGITS = 8
 COLUMNS = (
     *("namespace", "candle", "pair", "state", "price", "model", "depth", "mode"),
     *("calls", "repairs", "tokens_in", "tokens_out", "latency_ms"),
@@ -29,6 +30,7 @@ COLUMNS = (
 SIGNAL = ("action", "source", "confidence", "leverage", "stake", "stop", "take_profit", "adjustment_pct", "reason")
 
 OF_THE_RUN = frozenset({"decision_id", "namespace", "recorded_at", "latency_ms", "mode", "case_ids"})
+SHARED_SHOWN = 40
 OF_THE_CALL = frozenset({"is_replayed", "seconds"})
 
 
@@ -40,16 +42,17 @@ def print_show(arguments: argparse.Namespace) -> None:
         _print_whole(rows, arguments.decision)
         return
     kept = [row for row in rows if _passes(row, arguments)]
-    head = ("candle", "pair", "state", "signal", "source", "conf.", "model", "calls", "tokens", "cost", "s", "why")
-    table = Table(*head, title=f"Decisions of {rows[0].namespace}", title_justify="left")
-    for row in kept[-arguments.limit :]:
-        table.add_row(*_cells(row))
-    console = Console()
-    console.print(table)
+    shown = kept[-arguments.limit :]
+    if arguments.json:
+        print_json([row.model_dump(mode="json") | {"cost": row.cost} for row in shown])
+        return
+    entries = [_entry(row, None if arguments.wide else LONGEST) for row in shown]
+    print_entries(f"Decisions of {rows[0].namespace}", SHOWN, entries, wide=arguments.wide)
+    screen = console()
     if len(kept) > arguments.limit:
-        console.print(f"the last {arguments.limit} of {len(kept)}; --limit shows more")
+        screen.print(f"the last {arguments.limit} of {len(kept)}; --limit shows more")
     for line in totals(kept):
-        console.print(line, markup=False)
+        screen.print(line)
 
 
 def print_diff(arguments: argparse.Namespace) -> None:
@@ -57,7 +60,10 @@ def print_diff(arguments: argparse.Namespace) -> None:
     ledger = Ledger(database_of(arguments.userdir))
     other = Ledger(database_of(arguments.other_userdir)) if arguments.other_userdir else ledger
     found = diff_of(rows_of(ledger, arguments.first), rows_of(other, arguments.second))
-    _print_diff(found, Console())
+    if arguments.json:
+        print_json(found.model_dump(mode="json"))
+    else:
+        _print_diff(found, wide=arguments.wide)
     if not found.is_empty:
         sys.exit(1)
 
@@ -77,7 +83,7 @@ def print_export(arguments: argparse.Namespace) -> None:
     except OSError as e:
         partial.unlink(missing_ok=True)
         raise ConfigError(f"ledger export: {target} could not be written: {e}") from e
-    Console().print(f"{len(rows)} decisions of {rows[0].namespace} written to {target}", markup=False, soft_wrap=True)
+    console().print(f"{len(rows)} decisions of {rows[0].namespace} written to {target}", soft_wrap=True)
 
 
 def rows_of(ledger: Ledger, namespace: str | None) -> tuple[DecisionRow, ...]:
@@ -116,46 +122,54 @@ def _passes(row: DecisionRow, wanted: argparse.Namespace) -> bool:
     )
 
 
-def _cells(row: DecisionRow) -> list[str]:
-    cost = "?" if row.cost is None else f"{row.cost:.4f}"
+def _entry(row: DecisionRow, length: int | None) -> Entry:
     failed = [f"{one.model}: {one.error}" for call in row.model_calls for one in call.tries]
     why = row.error or "; ".join([*failed, row.signal.reason])
-    return [
+    cells = (
         f"{row.candle:%Y-%m-%d %H:%M}",
         row.pair,
-        row.state,
         row.signal.action,
-        row.signal.source,
         f"{row.signal.confidence:.0f}",
-        ", ".join(dict.fromkeys(call.model for call in row.model_calls)) or row.model,
-        f"{row.calls}" + (f" ({row.repairs} repaired)" if row.repairs else ""),
-        f"{row.tokens_in + row.tokens_out:,}",
-        cost,
+        "?" if row.cost is None else f"{row.cost:.4f}",
         f"{row.latency_ms / 1000:.2f}",
-        why[:120],
-    ]
+    )
+    return Entry(cells, (_taken(row), one_line(why, length)))
+
+
+def _taken(row: DecisionRow) -> str:
+    models = ", ".join(dict.fromkeys(call.model for call in row.model_calls)) or row.model
+    repaired = f" ({row.repairs} repaired)" if row.repairs else ""
+    return (
+        f"{row.state}, by {row.signal.source}, calls {row.calls}{repaired}, "
+        f"tokens {row.tokens_in + row.tokens_out:,}, id {row.decision_id[:ID_DIGITS]}, {models}"
+    )
 
 
 def _print_whole(rows: Sequence[DecisionRow], wanted: str) -> None:
     found = [row for row in rows if row.decision_id.startswith(wanted)]
     if len(found) != 1:
         raise ConfigError(f"ledger show: --decision {wanted!r}: {len(found)} decisions begin with it; expected one")
-    Console().print_json(found[0].model_dump_json())
+    print_json(found[0].model_dump(mode="json"))
 
 
-def _print_diff(found: Diff, console: Console) -> None:
+def _print_diff(found: Diff, *, wide: bool) -> None:
+    screen = console()
     changed = {(one.candle, one.pair) for one in found.differences}
-    console.print(f"{found.equal} decisions are equal, {len(changed)} differ")
-    table = Table("candle", "pair", "field", "first", "second")
-    for one in found.differences[:SHOWN_DIFFERENCES]:
-        table.add_row(f"{one.candle:%Y-%m-%d %H:%M}", one.pair, one.field, one.first[:60], one.second[:60])
-    if found.differences:
-        console.print(table)
+    screen.print(f"{found.equal} decisions are equal, {len(changed)} differ")
+    entries = [_differing(one, None if wide else LONGEST) for one in found.differences[:SHOWN_DIFFERENCES]]
+    if entries:
+        print_entries("Differences", ("candle", "pair", "field"), entries, wide=wide)
     if len(found.differences) > SHOWN_DIFFERENCES:
-        console.print(f"and {len(found.differences) - SHOWN_DIFFERENCES} more differences")
+        screen.print(f"and {len(found.differences) - SHOWN_DIFFERENCES} more differences; --json has all")
     for side, places in (("first", found.only_first), ("second", found.only_second)):
         if places:
-            console.print(f"only in the {side}: {len(places)}, from {places[0].candle:%Y-%m-%d %H:%M} {places[0].pair}")
+            screen.print(f"only in the {side}: {len(places)}, from {places[0].candle:%Y-%m-%d %H:%M} {places[0].pair}")
+
+
+def _differing(one: Difference, length: int | None) -> Entry:
+    first, second = (one.first, one.second) if length is None else apart(one.first, one.second)
+    below = (f"first:  {one_line(first, length)}", f"second: {one_line(second, length)}")
+    return Entry((f"{one.candle:%Y-%m-%d %H:%M}", one.pair, one.field), below)
 
 
 def _jsonl(rows: Sequence[DecisionRow]) -> str:
@@ -229,6 +243,12 @@ def plain(row: DecisionRow) -> dict[str, Any]:
         {name: value for name, value in call.items() if name not in OF_THE_CALL} for call in told["model_calls"]
     ]
     return told
+
+
+def apart(first: str, second: str) -> tuple[str, str]:
+    """Return two texts from shortly before where they part."""
+    start = len(os.path.commonprefix([first, second])) - SHARED_SHOWN
+    return (first, second) if start <= 0 else (f"...{first[start:]}", f"...{second[start:]}")
 
 
 def _differences(place: Place, first: DecisionRow, second: DecisionRow) -> Iterator[Difference]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from candlegraph.freqtrade_bridge.commands.arguments import (
     add_backtest,
+    add_output,
     add_userdir,
     order_of,
     overrides_of,
@@ -136,6 +137,8 @@ def _add_ledger(command: argparse.ArgumentParser) -> None:
     diff.add_argument("first", help="namespace")
     diff.add_argument("second", help="namespace")
     diff.add_argument("--other-userdir", type=Path, help="where the second one is, if elsewhere")
+    for action in (show, diff):
+        add_output(action)
     export.add_argument("--to", type=Path, required=True)
     export.add_argument("--force", action="store_true", help="replace the file")
     for name, action in (("show", show), ("diff", diff), ("export", export)):
@@ -153,6 +156,7 @@ def _add_account(command: argparse.ArgumentParser) -> None:
     actions = command.add_subparsers(required=True, metavar="ACTION")
     show = actions.add_parser("show", help="peak, day and halt of every namespace")
     reset = actions.add_parser("reset", help="forget them: entries may go on after an emergency stop")
+    add_output(show)
     reset.add_argument("--namespace", choices=["live", "dry_run"], required=True)
     for name, action in (("show", show), ("reset", reset)):
         add_userdir(action)
@@ -166,17 +170,22 @@ def _account(arguments: argparse.Namespace) -> None:
 
 
 def _add_approvals(command: argparse.ArgumentParser) -> None:
-    add_userdir(command)
-    command.add_argument("--namespace", help="live or dry_run; default: all")
+    _add_proposals(command)
+    add_output(command)
     command.set_defaults(run=_approval, action="approvals")
 
 
 def _add_answer(command: argparse.ArgumentParser, action: str) -> None:
     command.add_argument("id", help="the first digits of the proposal's id, six or more")
-    _add_approvals(command)
-    command.set_defaults(action=action)
+    _add_proposals(command)
+    command.set_defaults(run=_approval, action=action)
     if action == "reject":
         command.add_argument("--reason", default="", help="kept with the decision")
+
+
+def _add_proposals(command: argparse.ArgumentParser) -> None:
+    add_userdir(command)
+    command.add_argument("--namespace", help="live or dry_run; default: all")
 
 
 def _approval(arguments: argparse.Namespace) -> None:

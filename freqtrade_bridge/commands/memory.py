@@ -5,13 +5,11 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
-
-from rich.console import Console
-from rich.table import Table
+from typing import Any, NamedTuple
 
 from candlegraph.agents.prompt.outside_text import plain
 from candlegraph.freqtrade_bridge.commands.arguments import database_of
+from candlegraph.freqtrade_bridge.report.listing import Entry, console, print_entries, print_json, print_values
 from candlegraph.graph.schema.errors import ConfigError, EmbeddingError, MemoryStoreError
 from candlegraph.graph.schema.lessons import Case
 from candlegraph.graph.schema.market import Frozen
@@ -21,7 +19,9 @@ from candlegraph.memory.embeddings.wording import words_of_experience
 from candlegraph.memory.store import ExperienceMemory, open_memory
 from candlegraph.memory.transfer.restore import rebuild
 
-LESSON_LENGTH = 160
+LESSON_LENGTH = 240
+SHOWN = ("id", "kind", "pair", "side", "similarity", "profit %", "score")
+INDEXED = ("namespace", "stored", "in index", "type", "dim.", "complete")
 
 BATCH = 256
 """Experiences of one transaction: what a kill can cost."""
@@ -30,21 +30,22 @@ BATCH = 256
 def print_stats(arguments: Namespace) -> None:
     """Print what the namespace holds."""
     memory, namespace = opened(arguments, rag_config(arguments))
-    table = Table("what", "value", title=f"memory of {namespace}")
-    for key, value in memory.stats(namespace).items():
-        shown = ", ".join(f"{k} {_short(v)}" for k, v in value.items()) if isinstance(value, dict) else _short(value)
-        table.add_row(key, shown or "none")
-    console().print(table)
+    found = memory.stats(namespace)
+    if arguments.json:
+        print_json(found)
+    else:
+        print_values(f"memory of {namespace}", ((key, _told(value)) for key, value in found.items()))
 
 
 def print_search(arguments: Namespace) -> None:
     """Print the experiences most like a stored one, or like words, known before it or before --as-of."""
     memory, namespace = opened(arguments, rag_config(arguments))
-    table = Table("id", "kind", "pair", "side", "similarity", "profit %", "score", "lesson")
-    table.title = f"like {like_what(arguments)}, in {namespace}"
-    for case in matching(memory, question(memory, arguments), namespace, arguments):
-        table.add_row(*_cells(case))
-    console().print(table)
+    cases = matching(memory, question(memory, arguments), namespace, arguments)
+    if arguments.json:
+        print_json([case.model_dump(mode="json") for case in cases])
+        return
+    entries = [_entry(case, wide=arguments.wide) for case in cases]
+    print_entries(f"like {like_what(arguments)}, in {namespace}", SHOWN, entries, wide=arguments.wide)
 
 
 def print_cleanup(arguments: Namespace) -> None:
@@ -53,20 +54,16 @@ def print_cleanup(arguments: Namespace) -> None:
     as_of = arguments.as_of or datetime.now(UTC)
     act = memory.cleanup if arguments.yes else memory.preview_cleanup
     report = act(namespace, arguments.strategy, as_of=as_of, settings=rag_config(arguments).cleanup)
-    console().print(report.message if arguments.yes else f"{report.message}; nothing was removed, --yes removes")
+    told = report.message if arguments.yes else f"{report.message}; nothing was removed, --yes removes"
+    console().print(f"{namespace}: {told}", soft_wrap=True)
 
 
 def print_rebuild(arguments: Namespace) -> None:
     """Build the indexes anew and print what they hold; a bot that runs goes on with what it has in memory."""
     path = database_of(arguments.userdir)
     forgotten, found = rebuild(path, rag_config(arguments))
-    table = Table("namespace", "experiences", "in the index", "type", "dimension", "complete")
-    table.title = f"{path}: {len(forgotten)} index snapshots forgotten"
-    for stats in found:
-        index = stats["index"]
-        counts = (stats["namespace"], stats["total_experiences"], index["size"], index["type"], index["dimension"])
-        table.add_row(*map(str, counts), "no" if index["stale"] else "yes")
-    console().print(table)
+    entries = [_indexed(stats) for stats in found]
+    print_entries(f"{path}: {len(forgotten)} index snapshots forgotten", INDEXED, entries, wide=False)
 
 
 def print_reembed(arguments: Namespace) -> None:
@@ -148,11 +145,6 @@ def opened(arguments: Namespace, rag: RagConfig) -> tuple[ExperienceMemory, str]
     return memory, namespace
 
 
-def console() -> Console:
-    """Return a console on which brackets in a lesson are brackets, not markup."""
-    return Console(markup=False, highlight=False)
-
-
 def _passing(memory: ExperienceMemory, cases: tuple[Case, ...], arguments: Namespace) -> Iterator[Case]:
     for case in cases:
         if arguments.kind in (None, case.kind) and arguments.regime in (None, _regime(memory, case)):
@@ -164,19 +156,23 @@ def _regime(memory: ExperienceMemory, case: Case) -> str | None:
     return None if experience is None else experience.source.regime
 
 
-def _cells(case: Case) -> tuple[str, ...]:
-    score = "" if case.score is None else f"{case.score:.0f} {case.grade}"
-    lesson = plain(case.lesson, LESSON_LENGTH)
-    return (
+def _entry(case: Case, *, wide: bool) -> Entry:
+    cells = (
         str(case.id),
         case.kind,
-        plain(case.pair, LESSON_LENGTH),
+        plain(case.pair),
         case.side,
         f"{case.similarity:.3f}",
         f"{case.profit_pct:+.2f}",
-        score,
-        lesson,
+        "-" if case.score is None else f"{case.score:.0f} {case.grade}",
     )
+    return Entry(cells, (plain(case.lesson, len(case.lesson) if wide else LESSON_LENGTH),) if case.lesson else ())
+
+
+def _indexed(stats: dict[str, Any]) -> Entry:
+    index = stats["index"]
+    counts = (stats["namespace"], stats["total_experiences"], index["size"], index["type"], index["dimension"])
+    return Entry((*map(str, counts), "no" if index["stale"] else "yes"), ())
 
 
 def rag_config(arguments: Namespace) -> RagConfig:
@@ -186,6 +182,12 @@ def rag_config(arguments: Namespace) -> RagConfig:
     from candlegraph.freqtrade_bridge.commands.decide import merged
 
     return settings_of(merged(arguments.config, arguments.userdir)).experience_config.rag_config
+
+
+def _told(value: object) -> str:
+    if not isinstance(value, dict):
+        return _short(value)
+    return ", ".join(f"{key} {_short(one)}" for key, one in value.items()) or "none"
 
 
 def _short(value: object) -> str:

@@ -8,7 +8,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, get_args
 
-from candlegraph.freqtrade_bridge.commands.arguments import add_backtest, add_userdir, at_least_one, fee_ratio, utc
+from candlegraph.freqtrade_bridge.commands.arguments import (
+    add_backtest,
+    add_output,
+    add_userdir,
+    at_least_one,
+    fee_ratio,
+    utc,
+)
 from candlegraph.graph.schema.market import Regime, Side
 
 COMMANDS = "candlegraph.freqtrade_bridge.commands.memory"
@@ -42,6 +49,11 @@ def _one_namespace(action: ArgumentParser) -> None:
     action.add_argument("--namespace", help=NEWEST)
 
 
+def _stats(action: ArgumentParser) -> None:
+    _one_namespace(action)
+    action.add_argument("--json", action="store_true", help="as JSON")
+
+
 def _search(action: ArgumentParser) -> None:
     _one_namespace(action)
     what = action.add_mutually_exclusive_group(required=True)
@@ -55,6 +67,7 @@ def _search(action: ArgumentParser) -> None:
     action.add_argument(
         "--as-of", type=utc, help="known before this data time; default: that of the experience, or now"
     )
+    add_output(action)
 
 
 def _export(action: ArgumentParser) -> None:
@@ -101,7 +114,7 @@ def _reembed(action: ArgumentParser) -> None:
 
 
 ACTIONS: tuple[tuple[str, str, str, Callable[[ArgumentParser], Any]], ...] = (
-    ("stats", COMMANDS, "counts, scores and rewards of a namespace", _one_namespace),
+    ("stats", COMMANDS, "counts, scores and rewards of a namespace", _stats),
     ("search", COMMANDS, "the experiences most like a stored one", _search),
     ("cleanup", COMMANDS, "archive and remove experiences", _cleanup),
     ("rebuild", COMMANDS, "forget the index snapshots and build the indexes anew", _place),

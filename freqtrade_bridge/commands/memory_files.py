@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rich.table import Table
-
 from candlegraph.freqtrade_bridge.commands.arguments import database_of
-from candlegraph.freqtrade_bridge.commands.memory import console, opened, rag_config
+from candlegraph.freqtrade_bridge.commands.memory import opened, rag_config
+from candlegraph.freqtrade_bridge.report.listing import console, print_values
 from candlegraph.graph.context import DATABASE
 from candlegraph.graph.schema.errors import ConfigError, MemoryStoreError
 from candlegraph.memory.storage.backup import Copy, backup_path, make_copy
@@ -72,17 +71,15 @@ def print_backup(arguments: Namespace) -> None:
         raise MemoryStoreError(f"memory backup: --to {target}: expected another file than the memory's own")
     if target.exists() and not arguments.force:
         raise MemoryStoreError(f"memory backup: --to {target} is there already; --force replaces it")
-    console().print(_held("backup", make_copy(database, target)))
+    print_values("backup", _held(make_copy(database, target)))
 
 
 def print_restore(arguments: Namespace) -> None:
     """Put a backup in the place of the database."""
     database = arguments.userdir / DATABASE
     done = restore(database, arguments.source or backup_path(database), at=datetime.now(UTC))
-    table = _held("restored", done.held)
-    table.add_row("from", str(done.copy_of))
-    table.add_row("what it replaced", "nothing: there was no database" if done.replaced is None else str(done.replaced))
-    console().print(table)
+    replaced = "nothing: there was no database" if done.replaced is None else str(done.replaced)
+    print_values("restored", [*_held(done.held), ("from", str(done.copy_of)), ("what it replaced", replaced)])
 
 
 def _database_to_fill(userdir: Path) -> Path:
@@ -98,16 +95,10 @@ def _named(bad: Sequence[BadLine]) -> str:
 
 
 def _print_stored(stored: Stored, bad: int) -> None:
-    table = Table("lines", "count")
-    for what, count in (("stored", stored.added), ("there already", stored.present), ("bad, skipped", bad)):
-        table.add_row(what, str(count))
-    console().print(table)
+    counts = (("stored", stored.added), ("there already", stored.present), ("bad, skipped", bad))
+    print_values("lines", ((what, str(count)) for what, count in counts))
 
 
-def _held(title: str, copy: Copy) -> Table:
-    table = Table("what", title=title)
-    table.add_column("value", overflow="fold")  # a path is worth nothing without its end
+def _held(copy: Copy) -> list[tuple[str, str]]:
     facts = {"file": copy.path, "bytes": copy.bytes, "experiences": copy.experiences, "decisions": copy.decisions}
-    for what, value in (facts | {"schema": copy.version, "quick_check": "ok"}).items():
-        table.add_row(what, str(value))
-    return table
+    return [(what, str(value)) for what, value in (facts | {"schema": copy.version, "quick_check": "ok"}).items()]

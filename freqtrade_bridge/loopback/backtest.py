@@ -28,10 +28,14 @@ OURS = {
     "--backtest-directory": "the result is read from USERDIR/backtest_results",
     "--export-directory": "the result is read from USERDIR/backtest_results",
     "--strategy-list": "a run has one strategy",
+    "--pairs": "it is an option of candlegraph's own",
+    "-p": "--pairs is an option of candlegraph's own",
     "--userdir": "it is an option of candlegraph's own",
     "--user-data-dir": "it is an option of candlegraph's own",
 }
-"""Options of freqtrade that would part a run from its result, each with the reason to refuse it."""
+"""Options of freqtrade that would part a run from its result or its pairs, each with the reason to refuse it."""
+PAIRLISTS = [{"method": "StaticPairList"}]
+"""Of freqtrade's lists the one that takes the pairs as they are named."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,8 @@ def run_online(order: BacktestOrder) -> Run:
     """Backtest with the exchange's own metadata; raise BridgeError with the reason if there is no result."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "overrides.json"
-        path.write_text(json.dumps(order.overrides))
+        config = {"exchange": {"pair_blacklist": []}, "pairlists": PAIRLISTS} | order.overrides
+        path.write_text(json.dumps(config))
         return run_freqtrade(order, [*order.configs, path])
 
 
@@ -82,7 +87,7 @@ def offline_config(order: BacktestOrder) -> Iterator[Path]:
     clock = FixedClock(max(int(market.series.time[-1]) for market in markets))
     with LoopbackExchange(markets, clock) as exchange, tempfile.TemporaryDirectory() as folder:
         config = {} if order.configs else base_config()
-        config |= {"exchange": offline_exchange(exchange.url, order.pairs)} | order.overrides
+        config |= {"exchange": offline_exchange(exchange.url, order.pairs), "pairlists": PAIRLISTS} | order.overrides
         path = Path(folder) / "offline.json"
         path.write_text(json.dumps(config))
         yield path
@@ -97,7 +102,7 @@ def run_freqtrade(order: BacktestOrder, configs: Sequence[Path]) -> Run:
     words = ["backtesting", "--strategy", order.strategy]
     words += ["--strategy-path", str(order.strategy_path), "--userdir", str(order.userdir)]
     words += ["--datadir", str(order.datadir), "--timerange", order.timerange, *order.extra]
-    words += ["--cache", "none", "--export-directory", str(stem)]
+    words += ["--pairs", *order.pairs, "--cache", "none", "--export-directory", str(stem)]
     for config in configs:
         words += ["--config", str(config)]
     # A terminal in ASCII shows ? for what it has not; without this freqtrade's log handler prints a trace for it.

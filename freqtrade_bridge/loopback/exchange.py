@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
 from candlegraph.freqtrade_bridge.loopback.markets import Market
-from candlegraph.freqtrade_bridge.loopback.series import length_of
+from candlegraph.freqtrade_bridge.loopback.series import Series, length_of
 from candlegraph.graph.schema.errors import CandleError, CandlegraphError
 
 FUNDING_MS = 8 * 3_600_000
@@ -94,9 +94,12 @@ def _offer_metadata(app: FastAPI, markets: Mapping[str, Market], clock: Clock) -
 
 def _offer_market_data(app: FastAPI, markets: Mapping[str, Market], clock: Clock) -> None:
     @app.get("/fapi/v1/klines")
-    @app.get("/fapi/v1/markPriceKlines")
     async def klines(request: Request) -> list[Any]:
-        return kline_rows(_asked(request, markets), request.query_params, clock.now())
+        return kline_rows(_asked(request, markets).series, request.query_params, clock.now())
+
+    @app.get("/fapi/v1/markPriceKlines")
+    async def mark_klines(request: Request) -> list[Any]:
+        return kline_rows(_asked(request, markets).mark_series, request.query_params, clock.now())
 
     @app.get("/fapi/v1/fundingRate")
     async def funding(request: Request) -> list[Any]:
@@ -184,11 +187,11 @@ def symbol_info(market: Market) -> dict[str, Any]:
     }
 
 
-def kline_rows(market: Market, query: Any, now: int) -> list[Any]:
+def kline_rows(series: Series, query: Any, now: int) -> list[Any]:
     """Return candles in the exchange's layout, unrounded: a bot on loopback and a backtest see equal candles."""
     timeframe = query["interval"]
     limit = min(int(query.get("limit", 500)), 1500)
-    rows = market.series.klines(timeframe, now, _number(query, "startTime"), _number(query, "endTime"), limit)
+    rows = series.klines(timeframe, now, _number(query, "startTime"), _number(query, "endTime"), limit)
     length = length_of(timeframe)
     return [
         [row[0], *map(exact, row[1:]), row[0] + length - 1,
@@ -204,8 +207,8 @@ def funding_rows(market: Market, query: Any, now: int) -> list[Any]:
     first = -(-start // FUNDING_MS) * FUNDING_MS
     times = range(first, end + 1, FUNDING_MS)[: min(int(query.get("limit", 100)), 1000)]
     return [
-        {"symbol": market.symbol, "fundingTime": at, "fundingRate": "0.00010000",
-         "markPrice": shown(market.series.price(at), market.tick)}
+        {"symbol": market.symbol, "fundingTime": at, "fundingRate": f"{market.funding_rate(at):.8f}",
+         "markPrice": shown(market.mark_series.price(at), market.tick)}
         for at in times
     ]  # fmt: skip
 
@@ -263,9 +266,9 @@ def _past_times(now: int, step: int, count: int) -> list[int]:
 
 def premium_of(market: Market, now: int) -> dict[str, Any]:
     """Return mark price and next funding."""
-    price = shown(market.series.price(now), market.tick)
+    price = shown(market.mark_series.price(now), market.tick)
     prices = {name: price for name in ("markPrice", "indexPrice", "estimatedSettlePrice")}
-    rates = {"lastFundingRate": "0.0001", "interestRate": "0.0001"}
+    rates = {"lastFundingRate": exact(market.funding_rate(now // FUNDING_MS * FUNDING_MS)), "interestRate": "0.0001"}
     return {
         "symbol": market.symbol,
         **prices,

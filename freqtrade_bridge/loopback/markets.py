@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,17 +17,21 @@ DIGITS = 6
 """Significant digits of a price: 64000.1 has a tick of 0.1, 0.85 one of 1e-6."""
 FINEST_TICK = 1e-10
 """Freqtrade refuses markets with a finer one."""
+FUNDING_RATE = 0.0001
+"""What a market without rates of its own pays every eight hours."""
 
 
 @dataclass(frozen=True)
 class Market:
-    """One perpetual future, quoted in its settlement currency."""
+    """One perpetual future, quoted in its settlement currency; without `mark` its last price is its mark price."""
 
     pair: str
     series: Series
     tick: float
     step: float
     max_quantity: float
+    mark: Series | None = None
+    funding: Mapping[int, float] | None = None
 
     @property
     def base(self) -> str:
@@ -43,6 +47,19 @@ class Market:
     def symbol(self) -> str:
         """Return the exchange's name of the pair."""
         return self.base + self.quote
+
+    @property
+    def mark_series(self) -> Series:
+        """Return the candles of the mark price."""
+        return self.mark or self.series
+
+    def funding_rate(self, at: int) -> float:
+        """Return the rate paid at `at`, epoch ms; raise CandleError where the market's own rates have none."""
+        if self.funding is None:
+            return FUNDING_RATE
+        if at not in self.funding:
+            raise CandleError(f"{self.pair}: no funding rate at {at}; its rates end or have a gap there")
+        return self.funding[at]
 
 
 def decimals_of(price: float) -> int:

@@ -7,8 +7,10 @@ import threading
 import time
 from collections.abc import Iterable
 from types import TracebackType
+from typing import Any, Self
 
 import uvicorn
+from fastapi import FastAPI
 
 from candlegraph.freqtrade_bridge.loopback.exchange import Clock, exchange_app
 from candlegraph.freqtrade_bridge.loopback.markets import Market
@@ -17,12 +19,13 @@ from candlegraph.graph.schema.errors import BridgeError
 START_SECONDS = 20
 
 
-class LoopbackExchange:
-    """The exchange at `url` while the `with` block lasts, on a free port."""
+class LoopbackServer:
+    """An app at `url` while the `with` block lasts, on a free port; `options` are uvicorn's."""
 
-    def __init__(self, markets: Iterable[Market], clock: Clock | None = None) -> None:
-        self.app = exchange_app(markets, clock or RealClock())
-        self._server = uvicorn.Server(uvicorn.Config(self.app, log_config=None, access_log=False, lifespan="off"))
+    def __init__(self, app: FastAPI, **options: Any) -> None:
+        self.app = app
+        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", **options)
+        self._server = uvicorn.Server(config)
         self._listening: socket.socket | None = None
         self._thread: threading.Thread | None = None
 
@@ -33,7 +36,7 @@ class LoopbackExchange:
             raise BridgeError("expected a started loopback exchange: use `with LoopbackExchange(...)`")
         return f"http://127.0.0.1:{self._listening.getsockname()[1]}"
 
-    def __enter__(self) -> LoopbackExchange:
+    def __enter__(self) -> Self:
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._listening]}, daemon=True)
         self._thread.start()
@@ -55,6 +58,13 @@ class LoopbackExchange:
         if self._listening is not None:
             self._listening.close()
             self._listening = None
+
+
+class LoopbackExchange(LoopbackServer):
+    """The public exchange: market data and metadata."""
+
+    def __init__(self, markets: Iterable[Market], clock: Clock | None = None) -> None:
+        super().__init__(exchange_app(markets, clock or RealClock()))
 
 
 class RealClock:

@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from candlegraph.freqtrade_bridge.host.columns import EMERGENCY_TAG
 from candlegraph.freqtrade_bridge.report.result import RunResult
@@ -133,8 +134,10 @@ def summary_rows(summary: Summary) -> list[tuple[str, str]]:
 def print_summary(summary: Summary, console: Console) -> None:
     """Print the table."""
     table = Table(title="What the graph did", show_header=False, title_justify="left")
+    table.add_column()
+    table.add_column(overflow="fold")  # names of models and pairs may be longer than the terminal is wide
     for label, value in summary_rows(summary):
-        table.add_row(label, value)
+        table.add_row(label, Text(value))
     console.print(table)
 
 

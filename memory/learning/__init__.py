@@ -1,1 +1,1 @@
-"""What is learnt from experiences: scores, patterns, ranking, tracks, reports."""
+"""What is learnt from experiences: scores, patterns, proofs, ranking, tracks, reports."""

@@ -28,3 +28,12 @@ def market(sample):
     if real:
         return Path(real) / "binance", ("BTC/USDT:USDT", "ETH/USDT:USDT"), "2025-03-01"
     return sample.datadir, sample.pairs[:2], "2025-10-10"
+
+
+@pytest.fixture(scope="session")
+def real():
+    """Return the folder of real candles; skip where there is none."""
+    folder = os.environ.get("CANDLEGRAPH_MARKET")
+    if not folder:
+        pytest.skip("CANDLEGRAPH_MARKET names no real candles")
+    return Path(folder) / "binance"

@@ -1,4 +1,4 @@
-"""A decision that ends after its deadline: a late exit counts while its candle lasts, a late entry is dropped."""
+"""A decision that ends after its deadline: a late exit counts while its candle lasts, what adds risk is dropped."""
 
 import asyncio
 import threading
@@ -15,8 +15,10 @@ from candlegraph.freqtrade_bridge.decisions.runner import Runner
 from candlegraph.freqtrade_bridge.loopback.markets import market_of
 from candlegraph.freqtrade_bridge.loopback.sample_market import sample_series
 
+PAIR = "BTC/USDT:USDT"
 START = datetime(2025, 11, 15, 0, 30, 2, tzinfo=UTC)
 CONFIG = {
+    "risk_management": {"allow_add_to_loser": True},
     "strategy": "ScriptStrategy",
     "strategy_path": str(backtests.TEST_STRATEGIES),
     "llm_config": {"decision": {"deadline_seconds": 20}},
@@ -46,14 +48,17 @@ class Gated(Runner):
 
 
 def enter(facts):
-    return script.enter(facts, stop_atr=10.0)
+    return script.enter(facts, stake=300.0, leverage=2.0, stop_atr=10.0)
+
+
+def add(facts):
+    return script.adjust(facts, 50.0)
 
 
 @pytest.fixture
-def bot(sample, monkeypatch):
+def bot(monkeypatch):
     monkeypatch.setattr(script, "decide", script.stay)
-    pair = sample.pairs[0]
-    with VirtualDryRun(CONFIG, [market_of(pair, sample_series(pair))], START, loop_seconds=300) as run:
+    with VirtualDryRun(CONFIG, [market_of(PAIR, sample_series(PAIR))], START, loop_seconds=300) as run:
         run.step()
         run.bot.strategy.session._runner = Gated(run.bot.strategy.session.context)
         yield run
@@ -67,28 +72,32 @@ def next_candle(run):
     run.step()
 
 
-def test_a_late_exit_is_used_and_a_late_entry_is_dropped(bot, caplog, monkeypatch):
-    runner = bot.bot.strategy.session._runner
+def decided_late(run, monkeypatch, decide):
+    """Let the next candle be decided after its deadline, and run two loops more of it; return what is in force."""
+    session = run.bot.strategy.session
+    monkeypatch.setattr(script, "decide", decide)
+    session._runner.gate.clear()
+    next_candle(run)
+    session._runner.finish()
+    run.step()
+    run.step()
+    return session.book.at(PAIR, run.now())
+
+
+def test_a_late_exit_is_used_and_a_late_entry_or_addition_is_dropped(bot, caplog, monkeypatch):
     monkeypatch.setattr(script, "decide", enter)
     next_candle(bot)
     bot.step()
     (trade,) = Trade.get_trades().all()
 
-    monkeypatch.setattr(script, "decide", script.leave)
-    runner.gate.clear()
-    next_candle(bot)
-    assert trade.is_open and "no decision within" in caplog.text
-    runner.finish()
-    bot.step()
-    bot.step()
-    assert "late exit, used" in caplog.text
-    assert not trade.is_open
+    signal = decided_late(bot, monkeypatch, add)
+    assert "no decision within" in caplog.text and "late adjust, dropped" in caplog.text
+    assert (signal.action, trade.nr_of_successful_entries) == ("hold", 1)
 
-    monkeypatch.setattr(script, "decide", enter)
-    runner.gate.clear()
-    next_candle(bot)
-    runner.finish()
-    bot.step()
-    bot.step()
+    signal = decided_late(bot, monkeypatch, script.leave)
+    assert "late exit, used" in caplog.text
+    assert (signal.action, trade.is_open) == ("exit", False)
+
+    signal = decided_late(bot, monkeypatch, enter)
     assert "late enter_long, dropped" in caplog.text
-    assert Trade.get_trades().all() == [trade]
+    assert (signal.action, Trade.get_trades().all()) == ("wait", [trade])

@@ -88,7 +88,7 @@ def test_the_table_shows_the_difference_by_thirds(arms):
     console = Console(record=True, width=120)
     console.print(ablation_table(*map(taken, arms), begin, end))
     text = console.export_text()
-    assert len(text.splitlines()) == 4 + 4 * 4 + 1
+    assert len(text.splitlines()) == 4 + 4 * 5 + 1
     assert "last third" in text and "95% interval" in text
     late = entries(
         *([one for one in taken(trades) if one.opened_at >= end - (end - begin) / 3] for trades in arms), 0.95

@@ -10,7 +10,11 @@ from freqtrade.data.btanalysis import get_backtest_resultlist
 from candlegraph.freqtrade_bridge.commands.backtest import backtest_and_report
 from candlegraph.freqtrade_bridge.commands.main import main
 from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder
-from candlegraph.freqtrade_bridge.loopback.configuration import base_config
+from candlegraph.freqtrade_bridge.loopback.configuration import base_config, offline_exchange
+from candlegraph.freqtrade_bridge.loopback.markets import markets_of_datadir
+from candlegraph.freqtrade_bridge.loopback.server import LoopbackExchange
+from candlegraph.graph.context import DATABASE
+from candlegraph.memory.books.ledger import Ledger
 
 DAY = "20251012-20251013"
 NO_KEY = {"llm_config": {"api_base": "http://127.0.0.1:9/v1", "model": "m", "api_key_env": "CANDLEGRAPH_NO_SUCH_KEY"}}
@@ -48,7 +52,6 @@ def test_frequi_lists_every_run(two_at_once):
         (["--", "--nonsense"], {}, "unrecognized arguments: --nonsense"),
         (["--", "--export", "none"], {}, "-- --export none: the table is read from the result"),
         ([], NO_KEY, "CANDLEGRAPH_NO_SUCH_KEY"),
-        ([], {"export": "none"}, 'is "export": "none" in a configuration?'),
     ],
 )
 def test_a_run_that_has_no_result_says_why_and_shows_no_earlier_one(
@@ -68,11 +71,36 @@ def test_a_run_that_has_no_result_says_why_and_shows_no_earlier_one(
 def test_an_ablation_that_fails_compares_no_earlier_runs(two_at_once, sample, tmp_path, capfd):
     for arm in ("on", "off"):
         shutil.copytree(two_at_once[0] / "backtest_results", tmp_path / "ablation" / arm / "backtest_results")
-    words = ["--datadir", sample.datadir, "--timerange", "2025x", "--userdir", tmp_path, "--pairs", sample.pairs[2]]
-    assert main([*map(str, ["memory", "ablation", "--offline", *words])]) == 1
+    words = ["--datadir", sample.datadir, "--timerange", DAY, "--userdir", tmp_path, "--pairs", sample.pairs[2]]
+    assert main([*map(str, ["memory", "ablation", "--offline", *words, "--", "--nonsense"])]) == 1
     out, told = capfd.readouterr()
-    assert 'Incorrect syntax for timerange "2025x"' in said_last(told)
+    assert "unrecognized arguments: --nonsense" in said_last(told)
     assert "Memory on against off" not in out
+
+
+def test_the_pairs_of_the_command_line_are_the_pairs_decided_whatever_the_configuration_lists(sample, tmp_path, capfd):
+    first, second, third = sample.pairs
+    with LoopbackExchange(markets_of_datadir(sample.datadir, sample.pairs)) as exchange:
+        theirs = offline_exchange(exchange.url, [third, first, second]) | {"pair_blacklist": [second]}
+        lists = [{"method": "StaticPairList"}, {"method": "OffsetFilter", "offset": 1}]
+        path = tmp_path / "config.json"
+        path.write_text(json.dumps(base_config() | {"exchange": theirs, "pairlists": lists}))
+        words = [
+            "--datadir",
+            sample.datadir,
+            "--timerange",
+            DAY,
+            "--userdir",
+            tmp_path,
+            "--pairs",
+            second,
+            "NO/USDT:USDT",
+        ]
+        assert main([*map(str, ["backtest", *words, "--config", path])]) == 0
+    ledger = Ledger(tmp_path / DATABASE)
+    (namespace,) = ledger.namespaces()
+    assert {row.pair for row in ledger.rows(namespace)} == {second}
+    assert "Not decided: NO/USDT:USDT" in capfd.readouterr().out
 
 
 def said_last(told):

@@ -239,21 +239,16 @@ def status_of(context, request):
     return Proposals(context.database).by_id([request.id])[request.id].status
 
 
-def test_what_waits_is_listed(command, waiting, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "250")
-    status, out, _ = command("approvals")
+def test_what_waits_is_listed(command, waiting):
+    status, out, _ = command("approvals", "--wide")
     assert status == 0
     row = next(line for line in out.splitlines() if waiting.id[:10] in line)
-    cells = [cell.strip() for cell in re.split("[│┃|]", row)[1:-1]]
-    assert cells[1:5] == ["dry_run", "BTC/USDT:USDT", "long", "3"]
-    assert cells[5:10] == [
-        f"{waiting.price:g}",
-        "100",
-        f"{waiting.stop:g}",
-        f"{waiting.take_profit:g}",
-        f"{waiting.risk:.4g}",
-    ]
-    assert cells[11].startswith(("9 min", "10 min"))
+    cells = [cell.strip() for cell in re.split("  +", row)]
+    assert cells[1:5] == ["BTC/USDT:USDT", "long", f"{waiting.price:g}", f"{waiting.stop:g}"]
+    assert cells[5].startswith(("9 min", "10 min"))
+    terms = f"leverage 3, stake 100, target {waiting.take_profit:g}, risk at the stop {waiting.risk:.4g}"
+    assert cells[6].startswith(f"dry_run: {terms}, asked ")
+    assert cells[7] == "calm"
     assert waiting.id[:10] not in command("approvals", "--namespace", "live")[1]
 
 

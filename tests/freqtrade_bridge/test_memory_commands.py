@@ -244,7 +244,7 @@ def test_a_named_backup_is_restored(run, userdir, tmp_path):
 
 def test_a_cleanup_counts_first_and_removes_on_demand(run, userdir):
     words = ["cleanup", "--strategy", "old_records", "--as-of", "2025-03-01"]
-    assert "removed 0 of 9, 9 matched, limited to 4 by max_share; nothing was removed" in run(*words)
+    assert "live: old_records: removed 0 of 9, 9 matched, limited to 4 by max_share; nothing was removed" in run(*words)
     assert "removed 4 of 9" in run(*words, "--yes")
     assert open_memory(userdir / DATABASE).stats("live")["total_experiences"] == 5
 

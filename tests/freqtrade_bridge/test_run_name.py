@@ -30,6 +30,7 @@ def test_two_runs_have_two_names():
         (["--backtest-directory=x"], "--backtest-directory"),
         (["--strategy-list", "A", "B"], "--strategy-list"),
         (["--userdir", "x"], "--userdir"),
+        (["-p", "ETH/USDT:USDT"], "-p"),
         (["--export=none"], "--export none"),
         (["--export", "none"], "--export none"),
     ],
@@ -64,3 +65,4 @@ def test_the_reason_is_the_last_error_an_exception_with_its_name():
 
 def test_without_a_reason_the_status_is_told():
     assert "status -9" in failure_of(-9, "")
+    assert '"export": "none"' in failure_of(0, ""), "freqtrade ended well, and wrote nothing"

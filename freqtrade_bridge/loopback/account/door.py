@@ -1,0 +1,137 @@
+"""The door for signed requests: move the books to now → check key, signature, time → planned fault → answer."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, get_args
+from urllib.parse import parse_qsl
+
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from candlegraph.freqtrade_bridge.loopback.account.books import Books
+from candlegraph.freqtrade_bridge.loopback.account.endpoints import ANSWERS, Call
+from candlegraph.freqtrade_bridge.loopback.account.faults import (
+    Endpoint,
+    FaultPlan,
+    Late,
+    PartlyFilled,
+    Refusal,
+    Throttled,
+    Unanswered,
+    What,
+)
+from candlegraph.freqtrade_bridge.loopback.account.matching import advance
+from candlegraph.freqtrade_bridge.loopback.account.refusals import MESSAGES, Refused
+from candlegraph.freqtrade_bridge.loopback.exchange import refusal
+
+KEY, SECRET = "made-up-key", "made-up-secret"
+AHEAD_MS, RECV_WINDOW_MS = 1000, 5000
+
+
+@dataclass(frozen=True)
+class Logged:
+    """One signed request, and what it was answered; `status` 0 is a dropped connection."""
+
+    at: int
+    endpoint: Endpoint
+    query: Mapping[str, str]
+    status: int
+    answer: str
+
+
+class Dropped(Response):
+    """An answer that breaks off: the server closes the connection after its first bytes."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Promise more than is sent."""
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1000")]})
+        await send({"type": "http.response.body", "body": b"{", "more_body": True})
+
+
+class Door:
+    """Answers signed requests from `books`; `plan` is what goes wrong, `log` what was asked."""
+
+    def __init__(self, books: Books) -> None:
+        self.books = books
+        self.plan = FaultPlan()
+        self.log: list[Logged] = []
+
+    def app(self, public: FastAPI) -> FastAPI:
+        """Return the exchange: signed requests are answered here, all others by `public`."""
+        app = FastAPI(openapi_url=None)
+
+        async def door(request: Request) -> Response:
+            return self._open(request, (await request.body()).decode())
+
+        for endpoint in get_args(Endpoint):
+            method, path = endpoint.split()
+            app.add_api_route(path, door, methods=[method])
+        app.mount("/", public)
+        return app
+
+    def _open(self, request: Request, body: str) -> Response:
+        signed = "&".join(part for part in (request.url.query, body) if part)
+        query = dict(parse_qsl(signed))
+        endpoint: Endpoint = f"{request.method} {request.url.path}"  # type: ignore[assignment]
+        advance(self.books)
+        try:
+            check(request.headers.get("x-mbx-apikey"), signed, query, self.books.clock.now())
+            answer = self._answer(endpoint, query)
+        except Refused as error:
+            answer = refusal(error.http_status, error.code, str(error))
+        self._note(endpoint, query, answer)
+        return answer
+
+    def _answer(self, endpoint: Endpoint, query: Mapping[str, str]) -> Response:
+        now, what = self.books.clock.now(), self.plan.next(endpoint)
+        if isinstance(what, Refusal):
+            raise Refused(what.code)
+        if isinstance(what, Throttled):
+            return _throttled(what)
+        call = _call(query, now, what)
+        if isinstance(what, Unanswered):
+            if what.has_acted:
+                ANSWERS[endpoint](self.books, call)
+            return _unanswered(what)
+        return JSONResponse(ANSWERS[endpoint](self.books, call))
+
+    def _note(self, endpoint: Endpoint, query: Mapping[str, str], answer: Response) -> None:
+        asked = {name: value for name, value in query.items() if name not in ("timestamp", "signature", "recvWindow")}
+        status = 0 if isinstance(answer, Dropped) else answer.status_code
+        self.log.append(Logged(self.books.clock.now(), endpoint, asked, status, bytes(answer.body).decode()))
+
+
+def check(key: str | None, signed: str, query: Mapping[str, str], now: int) -> None:
+    """Refuse a request with another key, a wrong signature, or a time too far from `now`, epoch ms."""
+    if key != KEY:
+        raise Refused(-2015)
+    payload, _, signature = signed.rpartition("&signature=")
+    if not hmac.compare_digest(signature, hmac.new(SECRET.encode(), payload.encode(), hashlib.sha256).hexdigest()):
+        raise Refused(-1022)
+    sent, window = int(query.get("timestamp", 0)), int(query.get("recvWindow", RECV_WINDOW_MS))
+    if not now - window <= sent < now + AHEAD_MS:
+        raise Refused(-1021)
+
+
+def _call(query: Mapping[str, str], now: int, what: What | None) -> Call:
+    seen_until = now - what.seconds * 1000 if isinstance(what, Late) else now
+    return Call(query, now, seen_until, what.partial if isinstance(what, PartlyFilled) else None)
+
+
+def _throttled(what: Throttled) -> Response:
+    answer: Any = refusal(what.status, -1003, MESSAGES[-1003])
+    answer.headers["Retry-After"] = str(what.retry_after_seconds)
+    return answer  # type: ignore[no-any-return]
+
+
+def _unanswered(what: Unanswered) -> Response:
+    if what.status == 0:
+        return Dropped()
+    if what.status == 408:
+        return refusal(408, -1007, MESSAGES[-1007])
+    return HTMLResponse(f"<html><body><h1>{what.status}</h1></body></html>", what.status)

@@ -1,0 +1,1 @@
+"""What would have become of a closed trade otherwise, by arithmetic over its own candles; what that says, and when."""

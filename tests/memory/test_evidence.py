@@ -1,0 +1,196 @@
+"""Verdicts and advice: what they say, and how often they are wrong when read after every trade."""
+
+import math
+from datetime import UTC, datetime, timedelta
+
+import null_world
+import numpy as np
+import pytest
+
+from candlegraph.memory.counterfactual.advice import TRIED, Paired, advice_of, bets, paired
+from candlegraph.memory.counterfactual.outcomes import table_of
+from candlegraph.memory.learning.evidence import (
+    PROOF,
+    Cell,
+    Result,
+    Span,
+    capital_of,
+    observed,
+    running,
+    shrunk_mean,
+    verdict_of,
+)
+
+START = datetime(2025, 1, 1, tzinfo=UTC)
+
+
+def result(value, opened, closed, side="long"):
+    return Result(Span(side, START + timedelta(hours=opened), START + timedelta(hours=closed)), value)
+
+
+def results(values, side="long"):
+    """Return results one after another."""
+    return [result(value, 2 * place, 2 * place + 1, side) for place, value in enumerate(values)]
+
+
+def product(values, bet):
+    return math.prod(max(1 + bet * value, 0.02) for value in values)
+
+
+def test_the_capitals_are_the_stated_sums_of_products():
+    values = [1.0, -1.0, 2.5, -60.0]
+    up = 0.05 * product(values, 0.05) + 0.15 * product(values, 0.15) + 0.8 * product(values, 0.4)
+    down = 0.05 * product(values, -0.05) + 0.15 * product(values, -0.15) + 0.8 * product(values, -0.25)
+    assert capital_of(values) == pytest.approx((up, down))
+    assert capital_of([]) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"), [([1.0] * 12, "favoured"), ([-1.0] * 16, "warned"), ([1.0, -1.0] * 30, "open")]
+)
+def test_a_verdict_needs_twenty_times_the_stake(values, said):
+    verdict = verdict_of([Cell("regime", results(values))])
+    assert verdict.judgement == said
+    assert (max(verdict.for_it, verdict.against_it) >= PROOF) == (said != "open")
+
+
+def test_many_small_wins_and_few_large_losses_are_not_favoured():
+    verdict = verdict_of([Cell("regime", results(([0.25] * 4 + [-1.5]) * 12))])
+    assert verdict.wins / verdict.trades == 0.8
+    assert verdict.judgement != "favoured"
+
+
+def test_the_finest_level_with_a_verdict_is_shown_by_its_place():
+    few, good = results([0.5, 0.5]), results([1.0] * 20)
+    verdict = verdict_of([Cell("fine", few), Cell("middle", good), Cell("coarse", [*good, *results([-1.0] * 3)])])
+    assert (verdict.judgement, verdict.level, verdict.trades) == ("favoured", 1, 20)
+    nothing = verdict_of([Cell("fine", []), Cell("middle", few), Cell("coarse", few)])
+    assert (nothing.judgement, nothing.level, nothing.trades) == ("open", 1, 2)
+
+
+def test_trades_of_one_side_that_overlap_are_one_observation():
+    overlap = [
+        result(1.0, 0, 5),
+        result(0.0, 3, 9),
+        result(-1.0, 8, 12),
+        result(2.0, 12, 13),
+        result(3.0, 4, 6, "short"),
+    ]
+    assert observed(overlap) == [3.0, 0.0, 2.0]
+    verdict = verdict_of([Cell("regime", overlap)])
+    assert (verdict.trades, verdict.observations) == (5, 3)
+
+
+def test_a_coarser_mean_leaves_the_finer_cells_own_trades_out():
+    own, all_of_them = [1.0] * 8, [1.0] * 8 + [-1.0] * 8
+    assert shrunk_mean([own, all_of_them]) == pytest.approx((8 * (-8 / 16) + 8) / 16)
+    assert shrunk_mean([own, own]) == pytest.approx(0.5)
+    assert shrunk_mean([[], []]) is None
+
+
+def course(gains, count):
+    gains = tuple(gains.get(one, 0.0) for one in TRIED)
+    return [Paired(span=one.span, gains_atr=gains) for one in results([0.0] * count)]
+
+
+def test_advice_names_the_rule_that_did_better_once_all_bets_together_have_won():
+    better = {("stop", 2.0): 2.5, ("target", 1.0): 1.0}
+    assert advice_of(course(better, 12)) is None
+    advice = advice_of(course(better, 25))
+    assert (advice.kind, advice.value, advice.trades) == ("stop", 2.0, 25)
+    assert advice.average >= PROOF
+    assert advice.gain_atr == pytest.approx(2.5 * 25 / 33)
+    assert advice_of(course({("stop", 2.0): -2.5}, 100)) is None
+    assert advice_of([]) is None
+
+
+def test_advice_holds_nothing_that_needs_hindsight_and_no_blurred_stop():
+    assert {one.kind for one in TRIED} == {"stop", "target", "later", "time"}
+    assert ("stop", 0.5) not in TRIED
+
+
+def test_a_table_that_is_still_open_is_no_fair_sample():
+    path, span = next(iter(null_world.trades(np.random.default_rng(1), 1)))
+    with pytest.raises(ValueError, match="complete table"):
+        paired(table_of(path, path.ending.known_at), span)
+    assert len(paired(table_of(path, null_world.known_by(path)), span).gains_atr) == len(TRIED)
+
+
+PAYOFFS = ["unit", "stop", "fat"]
+
+
+def payoff(rng, share, shape, kind, mean=None):
+    """Return net R with a share of winners; `mean`: the winners are scaled so that it is the expectation."""
+    loss = {
+        "unit": lambda: np.ones(shape),
+        "stop": lambda: rng.triangular(0.3, 1, 1.3, shape) / 0.867,
+        "fat": lambda: np.minimum(rng.lognormal(-0.18, 0.6, shape), 8),
+    }[kind]()
+    gain = {
+        "unit": lambda: np.ones(shape),
+        "stop": lambda: rng.gamma(2, 0.5, shape),
+        "fat": lambda: np.minimum(rng.lognormal(-0.32, 0.8, shape), 12),
+    }[kind]()
+    scale = 1.0 if mean is None else (mean + (1 - share) * loss.mean()) / (share * gain.mean())
+    return np.where(rng.random(shape) < share, gain * scale, -loss)
+
+
+def ever(capital):
+    """Return in what share of the courses the capital reaches the proof at any time."""
+    return float((capital.max(-1) >= PROOF).mean())
+
+
+@pytest.mark.parametrize("kind", PAYOFFS)
+@pytest.mark.parametrize("trades", [60, 300])
+def test_a_mean_of_nothing_is_hardly_ever_judged_at_any_time(kind, trades):
+    for share in (0.4, 0.5, 0.6) if kind != "unit" else (0.5,):
+        up, down = running(payoff(np.random.default_rng(1), share, (1_000, trades), kind, 0.0))
+        assert ever(up) <= 0.064
+        assert ever(down) <= 0.064
+
+
+def test_a_planted_set_up_is_found():
+    found = {n: ever(running(payoff(np.random.default_rng(2), 0.75, (1_000, n), "unit"))[0]) for n in (40, 30, 20)}
+    assert found[40] >= 0.80
+    assert found[30] >= 0.65
+    assert found[20] >= 0.40
+
+
+def test_pairs_that_move_together_prove_no_more_than_one():
+    rng = np.random.default_rng(3)
+    moves = np.sqrt(0.8) * rng.normal(size=(1_000, 60, 1)) + np.sqrt(0.2) * rng.normal(size=(1_000, 60, 3))
+    first = [result(x, 2 * i + 0.1 * k, 2 * i + 1) for i, row in enumerate(moves[0]) for k, x in enumerate(row)]
+    together = moves.mean(-1)
+    assert observed(first) == pytest.approx(together[0].tolist())
+    assert ever(running(together)[0]) <= 0.064
+    assert ever(running(moves.reshape(1_000, -1))[0]) >= 0.15
+
+
+def courses(seed, count, trades):
+    """Return the differences of every alternative, by course and trade; every second course keeps to one side."""
+    made = []
+    for number in range(count):
+        drawn = null_world.trades(np.random.default_rng([seed, number]), trades, 1 if number % 2 else None)
+        tables = ((table_of(one, null_world.known_by(one)), span) for one, span in drawn)
+        made.append([paired(table, span).gains_atr for table, span in tables])
+    return np.array(made)
+
+
+def advised(gains):
+    """Return in what share of the courses advice is given at any time."""
+    return float((bets(gains).mean(-1).max(-1) >= PROOF).mean())
+
+
+def test_nothing_to_learn_is_hardly_ever_advised():
+    pool = courses(5, 4, 60).reshape(-1, len(TRIED))
+    pool -= pool.mean(0)  # few trades, drawn again: their own mean is no rule that is better
+    drawn = np.random.default_rng(6).integers(0, len(pool), (400, 300))
+    assert advised(pool[drawn]) <= 0.064
+    assert advised(pool[drawn] + 0.8 * (np.arange(len(TRIED)) == 2)) >= 0.8
+
+
+@pytest.mark.slow
+def test_nothing_to_learn_is_hardly_ever_advised_in_a_thousand_courses():
+    gains = courses(7, 1_000, 300)
+    assert advised(gains[:, :60]) <= 0.064
+    assert advised(gains) <= 0.064
