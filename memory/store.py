@@ -32,7 +32,7 @@ from candlegraph.memory.learning.outlines import Outlines
 from candlegraph.memory.learning.track import Track
 from candlegraph.memory.stats import stats_of, text_stats
 from candlegraph.memory.storage.database import close_engine, open_engine, open_shared, reading, writing
-from candlegraph.memory.storage.rows import counters_of, experiences_by_id, insert_experience, micros
+from candlegraph.memory.storage.rows import experiences_by_id, insert_experience, micros
 from candlegraph.memory.storage.tables import experiences, meta
 from candlegraph.memory.storage.vectors import unit
 
@@ -67,7 +67,9 @@ class ExperienceMemory:
     def follow(self) -> None:
         """Read all that is committed; done at the opening, but of a shared memory, whose server may be away then."""
         with self._lock, reading(self.engine) as connection:
-            self._mirror.refresh(connection)
+            counters = self._mirror.refresh(connection)
+            for one in self._outlines.values():
+                one.follow(connection, counters)
         self._say_missing()
 
     @property
@@ -121,14 +123,7 @@ class ExperienceMemory:
         )
 
     def outlines(self, namespaces: Collection[str]) -> Outlines:
-        """Return what patterns and ranking read of these namespaces, as of now."""
-        with self._lock, reading(self.engine) as connection:
-            found = self._of(namespaces)
-            found.follow(connection, counters_of(connection))
-        return found
-
-    def recalled_outlines(self, namespaces: Collection[str]) -> Outlines:
-        """Return the same as of the last `recall` of these namespaces, which has read them already."""
+        """Return what patterns and ranking read of these namespaces, as of the last `recall` of them, or `follow`."""
         with self._lock:
             return self._of(namespaces)
 

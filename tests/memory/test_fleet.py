@@ -81,11 +81,9 @@ def test_what_one_bot_learns_the_others_recall_at_once_where_they_read_its_names
 def test_patterns_and_statistics_follow_the_other_bots(bot, make_experience, late):
     one, other = bot("one"), bot("other")
     for number in range(3):
-        assert (
-            len(other.outlines(["backtest:a"]).known(late).trades)
-            == other.stats("backtest:a")["total_experiences"]
-            == number
-        )
+        reader = other.outlines(["backtest:a"])
+        other.follow()
+        assert len(reader.known(late).trades) == other.stats("backtest:a")["total_experiences"] == number
         one.add(make_experience(number))
 
 
