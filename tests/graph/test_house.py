@@ -26,7 +26,7 @@ ONCE = {
     "the sign of a side": r"1 if [\w.]+ == \"long\" else -1",
     "what is punctual": r"^PUNCTUAL\b.*=",
     "room in a budget": r"def with_room\(",
-    "where the prompts are": r"prompts/\{",
+    "where the prompts are": r"texts/\{",
 }
 
 
