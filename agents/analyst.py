@@ -18,6 +18,7 @@ from candlegraph.tools.market.candle_files import read_candles
 from candlegraph.tools.market.facts import facts_of
 from candlegraph.tools.market.frames import duration, snapshot_of
 from candlegraph.tools.market.situation import situation_of
+from candlegraph.tools.risk.possible import limit_lines, possible_of
 
 NEW = CandleState()
 
@@ -29,9 +30,11 @@ async def analyst(state: CandleState, runtime: Runtime[Context]) -> dict[str, An
     if snapshot is None or None not in (state.pair, state.candle):  # a snapshot may be there from the candle before
         snapshot = await asyncio.to_thread(load_snapshot, state, context)
     config = context.settings.context_config
-    facts = facts_of(snapshot, config.timeframes, config.required_indicators)
+    possible = possible_of(snapshot, context.settings.risk_management)
+    facts = facts_of(snapshot, config.timeframes, config.required_indicators, limit_lines(possible, snapshot))
     terms = Terms.of(context.settings, context.depth, is_spent=context.spent is not None)
-    return cleared(state) | {"snapshot": snapshot, "terms": terms, "facts": facts, "situation": situation_of(facts)}
+    known = {"snapshot": snapshot, "terms": terms, "facts": facts, "possible": possible}
+    return cleared(state) | known | {"situation": situation_of(facts)}
 
 
 def cleared(state: CandleState) -> dict[str, Any]:

@@ -33,7 +33,12 @@ PRIORITY: tuple[SectionName, ...] = (
     "indicator_history",
 )
 """Who is made richer first while tokens of the whole prompt are left; also the order in the message."""
-OWNERS: dict[str, SectionName] = {"account": "account", "position": "position", "experience": "similar_trades"}
+OWNERS: dict[str, SectionName] = {
+    "account": "account",
+    "limits": "position",
+    "position": "position",
+    "experience": "similar_trades",
+}
 """Whose lines of the facts block are whose, by the first word of the key; the rest is the market's."""
 SEPARATOR = "\n\n"
 WIDE_NUMBER, WIDE_PRICE, WIDE_COUNT = -0.123456, 1.23456e-05, 9_999
@@ -44,6 +49,8 @@ WIDE_TEXT = {
     "halted": 20 * "x ",
     "ids": 5 * "9f9f9f ",
 }
+LIMIT_LENGTH = 60
+"""Characters of a line that says what cannot be done."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +144,7 @@ def wide_facts(timeframes: Sequence[str], *, in_position: bool) -> Facts:
         account=AccountFacts(**_wide(AccountFacts)),
         position=PositionFacts(**_wide(PositionFacts)) if in_position else None,
         experience=ExperienceFacts(**_wide(ExperienceFacts)),
+        limits={name: LIMIT_LENGTH // 2 * "x " for name in (("add", "reduce") if in_position else ("enter_long",))},
     )
 
 

@@ -22,6 +22,7 @@ from candlegraph.graph.reflection import ReflectionState
 from candlegraph.graph.schema.calls import CallRecord
 from candlegraph.graph.schema.errors import MemoryStoreError, ModelError
 from candlegraph.graph.schema.experience import ClosedTrade, Experience, RecordedDecision
+from candlegraph.graph.schema.fate import Fate
 from candlegraph.graph.schema.market import MarketSnapshot
 from candlegraph.graph.schema.signal import Clamp, TradeSignal
 from candlegraph.graph.state import CandleState
@@ -63,10 +64,20 @@ class Records:
         except MemoryStoreError as e:
             logger.error("decision %s: late clamps could not be stored: %s", decision_id, e)
 
-    def answered(self, signal: TradeSignal) -> None:
-        """Put what a person's answer made of an entry into its row; a line of its own says so to people."""
+    def answered(self, signal: TradeSignal) -> DecisionRow | None:
+        """Put what a person's answer made of an entry, or a late decision, into its row; a line says so to people."""
         row = self._ledger.answer(signal.decision_id, signal)
         self._write(DECISIONS, [] if row is None else [_decision_line(row)])
+        return row
+
+    def fate(self, decision_id: str, fate: Fate) -> None:
+        """Set what became of a decision in its row; a line of its own says so to people."""
+        try:
+            row = self._ledger.settle(decision_id, fate)
+        except MemoryStoreError as e:
+            logger.error("decision %s: its fate could not be stored (%s): %s", decision_id, fate.line, e)
+            return
+        self._write(DECISIONS, [] if row is None else [_fate_line(row, fate)])
 
     def reflected(self, state: ReflectionState) -> None:
         """Write a closed trade, how it went, and its reward for people; the memory has them already."""
@@ -84,8 +95,10 @@ class Records:
             logger.error("%s: %d lines could not be written: %s", name, len(lines), e)
 
 
-def decision_row(context: Context, snapshot: MarketSnapshot, outcome: Outcome, signal: TradeSignal) -> DecisionRow:
-    """Return the ledger row of one decision."""
+def decision_row(
+    context: Context, snapshot: MarketSnapshot, outcome: Outcome, signal: TradeSignal, now: datetime
+) -> DecisionRow:
+    """Return the ledger row of one decision; a call that was refused at once has its fate."""
     state = outcome.state or CandleState()
     calls, cases = model_calls(state), () if state.lessons is None else state.lessons.cases
     return DecisionRow(
@@ -119,7 +132,13 @@ def decision_row(context: Context, snapshot: MarketSnapshot, outcome: Outcome, s
         faults=fault_counts(state),
         reasoning=reasoning(state.messages),
         opinions=opinions(state),
+        fate=fate_at_once(signal, now),
     )
+
+
+def fate_at_once(signal: TradeSignal, now: datetime) -> Fate | None:
+    """Return the fate of a call that was refused before any order."""
+    return None if signal.refusal is None else Fate(kind="refused", at=now, refusal=signal.refusal)
 
 
 def commit_effects(context: Context, state: CandleState) -> int:
@@ -169,6 +188,20 @@ def _clean_up(context: Context, state: CandleState, strategy: Any) -> None:
 
 def _decision_line(row: DecisionRow) -> dict[str, Any]:
     return row.model_dump(mode="json") | {"cost": row.cost, "trace_id": row.decision_id}
+
+
+def _fate_line(row: DecisionRow, fate: Fate) -> dict[str, Any]:
+    """Return the line of a fate that was known later than its decision."""
+    return {
+        "event": "fate",
+        "decision_id": row.decision_id,
+        "namespace": row.namespace,
+        "pair": row.pair,
+        "candle": row.candle.isoformat(),
+        "action": row.signal.wanted.name,
+        "changes": [clamp.model_dump() for clamp in row.changes],
+        "fate": fate.model_dump(mode="json", exclude_none=True),
+    }
 
 
 def _course(track: Track | None) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from candlegraph.graph.schema.facts import (
     TimeframeFacts,
     render_facts,
 )
-from candlegraph.graph.settings.risk import LlmConfig
+from candlegraph.graph.settings.llm import LlmConfig
 from candlegraph.graph.state import CandleInput
 from candlegraph.tools.memory import MEMORY_TOOLS
 from candlegraph.tools.signals import FLAT_TOOLS, POSITION_TOOLS, TERMINAL_TOOLS
