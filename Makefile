@@ -59,6 +59,7 @@ format: $(DEV)  ## rewrite the files in house style
 bench: $(DEV)  ## time per decision, and against stock freqtrade
 	$(BIN)/python benchmarks/context.py
 	$(BIN)/python benchmarks/decision.py
+	$(BIN)/python benchmarks/walk.py
 	$(BIN)/python benchmarks/engine.py
 	$(BIN)/python benchmarks/replay.py
 	$(BIN)/python benchmarks/backtest.py

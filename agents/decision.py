@@ -10,12 +10,11 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from langchain_core.messages import AnyMessage, BaseMessage, HumanMessage, ToolCall, ToolMessage
-from langchain_core.runnables import RunnableConfig
-from langchain_core.tools import BaseTool
+from langchain_core.tools import BaseTool, StructuredTool
 from langgraph.runtime import Runtime
 
 from candlegraph.agents.asking.faults import recalled
-from candlegraph.agents.asking.transcript import BY_NAME, allowed_tools, faults, last_answer, repairs
+from candlegraph.agents.asking.transcript import BY_NAME, allowed_tools, faults, last_answer, repairs, validated
 from candlegraph.agents.prompt.briefing import briefing, check_fits
 from candlegraph.agents.prompt.files import deciding_version
 from candlegraph.agents.prompt.opinions import TOKENS as OPINION_TOKENS
@@ -81,18 +80,20 @@ def after_tools(state: CandleState) -> Literal["decision", "reviewer"]:
     return "reviewer" if any(call["name"] in TERMINAL_NAMES for call in last_answer(state).tool_calls) else "decision"
 
 
-async def tools(state: CandleState, config: RunnableConfig) -> dict[str, Any]:
+async def tools(state: CandleState) -> dict[str, Any]:
     """Execute every call of a faultless answer, in its order; LangGraph's ToolNode takes a thread for each."""
-    return {"messages": [await executed(call, config) for call in last_answer(state).tool_calls]}
+    return {"messages": [await executed(call) for call in last_answer(state).tool_calls]}
 
 
-async def executed(call: ToolCall, config: RunnableConfig) -> ToolMessage:
-    """Return what a function gives; only the one that reads the memory is left to a thread."""
+async def executed(call: ToolCall) -> ToolMessage:
+    """Return what a function gives: its arguments were found right. One that reads the memory is left to a thread."""
     one = BY_NAME[call["name"]]
-    asked = {**call, "type": "tool_call"}
-    answer = await one.ainvoke(asked, config) if one is query_rag_stats else one.invoke(asked, config)
-    assert isinstance(answer, ToolMessage), "a call with an id is answered by a message"
-    return answer
+    if one is query_rag_stats:
+        read: ToolMessage = await one.ainvoke({**call, "type": "tool_call"})
+        return read
+    assert isinstance(one, StructuredTool) and one.func is not None, "a plain function stands behind each"
+    content, artifact = one.func(**validated(one.name, call["args"]))
+    return ToolMessage(content, artifact=artifact, name=one.name, tool_call_id=call["id"])
 
 
 async def repair(state: CandleState) -> dict[str, Any]:

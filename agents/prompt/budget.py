@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 from candlegraph.agents.prompt.phrases import SectionName, Words
 from candlegraph.agents.prompt.sections import Rendering, Section, text_of
-from candlegraph.agents.prompt.tokens import CHAT_TOKENS, tokens_of
+from candlegraph.agents.prompt.tokens import CHAT_TOKENS, line_tokens, tokens_of
 from candlegraph.graph.schema.facts import (
     ABSENT,
     AccountFacts,
@@ -88,7 +88,7 @@ def facts_tokens(facts: Facts) -> dict[SectionName, int]:
     for line in render_facts(facts).splitlines():
         head = line.partition(":")[0].partition(".")[0]
         owner = "multi_timeframe" if head in facts.timeframes else OWNERS.get(head, "current_market")
-        found[owner] = found.get(owner, 0) + tokens_of(f"{line}\n")
+        found[owner] = found.get(owner, 0) + line_tokens(line)
     return found
 
 

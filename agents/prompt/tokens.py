@@ -29,8 +29,17 @@ def tokens_of(text: str) -> int:
     Counted line by line, since most lines of a prompt stood in the one before: no piece reaches over the end of a line.
     """
     lines = [_counted(line) for line in text.split("\n")]
-    chinese = sum(line[1] for line in lines)
-    return sum(line[0] for line in lines) + len(lines) - 1 + chinese + -(-chinese // 4)
+    pieces, chinese = len(lines) - 1, 0
+    for others, ours in lines:
+        pieces += others
+        chinese += ours
+    return pieces + chinese + -(-chinese // 4)
+
+
+def line_tokens(line: str) -> int:
+    """Return the tokens of one line, with its end."""
+    pieces, chinese = _counted(line)
+    return pieces + 1 + chinese + -(-chinese // 4)
 
 
 @lru_cache(maxsize=8192)

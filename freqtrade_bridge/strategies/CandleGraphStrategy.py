@@ -98,6 +98,7 @@ class CandleGraphStrategy(IStrategy):
         """Open model, memory and ledger; a bad setting stops the start. Heavy imports happen here, not at import."""
         if self.is_chart:
             return
+        quieten()
         try:
             self._open()
         except (CandlegraphError, OSError) as e:
@@ -108,7 +109,6 @@ class CandleGraphStrategy(IStrategy):
         from candlegraph.freqtrade_bridge.host.keys import blank_secrets, slots
         from candlegraph.freqtrade_bridge.session import Session, namespace_of
 
-        quieten()
         context = self.open_context(namespace_of(self.config["runmode"]))
         blank_secrets(self.config)
         self.max_open_trades = self.config["max_open_trades"] = slots(self.config, context.settings.risk_management)

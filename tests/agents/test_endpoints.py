@@ -390,7 +390,7 @@ def test_a_refused_parameter_is_left_out_once_and_for_every_role(ask, server, ri
     assert name != LIMIT or bodies(server)[1][OTHER] == 2000
 
 
-@pytest.mark.parametrize("refused", [{LIMIT, OTHER}, {OTHER}, {LIMIT}], ids=str)
+@pytest.mark.parametrize("refused", [{LIMIT, OTHER}, {OTHER}, {LIMIT}], ids=["both", "the old one", "the new one"])
 def test_the_limit_goes_under_the_name_that_is_accepted_or_under_none(ask, server, right, refused):
     def item(path, body):
         bad = sorted(refused & body.keys())

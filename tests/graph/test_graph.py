@@ -14,7 +14,8 @@ from candlegraph.graph.state import CandleInput, CandleState
 from candlegraph.tools.market.facts import facts_of
 from candlegraph.tools.market.situation import situation_of, space_of
 
-NODES = ["analyst", "triage", "retriever", "decision", "tools", "reviewer", "approval"]
+NODES = ["analyst", "retriever", "decision", "tools", "reviewer"]
+TRIAGED = {"llm_config": {"triage": {"enabled": True}}}
 
 
 @pytest.fixture
@@ -70,13 +71,16 @@ def test_the_journey_of_one_candle(make_context, make_snapshot, make_trade, scri
     assert context.memory.stats("studio")["total_experiences"] == 12
 
 
-def test_nodes_run_in_their_order(make_context, make_snapshot, scripted, calling, wait):
+@pytest.mark.parametrize("blocks, nodes", [({}, NODES), (TRIAGED, [NODES[0], "triage", *NODES[1:]])])
+def test_nodes_run_in_their_order_and_only_where_they_are_on(
+    make_context, make_snapshot, scripted, calling, wait, blocks, nodes
+):
     async def steps():
         given = CandleInput(snapshot=make_snapshot())
-        context = make_context(scripted(calling(("signal_wait", wait))))
+        context = make_context(scripted(calling(("signal_wait", wait))), **blocks)
         return [name async for part in graph.astream(given, context=context, stream_mode="updates") for name in part]
 
-    assert asyncio.run(steps()) == NODES
+    assert asyncio.run(steps()) == nodes
 
 
 @pytest.mark.parametrize("side", [None, "long"])

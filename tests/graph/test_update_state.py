@@ -15,7 +15,7 @@ LONG, WAIT = "signal_entry_long", "signal_wait"
 VIEW = {"bias": "bullish", "regime": "trend", "conflicts": "none", "would_change_mind": "a close below"}
 CASE = {"strength": 60, "points": ["RSI rises"], "risk": "a close below"}
 SEND_BACK, APPROVE = ({"verdict": verdict, "reason": "because"} for verdict in ("send_back", "approve"))
-LOOP = ["analyst", "triage", "retriever", "decision", "repair", "tools", "reviewer", "approval"]
+LOOP = ["analyst", "triage", "retriever", "decision", "repair", "tools", "reviewer"]
 DEEP = [*LOOP, "view", "bull", "bear", "critic"]
 
 
@@ -60,7 +60,7 @@ async def changed_after(saved, given, context, node):
 
 @pytest.mark.parametrize("depth, node", [("fast", one) for one in LOOP] + [("deep", one) for one in DEEP])
 def test_a_decision_goes_on_from_a_change_after_any_node(make_context, make_snapshot, desk, depth, node):
-    context = make_context(desk(depth), llm_config={"depth": depth})
+    context = make_context(desk(depth), llm_config={"depth": depth, "triage": {"enabled": node == "triage"}})
     saved = builder.compile(checkpointer=MemorySaver())
     ended = asyncio.run(changed_after(saved, CandleInput(snapshot=make_snapshot()), context, node))
     state = CandleState.model_validate(ended)

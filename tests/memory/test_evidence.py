@@ -1,7 +1,7 @@
 """Verdicts and advice: what they say, and how often they are wrong when read after every trade."""
 
+import math
 from datetime import UTC, datetime, timedelta
-from itertools import accumulate
 
 import null_world
 import numpy as np
@@ -33,12 +33,14 @@ def results(values, side="long"):
     return [result(value, 2 * place, 2 * place + 1, side) for place, value in enumerate(values)]
 
 
+def product(values, bet):
+    return math.prod(max(1 + bet * value, 0.02) for value in values)
+
+
 def test_the_capitals_are_the_stated_sums_of_products():
     values = [1.0, -1.0, 2.5, -60.0]
-    up = down = 0.0
-    for weight, up_bet, down_bet in ((0.05, 0.05, 0.05), (0.15, 0.15, 0.15), (0.8, 0.4, 0.25)):
-        up += weight * list(accumulate(values, lambda a, x: a * max(1 + up_bet * x, 0.02), initial=1))[-1]  # noqa: B023
-        down += weight * list(accumulate(values, lambda a, x: a * max(1 - down_bet * x, 0.02), initial=1))[-1]  # noqa: B023
+    up = 0.05 * product(values, 0.05) + 0.15 * product(values, 0.15) + 0.8 * product(values, 0.4)
+    down = 0.05 * product(values, -0.05) + 0.15 * product(values, -0.15) + 0.8 * product(values, -0.25)
     assert capital_of(values) == pytest.approx((up, down))
     assert capital_of([]) == (1, 1)
 

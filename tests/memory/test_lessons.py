@@ -7,7 +7,7 @@ from string import Formatter
 import null_world
 import numpy as np
 import pytest
-from small_paths import BEGIN, FLAT, STOPPED, path
+from small_paths import BEGIN, FLAT, RISE, STOPPED, path
 
 from candlegraph.memory.counterfactual import phrases
 from candlegraph.memory.counterfactual.findings import findings_of
@@ -27,6 +27,11 @@ def test_a_stop_that_was_too_near_is_told_with_its_numbers():
     assert "A stop of 3 ATR instead of 2 would have held until the target: +8.0 % instead of -4.0 %." in lesson
     assert lesson.endswith("Luck explains the second as well.")
     assert "若止损为3 ATR而非2，可坚持到目标：+8.0 %，而非-4.0 %。" in said(STOPPED, "zh")
+
+
+def test_of_stops_that_help_alike_the_nearest_is_named():
+    nearly = path(FLAT, (100.0, 100.5, 98.6, 99.0), FLAT, RISE, closing="stop", end=1, price=99.0, stop=99.0)
+    assert "A stop of 1.5 ATR instead of 1 would have held until the target" in said(nearly)
 
 
 def test_the_further_candles_are_in_no_lesson_before_they_have_closed():

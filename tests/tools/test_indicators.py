@@ -10,7 +10,7 @@ import talib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ta.momentum import RSIIndicator
-from ta.trend import ADXIndicator
+from ta.trend import MACD, ADXIndicator, EMAIndicator
 from ta.volatility import AverageTrueRange, BollingerBands
 from ta.volume import MFIIndicator, OnBalanceVolumeIndicator
 
@@ -53,6 +53,16 @@ def window(request, make_frames):
     else:
         frame = pd.read_feather(Path(REAL) / "binance" / "futures" / f"{market}-{timeframe}-futures.feather")
     return frame.iloc[-WINDOW - 50 : -50].reset_index(drop=True)
+
+
+@pytest.mark.parametrize("flat", [0, 40])
+def test_averages_are_those_of_ta_to_the_last_bit(window, flat):
+    frame = window.assign(close=window["close"].mask(window.index >= len(window) - flat, window["close"].iloc[-1]))
+    series, close = series_of(*(frame[name].to_numpy() for name in ("high", "low", "close", "volume"))), frame["close"]
+    expected = {f"ema_{span}": EMAIndicator(close, span).ema_indicator() for span in (20, 50, 200)}
+    expected |= {"macd": MACD(close).macd(), "macd_signal": MACD(close).macd_signal()}
+    for name, values in expected.items():
+        assert series[name][NEEDED_ROWS[name] - 1 :].tolist() == values[NEEDED_ROWS[name] - 1 :].tolist(), name
 
 
 def past_of(window):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import unwrap
 
 import numpy as np
 import talib
@@ -25,6 +26,8 @@ FIGURES: dict[str, Callable[[Prices, Prices, Prices, Prices], NDArray[np.int32]]
     "three_white_soldiers": talib.CDL3WHITESOLDIERS,
     "three_black_crows": talib.CDL3BLACKCROWS,
 }
+ON_ARRAYS = {name: unwrap(figure) for name, figure in FIGURES.items()}
+"""Without TA-Lib's look whether an argument is a column of pandas or polars, which takes longer than the figure."""
 TWO_SIDED = ("engulfing", "harami", "three_inside", "three_outside")
 """Figures that TA-Lib finds in both directions; the name then starts with bullish or bearish."""
 
@@ -34,7 +37,7 @@ def patterns_of(opened: Prices, high: Prices, low: Prices, close: Prices) -> tup
     candles = tuple(values[-ROWS:] for values in (opened, high, low, close))
     if high[-1] == low[-1]:
         return ()
-    found = [named(name, int(figure(*candles)[-1])) for name, figure in FIGURES.items()]
+    found = [named(name, int(figure(*candles)[-1])) for name, figure in ON_ARRAYS.items()]
     inside = len(high) > 1 and high[-1] < high[-2] and low[-1] > low[-2]
     return tuple(name for name in found if name) + (("inside_bar",) if inside else ())
 
