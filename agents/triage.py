@@ -30,7 +30,7 @@ async def triage(state: CandleState, runtime: Runtime[Context]) -> dict[str, Any
     assert state.snapshot is not None and state.facts is not None, "the analyst runs first"
     if closed := closed_to(state):
         return {
-            "skipped": stay(state.snapshot, f"no entry is possible: {closed.line}", SOURCES.get(closed.door, "triage"))
+            "skipped": stay(state.snapshot, f"no entry is possible: {closed.dated}", SOURCES.get(closed.door, "triage"))
         }
     if context.spent:
         return {"skipped": stay(state.snapshot, context.spent, "budget")}

@@ -248,7 +248,8 @@ class Session:
             rows.append(row)
         self._log(rows, names)
         self._watch.decided(decided)
-        self._records.decisions(rows)
+        states = {row.decision_id: state for row in rows if (state := outcomes[row.pair].state) is not None}
+        self._records.decisions(rows, states)
         for row in rows:
             self.fates.accepted(row)
         self._note_failures(snapshots, outcomes)

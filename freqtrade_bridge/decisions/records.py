@@ -5,17 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
+from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, ToolMessage
 
 from candlegraph.agents.asking.transcript import fault_counts, repairs
 from candlegraph.agents.models.engine import call_of
 from candlegraph.agents.prompt.files import deciding_version
+from candlegraph.freqtrade_bridge.decisions.evidence import Evidence
 from candlegraph.freqtrade_bridge.decisions.runner import Outcome, decision_id
 from candlegraph.graph.context import Context
 from candlegraph.graph.reflection import ReflectionState
@@ -27,6 +28,7 @@ from candlegraph.graph.schema.market import MarketSnapshot
 from candlegraph.graph.schema.signal import Clamp, TradeSignal
 from candlegraph.graph.state import CandleState
 from candlegraph.memory.books.ledger import DecisionRow, FunctionCall, Ledger
+from candlegraph.memory.books.snapshots import SnapshotBook
 from candlegraph.memory.learning.report import experience_of_decision
 from candlegraph.memory.learning.track import Track
 from candlegraph.memory.storage.text_files import Journal
@@ -46,16 +48,26 @@ class Records:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._ledger = Ledger(context.database)
+        self._snapshots = SnapshotBook(context.database, context.settings.experience_config.snapshots)
         folder = Path(context.user_data_dir)
         kept = context.settings.experience_config
         unwanted = {DECISIONS: not kept.log_decisions, EXPERIENCES: not kept.log_trades}
         names = [name for name in (DECISIONS, EXPERIENCES, REWARDS) if not unwanted.get(name)]
         self._journals = {name: Journal(folder / name) for name in names}
 
-    def decisions(self, rows: Sequence[DecisionRow]) -> None:
-        """Store one candle's decisions."""
+    def decisions(self, rows: Sequence[DecisionRow], states: Mapping[str, CandleState]) -> None:
+        """Store one candle's decisions, and what they were made from; `states` are how their runs ended, by id."""
         self._ledger.append(rows)
-        self._write(DECISIONS, [_decision_line(row) for row in rows])
+        found = {key: Evidence.of(state, self._context.settings) for key, state in states.items()}
+        self._keep({key: one.model_dump_json(exclude_defaults=True) for key, one in found.items() if one is not None})
+        prompts = self._context.settings.experience_config.log_prompts
+        self._write(DECISIONS, [_decision_line(row) | (_prompt(states, row) if prompts else {}) for row in rows])
+
+    def _keep(self, docs: Mapping[str, str]) -> None:
+        try:
+            self._snapshots.keep(docs, datetime.now(UTC))
+        except MemoryStoreError as e:
+            logger.error("what %d decisions were made from could not be kept: %s", len(docs), e)
 
     def late_clamps(self, decision_id: str, clamps: Sequence[Clamp]) -> None:
         """Add what the gate lowered at the order to the decision's row; a full disk stops no order."""
@@ -190,6 +202,13 @@ def _decision_line(row: DecisionRow) -> dict[str, Any]:
     return row.model_dump(mode="json") | {"cost": row.cost, "trace_id": row.decision_id}
 
 
+def _prompt(states: Mapping[str, CandleState], row: DecisionRow) -> dict[str, Any]:
+    """Return what the deciding model read before its first answer, whole."""
+    state = states.get(row.decision_id)
+    messages = [] if state is None else takewhile(lambda m: not isinstance(m, AIMessage), state.messages)
+    return {"prompt": [{"role": m.type, "content": m.content} for m in messages]}
+
+
 def _fate_line(row: DecisionRow, fate: Fate) -> dict[str, Any]:
     """Return the line of a fate that was known later than its decision."""
     return {
@@ -272,7 +291,7 @@ def opinions(state: CandleState) -> dict[str, str]:
     return found | critiques
 
 
-def prompt_hash(messages: Sequence[AnyMessage]) -> str:
+def prompt_hash(messages: Sequence[BaseMessage]) -> str:
     """Return 16 hex digits of the SHA-256 of what the deciding model read first, beside its prompt file."""
     first = next((n for n, m in enumerate(messages) if isinstance(m, AIMessage)), len(messages))
     return _digits("\n\n".join(str(m.content) for m in messages[1:first]))

@@ -38,7 +38,7 @@ class Doors:
         Live freqtrade asks for the end of the candle that was analysed last, which is `as_of`.
         """
         held = [*PairLocks.get_pair_locks(pair, as_of), *PairLocks.get_pair_locks("*", as_of)]
-        found = {(one.side, one.reason or "lock", one.lock_end_time_utc) for one in held}
+        found = {(one.side, (one.reason or "lock").rstrip("."), one.lock_end_time_utc) for one in held}
         return tuple(Lock(side=side, name=name, until=until) for side, name, until in sorted(found))
 
     def limits(self, pair: str, price: float) -> OrderLimits:

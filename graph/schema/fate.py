@@ -42,6 +42,11 @@ class Refusal(Frozen):
         """Return key and reason for a person."""
         return f"{self.key}: {self.why}" if self.key else self.why
 
+    @property
+    def dated(self) -> str:
+        """Return the same with the end of a lock; no model reads this, since a prompt has no date."""
+        return self.line if self.until is None else f"{self.line}, until {self.until:%Y-%m-%d %H:%M} UTC"
+
 
 class Fate(Frozen):
     """What became of one decision that acts; it is set once."""
@@ -71,29 +76,30 @@ class Fate(Frozen):
 
     @property
     def door(self) -> str:
-        """Return what people count by: the door of a refusal with its key, else the kind."""
+        """Return what people count by: the door of a refusal, of gate and locks with its key; else the kind."""
         if self.refusal is None:
-            return self.kind
-        return " ".join(["refused:", self.refusal.door, self.refusal.key]).rstrip()
+            return self.kind.replace("_", " ")
+        key = self.refusal.key if self.refusal.door in ("gate", "lock") else ""
+        return f"refused: {self.refusal.door.replace('_', ' ')} {key}".rstrip()
 
     @property
     def line(self) -> str:
         """Return it for a log, with numbers a person can read."""
         if self.refusal is not None:
-            until = "" if self.refusal.until is None else f", until {self.refusal.until:%Y-%m-%d %H:%M} UTC"
-            return f"refused ({self.refusal.door}): {self.refusal.line}{until}"
+            return f"refused ({self.refusal.door.replace('_', ' ')}): {self.refusal.dated}"
         told = self.kind.replace("_", " ")
         if not self.is_filled:
             return f"{told}: {self.why}" if self.why else told
         numbers = (
-            ("at", self.price, ".6g"),
-            ("amount", self.amount, ".6g"),
-            ("stake", self.stake, ".6g"),
-            ("leverage", self.leverage, "g"),
-            ("slippage %", self.slippage_pct, "+.3f"),
-            ("after s", self.seconds, ".0f"),
+            ("at {:.6g}", self.price),
+            ("amount {:.6g}", self.amount),
+            ("stake {:.6g}", self.stake),
+            ("{:g}x", self.leverage),
+            ("slippage {:+.3f} %", self.slippage_pct),
+            ("{:.0f} s after the close", self.seconds),
         )
-        return ", ".join([told, *(f"{name} {value:{digits}}" for name, value, digits in numbers if value is not None)])
+        parts = [form.format(value) for form, value in numbers if value is not None]
+        return " ".join([told, ", ".join(parts) or self.why])
 
 
 class LastCall(Frozen):

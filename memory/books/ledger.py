@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -154,6 +155,11 @@ def _columns(row: DecisionRow) -> dict[str, object]:
         "pair": row.pair,
         "doc": row.model_dump_json(),
     }
+
+
+def fate_counts(rows: Sequence[DecisionRow]) -> Counter[str]:
+    """Return how many calls that act came to what end, refusals by their door."""
+    return Counter("not known yet" if row.fate is None else row.fate.door for row in rows if row.acts)
 
 
 def cost_told(rows: Sequence[DecisionRow]) -> str:

@@ -19,7 +19,7 @@ def test_a_log_is_written_where_its_switch_is_on(make_context, make_snapshot, tm
     context = make_context(experience_config={"log_decisions": decisions, "log_trades": trades}, namespace="dry_run")
     snapshot, records = make_snapshot(), Records(context)
     signal = TradeSignal(action="wait", confidence=50, reason="calm", source="model")
-    records.decisions([decision_row(context, snapshot, Outcome(), signal, snapshot.as_of)])
+    records.decisions([decision_row(context, snapshot, Outcome(), signal, snapshot.as_of)], {})
     experience = experience_from(TRADE, fee=0)
     records.reflected(ReflectionState(trade=experience.source, experience=experience))
     assert (tmp_path / DECISIONS).exists() == decisions
