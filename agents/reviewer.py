@@ -33,30 +33,33 @@ async def reviewer(state: CandleState, runtime: Runtime[Context]) -> dict[str, A
     """Turn the proposal into the terminal signal, or fall back to hold or wait."""
     context = runtime.context or Context()
     if state.skipped is not None:
-        return {"signal": unless_closed(state.skipped, state, context.settings)}
+        return {"signal": unless_closed(state.skipped, *seen_by(state), context.settings)}
     proposal = proposal_of(state.messages)
     if proposal is None:
         told = [fault.advice or fault.message for fault in faults(state).values()]
         why = "; ".join(dict.fromkeys(told))[:LONGEST_REASON] or "no terminal call"
-        return {"signal": unless_closed(stay(state.snapshot, why, "fallback"), state, context.settings)}
+        return {"signal": unless_closed(stay(state.snapshot, why, "fallback"), *seen_by(state), context.settings)}
     return {"signal": review(proposal, state, context.settings)}
 
 
-def unless_closed(signal: TradeSignal, state: CandleState, settings: Settings) -> TradeSignal:
+def seen_by(state: CandleState) -> tuple[MarketSnapshot, Facts]:
+    """Return what the analyst left."""
+    assert state.snapshot is not None and state.facts is not None, "the analyst runs first"
+    return state.snapshot, state.facts
+
+
+def unless_closed(signal: TradeSignal, snapshot: MarketSnapshot, facts: Facts, settings: Settings) -> TradeSignal:
     """Return an answer that no model gave; a rule that closes a position closes it all the same."""
-    snapshot, facts = state.snapshot, state.facts
-    assert snapshot is not None and facts is not None, "the analyst runs first"
     if snapshot.position is None:
         return signal
     proposal = Proposal(action="hold", confidence=1, reason=signal.reason)
     found = findings(Case(proposal=proposal, snapshot=snapshot, facts=facts), settings.risk_management.checks)
-    return checked(signal, state, [one for one in found if one.rule in OF_POSITIONS])
+    return checked(signal, snapshot, [one for one in found if one.rule in OF_POSITIONS])
 
 
 def review(proposal: Proposal, state: CandleState, settings: Settings) -> TradeSignal:
     """Return the signal for `proposal` after every rule."""
-    snapshot, facts = state.snapshot, state.facts
-    assert snapshot is not None and facts is not None, "the analyst runs first"
+    snapshot, facts = seen_by(state)
     mismatches = false_claims(proposal.model_dump(exclude_none=True), snapshot)
     if proposal.is_entry and facts.missing != ABSENT:
         why = f"no entry while {facts.missing} is unavailable"
@@ -73,7 +76,7 @@ def review(proposal: Proposal, state: CandleState, settings: Settings) -> TradeS
             stop=signal.stop,
             take_profit=signal.take_profit,
         )
-        signal = checked(signal, state, findings(case, settings.risk_management.checks))
+        signal = checked(signal, snapshot, findings(case, settings.risk_management.checks))
     return signal.model_copy(update={"claim_mismatches": mismatches, "confidence": proposal.confidence})
 
 
@@ -86,14 +89,14 @@ def gated(proposal: Proposal, snapshot: MarketSnapshot, facts: Facts, rules: Ris
     return plain_signal(proposal, snapshot)
 
 
-def checked(signal: TradeSignal, state: CandleState, found: Sequence[Finding]) -> TradeSignal:
+def checked(signal: TradeSignal, snapshot: MarketSnapshot, found: Sequence[Finding]) -> TradeSignal:
     """Return `signal` with the warnings of the checker, or what is safer where a rule blocks it."""
     warnings = tuple(f"{one.rule}: {one.why}" for one in found if one.verdict == "warn")
     blocks = [refused_by(f"risk_management.checks.{one.rule}", one.why) for one in found if one.verdict == "block"]
     if not blocks:
         return signal.model_copy(update={"warnings": warnings})
     why = "; ".join(one.line for one in blocks)
-    refused = stay(state.snapshot, f"{signal.action} refused: {why}", "veto").in_place_of(signal, blocks[0])
+    refused = stay(snapshot, f"{signal.action} refused: {why}", "veto").in_place_of(signal, blocks[0])
     safer = "exit" if signal.is_hold else refused.action
     return refused.model_copy(update={"action": safer, "clamps": signal.clamps, "warnings": warnings})
 

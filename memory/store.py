@@ -32,7 +32,7 @@ from candlegraph.memory.learning.outlines import Outlines
 from candlegraph.memory.learning.track import Track
 from candlegraph.memory.stats import stats_of, text_stats
 from candlegraph.memory.storage.database import close_engine, open_engine, open_shared, reading, writing
-from candlegraph.memory.storage.rows import counters_of, experiences_by_id, insert_experience, micros
+from candlegraph.memory.storage.rows import experiences_by_id, insert_experience, micros
 from candlegraph.memory.storage.tables import experiences, meta
 from candlegraph.memory.storage.vectors import unit
 
@@ -119,13 +119,6 @@ class ExperienceMemory:
         return tuple(
             case.model_copy(update={"similarity": hit.similarity}) for case, hit in zip(found, near, strict=True)
         )
-
-    def outlines(self, namespaces: Collection[str]) -> Outlines:
-        """Return what patterns and ranking read of these namespaces, as of now."""
-        with self._lock, reading(self.engine) as connection:
-            found = self._of(namespaces)
-            found.follow(connection, counters_of(connection))
-        return found
 
     def recalled_outlines(self, namespaces: Collection[str]) -> Outlines:
         """Return the same as of the last `recall` of these namespaces, which has read them already."""

@@ -12,7 +12,6 @@ from candlegraph.graph.context import Context
 from candlegraph.graph.schema.fate import Refusal
 from candlegraph.graph.schema.market import MarketSnapshot
 from candlegraph.graph.schema.signal import TradeSignal, stay
-from candlegraph.graph.state import CandleState
 from candlegraph.tools.market.facts import facts_of
 
 logger = logging.getLogger(__name__)
@@ -33,8 +32,7 @@ def signal_of(context: Context, snapshot: MarketSnapshot, outcome: Outcome) -> T
     logger.error("%s %s: no decision after %.1f s: %s", snapshot.pair, snapshot.candle, outcome.latency_ms / 1000, why)
     config = context.settings.context_config
     facts = facts_of(snapshot, config.timeframes, config.required_indicators)
-    state = CandleState(snapshot=snapshot, facts=facts)
-    safe = unless_closed(stay(snapshot, f"the graph failed: {why}", "fallback"), state, context.settings)
+    safe = unless_closed(stay(snapshot, f"the graph failed: {why}", "fallback"), snapshot, facts, context.settings)
     return safe.model_copy(update={"decision_id": identity})
 
 

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, Self
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from candlegraph.graph.schema.market import Frozen, Price, Side
+from candlegraph.graph.schema.market import Frozen, Price, Side, sign_of
 
 Closing = Literal["exit", "stop", "target", "liquidation"]
 """`exit`: at a moment that somebody chose: the model, a rule, a person."""
@@ -107,7 +107,7 @@ class TradePath(Frozen):
     @property
     def sign(self) -> int:
         """Return 1 of a long, -1 of a short."""
-        return 1 if self.side == "long" else -1
+        return sign_of(self.side)
 
     @property
     def length(self) -> int:

@@ -644,7 +644,7 @@ MARKUPS = {
 def unwrapped_by(state, server, requests=1):
     """Fail unless the model decided at once, without a fault, and with a note."""
     assert is_models(state), state.signal.reason
-    assert fault_counts(state, Settings()) == {} and len(server.seen) == requests
+    assert fault_counts(state) == {} and len(server.seen) == requests
     (answer,) = (one for one in state.messages if one.type == "ai")
     notes = answer.response_metadata["notes"]
     assert notes and answer.response_metadata["candlegraph"]["notes"] == notes
@@ -663,7 +663,7 @@ def test_arguments_in_a_wrapping_are_the_arguments(ask, server, args, form):
 @pytest.mark.parametrize("empty", ["", None, "null", '""', "```\n```"])
 def test_no_arguments_are_right_where_none_are_needed(ask, server, wait, empty):
     state = ask(calling(call(STATS, empty)), calling(call(WAIT, json.dumps(wait))))
-    assert is_models(state) and len(server.seen) == 2 and fault_counts(state, Settings()) == {}
+    assert is_models(state) and len(server.seen) == 2 and fault_counts(state) == {}
 
 
 @pytest.mark.parametrize("form, mode", paired(MARKUPS, ["auto", "auto", "json_schema"]))
@@ -718,31 +718,31 @@ def test_what_may_be_read_in_two_ways_is_sent_back(ask, server, right, case):
     item = completion({"content": DOUBTFUL[case](*texts)}, "stop")
     state = ask(item, {"tools": [right(WAIT)]}, tool_mode="native")
     assert (state.signal.action, len(server.seen)) == ("wait", 2)
-    assert fault_counts(state, Settings()) == {"text_only": 1}
+    assert fault_counts(state) == {"text_only": 1}
 
 
 @pytest.mark.parametrize("name", ["signal_wait_now", "my.signal_wait", "signal_wait.signal_entry_long", "Signal_Wait"])
 def test_a_name_that_is_another_stays_unknown(ask, wait, name):
     state = ask(calling(call(name, json.dumps(wait))), calling(call(WAIT, json.dumps(wait))))
-    assert fault_counts(state, Settings()) == {"unknown_function": 1}
+    assert fault_counts(state) == {"unknown_function": 1}
 
 
 @pytest.mark.parametrize("arguments", ['{"a": 1}{"b": 2}', "", "null", "[1]", '{"reason": "x", ', '"wait"'])
 def test_arguments_that_are_no_one_object_are_sent_back(ask, wait, arguments):
     state = ask(calling(call(WAIT, arguments)), calling(call(WAIT, json.dumps(wait))))
-    assert is_models(state) and fault_counts(state, Settings()) == {"malformed_json": 1}
+    assert is_models(state) and fault_counts(state) == {"malformed_json": 1}
 
 
 @pytest.mark.parametrize("pair", ["BTC/USDT", "BTCUSDT", "btc-usdt", "BTC_USDT:USDT"])
 def test_the_pair_may_be_named_in_the_other_usual_ways(ask, wait, pair):
     state = ask(calling(call(WAIT, json.dumps(wait | {"pair": pair}))))
-    assert is_models(state) and fault_counts(state, Settings()) == {}
+    assert is_models(state) and fault_counts(state) == {}
 
 
 @pytest.mark.parametrize("wrong", [{"confidence_score": 0.55}, {"pair": "BTC/USDC"}, {"pair": "BTC"}], ids=str)
 def test_what_a_value_may_mean_is_not_guessed(ask, wait, wrong):
     state = ask(calling(call(WAIT, json.dumps(wait | wrong))), calling(call(WAIT, json.dumps(wait))))
-    assert is_models(state) and sum(fault_counts(state, Settings()).values()) == 1
+    assert is_models(state) and sum(fault_counts(state).values()) == 1
 
 
 # -- what is cut off --------------------------------------------------------------------------------------------------
@@ -761,7 +761,7 @@ def test_an_answer_that_is_cut_off_is_asked_for_once_more_and_then_says_what_to_
     state = ask(completion(message, finish), max_tokens=321)
     assert (state.signal.source, len(server.seen)) == ("fallback", 2)
     assert state.signal.reason.startswith(f"llm_config.max_tokens = 321 {told}: raise it")
-    assert fault_counts(state, Settings()) == {"cut_off": 2}
+    assert fault_counts(state) == {"cut_off": 2}
     assert bodies(server)[0] != bodies(server)[1]
     assert "cut off" in str(bodies(server)[1]["messages"][-1]["content"])
 

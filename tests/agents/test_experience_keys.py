@@ -29,6 +29,12 @@ ELSEWHERE = {
     "rag_config.ranking.importance_weight": RANKED,
     "rag_config.ranking.most_of_a_day": RANKED,
     "rag_config.ranking.least_losing": RANKED,
+    "log_decisions": ("freqtrade_bridge/test_log_switches.py", "test_a_log_is_written_where_its_switch_is_on"),
+    "log_trades": ("freqtrade_bridge/test_log_switches.py", "test_a_log_is_written_where_its_switch_is_on"),
+    "rag_config.vector_store.storage_path": (
+        "memory/test_mirror.py",
+        "test_a_storage_path_keeps_the_snapshots_and_a_rebuild_deletes_only_those",
+    ),
     "reward.mode": (RETRIEVER, "test_cases_and_patterns_are_weighed_by_the_configured_reward"),
     "reflection.mode": ("graph/test_reflection.py", "test_a_model_adds_its_lesson_to_the_rules"),
     "use_experience": (RETRIEVER, "test_with_use_experience_off_nothing_retrieved_reaches_the_prompt"),

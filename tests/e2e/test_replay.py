@@ -139,7 +139,7 @@ import json, sys
 tests, copy, order = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
 sys.path[:0] = [copy, tests]
 import backtests
-from candlegraph.agents import briefing
+from candlegraph.agents.prompt import briefing
 assert briefing.__file__.startswith(copy), briefing.__file__
 backtests.run(**order)
 """

@@ -12,7 +12,7 @@ from candlegraph.graph.schema.market import MarketSnapshot, TimeframeView
 from candlegraph.memory import outbox
 from candlegraph.memory.store import ExperienceMemory
 
-ROOT = Path(candlegraph.graph.schema.errors.__file__).resolve().parents[1]
+ROOT = Path(candlegraph.graph.schema.errors.__file__).resolve().parents[2]
 CODE = {
     path: path.read_text(encoding="utf-8")
     for package in ("graph", "agents", "tools", "memory", "freqtrade_bridge")
@@ -26,7 +26,7 @@ ONCE = {
     "the sign of a side": r"1 if [\w.]+ == \"long\" else -1",
     "what is punctual": r"^PUNCTUAL\b.*=",
     "room in a budget": r"def with_room\(",
-    "where the prompts are": r"prompts/\{",
+    "where the prompts are": r"texts/\{",
 }
 
 

@@ -12,7 +12,7 @@ import candlegraph.graph.schema.errors
 from candlegraph.graph.builder import builder
 from candlegraph.graph.state import CandleInput, CandleState
 
-PAGE = Path(candlegraph.graph.schema.errors.__file__).parents[1] / "docs" / "architecture.md"
+PAGE = Path(candlegraph.graph.schema.errors.__file__).parents[2] / "docs" / "architecture.md"
 ROW = re.compile(r"^\| (`[a-z_`, ]+`) \| (.*?) \|", re.MULTILINE)
 THREAD = {"configurable": {"thread_id": "1"}}
 VIEW = {"bias": "bullish", "regime": "trend", "conflicts": "none", "would_change_mind": "a close below"}

@@ -166,8 +166,8 @@ WORKER = """
 import runpy, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from candlegraph.graph.experience_settings import RagConfig
-from candlegraph.memory.review import experience_of
+from candlegraph.graph.settings.experience import RagConfig
+from candlegraph.memory.learning.report import experience_of
 from candlegraph.memory.store import ExperienceMemory
 here = Path(sys.argv[1])
 trade = runpy.run_path(str(here / "conftest.py"))["trade"]

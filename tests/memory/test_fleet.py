@@ -15,7 +15,7 @@ from pathlib import Path
 import postgres
 import pytest
 from embedding_server import EmbeddingServer
-from learnt import learn, waiting
+from learnt import learn, outlines_of, waiting
 from pydantic import SecretStr
 from sqlalchemy import make_url, update
 
@@ -82,7 +82,7 @@ def test_patterns_and_statistics_follow_the_other_bots(bot, make_experience, lat
     one, other = bot("one"), bot("other")
     for number in range(3):
         assert (
-            len(other.outlines(["backtest:a"]).known(late).trades)
+            len(outlines_of(other, ["backtest:a"]).known(late).trades)
             == other.stats("backtest:a")["total_experiences"]
             == number
         )

@@ -6,6 +6,7 @@ from statistics import fmean
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from learnt import outlines_of
 
 from candlegraph.graph.schema.facts import AccountFacts, ExperienceFacts, Facts, TimeframeFacts
 from candlegraph.graph.settings.experience import Cleanup, Reward
@@ -301,7 +302,7 @@ def test_what_is_learnt_at_a_moment_uses_nothing_known_then_or_later(
         memory.add(make_experience(0, **changes, opened_at=opened, closed_at=closed))
 
     def learnt():
-        return guidance_of(memory.outlines(["a"]).known(as_of), facts(), rules=RULES, needed=1)
+        return guidance_of(outlines_of(memory, ["a"]).known(as_of), facts(), rules=RULES, needed=1)
 
     try:
         for number, trade in enumerate(trades):
@@ -319,9 +320,9 @@ def test_a_cleanup_takes_its_lessons_along(memory, make_experience):
     for number in range(12):
         memory.add(make_experience(number, **LOSS))
     as_of = make_experience(40).source.known_at
-    assert len(memory.outlines(["backtest:a"]).known(as_of).trades) == 12
+    assert len(outlines_of(memory, ["backtest:a"]).known(as_of).trades) == 12
     memory.cleanup("backtest:a", "compress", as_of=as_of, settings=Cleanup(keep_newest=5, max_share=1))
-    reader = memory.outlines(["backtest:a"])
+    reader = outlines_of(memory, ["backtest:a"])
     assert len(reader.known(as_of).trades) == 5
     assert reader.of([1, 12])[0] is None and reader.of([12])[0].id == 12
 
@@ -329,8 +330,8 @@ def test_a_cleanup_takes_its_lessons_along(memory, make_experience):
 def test_what_is_known_is_one_object_until_a_trade_closes(memory, make_experience):
     for number in range(3):
         memory.add(make_experience(number))
-    reader, later = memory.outlines(["backtest:a"]), make_experience(10).source.known_at
+    reader, later = outlines_of(memory, ["backtest:a"]), make_experience(10).source.known_at
     first = reader.known(later)
     assert reader.known(later + timedelta(hours=1)) is first  # so that patterns are counted once, not at every candle
     memory.add(make_experience(4))
-    assert len(memory.outlines(["backtest:a"]).known(later).trades) == 4
+    assert len(outlines_of(memory, ["backtest:a"]).known(later).trades) == 4

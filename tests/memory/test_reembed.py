@@ -148,8 +148,8 @@ WORKER = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from candlegraph.freqtrade_bridge.reembed import reembed
-from candlegraph.graph.experience_settings import Embedding, RagConfig
+from candlegraph.freqtrade_bridge.commands.memory import reembed
+from candlegraph.graph.settings.experience import Embedding, RagConfig
 from candlegraph.memory.store import open_memory
 embedding = Embedding(provider="openai", api_base=sys.argv[2], model="m", batch_size=8)
 memory = open_memory(Path(sys.argv[1]), RagConfig(embedding=embedding))
