@@ -19,7 +19,7 @@ from candlegraph.tools.market.candle_files import read_candles
 from candlegraph.tools.market.facts import facts_of
 from candlegraph.tools.market.frames import duration, snapshot_of
 from candlegraph.tools.market.situation import situation_of
-from candlegraph.tools.risk.possible import limit_lines, possible_of
+from candlegraph.tools.risk.possible import closed_lines, possible_of
 
 NEW = CandleState()
 
@@ -37,7 +37,7 @@ def seen(snapshot: MarketSnapshot, context: Context, depth: Depth) -> dict[str, 
     """Return what the analyst makes of a snapshot."""
     config = context.settings.context_config
     possible = possible_of(snapshot, context.settings.risk_management)
-    facts = facts_of(snapshot, config.timeframes, config.required_indicators, limit_lines(possible, snapshot))
+    facts = facts_of(snapshot, config.timeframes, config.required_indicators, closed_lines(possible, snapshot))
     terms = Terms.of(context.settings, depth, is_spent=context.spent is not None)
     known = {"snapshot": snapshot, "terms": terms, "facts": facts, "possible": possible}
     return known | {"situation": situation_of(facts)}

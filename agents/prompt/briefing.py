@@ -12,7 +12,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from langchain_core.tools import BaseTool
 
 from candlegraph.agents.prompt.budget import (
-    LIMIT_LENGTH,
+    CLOSED_LENGTH,
     SEPARATOR,
     Fixed,
     Part,
@@ -115,7 +115,7 @@ def shown_facts(facts: Facts, summary: ExperienceFacts | None) -> Facts:
             "pair": symbol(facts.pair),
             "account": facts.account.model_copy(update={"halted": halted}),
             "experience": summary and summary.model_copy(update={"ids": ids}),
-            "limits": {name: plain(told, LIMIT_LENGTH) for name, told in facts.limits.items()},
+            "closed": {name: plain(told, CLOSED_LENGTH) for name, told in facts.closed.items()},
         }
     )
 

@@ -35,7 +35,7 @@ PRIORITY: tuple[SectionName, ...] = (
 """Who is made richer first while tokens of the whole prompt are left; also the order in the message."""
 OWNERS: dict[str, SectionName] = {
     "account": "account",
-    "limits": "position",
+    "closed": "position",
     "position": "position",
     "experience": "similar_trades",
 }
@@ -49,8 +49,10 @@ WIDE_TEXT = {
     "halted": 20 * "x ",
     "ids": 5 * "9f9f9f ",
 }
-LIMIT_LENGTH = 60
+CLOSED_LENGTH = 40
 """Characters of a line that says what cannot be done."""
+WIDE_CLOSED = {"add": "max_risk_per_trade_pct", "reduce": "above 99 %"}
+"""Flat there is at most one line, which is shorter than what a position takes."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ def wide_facts(timeframes: Sequence[str], *, in_position: bool) -> Facts:
         account=AccountFacts(**_wide(AccountFacts)),
         position=PositionFacts(**_wide(PositionFacts)) if in_position else None,
         experience=ExperienceFacts(**_wide(ExperienceFacts)),
-        limits={name: LIMIT_LENGTH // 2 * "x " for name in (("add", "reduce") if in_position else ("enter_long",))},
+        closed=WIDE_CLOSED if in_position else {},
     )
 
 

@@ -25,6 +25,8 @@ POSITION = ("side", "leverage", "entry_price", "stop", "profit_pct", "age_candle
 ACCOUNT, HALTED = ("equity", "free"), ("halted",)
 EXPERIENCE = ("long_success_rate", "short_success_rate")
 EXACT = PRICES | {"equity", "free"}
+COMPACT = ("reduce",)
+"""Of what is closed; the other functions are not offered then."""
 LONGEST = 40
 """Characters of a text among the facts."""
 
@@ -61,7 +63,7 @@ def _lines(facts: Facts, last_call: str | None) -> Iterator[Line]:
     else:
         yield from _of("position", facts.position, POSITION)
     yield from _of("account", facts.account, HALTED)
-    yield from (("position", f"limits.{name}: {told}") for name, told in facts.limits.items())
+    yield from (("position", f"{name}: {told}") for name, told in facts.closed.items() if name in COMPACT)
     if last_call is not None:
         yield "position", last_call
     if facts.experience is not None:

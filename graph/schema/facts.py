@@ -113,7 +113,7 @@ class Facts(Frozen):
     account: AccountFacts
     position: PositionFacts | None = None
     experience: ExperienceFacts | None = None
-    limits: dict[str, str] = Field({}, description="what cannot be done now, or only up to a size; empty: everything")
+    closed: dict[str, str] = Field({}, description="what cannot be done now, and why; empty: everything can")
 
 
 def significant(value: float) -> float:
@@ -169,7 +169,7 @@ def parse_facts(text: str) -> Facts:
 
 
 TEXT_KEYS = ("missing", "experience.ids", "account.halted")
-TEXTS = "limits."
+TEXTS = "closed."
 
 
 def is_text(key: str) -> bool:

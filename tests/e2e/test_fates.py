@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import backtests
 import pytest
 import script
+from freqtrade.enums import State
 from freqtrade.persistence import Order, Trade
 from virtual_dry_run import VirtualDryRun
 
@@ -16,6 +17,7 @@ from candlegraph.freqtrade_bridge.decisions.fates import without_fate
 from candlegraph.freqtrade_bridge.host.columns import ADD_TAG, ENTRY_TAGS, EXIT_TAG, REDUCE_TAG
 from candlegraph.freqtrade_bridge.loopback.markets import market_of
 from candlegraph.freqtrade_bridge.loopback.sample_market import sample_series
+from candlegraph.graph.schema.facts import parse_facts
 from candlegraph.memory.books.ledger import Ledger
 
 LENGTH = timedelta(minutes=30)
@@ -45,7 +47,7 @@ def at_random(seed):
         if facts.position is None:
             size = {"leverage": dice.choice([1.0, 3.0, 20.0]), "stake": dice.choice([None, 2.0, 15.0, 60.0, 500.0])}
             side, stop = dice.choice(["long", "short"]), dice.choice([0.1, 0.5, 3.0])
-            can_enter = f"enter_{side}" not in facts.limits and dice.random() < 0.5
+            can_enter = f"enter_{side}" not in facts.closed and dice.random() < 0.5
             sure = dice.choice([30.0, 80.0, 80.0])
             return (
                 script.enter(facts, side, stop_atr=stop, confidence_score=sure, **size)
@@ -53,7 +55,7 @@ def at_random(seed):
                 else script.stay(facts)
             )
         roll, pct = dice.random(), dice.choice([-99.0, -60.0, -10.0, 5.0, 80.0])
-        can_adjust = not {"add", "reduce"} <= facts.limits.keys()
+        can_adjust = "add" not in facts.closed or facts.closed.get("reduce", "above").startswith("above")
         if roll < 0.35 and can_adjust:
             return script.adjust(facts, pct, confidence_score=80.0)
         return script.leave(facts) if roll < 0.5 else script.stay(facts)
@@ -68,7 +70,7 @@ def kind(action):
 def check_each_has_one(rows, end):
     """Fail unless what acts has a fate, and nothing else has."""
     assert without_fate(rows, end, LENGTH) == []
-    assert [row for row in rows if (row.fate is None) == (row.acts and row.as_of + LENGTH <= end)] == []
+    assert [row for row in rows if row.fate is not None and not row.acts] == []
     for row in rows:
         if row.fate is not None and row.fate.is_filled:
             assert row.signal.acts and row.fate.price and row.fate.amount and row.fate.order_id
@@ -77,7 +79,7 @@ def check_each_has_one(rows, end):
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow), pytest.param(3, marks=pytest.mark.slow)])
 def test_in_a_backtest_trades_orders_and_fates_add_up(sample, tmp_path, monkeypatch, seed):
     monkeypatch.setattr(script, "decide", at_random(seed))
-    result = backtests.run(sample.datadir, tmp_path, sample.pairs[:2], "20251015-20251018", "ScriptStrategy", **SMALL)
+    result = backtests.run(sample.datadir, tmp_path, sample.pairs[:2], "20251015-20251017", "ScriptStrategy", **SMALL)
     rows = result.decisions()
     check_each_has_one(rows, datetime(2026, 1, 1, tzinfo=UTC))
     acting = [row for row in rows if row.acts]
@@ -88,6 +90,9 @@ def test_in_a_backtest_trades_orders_and_fates_add_up(sample, tmp_path, monkeypa
     assert sum(row.signal.is_entry for row in filled) == len(result.trades)
     doors = {row.fate.refusal.door for row in acting if row.fate.refusal}
     assert {"gate", "exchange_minimum"} <= doors, doors
+    unasked = [row for row in rows if row.signal.source in ("locked", "triage")]
+    assert {row.signal.source for row in unasked} == {"locked", "triage"}
+    assert sum(row.calls for row in unasked) == 0
     check_journal(tmp_path, acting)
 
 
@@ -103,7 +108,7 @@ def test_in_a_dry_run_trades_orders_and_fates_add_up(sample, monkeypatch):
     start = datetime(2025, 10, 15, 0, 0, 2, tzinfo=UTC)
     config = {"strategy": "ScriptStrategy", "strategy_path": str(backtests.TEST_STRATEGIES)} | SMALL
     with VirtualDryRun(config, [market_of(pair, sample_series(pair)) for pair in sample.pairs[:2]], start) as run:
-        run.run_until(start + timedelta(hours=24))
+        run.run_until(start + timedelta(hours=12))
         context = run.bot.strategy.session.context
         rows = Ledger(context.database).rows(context.namespace)
         check_each_has_one(rows, rows[-1].as_of)
@@ -114,4 +119,25 @@ def test_in_a_dry_run_trades_orders_and_fates_add_up(sample, monkeypatch):
             assert row.fate.amount == pytest.approx(placed[key].filled)
             assert kind(row.signal.action) == TAGS[placed[key].ft_order_tag]
         assert sum(row.signal.is_entry for row in filled.values()) == len(Trade.get_trades().all())
-    assert len(filled) > 5
+        assert len(filled) > 5
+        run.bot.state = State.PAUSED  # as `/pause` does
+        run.run_until(run.now() + timedelta(hours=4))
+        newest = [row for row in Ledger(context.database).rows(context.namespace) if row.as_of > rows[-1].as_of]
+        flat = {(row.signal.source, row.calls) for row in newest if row.state == "flat"}
+        assert ("paused", 0) in flat
+        assert {source for source, calls in flat if calls} == set()
+
+
+def test_the_model_server_reads_what_became_of_its_last_call(sample, tmp_path, server):
+    def answer(path, body):
+        facts = parse_facts(body["messages"][1]["content"])
+        return {"tools": [script.enter(facts, stake=2.0)]}
+
+    server.script = [answer]
+    llm = {"api_base": server.url, "model": "m", "retry_times": 0, "decision": {"max_repairs": 0}}
+    result = backtests.run(sample.datadir, tmp_path, sample.pairs[:1], "20251015-20251016", llm_config=llm)
+    read = [body["messages"][1]["content"] for _, _, body in server.seen]
+    assert "last call" not in read[0]
+    assert "the last call, signal_entry_long, made 1 candles ago, was not carried out: too small: " in read[1]
+    assert "failed 3 times in a row, for the first time 3 candles ago" in read[3]
+    assert {row.fate.refusal.door for row in result.decisions()} == {"exchange_minimum"}

@@ -58,7 +58,7 @@ ALL_FACTS = any_of(
     account=any_of(AccountFacts),
     position=st.none() | any_of(PositionFacts),
     experience=st.none() | any_of(ExperienceFacts),
-    limits=st.dictionaries(st.sampled_from(["enter_long", "enter_short", "add", "reduce"]), WORDS),
+    closed=st.dictionaries(st.sampled_from(["enter_long", "enter_short", "add", "reduce"]), WORDS),
 )
 
 
@@ -149,7 +149,7 @@ EXTREME = st.floats(-1e6, 1e6)
             {"30m": st.builds(TimeframeFacts, **{name: EXTREME for name in TimeframeFacts.model_fields})}
         ),
         account=any_of(AccountFacts),
-        limits=st.just({}),
+        closed=st.just({}),
         position=st.none(),
         experience=st.none(),
     )

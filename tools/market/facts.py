@@ -19,7 +19,7 @@ def facts_of(
     snapshot: MarketSnapshot,
     timeframes: Sequence[str],
     required: Sequence[str],
-    limits: Mapping[str, str] = MappingProxyType({}),
+    closed: Mapping[str, str] = MappingProxyType({}),
 ) -> Facts:
     """Return the facts of the candle; `required` indicators that are unavailable are listed in `missing`.
 
@@ -39,7 +39,7 @@ def facts_of(
         timeframes={view.timeframe: timeframe_facts(view) for view in snapshot.timeframes},
         account=account_facts(snapshot.account),
         position=None if snapshot.position is None else position_facts(snapshot.position, snapshot.price),
-        limits=dict(limits),
+        closed=dict(closed),
     )
 
 

@@ -233,7 +233,7 @@ def size_add(
         key = plan.clamps[-1].key if plan.clamps else "exchange"
         if (plan.stake or 0.0) < least:
             return _refused(plan, too_small(key, f"the addition of {plan.stake:.6g}", least))
-        return _refused(plan, refused_by(key, f"what may be added is under {SMALLEST_ADD:.0%} of the stake"))
+        return _refused(plan, refused_by(key, f"what is left to add is below {SMALLEST_ADD * position.stake:.6g}"))
     return plan
 
 

@@ -102,7 +102,7 @@ def value_of(position: Position, price: float) -> float:
     return position.stake * position.leverage * price / position.entry_price
 
 
-def limit_lines(possible: Possible, snapshot: MarketSnapshot) -> dict[str, str]:
+def closed_lines(possible: Possible, snapshot: MarketSnapshot) -> dict[str, str]:
     """Return what the facts say of it: nothing where everything can be done."""
     closed = {
         "enter_long": possible.long,
@@ -110,16 +110,16 @@ def limit_lines(possible: Possible, snapshot: MarketSnapshot) -> dict[str, str]:
         "add": possible.add,
         "reduce": possible.reduce,
     }
-    lines = {name: f"not now, {_told(one, snapshot)}" for name, one in closed.items() if one is not None}
+    lines = {name: _told(one, snapshot) for name, one in closed.items() if one is not None}
     most = possible.reduce_at_most_pct
     if most is not None and 1 <= most < MOST_PCT:
-        lines["reduce"] = f"at most {most:g} % of the stake (exchange's minimum)"
+        lines["reduce"] = f"above {most:g} %"
     return lines
 
 
 def _told(refusal: Refusal, snapshot: MarketSnapshot) -> str:
-    """Return a refusal for a model: the end of a lock in candles, since a prompt has no date."""
+    """Return a refusal for a model, in a word or two; the end of a lock in candles, since a prompt has no date."""
     if refusal.until is None:
-        return refusal.line
+        return refusal.key or refusal.door
     length: timedelta = snapshot.as_of - snapshot.candle
-    return f"locked for {math.ceil((refusal.until - snapshot.as_of) / length)} candles: {refusal.key}"
+    return f"locked for {math.ceil((refusal.until - snapshot.as_of) / length)} candles"
