@@ -108,7 +108,7 @@ def test_in_a_dry_run_trades_orders_and_fates_add_up(sample, monkeypatch):
     start = datetime(2025, 10, 15, 0, 0, 2, tzinfo=UTC)
     config = {"strategy": "ScriptStrategy", "strategy_path": str(backtests.TEST_STRATEGIES)} | SMALL
     with VirtualDryRun(config, [market_of(pair, sample_series(pair)) for pair in sample.pairs[:2]], start) as run:
-        run.run_until(start + timedelta(hours=12))
+        run.run_until(start + timedelta(hours=18))
         context = run.bot.strategy.session.context
         rows = Ledger(context.database).rows(context.namespace)
         check_each_has_one(rows, rows[-1].as_of)

@@ -4,9 +4,9 @@ import faiss
 import numpy as np
 import pytest
 
+from candlegraph.memory.index import index as index_module
 from candlegraph.memory.index.ann import FEW, make
 from candlegraph.memory.index.index import SituationIndex, type_for
-from candlegraph.memory.index.index import index as index_module
 from candlegraph.memory.index.labels import Labels
 from candlegraph.memory.index.saved import load, save, snapshot_path
 

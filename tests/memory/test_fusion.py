@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from candlegraph.graph.schema.errors import ConfigError, EmbeddingError
 from candlegraph.graph.settings.experience import Embedding, RagConfig, Spaces
 from candlegraph.memory.embeddings.wording import words_of_experience
+from candlegraph.memory.index import search as fusion
 from candlegraph.memory.index.index import Hit
-from candlegraph.memory.index.index import search as fusion
 from candlegraph.memory.index.search import Scale, Searched, fused, mean_of
 from candlegraph.memory.store import open_memory
 
