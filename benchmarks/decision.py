@@ -35,9 +35,10 @@ from candlegraph.freqtrade_bridge.decisions.records import decision_row
 from candlegraph.freqtrade_bridge.decisions.runner import Outcome
 from candlegraph.freqtrade_bridge.loopback.sample_market import write_sample_market
 from candlegraph.graph.builder import graph
-from candlegraph.graph.context import BACKTEST, Context
+from candlegraph.graph.context import Context
 from candlegraph.graph.schema.market import Account, MarketSnapshot
 from candlegraph.graph.settings.llm import LlmConfig
+from candlegraph.graph.settings.places import BACKTEST
 from candlegraph.graph.settings.settings import Settings
 from candlegraph.graph.state import CandleInput, CandleState
 from candlegraph.memory.books.ledger import DecisionRow, Ledger

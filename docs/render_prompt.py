@@ -15,7 +15,8 @@ from candlegraph.agents.prompt.briefing import Brief, brief_of
 from candlegraph.agents.prompt.opinions import opinions_text
 from candlegraph.freqtrade_bridge.commands.decide import Candle, before_decision, candle_and_context, rows_of
 from candlegraph.graph.builder import graph
-from candlegraph.graph.context import DATABASE, Context
+from candlegraph.graph.context import Context
+from candlegraph.graph.settings.places import DATABASE
 from candlegraph.graph.settings.settings import Settings, settings_of
 from candlegraph.graph.state import CandleInput, CandleState
 from candlegraph.memory.books.ledger import DecisionRow, Ledger

@@ -14,15 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 from candlegraph.agents.models.roles import RoleModels
 from candlegraph.graph.schema.calls import Role
 from candlegraph.graph.settings.llm import Depth
+from candlegraph.graph.settings.places import BACKTEST, CASSETTE, DATABASE
 from candlegraph.graph.settings.settings import Settings
 from candlegraph.memory.store import ExperienceMemory, open_memory
 
-DATABASE = Path("rag") / "candlegraph.sqlite"
-BACKTEST = "backtest:"
-"""How the namespaces of backtests begin."""
 STUDIO: Literal["studio"] = "studio"
 """Where everything runs that is no bot: LangGraph's server, notebooks, `candlegraph decide`."""
-CASSETTE = Path("rag") / "cassette.sqlite"
 
 
 class Context(BaseModel):

@@ -37,7 +37,7 @@ class Terms(Frozen):
     needs_approval: bool
     max_repairs: int
     max_memory_calls: int
-    max_tokens: int
+    max_tokens: int | None
     reject_false_claims: bool
     record_min_profit_pct: float
 

@@ -33,8 +33,10 @@ BY_NAME = {one.name: one for one in ALL_TOOLS}
 OBJECTION = "objection"
 """Marks the message that sends an entry back; what was proposed before it counts no more."""
 MEMORY_NAMES = frozenset(one.name for one in MEMORY_TOOLS)
-SEPARATORS = re.compile(r"[/:_\s-]")
+SEPARATORS = re.compile(r"[/:_ -]")
 """Of the parts of a pair's name; no two pairs of a market differ in them alone."""
+PLAIN = re.compile(r"[A-Za-z0-9/:_ -]+")
+"""Names that have other spellings: letters that only look alike stay what they are."""
 
 
 def allowed_tools(state: CandleState) -> list[BaseTool]:
@@ -148,5 +150,7 @@ def proposal_of(messages: Sequence[AnyMessage]) -> Proposal | None:
 
 def is_pair(given: str, pair: str) -> bool:
     """Return whether a name means the pair that is decided: BTC/USDT:USDT, BTC/USDT, btc-usdt or BTCUSDT."""
+    if given == pair or not PLAIN.fullmatch(given) or not PLAIN.fullmatch(pair):
+        return given == pair
     whole, short = (SEPARATORS.sub("", one).upper() for one in (pair, pair.partition(":")[0]))
     return SEPARATORS.sub("", given).upper() in (whole, short)

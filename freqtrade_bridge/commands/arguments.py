@@ -9,9 +9,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from candlegraph.graph.context import DATABASE
 from candlegraph.graph.schema.errors import MemoryStoreError
 from candlegraph.graph.settings.llm import Depth, Mode
+from candlegraph.graph.settings.places import DATABASE
 
 USERDIR = Path("user_data")
 

@@ -14,9 +14,9 @@ from candlegraph.freqtrade_bridge.loopback.sample_market import write_sample_mar
 from candlegraph.freqtrade_bridge.report.page import write_page
 from candlegraph.freqtrade_bridge.report.result import RunResult, read_result
 from candlegraph.freqtrade_bridge.report.summary import Summary, doubt_of, print_summary, summary_of
-from candlegraph.graph.context import DATABASE
 from candlegraph.graph.schema.errors import BridgeError, CandlegraphError, DoubtfulRun
 from candlegraph.graph.settings.experience import RagConfig
+from candlegraph.graph.settings.places import DATABASE
 from candlegraph.graph.settings.settings import settings_of
 from candlegraph.memory.books.ledger import Ledger
 from candlegraph.memory.store import open_memory

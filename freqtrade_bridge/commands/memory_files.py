@@ -11,8 +11,8 @@ from pathlib import Path
 from candlegraph.freqtrade_bridge.commands.arguments import database_of
 from candlegraph.freqtrade_bridge.commands.memory import opened, rag_config
 from candlegraph.freqtrade_bridge.report.listing import console, print_values
-from candlegraph.graph.context import DATABASE
 from candlegraph.graph.schema.errors import ConfigError, MemoryStoreError
+from candlegraph.graph.settings.places import DATABASE
 from candlegraph.memory.storage.backup import Copy, backup_path, make_copy
 from candlegraph.memory.store import open_memory
 from candlegraph.memory.transfer.ancestor import FEE

@@ -7,7 +7,7 @@ import uuid
 from datetime import datetime
 from pathlib import Path
 
-from candlegraph.graph.context import BACKTEST
+from candlegraph.graph.settings.places import BACKTEST
 
 VARIABLE = "CANDLEGRAPH_RUN"
 """Environment variable by which a command tells the freqtrade that it starts which name to use."""

@@ -1,5 +1,6 @@
 """Nothing known at the decision or later reaches cases, summary, guidance or prompt: any trades, any moment."""
 
+import asyncio
 from datetime import timedelta
 from itertools import count
 
@@ -96,7 +97,7 @@ def recalled(context, snapshot):
     """Return what the retriever node says, and the text of the prompt with it."""
     facts = facts_at(snapshot)
     state = CandleState(snapshot=snapshot, facts=facts, situation=situation_of(facts))
-    lessons = retriever(state, Runtime(context=context))["lessons"]
+    lessons = asyncio.run(retriever(state, Runtime(context=context)))["lessons"]
     return lessons, market_text(state.model_copy(update={"lessons": lessons}), context.settings)
 
 

@@ -15,7 +15,6 @@ from candlegraph.agents.models.providers import open_model
 from candlegraph.graph.schema.errors import ConfigError, ModelError
 from candlegraph.graph.settings.llm import LlmConfig, ModelSettings
 from candlegraph.graph.settings.network import advice_on, check_environment
-from candlegraph.graph.settings.settings import Settings
 
 WAIT, LONG, STATS = "signal_wait", "signal_entry_long", "query_rag_stats"
 
@@ -692,7 +691,7 @@ def test_a_legacy_call_and_a_call_without_a_type_are_calls(ask, server, wait):
         },
     ):
         assert is_models(ask(completion(message)))
-        assert fault_counts(ask.again(), Settings()) == {}
+        assert fault_counts(ask.again()) == {}
 
 
 DOUBTFUL = {

@@ -14,7 +14,7 @@ from freqtrade.rpc.api_server.deps import get_config
 from freqtrade.rpc.api_server.webserver_bgwork import ApiBG
 
 from candlegraph.freqtrade_bridge.loopback.backtest import STRATEGIES, STRATEGY, BacktestOrder, offline_config
-from candlegraph.graph.context import DATABASE
+from candlegraph.graph.settings.places import DATABASE
 
 TIMERANGE = "20251115-20251117"
 API = {"enabled": True, "listen_ip_address": "127.0.0.1", "listen_port": 8080, "username": "u", "password": "p"}

@@ -17,7 +17,7 @@ from candlegraph.freqtrade_bridge.commands.backtest import report
 from candlegraph.freqtrade_bridge.commands.main import main
 from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder, Run
 from candlegraph.freqtrade_bridge.report.result import read_result
-from candlegraph.graph.context import DATABASE
+from candlegraph.graph.settings.places import DATABASE
 from candlegraph.memory.books.account import AccountBook, AccountMark
 from candlegraph.memory.store import close_memory, open_memory
 

@@ -12,7 +12,7 @@ from virtual_dry_run import VirtualDryRun
 from candlegraph.freqtrade_bridge.commands.account import print_reset
 from candlegraph.freqtrade_bridge.loopback.markets import market_of
 from candlegraph.freqtrade_bridge.loopback.sample_market import sample_series
-from candlegraph.graph.context import DATABASE
+from candlegraph.graph.settings.places import DATABASE
 from candlegraph.memory.books.account import AccountBook, AccountMark
 
 PAIRS = ("BTC/USDT:USDT", "ETH/USDT:USDT")

@@ -9,8 +9,8 @@ import trap
 from rich.console import Console
 
 from candlegraph.freqtrade_bridge.commands.ablation import Taken, ablation_table, entries, mean_profit, profit, win_rate
-from candlegraph.graph.context import DATABASE
 from candlegraph.graph.schema.experience import ClosedTrade
+from candlegraph.graph.settings.places import DATABASE
 from candlegraph.memory.learning.report import experience_of
 from candlegraph.memory.store import close_memory, open_memory
 

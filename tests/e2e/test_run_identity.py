@@ -13,7 +13,7 @@ from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder
 from candlegraph.freqtrade_bridge.loopback.configuration import base_config, offline_exchange
 from candlegraph.freqtrade_bridge.loopback.markets import markets_of_datadir
 from candlegraph.freqtrade_bridge.loopback.server import LoopbackExchange
-from candlegraph.graph.context import DATABASE
+from candlegraph.graph.settings.places import DATABASE
 from candlegraph.memory.books.ledger import Ledger
 
 DAY = "20251012-20251013"

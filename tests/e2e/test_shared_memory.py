@@ -6,7 +6,7 @@ from rich.console import Console
 
 from candlegraph.freqtrade_bridge.commands.backtest import memory_of, report
 from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder, run_offline
-from candlegraph.graph.context import BACKTEST, DATABASE
+from candlegraph.graph.settings.places import BACKTEST, DATABASE
 from candlegraph.memory.books.ledger import Ledger
 from candlegraph.memory.store import close_memory, open_memory
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from langgraph_sdk import get_client
 
-from candlegraph.graph.context import DATABASE
 from candlegraph.graph.schema.market import Account
+from candlegraph.graph.settings.places import DATABASE
 from candlegraph.memory.store import ExperienceMemory
 from candlegraph.tools.market.candle_files import read_candles
 from candlegraph.tools.market.frames import snapshot_of

@@ -159,6 +159,7 @@ def test_the_strategy_names_the_command_for_the_earlier_systems_form(tmp_path):
 def test_what_stops_the_start_later_is_one_message_too(tmp_path, caplog):
     config = loaded(tmp_path, llm_config={"model": "gpt-x"}) | {"runmode": RunMode.DRY_RUN}
     strategy = CandleGraphStrategy(config)
+    strategy.wallets = object()  # a bot has some; a chart has none
     with pytest.raises(StrategyError, match="llm_config.model = 'gpt-x' needs llm_config.api_base"):
         strategy_safe_wrapper(strategy.bot_start)()
     assert [record.exc_info for record in caplog.records if record.levelno >= logging.WARNING] == [None]

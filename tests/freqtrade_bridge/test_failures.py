@@ -11,8 +11,8 @@ import pytest
 
 from candlegraph.freqtrade_bridge.commands.failures import ADVICE, guarded
 from candlegraph.freqtrade_bridge.commands.main import main
-from candlegraph.graph.context import DATABASE
 from candlegraph.graph.schema.errors import MemoryStoreError
+from candlegraph.graph.settings.places import DATABASE
 
 
 def failing(error, *, debug=False):

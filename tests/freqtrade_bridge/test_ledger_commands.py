@@ -8,9 +8,9 @@ import pytest
 
 from candlegraph.freqtrade_bridge.commands.ledger import diff_of, totals
 from candlegraph.freqtrade_bridge.commands.main import main
-from candlegraph.graph.context import DATABASE
 from candlegraph.graph.schema.calls import CallRecord, Try
 from candlegraph.graph.schema.signal import TradeSignal
+from candlegraph.graph.settings.places import DATABASE
 from candlegraph.memory.books.ledger import DecisionRow, Ledger
 from candlegraph.memory.store import close_memory
 

@@ -12,10 +12,10 @@ from candlegraph.freqtrade_bridge.commands.decide import table_of
 from candlegraph.freqtrade_bridge.commands.main import main
 from candlegraph.freqtrade_bridge.report.listing import LONGEST, Entry, one_line, print_entries
 from candlegraph.freqtrade_bridge.report.summary import Summary, print_summary
-from candlegraph.graph.context import DATABASE
 from candlegraph.graph.schema.calls import CallRecord
 from candlegraph.graph.schema.experience import ClosedTrade
 from candlegraph.graph.schema.signal import TradeSignal
+from candlegraph.graph.settings.places import DATABASE
 from candlegraph.graph.settings.settings import Settings
 from candlegraph.memory.books.account import AccountBook, AccountMark
 from candlegraph.memory.books.approvals import ApprovalRequest, Proposals
@@ -208,7 +208,7 @@ def test_the_table_of_a_run_breaks_no_name_off():
         "partial_exits": 0, "profit_abs": 1.0, "profit_ratio": 0.1, "max_drawdown_ratio": 0.1,
         "buy_and_hold_ratio": 0.1, "calls": "6,500 (decision 6500), depth fast", "faults": {},
         "cost": f"unknown for {MODEL}", "median_ms": 1.0, "p95_ms": 2.0, "remembered": {}, "cumulative_reward": 0.0,
-        "with_cases": 0,
+        "with_cases": 0, "notes": {}, "asked": 6500, "fallbacks": 0, "failed": 0,
     }  # fmt: skip
     console = Console(width=WIDTH)
     with console.capture() as capture:

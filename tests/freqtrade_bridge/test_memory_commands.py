@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from candlegraph.freqtrade_bridge.commands.memory_arguments import ACTIONS, add_memory
-from candlegraph.graph.context import DATABASE
 from candlegraph.graph.schema.errors import ConfigError, MemoryStoreError
 from candlegraph.graph.schema.experience import ClosedTrade
+from candlegraph.graph.settings.places import DATABASE
 from candlegraph.memory.index.saved import snapshot_folder
 from candlegraph.memory.learning.report import experience_of
 from candlegraph.memory.storage.backup import backup_path
@@ -251,7 +251,7 @@ def test_a_cleanup_counts_first_and_removes_on_demand(run, userdir):
 
 def test_no_action_but_the_ablation_loads_freqtrade(userdir):
     code = (
-        "import argparse, sys; from candlegraph.freqtrade_bridge import memory_parser as m;"
+        "import argparse, sys; from candlegraph.freqtrade_bridge.commands import memory_arguments as m;"
         "p = argparse.ArgumentParser(); m.add_memory(p);"
         f"a = p.parse_args(['stats', '--userdir', {str(userdir)!r}]); a.run(a);"
         "[__import__(module) for _, module, _, _ in m.ACTIONS if module != m.ABLATION];"

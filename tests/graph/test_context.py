@@ -7,9 +7,10 @@ from learnt import waiting
 from pydantic import ValidationError
 
 from candlegraph.agents.models.policy import PolicyModel
-from candlegraph.graph.context import DATABASE, Context
+from candlegraph.graph.context import Context
 from candlegraph.graph.opening import open_context
 from candlegraph.graph.schema.errors import ConfigError, MemoryAway
+from candlegraph.graph.settings.places import DATABASE
 from candlegraph.graph.settings.settings import settings_of
 from candlegraph.memory.storage.database import open_engine
 from candlegraph.memory.store import close_memory

@@ -6,8 +6,8 @@ import pytest
 from learnt import learn, waiting
 
 from candlegraph.freqtrade_bridge.commands.main import main
-from candlegraph.graph.context import DATABASE
 from candlegraph.graph.schema.errors import MemoryStoreError
+from candlegraph.graph.settings.places import DATABASE
 from candlegraph.memory.storage.backup import backup_path
 from candlegraph.memory.storage.database import open_engine
 from candlegraph.memory.store import close_memory, open_memory

@@ -20,9 +20,9 @@ from pydantic import SecretStr
 from sqlalchemy import make_url, update
 
 from candlegraph.freqtrade_bridge.commands.main import main
-from candlegraph.graph.context import DATABASE
 from candlegraph.graph.schema.errors import ConfigError, MemoryAway, MemoryStoreError
 from candlegraph.graph.settings.experience import Cleanup, Embedding, RagConfig
+from candlegraph.graph.settings.places import DATABASE
 from candlegraph.memory.learning.report import experience_of
 from candlegraph.memory.storage.database import WAITS
 from candlegraph.memory.storage.tables import meta

@@ -16,9 +16,9 @@ from sqlalchemy import text
 
 from candlegraph.freqtrade_bridge.commands.main import main
 from candlegraph.freqtrade_bridge.commands.memory import Reembedded, reembed
-from candlegraph.graph.context import DATABASE
 from candlegraph.graph.schema.errors import ConfigError, EmbeddingError
 from candlegraph.graph.settings.experience import Embedding, RagConfig, Spaces
+from candlegraph.graph.settings.places import DATABASE
 from candlegraph.memory.embeddings.wording import words_of_experience
 from candlegraph.memory.storage.database import open_engine
 from candlegraph.memory.store import close_memory, open_memory
