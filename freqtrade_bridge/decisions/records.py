@@ -48,6 +48,8 @@ class Records:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._ledger = Ledger(context.database)
+        self._prompts: dict[str, dict[str, Any]] = {}
+        """Of the decisions whose lines are still to come."""
         self._snapshots = SnapshotBook(context.database, context.settings.experience_config.snapshots)
         folder = Path(context.user_data_dir)
         kept = context.settings.experience_config
@@ -56,12 +58,19 @@ class Records:
         self._journals = {name: Journal(folder / name) for name in names}
 
     def decisions(self, rows: Sequence[DecisionRow], states: Mapping[str, CandleState]) -> None:
-        """Store one candle's decisions, and what they were made from; `states` are how their runs ended, by id."""
+        """Store one candle's decisions, and what they were made from; `states` are how their runs ended, by id.
+
+        The line for people comes at once, or where an order should come of it as soon as it is known what did.
+        """
         self._ledger.append(rows)
         found = {key: Evidence.of(state, self._context.settings) for key, state in states.items()}
         self._keep({key: one.model_dump_json(exclude_defaults=True) for key, one in found.items() if one is not None})
-        prompts = self._context.settings.experience_config.log_prompts
-        self._write(DECISIONS, [_decision_line(row) | (_prompt(states, row) if prompts else {}) for row in rows])
+        if self._context.settings.experience_config.log_prompts:
+            self._prompts |= {row.decision_id: _prompt(states, row) for row in rows}
+        self._tell([row for row in rows if row.fate is not None or not row.acts])
+
+    def _tell(self, rows: Sequence[DecisionRow]) -> None:
+        self._write(DECISIONS, [_decision_line(row) | self._prompts.pop(row.decision_id, {}) for row in rows])
 
     def _keep(self, docs: Mapping[str, str]) -> None:
         try:
@@ -77,19 +86,17 @@ class Records:
             logger.error("decision %s: late clamps could not be stored: %s", decision_id, e)
 
     def answered(self, signal: TradeSignal) -> DecisionRow | None:
-        """Put what a person's answer made of an entry, or a late decision, into its row; a line says so to people."""
-        row = self._ledger.answer(signal.decision_id, signal)
-        self._write(DECISIONS, [] if row is None else [_decision_line(row)])
-        return row
+        """Put what a person's answer made of an entry, or a late decision, into its row."""
+        return self._ledger.answer(signal.decision_id, signal)
 
     def fate(self, decision_id: str, fate: Fate) -> None:
-        """Set what became of a decision in its row; a line of its own says so to people."""
+        """Set what became of a decision in its row, and write its line for people."""
         try:
             row = self._ledger.settle(decision_id, fate)
         except MemoryStoreError as e:
             logger.error("decision %s: its fate could not be stored (%s): %s", decision_id, fate.line, e)
             return
-        self._write(DECISIONS, [] if row is None else [_fate_line(row, fate)])
+        self._tell([] if row is None else [row])
 
     def reflected(self, state: ReflectionState) -> None:
         """Write a closed trade, how it went, and its reward for people; the memory has them already."""
@@ -207,20 +214,6 @@ def _prompt(states: Mapping[str, CandleState], row: DecisionRow) -> dict[str, An
     state = states.get(row.decision_id)
     messages = [] if state is None else takewhile(lambda m: not isinstance(m, AIMessage), state.messages)
     return {"prompt": [{"role": m.type, "content": m.content} for m in messages]}
-
-
-def _fate_line(row: DecisionRow, fate: Fate) -> dict[str, Any]:
-    """Return the line of a fate that was known later than its decision."""
-    return {
-        "event": "fate",
-        "decision_id": row.decision_id,
-        "namespace": row.namespace,
-        "pair": row.pair,
-        "candle": row.candle.isoformat(),
-        "action": row.signal.wanted.name,
-        "changes": [clamp.model_dump() for clamp in row.changes],
-        "fate": fate.model_dump(mode="json", exclude_none=True),
-    }
 
 
 def _course(track: Track | None) -> dict[str, Any]:
