@@ -13,11 +13,13 @@ from langgraph.runtime import Runtime
 from candlegraph.graph.context import Context
 from candlegraph.graph.schema.errors import CandleError
 from candlegraph.graph.schema.market import Account, MarketSnapshot
+from candlegraph.graph.settings.llm import Depth
 from candlegraph.graph.state import CandleState, Terms
 from candlegraph.tools.market.candle_files import read_candles
 from candlegraph.tools.market.facts import facts_of
 from candlegraph.tools.market.frames import duration, snapshot_of
 from candlegraph.tools.market.situation import situation_of
+from candlegraph.tools.risk.possible import closed_lines, possible_of
 
 NEW = CandleState()
 
@@ -28,10 +30,17 @@ async def analyst(state: CandleState, runtime: Runtime[Context]) -> dict[str, An
     snapshot = state.snapshot
     if snapshot is None or None not in (state.pair, state.candle):  # a snapshot may be there from the candle before
         snapshot = await asyncio.to_thread(load_snapshot, state, context)
+    return cleared(state) | seen(snapshot, context, context.depth)
+
+
+def seen(snapshot: MarketSnapshot, context: Context, depth: Depth) -> dict[str, Any]:
+    """Return what the analyst makes of a snapshot."""
     config = context.settings.context_config
-    facts = facts_of(snapshot, config.timeframes, config.required_indicators)
-    terms = Terms.of(context.settings, context.depth, is_spent=context.spent is not None)
-    return cleared(state) | {"snapshot": snapshot, "terms": terms, "facts": facts, "situation": situation_of(facts)}
+    possible = possible_of(snapshot, context.settings.risk_management)
+    facts = facts_of(snapshot, config.timeframes, config.required_indicators, closed_lines(possible, snapshot))
+    terms = Terms.of(context.settings, depth, is_spent=context.spent is not None)
+    known = {"snapshot": snapshot, "terms": terms, "facts": facts, "possible": possible}
+    return known | {"situation": situation_of(facts)}
 
 
 def cleared(state: CandleState) -> dict[str, Any]:

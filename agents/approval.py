@@ -13,8 +13,9 @@ from langgraph.types import interrupt
 from pydantic import ValidationError
 
 from candlegraph.graph.context import Context
+from candlegraph.graph.schema.fate import Refusal
 from candlegraph.graph.schema.market import MarketSnapshot
-from candlegraph.graph.schema.signal import SIDE_OF, TradeSignal
+from candlegraph.graph.schema.signal import TradeSignal
 from candlegraph.graph.settings.risk import Approval
 from candlegraph.graph.state import CandleState
 from candlegraph.memory.books.approvals import ApprovalRequest, Verdict
@@ -36,7 +37,7 @@ async def approval(state: CandleState, runtime: Runtime[Context]) -> dict[str, A
 
 def is_awaited(state: CandleState) -> bool:
     """Return whether the signal waits for a person: an entry, where that is configured."""
-    return state.terms.needs_approval and state.signal is not None and state.signal.action in SIDE_OF
+    return state.terms.needs_approval and state.signal is not None and state.signal.is_entry
 
 
 def asked(request: ApprovalRequest) -> dict[str, Any]:
@@ -82,23 +83,31 @@ def risk_at_stop(signal: TradeSignal, snapshot: MarketSnapshot, limits: Limits) 
 def answered(signal: TradeSignal, request: ApprovalRequest, verdict: Verdict | None, rules: Approval) -> TradeSignal:
     """Return the same signal if it was approved in time, near its price, and itself; else wait with the reason."""
     refusal = refusal_of(request, verdict, rules)
-    return signal if refusal is None else waiting(signal, f"{request.action} refused: {refusal}")
+    if refusal is None:
+        return signal
+    return waiting(signal, f"{request.action} refused: {refusal.line}", refusal)
 
 
-def refusal_of(request: ApprovalRequest, verdict: Verdict | None, rules: Approval) -> str | None:
+def refusal_of(request: ApprovalRequest, verdict: Verdict | None, rules: Approval) -> Refusal | None:
     """Return why the answer makes no trade, with the key that says so; None if it makes one."""
+    found = why_not(request, verdict, rules)
+    return None if found is None else Refusal(door="person", key=found[0], why=found[1])
+
+
+def why_not(request: ApprovalRequest, verdict: Verdict | None, rules: Approval) -> tuple[str, str] | None:
+    """Return key and reason."""
     if verdict is None:
-        return "approval.required: the answer is none: expected id, verdict (approve or reject), at and price"
+        return "approval.required", "the answer is none: expected id, verdict (approve or reject), at and price"
     if verdict.id != request.id:
-        return f"approval.required: the answer is to proposal {verdict.id[:10]}, this is {request.id[:10]}"
+        return "approval.required", f"the answer is to proposal {verdict.id[:10]}, this is {request.id[:10]}"
     if verdict.at > request.expires_at:
         late = (verdict.at - request.expires_at).total_seconds()
-        return f"approval.expires_seconds: not approved in time, {late:.0f} s late"
+        return "approval.expires_seconds", f"not approved in time, {late:.0f} s late"
     if verdict.verdict == "reject":
-        return f"approval.required: rejected{verdict.note and f': {verdict.note}'}"
+        return "approval.required", f"rejected{verdict.note and f': {verdict.note}'}"
     drift = drift_pct(request.price, verdict.price)
     if drift > rules.max_drift_pct:
-        return f"approval.max_drift_pct: the price moved {drift:.2f} %, most is {rules.max_drift_pct:g} %"
+        return "approval.max_drift_pct", f"the price moved {drift:.2f} %, most is {rules.max_drift_pct:g} %"
     return None
 
 
@@ -107,10 +116,11 @@ def drift_pct(proposed: float, price: float) -> float:
     return 100 * abs(price - proposed) / proposed
 
 
-def waiting(signal: TradeSignal, reason: str) -> TradeSignal:
-    """Return the wait that stands in for an entry that nobody approved."""
+def waiting(signal: TradeSignal, reason: str, refusal: Refusal | None = None) -> TradeSignal:
+    """Return the wait that stands in for an entry that nobody approved, or has approved yet."""
     plan: dict[str, Any] = dict.fromkeys(UNPLANNED)
-    return signal.model_copy(update=plan | {"action": "wait", "source": "veto", "reason": reason})
+    waits = signal.model_copy(update=plan | {"action": "wait", "source": "veto", "reason": reason})
+    return waits.in_place_of(signal, refusal)
 
 
 def awaiting(signal: TradeSignal, request: ApprovalRequest) -> TradeSignal:

@@ -16,8 +16,9 @@ from candlegraph.agents.asking.typed import Answer, ask_typed, asked
 from candlegraph.agents.prompt.opinions import opinions_text, short
 from candlegraph.agents.prompt.outside_text import plain, quoted
 from candlegraph.graph.context import Context
+from candlegraph.graph.schema.fate import Refusal
 from candlegraph.graph.schema.opinions import Critique
-from candlegraph.graph.schema.signal import SIDE_OF, Clamp, TradeSignal, stay
+from candlegraph.graph.schema.signal import Clamp, TradeSignal, stay
 from candlegraph.graph.state import CandleState
 
 LONGEST, REASON_TOKENS = 300, 200
@@ -84,7 +85,8 @@ def refused(state: CandleState, critique: Critique) -> TradeSignal:
     assert state.signal is not None, "the reviewer runs first"
     why = f"{state.signal.action} refused: reviewer: {plain(critique.reason, LONGEST)}"
     kept = {"confidence": state.signal.confidence, "clamps": state.signal.clamps, "warnings": state.signal.warnings}
-    return stay(state.snapshot, why, "veto").model_copy(update=kept)
+    refusal = Refusal(door="reviewer", key="reviewer", why=plain(critique.reason, LONGEST))
+    return stay(state.snapshot, why, "veto").model_copy(update=kept).in_place_of(state.signal, refusal)
 
 
 def objection(critique: Critique) -> HumanMessage:
@@ -116,7 +118,7 @@ def entry_text(signal: TradeSignal) -> str:
 def is_needed(state: CandleState) -> bool:
     """Return whether the reviewing model looks at this signal: entries only, and not at depth `fast`."""
     signal = state.signal
-    return state.terms.depth != "fast" and signal is not None and signal.action in SIDE_OF
+    return state.terms.depth != "fast" and signal is not None and signal.is_entry
 
 
 def is_sent_back(state: CandleState) -> bool:

@@ -13,13 +13,15 @@ from langgraph.runtime import Runtime
 from candlegraph.agents.asking.transcript import faults, proposal_of
 from candlegraph.graph.context import Context
 from candlegraph.graph.schema.facts import ABSENT, Facts
+from candlegraph.graph.schema.fate import Refusal
 from candlegraph.graph.schema.market import MarketSnapshot
-from candlegraph.graph.schema.signal import SIDE_OF, Proposal, TradeSignal, stay
+from candlegraph.graph.schema.signal import Proposal, TradeSignal, stay
 from candlegraph.graph.settings.risk import RiskManagement
 from candlegraph.graph.settings.settings import Settings
 from candlegraph.graph.state import CandleState
 from candlegraph.tools.risk.checks import Case, Finding, false_claims, findings
-from candlegraph.tools.risk.gate import EntryPlan, Limits, size_add, size_entry
+from candlegraph.tools.risk.gate import EntryPlan, Limits, refused_by, size_add, size_entry
+from candlegraph.tools.risk.possible import lock_of, pause_of, reduction_refusal
 from candlegraph.tools.risk.stops import stop_basis
 
 LONGEST_REASON = 1000
@@ -59,8 +61,10 @@ def review(proposal: Proposal, state: CandleState, settings: Settings) -> TradeS
     """Return the signal for `proposal` after every rule."""
     snapshot, facts = seen_by(state)
     mismatches = false_claims(proposal.model_dump(exclude_none=True), snapshot)
-    if proposal.action in SIDE_OF and facts.missing != ABSENT:
-        signal = stay(state.snapshot, f"no entry while {facts.missing} is unavailable", "veto")
+    if proposal.is_entry and facts.missing != ABSENT:
+        why = f"no entry while {facts.missing} is unavailable"
+        missing = Refusal(door="gate", key="context_config.required_indicators", why=f"{facts.missing} is unavailable")
+        signal = stay(state.snapshot, why, "veto").in_place_of(proposal, missing)
     else:
         signal = gated(proposal, snapshot, facts, settings.risk_management)
     if signal.source == "model":
@@ -78,21 +82,22 @@ def review(proposal: Proposal, state: CandleState, settings: Settings) -> TradeS
 
 def gated(proposal: Proposal, snapshot: MarketSnapshot, facts: Facts, rules: RiskManagement) -> TradeSignal:
     """Return the signal within the limits of the risk gate."""
-    if proposal.action in SIDE_OF:
-        return entry(proposal, snapshot, facts, Limits(rules=rules))
-    if proposal.action == "adjust":
-        return adjustment(proposal, snapshot, Limits(rules=rules))
+    if proposal.is_entry:
+        return entry(proposal, snapshot, facts, Limits(rules=rules, min_notional=snapshot.limits.min_entry))
+    if proposal.is_adjustment:
+        return adjustment(proposal, snapshot, Limits(rules=rules, min_notional=snapshot.limits.min_add))
     return plain_signal(proposal, snapshot)
 
 
 def checked(signal: TradeSignal, snapshot: MarketSnapshot, found: Sequence[Finding]) -> TradeSignal:
     """Return `signal` with the warnings of the checker, or what is safer where a rule blocks it."""
     warnings = tuple(f"{one.rule}: {one.why}" for one in found if one.verdict == "warn")
-    blocks = "; ".join(f"risk_management.checks.{one.rule}: {one.why}" for one in found if one.verdict == "block")
+    blocks = [refused_by(f"risk_management.checks.{one.rule}", one.why) for one in found if one.verdict == "block"]
     if not blocks:
         return signal.model_copy(update={"warnings": warnings})
-    refused = stay(snapshot, f"{signal.action} refused: {blocks}", "veto")
-    safer = "exit" if signal.action == "hold" else refused.action
+    why = "; ".join(one.line for one in blocks)
+    refused = stay(snapshot, f"{signal.action} refused: {why}", "veto").in_place_of(signal, blocks[0])
+    safer = "exit" if signal.is_hold else refused.action
     return refused.model_copy(update={"action": safer, "clamps": signal.clamps, "warnings": warnings})
 
 
@@ -112,8 +117,10 @@ def plain_signal(proposal: Proposal, snapshot: MarketSnapshot) -> TradeSignal:
 
 def entry(proposal: Proposal, snapshot: MarketSnapshot, facts: Facts, limits: Limits) -> TradeSignal:
     """Return the entry within every limit, or wait with the reason of the refusal."""
+    side = proposal.entry_side
+    assert side is not None, "only entries come here"
     plan = EntryPlan(
-        side=SIDE_OF[proposal.action],
+        side=side,
         leverage=proposal.leverage or 1.0,
         stake=proposal.stake,
         stop=proposal.stop,
@@ -122,26 +129,33 @@ def entry(proposal: Proposal, snapshot: MarketSnapshot, facts: Facts, limits: Li
     )
     sized = size_entry(plan, snapshot.account, snapshot.price, stop_basis(snapshot, facts), limits)
     signal = plain_signal(proposal, snapshot).model_copy(update={"clamps": sized.clamps})
-    if sized.refusal:
-        refused = {"action": "wait", "source": "veto", "reason": f"{proposal.action} refused: {sized.refusal}"}
-        return signal.model_copy(update=refused)
+    if refusal := pause_of(snapshot) or lock_of(snapshot, side) or sized.refusal:
+        refused = {"action": "wait", "source": "veto", "reason": f"{proposal.action} refused: {refusal.line}"}
+        return signal.model_copy(update=refused).in_place_of(proposal, refusal)
     # A stake that nobody asked for stays open: freqtrade proposes one at the order, and the gate runs again there.
     planned = sized.model_dump(include={"side", "leverage", "stop", "take_profit"})
     return signal.model_copy(update=planned | {"stake": None if proposal.stake is None else sized.stake})
 
 
 def adjustment(proposal: Proposal, snapshot: MarketSnapshot, limits: Limits) -> TradeSignal:
-    """Return the adjustment; an addition within every limit, or hold with the reason of the refusal."""
+    """Return the adjustment within every limit, or hold with the reason of the refusal."""
     position, wanted = snapshot.position, proposal.adjustment_pct
     assert position is not None and wanted is not None, "adjust is only bound in a position"
     signal = plain_signal(proposal, snapshot).model_copy(update={"adjustment_pct": wanted})
     if wanted < 0:
-        return signal
+        refusal = reduction_refusal(position, wanted, snapshot)
+        return signal if refusal is None else kept_as_it_is(signal, f"reduction refused: {refusal.line}", refusal)
     stake, confidence = position.stake * wanted / 100, proposal.confidence
-    allowed, clamps = size_add(stake, position, snapshot.account, snapshot.price, limits, confidence)
-    signal = signal.model_copy(update={"clamps": clamps})
-    if allowed <= 0:
-        why = f"addition refused: {clamps[-1].key}: {clamps[-1].reason}"
-        return signal.model_copy(update={"action": "hold", "adjustment_pct": None, "source": "veto", "reason": why})
+    sized = size_add(stake, position, snapshot.account, snapshot.price, limits, confidence)
+    signal = signal.model_copy(update={"clamps": sized.clamps})
+    if refusal := pause_of(snapshot) or sized.refusal:
+        return kept_as_it_is(signal, f"addition refused: {refusal.line}", refusal)
+    assert sized.stake is not None, "what is not refused has a size"
     # Dividing again may round up, and nothing may come out above what was asked for.
-    return signal.model_copy(update={"adjustment_pct": min(wanted, 100 * allowed / position.stake)})
+    return signal.model_copy(update={"adjustment_pct": min(wanted, 100 * sized.stake / position.stake)})
+
+
+def kept_as_it_is(adjusting: TradeSignal, reason: str, refusal: Refusal) -> TradeSignal:
+    """Return the hold in place of an adjustment that is refused."""
+    held = adjusting.model_copy(update={"action": "hold", "adjustment_pct": None, "source": "veto", "reason": reason})
+    return held.in_place_of(adjusting, refusal)

@@ -1,6 +1,6 @@
 """Triage: answer hold or wait without a model where nothing has changed since the last candle, or nothing may be spent.
 
-budget spent -> stay   nothing changed -> stay   else the models are asked
+no entry is possible -> stay   budget spent -> stay   nothing changed -> stay   else the models are asked
 """
 
 from __future__ import annotations
@@ -12,19 +12,26 @@ from langgraph.runtime import Runtime
 
 from candlegraph.graph.context import Context
 from candlegraph.graph.schema.facts import ABSENT, Facts
+from candlegraph.graph.schema.fate import Door, Refusal
 from candlegraph.graph.schema.market import MarketSnapshot, Position, TimeframeView, sign_of
-from candlegraph.graph.schema.signal import stay
+from candlegraph.graph.schema.signal import Source, stay
 from candlegraph.graph.settings.llm import Triage
 from candlegraph.graph.state import CandleState
 
 RSI_LINES, ADX_LINE = (30.0, 40.0, 50.0, 60.0, 70.0), 20.0
 STOP_NEAR_ATR = 1.0
+SOURCES: dict[Door, Source] = {"halted": "halted", "paused": "paused", "lock": "locked"}
+"""Who answers where no entry is possible; for every other door it is triage."""
 
 
 async def triage(state: CandleState, runtime: Runtime[Context]) -> dict[str, Any]:
     """Decide whether a model need be asked at all."""
     context = runtime.context or Context()
     assert state.snapshot is not None and state.facts is not None, "the analyst runs first"
+    if closed := closed_to(state):
+        return {
+            "skipped": stay(state.snapshot, f"no entry is possible: {closed.dated}", SOURCES.get(closed.door, "triage"))
+        }
     if context.spent:
         return {"skipped": stay(state.snapshot, context.spent, "budget")}
     settings = context.settings
@@ -35,7 +42,13 @@ async def triage(state: CandleState, runtime: Runtime[Context]) -> dict[str, Any
 
 def after_analyst(state: CandleState) -> Literal["triage", "retriever"]:
     """Look whether a model need be asked, where that is configured or nothing may be spent."""
-    return "triage" if state.terms.is_triaged else "retriever"
+    return "triage" if state.terms.is_triaged or closed_to(state) else "retriever"
+
+
+def closed_to(state: CandleState) -> Refusal | None:
+    """Return why a flat pair can only wait, whatever a model says."""
+    is_flat = state.snapshot is not None and state.snapshot.position is None
+    return state.possible.entry if is_flat else None
 
 
 def after_triage(state: CandleState) -> Literal["reviewer", "retriever"]:

@@ -13,7 +13,7 @@ from candlegraph.agents.asking.transcript import allowed_tools
 from candlegraph.agents.critic import entry_text
 from candlegraph.agents.prompt.briefing import Brief, brief_of
 from candlegraph.agents.prompt.opinions import opinions_text
-from candlegraph.freqtrade_bridge.commands.decide import before_decision, candle_and_context, rows_of
+from candlegraph.freqtrade_bridge.commands.decide import Candle, before_decision, candle_and_context, rows_of
 from candlegraph.graph.builder import graph
 from candlegraph.graph.context import Context
 from candlegraph.graph.settings.places import DATABASE
@@ -58,9 +58,10 @@ def entries(
     """Yield the entries that the rule repeats when it is asked again, and that all cases were shown for."""
     settings = settings_of({"experience_config": {"rag_config": {"read_namespaces": [namespace]}}})
     for row in rows:
-        if row.pair == PAIR and row.signal.action == "enter_long" and len(row.case_ids) == 5:
-            given, context = candle_and_context(row.pair, row.as_of, userdir / "data" / "sample", userdir, settings)
-            if run(given, context).signal.action == "enter_long":
+        if row.pair == PAIR and row.signal.entry_side == "long" and len(row.case_ids) == 5:
+            candle = Candle(row.pair, row.as_of, userdir / "data" / "sample", userdir, namespace)
+            given, context = candle_and_context(candle, settings)
+            if run(given, context).signal.entry_side == "long":
                 yield row, given, context
 
 

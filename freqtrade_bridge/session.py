@@ -18,16 +18,28 @@ from freqtrade.enums import RunMode
 from freqtrade.persistence import Order, Trade
 
 from candlegraph.agents.prompt.files import deciding_version
-from candlegraph.freqtrade_bridge.decisions.admission import EntryPause, paused, punctual, signal_of
+from candlegraph.freqtrade_bridge.decisions.admission import (
+    FAILED,
+    KEY,
+    EntryPause,
+    paused,
+    punctual,
+    signal_of,
+    too_late,
+    waiting_pairs,
+)
 from candlegraph.freqtrade_bridge.decisions.approvals import Approvals, check_approval, price_now
 from candlegraph.freqtrade_bridge.decisions.book import DecisionBook
 from candlegraph.freqtrade_bridge.decisions.estimate import announce, candles_in
+from candlegraph.freqtrade_bridge.decisions.fates import Fates, without_fate
+from candlegraph.freqtrade_bridge.decisions.last_calls import SAID_FOR
 from candlegraph.freqtrade_bridge.decisions.line import decision_line, short_names
-from candlegraph.freqtrade_bridge.decisions.records import Records, commit_effects, decision_row
+from candlegraph.freqtrade_bridge.decisions.records import Records, commit_effects, decision_row, fate_at_once
 from candlegraph.freqtrade_bridge.decisions.runner import Outcome, Runner
 from candlegraph.freqtrade_bridge.decisions.stopped import stopped
 from candlegraph.freqtrade_bridge.feeds.account import AccountGuard, WalletWatch, candles_since_loss, position_of
 from candlegraph.freqtrade_bridge.feeds.candles import MarketFeed
+from candlegraph.freqtrade_bridge.feeds.doors import Doors
 from candlegraph.freqtrade_bridge.feeds.sentiment import SentimentFeed, sentiment_client
 from candlegraph.freqtrade_bridge.host.run_name import given_name, namespace_of_run, new_name
 from candlegraph.freqtrade_bridge.trades.fills import closed_trade_of, is_entry, is_final_exit, partial_exit_of
@@ -40,7 +52,7 @@ from candlegraph.graph.reflection import ReflectionState
 from candlegraph.graph.schema.errors import MemoryStoreError, ModelError, ReplayMiss
 from candlegraph.graph.schema.experience import ClosedTrade, PartialExit
 from candlegraph.graph.schema.market import PUNCTUAL, MarketSnapshot, Position, Sentiment, TimeframeView
-from candlegraph.graph.schema.signal import SIDE_OF, TradeSignal
+from candlegraph.graph.schema.signal import TradeSignal
 from candlegraph.graph.state import CandleState
 from candlegraph.memory.books.approvals import ApprovalRequest, Verdict
 from candlegraph.memory.books.ledger import DecisionRow, Ledger
@@ -95,8 +107,10 @@ class Session:
             context.database, context.namespace, rules.emergency_stop_loss, is_backtest=self.is_backtest
         )
         self._wallet = WalletWatch(config, wallets, self.guard)
+        self._doors = Doors(config, provider, wallets, is_backtest=self.is_backtest)
+        self.fates = Fates(self._records.fate, self._doors.closed, self.length, is_backtest=self.is_backtest)
         self.orders = Orders(
-            rules, fee, self.book, self._known, self.plans, self._wallet.account, self._records.late_clamps
+            rules, fee, self.book, self._known, self.plans, self._wallet.account, self._records.late_clamps, self.fates
         )
         self._pause = EntryPause(context.settings.llm_config.pause_entries_after)
         budget, started = context.settings.llm_config.budget, datetime.now(UTC)
@@ -104,6 +118,14 @@ class Session:
         self._watch = PositionWatch(context, self.length, is_backtest=self.is_backtest)
         self.learner = Learner(context, self._reflected, self._budget_spent, is_backtest=self.is_backtest)
         self._decided = 0
+        if not self.is_backtest:
+            self._recover(started)
+
+    def _recover(self, now: datetime) -> None:
+        """Follow on what an earlier process decided and did not see the end of."""
+        opened = {self.plans.of(trade).decision_id for trade in Trade.get_trades_proxy(is_open=True)}
+        rows = Ledger(self.context.database).rows(self.context.namespace, since=now - (SAID_FOR + 2) * self.length)
+        self.fates.recover(rows, opened)
 
     def watch(self, now: datetime) -> None:
         """Measure the account; beyond its limit the emergency stop fires."""
@@ -120,6 +142,12 @@ class Session:
         """Decide every pair whose candle closed and has no decision yet; raise BridgeError for a failed pair."""
         self.learn(now)
         self._collect_late(now)
+        self.fates.expire(now)
+        self._decide_due(pairs, now)
+        if not self.is_backtest:  # there the hook looks, at each pair's own turn
+            self.fates.look(self.book.pairs, now)
+
+    def _decide_due(self, pairs: list[str], now: datetime) -> None:
         trades = {trade.pair: trade for trade in Trade.get_trades_proxy(is_open=True)}
         watched = list(dict.fromkeys([*pairs, *trades]))
         due = self._due(watched, now)
@@ -132,10 +160,20 @@ class Session:
         self.watch(now)
         moods = self._sentiment.of(due, now)
         snapshots = {pair: self._snapshot(pair, as_of, trades.get(pair), moods[pair]) for pair, as_of in due.items()}
+        snapshots = self._with_pause(snapshots)
         deadline = None if self.is_backtest else self.context.settings.llm_config.decision.deadline_seconds
         outcomes = self._runner.decide(snapshots, deadline, self._spending.at(max(due.values())))
         self._accept(snapshots, outcomes, now, short_names(watched))
         self._ask(outcomes, now)
+        self._say_lost(now)
+
+    def _say_lost(self, now: datetime) -> None:
+        """Log decisions of earlier candles that act and of which nobody knows what became: a fault of ours."""
+        if self.is_backtest:
+            return
+        rows = Ledger(self.context.database).rows(self.context.namespace, since=now - 3 * self.length)
+        for row in without_fate(rows, now, self.length):
+            logger.error("%s %s: nobody knows what became of %s", row.pair, row.candle, row.signal.wanted.name)
 
     def _due(self, pairs: list[str], now: datetime) -> dict[str, datetime]:
         """Return the pairs to decide with their `as_of`."""
@@ -163,8 +201,29 @@ class Session:
             position = self._position(trade, self._wallet.prices[pair], as_of)
         snapshot = snapshot_of(pair, as_of, self._feed.candles(pair), self._wallet.measured, position)
         since = candles_since_loss(pair, as_of, self.length)
-        known = snapshot.model_copy(update={"candles_since_loss": since, "sentiment": mood})
+        known = snapshot.model_copy(
+            update={
+                "candles_since_loss": since,
+                "sentiment": mood,
+                "limits": self._doors.limits(pair, snapshot.price),
+                "locks": () if position else self._doors.locks(pair, as_of),
+                "last_call": self.fates.last_call(pair, as_of),
+            }
+        )
         return known if trade is None else self._watch.with_changes(known, trade)
+
+    def _with_pause(self, snapshots: dict[str, MarketSnapshot]) -> dict[str, MarketSnapshot]:
+        """Return the snapshots with why entries pause, of the pairs that need no model for it."""
+        flat = [pair for pair, snapshot in snapshots.items() if snapshot.position is None]
+        why, waiting = self._doors.pause(), frozenset(flat)
+        if why is None and self._pause.is_on:
+            why, waiting = f"{KEY}: {FAILED}", waiting_pairs(flat, others_ask=len(flat) < len(snapshots))
+        if why is None:
+            return snapshots
+        return {
+            pair: snapshot.model_copy(update={"paused": why}) if pair in waiting or snapshot.position else snapshot
+            for pair, snapshot in snapshots.items()
+        }
 
     def _position(self, trade: Trade, price: float, as_of: datetime) -> Position:
         return position_of(trade, self.plans.of(trade), price, as_of, self.length, self._watch.of(trade))
@@ -184,12 +243,15 @@ class Session:
             self._known[pair] = (snapshot, outcome.state)
             if snapshot.position is not None:
                 decided[snapshot.position.trade_id] = signal
-            row = decision_row(self.context, snapshot, outcome, signal)
+            row = decision_row(self.context, snapshot, outcome, signal, now)
             self._spending.add(row.as_of, row.model_calls)
             rows.append(row)
         self._log(rows, names)
         self._watch.decided(decided)
-        self._records.decisions(rows)
+        states = {row.decision_id: state for row in rows if (state := outcomes[row.pair].state) is not None}
+        self._records.decisions(rows, states)
+        for row in rows:
+            self.fates.accepted(row)
         self._note_failures(snapshots, outcomes)
         self._refuse_failure(outcomes, snapshots)
         for pair, snapshot in snapshots.items():
@@ -214,9 +276,10 @@ class Session:
         """Let entries pause, or go on, by how many decisions failed; a backtest stops at the first one instead."""
         if self.is_backtest:
             return
-        failed = sum(outcome.error is not None for outcome in outcomes.values())
+        asked = [one for one in outcomes.values() if one.state is None or one.state.skipped is None]
+        failed = sum(outcome.error is not None for outcome in asked)
         as_of = max(snapshot.as_of for snapshot in snapshots.values())
-        if change := self._pause.note(as_of, decided=len(outcomes), failed=failed):
+        if asked and (change := self._pause.note(as_of, decided=len(asked), failed=failed)):
             logger.warning("%s", change)
             self._provider.send_msg(f"candlegraph: {change}", always_send=True)
 
@@ -248,10 +311,21 @@ class Session:
         for pair, (snapshot, outcome) in self._runner.collect().items():
             signal = signal_of(self.context, snapshot, outcome)
             lasts = snapshot.as_of <= now < snapshot.as_of + self.length
-            safer = signal.action == "exit" or (signal.action == "adjust" and (signal.adjustment_pct or 0) < 0)
-            logger.warning("%s: late %s, %s", pair, signal.action, "used" if lasts and safer else "dropped")
-            if lasts and safer:
+            is_used = lasts and signal.is_safer
+            logger.warning("%s: late %s, %s", pair, signal.action, "used" if is_used else "dropped")
+            if is_used:
                 self.book.put(pair, snapshot.as_of, signal)
+            self._keep_late(signal if is_used else too_late(signal, snapshot), now)
+
+    def _keep_late(self, signal: TradeSignal, now: datetime) -> None:
+        """Put a late call that acts into its row, and follow it, or set at once that it was dropped."""
+        row = self._records.answered(signal) if signal.wanted.acts else None
+        if row is None:
+            return
+        fate = fate_at_once(signal, now)
+        if fate is not None:
+            self._records.fate(row.decision_id, fate)
+        self.fates.accepted(row.model_copy(update={"fate": fate}))
 
     # -- a person's approval ------------------------------------------------------------------------------------------
 
@@ -265,9 +339,10 @@ class Session:
         if self._approvals is None:
             return False
         decided = self._approvals.decided(now, partial(price_now, self._provider))
-        return any([self._carry_out(request, verdict) for request, verdict in decided])  # all, not up to the first
+        carried_out = [self._carry_out(request, verdict, now) for request, verdict in decided]
+        return any(carried_out)
 
-    def _carry_out(self, request: ApprovalRequest, verdict: Verdict) -> bool:
+    def _carry_out(self, request: ApprovalRequest, verdict: Verdict, now: datetime) -> bool:
         snapshot, _ = self._known[request.pair]
         outcome = self._runner.resume(request, verdict)
         if outcome.error is not None or snapshot.as_of != request.as_of:
@@ -278,7 +353,8 @@ class Session:
         self.book.put(request.pair, request.as_of, signal)
         self._known[request.pair] = (snapshot, outcome.state)
         self._records.answered(signal)
-        return signal.action in SIDE_OF
+        self.fates.changed(signal, now)
+        return signal.is_entry
 
     def _report_progress(self, decided: int, as_of: datetime) -> None:
         before, self._decided = self._decided, self._decided + decided
@@ -293,19 +369,23 @@ class Session:
         plan = self.plans.of(trade)
         return price is not None and not is_protective(plan.side, plan.stop, price)
 
-    def adjustment(self, trade: Trade, now: datetime, rate: float, min_stake: float, max_stake: float) -> float | None:
+    def adjustment(self, trade: Trade, now: datetime, rate: float, max_stake: float) -> float | None:
         """Return the stake to add (+) or release (-) now."""
-        limits = self.orders.limits(min_stake=min_stake, max_stake=max_stake)
-        return self.orders.adjustment(trade, self._position(trade, rate, now), now, rate, limits)
+        exchange = self._doors.limits(trade.pair, rate)
+        limits = self.orders.limits(min_notional=exchange.min_add, max_stake=max_stake)
+        return self.orders.adjustment(trade, self._position(trade, rate, now), now, rate, limits, exchange)
 
     # -- the end of a trade -------------------------------------------------------------------------------------------
 
     def filled(self, trade: Trade, order: Order, now: datetime) -> None:
         """Keep the plan and follow the trade from its entry fill on; send what it gave to the outbox at every exit."""
-        if is_entry(trade, order) and (plan := self.orders.entered(trade.pair)) is not None:
+        is_final = not is_entry(trade, order) and is_final_exit(trade, order, is_backtest=self.is_backtest)
+        plan = self.orders.entered(trade.pair) if is_entry(trade, order) else None
+        self.fates.filled(trade, order, now, None if plan is None else plan.decision_id, is_final=is_final)
+        if plan is not None:
             self.plans.keep(trade, plan)
             self._watch.entered(trade, plan, self._state(trade.pair))
-        elif not is_entry(trade, order) and is_final_exit(trade, order, is_backtest=self.is_backtest):
+        elif is_final:
             track = self._watch.closing(trade, self._state(trade.pair))
             self.context.memory.enqueue(self._closed(trade, order, now, track), track)
             self.book.consume(trade.pair)

@@ -1,6 +1,7 @@
 """What the nodes of the candle graph hand on; every key has one writer, but for `messages` and `signal`.
 
-snapshot, terms, facts, situation (analyst) -> skipped (triage), or lessons (retriever) -> view, bull, bear (deep only)
+snapshot, terms, facts, possible, situation (analyst) -> skipped (triage), or lessons (retriever)
+  -> view, bull, bear (deep only)
   -> messages (decision loop) -> signal (reviewer) -> critiques, signal or messages (critic) -> signal (approval)
 
 The reviewer gives the signal; critic and approval may only replace it by a safer one. Where a thread goes on to
@@ -16,6 +17,7 @@ from langgraph.graph.message import add_messages
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from candlegraph.graph.schema.facts import Facts
+from candlegraph.graph.schema.fate import Possible
 from candlegraph.graph.schema.lessons import Lessons
 from candlegraph.graph.schema.market import Frozen, MarketSnapshot
 from candlegraph.graph.schema.opinions import Argument, Critique, View
@@ -70,8 +72,9 @@ class CandleState(CandleInput):
 
     terms: Terms = Field(Terms.of(Settings()), description="the defaults until the analyst has run")
     facts: Facts | None = None
+    possible: Possible = Field(Possible(), description="what an entry or an adjustment can still do at this candle")
     skipped: TradeSignal | None = Field(
-        None, description="the answer of triage or of a spent budget; no model is asked"
+        None, description="the answer where no model need be asked: nothing can be done, spent or has changed"
     )
     view: View | None = None
     bull: Argument | None = None

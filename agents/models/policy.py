@@ -108,7 +108,10 @@ def policy_calls(prompt: str, bound: frozenset[str]) -> list[Call]:
     if opinion := opinion_call(facts, bound):
         return [opinion]
     calls = flat_calls(facts) if facts.position is None else position_calls(facts, facts.position)
-    return [call for call in calls if not bound or call[0] in bound]
+    if not bound or calls[-1][0] in bound:
+        return [call for call in calls if not bound or call[0] in bound]
+    name: Literal["signal_wait", "signal_hold"] = "signal_wait" if facts.position is None else "signal_hold"
+    return [_stay(name, facts, f"{calls[-1][0]} is not possible now")]
 
 
 def opinion_call(facts: Facts, bound: frozenset[str]) -> Call | None:

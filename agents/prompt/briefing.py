@@ -12,6 +12,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from langchain_core.tools import BaseTool
 
 from candlegraph.agents.prompt.budget import (
+    CLOSED_LENGTH,
     SEPARATOR,
     Fixed,
     Part,
@@ -24,6 +25,7 @@ from candlegraph.agents.prompt.budget import (
 from candlegraph.agents.prompt.cases import cases_section
 from candlegraph.agents.prompt.compact import compact_facts, compact_fixed, refuse_policy
 from candlegraph.agents.prompt.files import prompt_text
+from candlegraph.agents.prompt.last_call import last_call_line
 from candlegraph.agents.prompt.outside_text import plain, symbol
 from candlegraph.agents.prompt.phrases import WORDS, SectionName, Words
 from candlegraph.agents.prompt.sections import Section, account_section, market_section, position_section
@@ -82,7 +84,8 @@ def brief_of(state: CandleState, settings: Settings, tools: Sequence[BaseTool]) 
     facts = shown_facts(state.facts, lessons.summary)
     if settings.llm_config.prompt == "compact":
         system = prompt_text("compact", config.language)
-        return Brief(system, compact_facts(facts), (), compact_fixed(system, facts, tools))
+        last = None if state.snapshot.last_call is None else last_call_line(state.snapshot.last_call, words)
+        return Brief(system, compact_facts(facts, last), (), compact_fixed(system, facts, tools, last))
     sections = sections_of(state.snapshot, lessons, words)
     fixed = fixed_of(facts, tools, {one.name: one.title for one in sections}, config)
     _refuse(shortfalls(fixed, config))
@@ -94,7 +97,7 @@ def sections_of(snapshot: MarketSnapshot, lessons: Lessons, words: Words) -> lis
     """Return the sections that have something to say, the first in priority first."""
     found = (
         market_section(snapshot.sentiment, words),
-        position_section(snapshot.position, words),
+        position_section(snapshot.position, words, snapshot.last_call),
         account_section(snapshot, words),
         cases_section(lessons, words),
         timeframes_section(snapshot.timeframes, words),
@@ -112,6 +115,7 @@ def shown_facts(facts: Facts, summary: ExperienceFacts | None) -> Facts:
             "pair": symbol(facts.pair),
             "account": facts.account.model_copy(update={"halted": halted}),
             "experience": summary and summary.model_copy(update={"ids": ids}),
+            "closed": {name: plain(told, CLOSED_LENGTH) for name, told in facts.closed.items()},
         }
     )
 

@@ -33,7 +33,12 @@ PRIORITY: tuple[SectionName, ...] = (
     "indicator_history",
 )
 """Who is made richer first while tokens of the whole prompt are left; also the order in the message."""
-OWNERS: dict[str, SectionName] = {"account": "account", "position": "position", "experience": "similar_trades"}
+OWNERS: dict[str, SectionName] = {
+    "account": "account",
+    "closed": "position",
+    "position": "position",
+    "experience": "similar_trades",
+}
 """Whose lines of the facts block are whose, by the first word of the key; the rest is the market's."""
 SEPARATOR = "\n\n"
 WIDE_NUMBER, WIDE_PRICE, WIDE_COUNT = -0.123456, 1.23456e-05, 9_999
@@ -44,6 +49,10 @@ WIDE_TEXT = {
     "halted": 20 * "x ",
     "ids": 5 * "9f9f9f ",
 }
+CLOSED_LENGTH = 40
+"""Characters of a line that says what cannot be done."""
+WIDE_CLOSED = {"add": "max_risk_per_trade_pct", "reduce": "above 99 %"}
+"""Flat there is at most one line, which is shorter than what a position takes."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +146,7 @@ def wide_facts(timeframes: Sequence[str], *, in_position: bool) -> Facts:
         account=AccountFacts(**_wide(AccountFacts)),
         position=PositionFacts(**_wide(PositionFacts)) if in_position else None,
         experience=ExperienceFacts(**_wide(ExperienceFacts)),
+        closed=WIDE_CLOSED if in_position else {},
     )
 
 

@@ -25,21 +25,23 @@ POSITION = ("side", "leverage", "entry_price", "stop", "profit_pct", "age_candle
 ACCOUNT, HALTED = ("equity", "free"), ("halted",)
 EXPERIENCE = ("long_success_rate", "short_success_rate")
 EXACT = PRICES | {"equity", "free"}
+COMPACT = ("reduce",)
+"""Of what is closed; the other functions are not offered then."""
 LONGEST = 40
 """Characters of a text among the facts."""
 
 Line = tuple[SectionName, str]
 
 
-def compact_facts(facts: Facts) -> str:
+def compact_facts(facts: Facts, last_call: str | None = None) -> str:
     """Return what matters of the market, the main timeframe, the position or the wallet, and the past."""
-    return "\n".join(line for _, line in _lines(facts))
+    return "\n".join(line for _, line in _lines(facts, last_call))
 
 
-def compact_fixed(system: str, facts: Facts, tools: Sequence[BaseTool]) -> Fixed:
+def compact_fixed(system: str, facts: Facts, tools: Sequence[BaseTool], last_call: str | None = None) -> Fixed:
     """Return the tokens of the compact prompt, none of which can be left out."""
     found: dict[SectionName, int] = {}
-    for section, line in _lines(facts):
+    for section, line in _lines(facts, last_call):
         found[section] = found.get(section, 0) + tokens_of(f"{line}\n")
     return Fixed(system=tokens_of(system), tools=tool_tokens(tools), facts=found, lines={})
 
@@ -51,7 +53,7 @@ def refuse_policy(models: Sequence[ModelSettings]) -> None:
             raise ConfigError("config: llm_config.prompt = 'compact' cannot be read by model 'policy'; use 'full'")
 
 
-def _lines(facts: Facts) -> Iterator[Line]:
+def _lines(facts: Facts, last_call: str | None) -> Iterator[Line]:
     main = next(iter(facts.timeframes.values()))
     yield from _of("current_market", facts, MARKET)
     yield from _of("multi_timeframe", main, TIMEFRAME)
@@ -61,6 +63,9 @@ def _lines(facts: Facts) -> Iterator[Line]:
     else:
         yield from _of("position", facts.position, POSITION)
     yield from _of("account", facts.account, HALTED)
+    yield from (("position", f"{name}: {told}") for name, told in facts.closed.items() if name in COMPACT)
+    if last_call is not None:
+        yield "position", last_call
     if facts.experience is not None:
         yield from _of("similar_trades", facts.experience, EXPERIENCE)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from candlegraph.graph.schema.facts import Verdict
+from candlegraph.graph.schema.fate import Door, FateKind
 from candlegraph.graph.schema.market import Side
 from candlegraph.graph.settings.context import Language
 
@@ -68,6 +70,12 @@ class Words:
     pattern: str
     comma: str
     colon: str
+    done: str
+    done_in_part: str
+    not_done: str
+    keeps_failing: str
+    doors: Mapping[Door, str] = field(hash=False)
+    ends: Mapping[FateKind, str] = field(hash=False)
 
     @property
     def titles(self) -> dict[SectionName, str]:
@@ -153,6 +161,30 @@ WORDS: dict[Language, Words] = {
         "mean reward {reward:+.4f} ({reward_low:+.4f} to {reward_high:+.4f})",
         comma=", ",
         colon=": ",
+        done="the last call, {call}, was carried out at {price:.6g}",
+        done_in_part="the last call, {call}, was carried out in part, at {price:.6g}",
+        not_done="the last call, {call}, made {ago} candles ago, was not carried out: {why}",
+        keeps_failing="; the same call has failed {times} times in a row, for the first time {first} candles ago",
+        doors={
+            "gate": "risk gate",
+            "exchange_minimum": "too small",
+            "slot": "no slot",
+            "wallet": "no funds",
+            "stop_beyond_price": "stop",
+            "lock": "locked",
+            "halted": "entries halted",
+            "paused": "entries paused",
+            "reviewer": "the reviewer objected",
+            "person": "nobody approved",
+            "late": "too late",
+            "pair_not_tradable": "not tradable",
+            "exchange": "no order came of it",
+        },
+        ends={
+            "expired": "it expired",
+            "superseded": "another call took its place",
+            "no_order_needed": "no order was needed",
+        },
     ),
     "zh": Words(
         sentiment="市场情绪",
@@ -208,5 +240,25 @@ WORDS: dict[Language, Words] = {
         "平均奖励 {reward:+.4f}（{reward_low:+.4f} 至 {reward_high:+.4f}）",
         comma="，",
         colon="：",
+        done="上次调用 {call} 已执行，价格 {price:.6g}",
+        done_in_part="上次调用 {call} 已部分执行，价格 {price:.6g}",
+        not_done="上次调用 {call}（{ago} 根K线之前）未执行：{why}",
+        keeps_failing="；同样的调用已连续失败 {times} 次，第一次在 {first} 根K线之前",
+        doors={
+            "gate": "风控限制",
+            "exchange_minimum": "数量过小",
+            "slot": "没有空余仓位名额",
+            "wallet": "资金不足",
+            "stop_beyond_price": "止损",
+            "lock": "已锁定",
+            "halted": "开仓已停止",
+            "paused": "开仓已暂停",
+            "reviewer": "审查者反对",
+            "person": "未获批准",
+            "late": "太迟",
+            "pair_not_tradable": "不可交易",
+            "exchange": "没有产生订单",
+        },
+        ends={"expired": "已过期", "superseded": "已被另一次调用取代", "no_order_needed": "不需要订单"},
     ),
 }

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from candlegraph.agents.prompt.last_call import last_call_line
 from candlegraph.agents.prompt.outside_text import NAME_LENGTH, plain, quoted, symbol
 from candlegraph.agents.prompt.phrases import SectionName, Words
+from candlegraph.graph.schema.fate import LastCall
 from candlegraph.graph.schema.market import MarketSnapshot, Position, Reading, Sentiment
 
 SHORT = 80
@@ -79,21 +81,31 @@ def gone_line(name: str, reason: str, words: Words, *, with_reason: bool) -> str
 
 
 def account_section(snapshot: MarketSnapshot, words: Words) -> Section | None:
-    """Return what the wallet's facts do not say: how long ago the pair lost."""
+    """Return what the wallet's facts do not say: what became of the last call, how long ago the pair lost."""
     since = snapshot.candles_since_loss
-    if since is None:
+    lines = last_lines(snapshot.last_call, words) if snapshot.position is None else []
+    lines += [] if since is None else [words.since_loss.format(since)]
+    if not lines:
         return None
-    return Section("account", words.account, "account", lambda: iter([Rendering(words.since_loss.format(since))]))
+    return Section("account", words.account, "account", lambda: iter([Rendering("\n".join(lines))]))
 
 
-def position_section(position: Position | None, words: Words) -> Section | None:
-    """Return why the trade was opened and kept, and what has changed since; reasons are outside text now.
+def last_lines(last: LastCall | None, words: Words) -> list[str]:
+    """Return what became of the last call, where there is something to say."""
+    return [] if last is None else [last_call_line(last, words)]
 
-    The older reasons go first, then the indicators, then all reasons; the clear changes stay longest.
+
+def position_section(position: Position | None, words: Words, last_call: LastCall | None = None) -> Section | None:
+    """Return what became of the last call, why the trade was opened and kept, and what has changed since.
+
+    Reasons are outside text now. The older ones go first, then the indicators, then all reasons; the clear changes
+    and the last call stay longest.
     """
-    if position is None or not any(about_position(position)):
+    last = last_lines(last_call, words)
+    if position is None or not (last or any(about_position(position))):
         return None
-    thesis, changes = thesis_line(position, words), change_lines(position, words)
+    thesis = [*last, thesis_line(position, words)] if any(about_position(position)) else last
+    changes = change_lines(position, words)
     warnings = named_lines(words.past_warnings, quoted_lines(position.past_warnings), words)
     indicators = named_lines(words.indicators_since, plain_lines(position.indicators_since_entry), words)
     reasons = quoted_lines(position.past_reasons)
@@ -102,17 +114,17 @@ def position_section(position: Position | None, words: Words) -> Section | None:
         for kept in range(len(reasons), 0, -1):
             told = named_lines(words.past_reasons, reasons[-kept:], words)
             older = [words.older_reasons] if kept < len(reasons) else []
-            yield rendering([thesis, *changes, *indicators, *warnings, *told], older, words)
+            yield rendering([*thesis, *changes, *indicators, *warnings, *told], older, words)
         gone = [words.past_reasons] if reasons else []
-        yield rendering([thesis, *changes, *indicators, *warnings], gone, words)
+        yield rendering([*thesis, *changes, *indicators, *warnings], gone, words)
         gone += [words.indicators_since] if indicators else []
-        yield rendering([thesis, *changes, *warnings], gone, words)
+        yield rendering([*thesis, *changes, *warnings], gone, words)
         gone += [words.past_warnings] if warnings else []
-        yield rendering([thesis, *changes], gone, words)
+        yield rendering([*thesis, *changes], gone, words)
         gone += [words.since_entry] if changes else []
-        yield rendering([thesis], gone, words)
+        yield rendering(thesis, gone, words)
         short = f"{words.thesis}{words.colon}{quoted(position.entry_reason, SHORT)}"
-        yield rendering([short], [words.thesis_end, *gone], words)
+        yield rendering([*last, short], [words.thesis_end, *gone], words)
 
     return Section("position", words.position, "position", renderings)
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 from rich.console import Console
@@ -33,13 +33,21 @@ Row = tuple[str, int, int | None, str]
 LONGEST = 4000
 
 
-def brief_and_print(
-    pair: str, at: datetime, datadir: Path, userdir: Path, configs: Sequence[Path], changed: Mapping[str, Any]
-) -> None:
-    """Print the prompt of the candle that closes at `at`, flat; `changed` keys of context_config win over the files."""
-    config = merged(configs, userdir)
+class Candle(NamedTuple):
+    """Which candle is decided, from which candle folder, and whose experiences are read."""
+
+    pair: str
+    at: datetime
+    datadir: Path
+    userdir: Path
+    namespace: str | None
+
+
+def brief_and_print(candle: Candle, configs: Sequence[Path], changed: Mapping[str, Any]) -> None:
+    """Print the prompt of the candle, flat; `changed` keys of context_config win over the files."""
+    config = merged(configs, candle.userdir)
     settings = settings_of(config | {"context_config": config.get("context_config", {}) | changed})
-    given, context = candle_and_context(pair, at, datadir, userdir, settings)
+    given, context = candle_and_context(candle, settings)
     state = asyncio.run(before_decision(given, context))
     tools = allowed_tools(state)
     show(brief_of(state, settings, tools), [one.name for one in tools], settings, Console())
@@ -86,18 +94,26 @@ def table_of(rows: Sequence[Row], total: int, settings: Settings) -> Table:
     return table
 
 
-def decide_and_print(pair: str, at: datetime, datadir: Path, userdir: Path, configs: Sequence[Path]) -> None:
-    """Run the candle that closes at `at`, flat, and print what each node wrote; nothing is stored."""
-    given, context = candle_and_context(pair, at, datadir, userdir, settings_of(merged(configs, userdir)))
+def decide_and_print(candle: Candle, configs: Sequence[Path]) -> None:
+    """Run the candle, flat, and print what each node wrote; nothing is stored."""
+    given, context = candle_and_context(candle, settings_of(merged(configs, candle.userdir)))
     asyncio.run(_print_nodes(given, context, Console()))
 
 
-def candle_and_context(
-    pair: str, at: datetime, datadir: Path, userdir: Path, settings: Settings
-) -> tuple[CandleInput, Context]:
-    """Return the graph's input for the candle that closes at `at`, and its context."""
-    context = Context(settings=settings, user_data_dir=str(userdir), datadir=str(datadir))
-    return CandleInput(pair=pair, candle=at - duration(settings.context_config.timeframes[0])), context
+def candle_and_context(candle: Candle, settings: Settings) -> tuple[CandleInput, Context]:
+    """Return the graph's input for the candle, and its context: it reads what the run read that learnt last."""
+    context = Context(settings=settings, user_data_dir=str(candle.userdir), datadir=str(candle.datadir))
+    namespace = namespace_read(context, candle.namespace)
+    length = duration(settings.context_config.timeframes[0])
+    return CandleInput(pair=candle.pair, candle=candle.at - length), context.model_copy(update={"namespace": namespace})
+
+
+def namespace_read(context: Context, named: str | None) -> str:
+    """Return whose experiences are read: the named ones, else the newest there are; refuse a name without any."""
+    known = context.memory.namespaces() if context.database.is_file() or named else ()
+    if named is not None and named not in known:
+        raise ConfigError(f"--namespace {named!r} has no experiences; known: {', '.join(known) or 'none'}")
+    return named or (known[0] if known else context.namespace)
 
 
 def merged(configs: Sequence[Path], userdir: Path) -> dict[str, Any]:

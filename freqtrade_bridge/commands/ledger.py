@@ -18,7 +18,7 @@ from candlegraph.freqtrade_bridge.commands.arguments import database_of
 from candlegraph.freqtrade_bridge.report.listing import LONGEST, Entry, console, one_line, print_entries, print_json
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.schema.market import Frozen
-from candlegraph.memory.books.ledger import DecisionRow, Ledger, cost_told
+from candlegraph.memory.books.ledger import DecisionRow, Ledger, cost_told, fate_counts
 
 SHOWN = ("candle", "pair", "signal", "conf.", "cost", "s")
 SHOWN_DIFFERENCES = 20
@@ -110,6 +110,7 @@ def totals(rows: Sequence[DecisionRow]) -> list[str]:
         f"tokens: {sum(row.tokens_in for row in rows):,} in, {sum(row.tokens_out for row in rows):,} out",
         f"cost: {cost_told(rows)}",
         f"faulty answers: {_listed(faults)}",
+        f"fates: {_listed(fate_counts(rows))}",
     ]
 
 
@@ -133,7 +134,11 @@ def _entry(row: DecisionRow, length: int | None) -> Entry:
         "?" if row.cost is None else f"{row.cost:.4f}",
         f"{row.latency_ms / 1000:.2f}",
     )
-    return Entry(cells, (_taken(row), one_line(why, length)))
+    below = [_taken(row), one_line(why, length)]
+    if row.acts:
+        fate = "not known yet" if row.fate is None else row.fate.line
+        below.append(one_line(f"fate of {row.signal.wanted.name}: {fate}", length))
+    return Entry(cells, tuple(below))
 
 
 def _taken(row: DecisionRow) -> str:
@@ -179,11 +184,12 @@ def _jsonl(rows: Sequence[DecisionRow]) -> str:
 def _csv(rows: Sequence[DecisionRow]) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([*COLUMNS, "cost", *SIGNAL, "faults"])
+    writer.writerow([*COLUMNS, "cost", *SIGNAL, "faults", "fate"])
     for row in rows:
         told = row.model_dump(mode="json")
         cells = [told[name] for name in COLUMNS]
-        writer.writerow([*cells, row.cost, *(told["signal"][name] for name in SIGNAL), json.dumps(row.faults)])
+        fate = "" if row.fate is None else row.fate.line
+        writer.writerow([*cells, row.cost, *(told["signal"][name] for name in SIGNAL), json.dumps(row.faults), fate])
     return buffer.getvalue()
 
 

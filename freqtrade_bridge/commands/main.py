@@ -20,6 +20,7 @@ from candlegraph.freqtrade_bridge.commands.check import add_check, print_check
 from candlegraph.freqtrade_bridge.commands.failures import add_debug, guarded
 from candlegraph.freqtrade_bridge.commands.memory_arguments import add_memory
 from candlegraph.freqtrade_bridge.commands.migrate import add_migrate
+from candlegraph.freqtrade_bridge.commands.why import add_why
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
     _add_decide(commands.add_parser("decide", help="one candle through the graph, printed node by node"))
     _add_brief(commands.add_parser("brief", help="the prompt of one candle, section by section, with its tokens"))
     add_memory(commands.add_parser("memory", help="the experience memory: look, measure, carry, clean up"))
+    add_why(commands.add_parser("why", help="one candle's story, or why there was no trade since the last one"))
     _add_ledger(commands.add_parser("ledger", help="what was decided: show, compare two runs, export"))
     _add_account(commands.add_parser("account", help="drawdown and emergency stop: look, or reset"))
     _add_approvals(commands.add_parser("approvals", help="the entries that wait for a person"))
@@ -86,10 +88,11 @@ def _add_decide(command: argparse.ArgumentParser) -> None:
     command.set_defaults(run=_decide)
 
 
-def _add_candle(command: argparse.ArgumentParser) -> None:
+def _add_candle(command: argparse.ArgumentParser, *, is_required: bool = True) -> None:
     add_userdir(command)
-    command.add_argument("--pair", required=True)
-    command.add_argument("--at", type=utc, required=True, help="close time of the candle, UTC: the moment of decision")
+    command.add_argument("--pair", required=is_required)
+    command.add_argument("--at", type=utc, required=is_required, help="close time, UTC: the moment of decision")
+    command.add_argument("--namespace", help="whose experiences are read; default: the newest that has any")
     command.add_argument(
         "--datadir",
         type=Path,
@@ -99,26 +102,38 @@ def _add_candle(command: argparse.ArgumentParser) -> None:
 
 
 def _decide(arguments: argparse.Namespace) -> None:
-    from candlegraph.freqtrade_bridge.commands.decide import decide_and_print
+    from candlegraph.freqtrade_bridge.commands.decide import Candle, decide_and_print
 
     datadir = arguments.datadir or arguments.userdir / "data" / "sample"
-    decide_and_print(arguments.pair, arguments.at, datadir, arguments.userdir, arguments.config)
+    candle = Candle(arguments.pair, arguments.at, datadir, arguments.userdir, arguments.namespace)
+    decide_and_print(candle, arguments.config)
 
 
 def _add_brief(command: argparse.ArgumentParser) -> None:
-    _add_candle(command)
+    _add_candle(command, is_required=False)
+    command.add_argument("--decision", metavar="ID", help="the very prompt of this decision; its first digits will do")
     command.add_argument("--tokens", type=int, help="instead of context_config.max_context_tokens")
     command.add_argument("--language", choices=["en", "zh"], help="instead of context_config.language")
     command.set_defaults(run=_brief)
 
 
 def _brief(arguments: argparse.Namespace) -> None:
-    from candlegraph.freqtrade_bridge.commands.decide import brief_and_print
+    if arguments.decision:
+        from candlegraph.freqtrade_bridge.commands.brief_again import print_again
+
+        print_again(arguments.decision, arguments.namespace, arguments.userdir)
+        return
+    if arguments.pair is None or arguments.at is None:
+        from candlegraph.graph.schema.errors import ConfigError
+
+        raise ConfigError("brief: expected --pair and --at, or --decision")
+    from candlegraph.freqtrade_bridge.commands.decide import Candle, brief_and_print
 
     given = {"max_context_tokens": arguments.tokens, "language": arguments.language}
     changed = {key: value for key, value in given.items() if value is not None}
     datadir = arguments.datadir or arguments.userdir / "data" / "sample"
-    brief_and_print(arguments.pair, arguments.at, datadir, arguments.userdir, arguments.config, changed)
+    candle = Candle(arguments.pair, arguments.at, datadir, arguments.userdir, arguments.namespace)
+    brief_and_print(candle, arguments.config, changed)
 
 
 def _add_ledger(command: argparse.ArgumentParser) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from candlegraph.agents.reviewer import unless_closed
 from candlegraph.freqtrade_bridge.decisions.runner import Outcome, decision_id
 from candlegraph.graph.context import Context
+from candlegraph.graph.schema.fate import Refusal
 from candlegraph.graph.schema.market import MarketSnapshot
-from candlegraph.graph.schema.signal import SIDE_OF, TradeSignal, stay
+from candlegraph.graph.schema.signal import TradeSignal, stay
 from candlegraph.tools.market.facts import facts_of
 
 logger = logging.getLogger(__name__)
@@ -18,6 +20,7 @@ LATEST = timedelta(minutes=5)
 """After a close an entry may still be decided: exchanges are late, and so are loops."""
 
 KEY = "llm_config.pause_entries_after"
+FAILED = "the models have failed too often"
 
 
 def signal_of(context: Context, snapshot: MarketSnapshot, outcome: Outcome) -> TradeSignal:
@@ -36,12 +39,22 @@ def signal_of(context: Context, snapshot: MarketSnapshot, outcome: Outcome) -> T
 def punctual(signal: TradeSignal, snapshot: MarketSnapshot, now: datetime) -> TradeSignal:
     """Drop an entry or addition on a candle that closed long ago: the bot was started in the midst of one."""
     late = now - snapshot.as_of
-    grows = signal.action in SIDE_OF or (signal.adjustment_pct or 0) > 0
-    if not grows or late <= LATEST:
+    if not signal.grows or late <= LATEST:
         return signal
-    why = f"{signal.action} dropped: its candle closed {late.total_seconds() / 60:.0f} minutes ago"
-    safe = stay(snapshot, why, "veto")
-    return safe.model_copy(update={"decision_id": signal.decision_id, "confidence": signal.confidence})
+    why = f"its candle closed {late.total_seconds() / 60:.0f} minutes ago"
+    return instead(signal, snapshot, f"{signal.action} dropped: {why}", Refusal(door="late", why=why))
+
+
+def too_late(signal: TradeSignal, snapshot: MarketSnapshot) -> TradeSignal:
+    """Return what stands in the place of a decision that came after its deadline, and cannot be used."""
+    why = "the decision came after its deadline"
+    return instead(signal, snapshot, f"{signal.action} dropped: {why}", Refusal(door="late", why=why))
+
+
+def instead(signal: TradeSignal, snapshot: MarketSnapshot, reason: str, refusal: Refusal) -> TradeSignal:
+    """Return the hold or wait that stands in the place of a signal."""
+    known = {"decision_id": signal.decision_id, "confidence": signal.confidence, "clamps": signal.clamps}
+    return stay(snapshot, reason, "veto").model_copy(update=known).in_place_of(signal, refusal)
 
 
 class EntryPause:
@@ -79,10 +92,14 @@ class EntryPause:
         return "the models answer again: entries go on with the next candle"
 
 
+def waiting_pairs(flat: Sequence[str], *, others_ask: bool) -> frozenset[str]:
+    """Return which flat pairs ask no model during the pause; somebody must, to see whether the models answer again."""
+    return frozenset(flat if others_ask else flat[1:])
+
+
 def paused(signal: TradeSignal, snapshot: MarketSnapshot) -> TradeSignal:
     """Return what stands in for an entry or addition during the pause; everything else as it is."""
-    if signal.action not in SIDE_OF and (signal.adjustment_pct or 0) <= 0:
+    if not signal.grows:
         return signal
-    why = f"{signal.action} refused: {KEY}: the models have failed too often"
-    safe = stay(snapshot, why, "veto")
-    return safe.model_copy(update={"decision_id": signal.decision_id, "confidence": signal.confidence})
+    refusal = Refusal(door="paused", key=KEY, why=FAILED)
+    return instead(signal, snapshot, f"{signal.action} refused: {refusal.line}", refusal)

@@ -20,6 +20,11 @@ class DecisionBook:
         self._signals[pair] = (as_of, signal)
         self._used.discard(pair)
 
+    @property
+    def pairs(self) -> tuple[str, ...]:
+        """Return the pairs that were decided."""
+        return tuple(self._signals)
+
     def at(self, pair: str, now: datetime) -> TradeSignal | None:
         """Return the signal in force at `now`: from the close of its candle until the next candle closes."""
         as_of, signal = self._signals.get(pair, (None, None))

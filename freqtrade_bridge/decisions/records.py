@@ -5,27 +5,30 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
+from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, ToolMessage
 
 from candlegraph.agents.asking.transcript import fault_counts, repairs
 from candlegraph.agents.models.engine import call_of
 from candlegraph.agents.prompt.files import deciding_version
+from candlegraph.freqtrade_bridge.decisions.evidence import Evidence
 from candlegraph.freqtrade_bridge.decisions.runner import Outcome, decision_id
 from candlegraph.graph.context import Context
 from candlegraph.graph.reflection import ReflectionState
 from candlegraph.graph.schema.calls import CallRecord
 from candlegraph.graph.schema.errors import MemoryStoreError, ModelError
 from candlegraph.graph.schema.experience import ClosedTrade, Experience, RecordedDecision
+from candlegraph.graph.schema.fate import Fate
 from candlegraph.graph.schema.market import MarketSnapshot
 from candlegraph.graph.schema.signal import Clamp, TradeSignal
 from candlegraph.graph.state import CandleState
 from candlegraph.memory.books.ledger import DecisionRow, FunctionCall, Ledger
+from candlegraph.memory.books.snapshots import SnapshotBook
 from candlegraph.memory.learning.report import experience_of_decision
 from candlegraph.memory.learning.track import Track
 from candlegraph.memory.storage.text_files import Journal
@@ -45,16 +48,35 @@ class Records:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._ledger = Ledger(context.database)
+        self._prompts: dict[str, dict[str, Any]] = {}
+        """Of the decisions whose lines are still to come."""
+        self._snapshots = SnapshotBook(context.database, context.settings.experience_config.snapshots)
         folder = Path(context.user_data_dir)
         kept = context.settings.experience_config
         unwanted = {DECISIONS: not kept.log_decisions, EXPERIENCES: not kept.log_trades}
         names = [name for name in (DECISIONS, EXPERIENCES, REWARDS) if not unwanted.get(name)]
         self._journals = {name: Journal(folder / name) for name in names}
 
-    def decisions(self, rows: Sequence[DecisionRow]) -> None:
-        """Store one candle's decisions."""
+    def decisions(self, rows: Sequence[DecisionRow], states: Mapping[str, CandleState]) -> None:
+        """Store one candle's decisions, and what they were made from; `states` are how their runs ended, by id.
+
+        The line for people comes at once, or where an order should come of it as soon as it is known what did.
+        """
         self._ledger.append(rows)
-        self._write(DECISIONS, [_decision_line(row) for row in rows])
+        found = {key: Evidence.of(state, self._context.settings) for key, state in states.items()}
+        self._keep({key: one.model_dump_json(exclude_defaults=True) for key, one in found.items() if one is not None})
+        if self._context.settings.experience_config.log_prompts:
+            self._prompts |= {row.decision_id: _prompt(states, row) for row in rows}
+        self._tell([row for row in rows if row.fate is not None or not row.acts])
+
+    def _tell(self, rows: Sequence[DecisionRow]) -> None:
+        self._write(DECISIONS, [_decision_line(row) | self._prompts.pop(row.decision_id, {}) for row in rows])
+
+    def _keep(self, docs: Mapping[str, str]) -> None:
+        try:
+            self._snapshots.keep(docs, datetime.now(UTC))
+        except MemoryStoreError as e:
+            logger.error("what %d decisions were made from could not be kept: %s", len(docs), e)
 
     def late_clamps(self, decision_id: str, clamps: Sequence[Clamp]) -> None:
         """Add what the gate lowered at the order to the decision's row; a full disk stops no order."""
@@ -63,10 +85,18 @@ class Records:
         except MemoryStoreError as e:
             logger.error("decision %s: late clamps could not be stored: %s", decision_id, e)
 
-    def answered(self, signal: TradeSignal) -> None:
-        """Put what a person's answer made of an entry into its row; a line of its own says so to people."""
-        row = self._ledger.answer(signal.decision_id, signal)
-        self._write(DECISIONS, [] if row is None else [_decision_line(row)])
+    def answered(self, signal: TradeSignal) -> DecisionRow | None:
+        """Put what a person's answer made of an entry, or a late decision, into its row."""
+        return self._ledger.answer(signal.decision_id, signal)
+
+    def fate(self, decision_id: str, fate: Fate) -> None:
+        """Set what became of a decision in its row, and write its line for people."""
+        try:
+            row = self._ledger.settle(decision_id, fate)
+        except MemoryStoreError as e:
+            logger.error("decision %s: its fate could not be stored (%s): %s", decision_id, fate.line, e)
+            return
+        self._tell([] if row is None else [row])
 
     def reflected(self, state: ReflectionState) -> None:
         """Write a closed trade, how it went, and its reward for people; the memory has them already."""
@@ -84,8 +114,10 @@ class Records:
             logger.error("%s: %d lines could not be written: %s", name, len(lines), e)
 
 
-def decision_row(context: Context, snapshot: MarketSnapshot, outcome: Outcome, signal: TradeSignal) -> DecisionRow:
-    """Return the ledger row of one decision."""
+def decision_row(
+    context: Context, snapshot: MarketSnapshot, outcome: Outcome, signal: TradeSignal, now: datetime
+) -> DecisionRow:
+    """Return the ledger row of one decision; a call that was refused at once has its fate."""
     state = outcome.state or CandleState()
     calls, cases = model_calls(state), () if state.lessons is None else state.lessons.cases
     return DecisionRow(
@@ -119,7 +151,13 @@ def decision_row(context: Context, snapshot: MarketSnapshot, outcome: Outcome, s
         faults=fault_counts(state),
         reasoning=reasoning(state.messages),
         opinions=opinions(state),
+        fate=fate_at_once(signal, now),
     )
+
+
+def fate_at_once(signal: TradeSignal, now: datetime) -> Fate | None:
+    """Return the fate of a call that was refused before any order."""
+    return None if signal.refusal is None else Fate(kind="refused", at=now, refusal=signal.refusal)
 
 
 def commit_effects(context: Context, state: CandleState) -> int:
@@ -169,6 +207,13 @@ def _clean_up(context: Context, state: CandleState, strategy: Any) -> None:
 
 def _decision_line(row: DecisionRow) -> dict[str, Any]:
     return row.model_dump(mode="json") | {"cost": row.cost, "trace_id": row.decision_id}
+
+
+def _prompt(states: Mapping[str, CandleState], row: DecisionRow) -> dict[str, Any]:
+    """Return what the deciding model read before its first answer, whole."""
+    state = states.get(row.decision_id)
+    messages = [] if state is None else takewhile(lambda m: not isinstance(m, AIMessage), state.messages)
+    return {"prompt": [{"role": m.type, "content": m.content} for m in messages]}
 
 
 def _course(track: Track | None) -> dict[str, Any]:
@@ -239,7 +284,7 @@ def opinions(state: CandleState) -> dict[str, str]:
     return found | critiques
 
 
-def prompt_hash(messages: Sequence[AnyMessage]) -> str:
+def prompt_hash(messages: Sequence[BaseMessage]) -> str:
     """Return 16 hex digits of the SHA-256 of what the deciding model read first, beside its prompt file."""
     first = next((n for n, m in enumerate(messages) if isinstance(m, AIMessage)), len(messages))
     return _digits("\n\n".join(str(m.content) for m in messages[1:first]))

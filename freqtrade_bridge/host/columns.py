@@ -29,10 +29,10 @@ def columns_of(signal: TradeSignal | None) -> Columns:
     """Return the row of `signal`; tags are short categories, the reason lies in the trade's custom data."""
     if signal is None:
         return NOTHING
-    if signal.action == "enter_long":
+    if signal.entry_side == "long":
         return Columns(enter_long=1, enter_tag=LONG_TAG)
-    if signal.action == "enter_short":
+    if signal.entry_side == "short":
         return Columns(enter_short=1, enter_tag=SHORT_TAG)
-    if signal.action == "exit":
+    if signal.is_exit:
         return Columns(exit_long=1, exit_short=1, exit_tag=EXIT_TAG)
     return NOTHING

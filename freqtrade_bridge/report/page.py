@@ -75,7 +75,7 @@ def _trade_row(trade: TradeRow) -> str:
 
 
 def _decision(row: DecisionRow) -> list[Any]:
-    """Return time, pair, state, action, confidence, source, reason, cases, clamps and stop, all as plain text."""
+    """Return time, pair, state, action, confidence, source, reason, cases, clamps, stop and fate, as plain text."""
     signal = row.signal
     pairs = zip(row.case_ids, row.similarities, strict=True)
     return [
@@ -89,6 +89,7 @@ def _decision(row: DecisionRow) -> list[Any]:
         ", ".join(f"{case} ({similarity:.2f})" for case, similarity in pairs),
         "; ".join(f"{clamp.key}: {_short(clamp.before)} → {_short(clamp.after)}" for clamp in signal.clamps),
         _short(signal.stop),
+        f"{signal.wanted.name}: {row.fate.line if row.fate else 'not known yet'}" if row.acts else "",
     ]
 
 

@@ -14,7 +14,7 @@ from rich.text import Text
 from candlegraph.freqtrade_bridge.host.columns import EMERGENCY_TAG
 from candlegraph.freqtrade_bridge.report.result import RunResult
 from candlegraph.graph.schema.market import Frozen
-from candlegraph.memory.books.ledger import DecisionRow, cost_told
+from candlegraph.memory.books.ledger import DecisionRow, cost_told, fate_counts
 
 MOST_FALLBACKS = 0.2
 """Share of the asked decisions from which on a result is doubted aloud."""
@@ -33,6 +33,7 @@ class Summary(Frozen):
     sources: dict[str, int]
     repairs: int
     clamps: dict[str, int]
+    fates: dict[str, int]
     warnings: dict[str, int]
     emergency_exits: int
     trades: int
@@ -77,6 +78,7 @@ def summary_of(
         sources=dict(Counter(row.signal.source for row in decisions).most_common()),
         repairs=sum(row.repairs for row in decisions),
         clamps=dict(Counter(clamp.key for row in decisions for clamp in row.signal.clamps).most_common()),
+        fates=dict(fate_counts(decisions).most_common()),
         warnings=dict(Counter(one.split(":")[0] for row in decisions for one in row.signal.warnings).most_common()),
         emergency_exits=sum(trade.exit_reason == EMERGENCY_TAG for trade in result.trades),
         trades=len(result.trades),
@@ -118,6 +120,7 @@ def summary_rows(summary: Summary) -> list[tuple[str, str]]:
         *([("wrappings undone", _counts(summary.notes))] if summary.notes else []),
         ("cost", "none, a rule" if summary.is_rule else summary.cost),
         ("clamps of the gate", _counts(summary.clamps)),
+        ("fates of the calls", _fates(summary)),
         ("warnings of the rules", _counts(summary.warnings)),
         ("emergency stop", _emergency(summary)),
         ("trades", f"{summary.trades} ({summary.long_trades} long, {summary.short_trades} short; {won})"),
@@ -151,6 +154,12 @@ def doubt_of(summary: Summary) -> str | None:
         f"to hold or wait: this result says little about {summary.model}. Why: {kinds}. "
         "See `candlegraph ledger show --faulty` and docs/models.md"
     )
+
+
+def _fates(summary: Summary) -> str:
+    """Return how many calls that should act did, and at which doors the others ended."""
+    filled = sum(summary.fates.get(kind, 0) for kind in ("filled", "partly filled"))
+    return f"{filled} of {sum(summary.fates.values())} calls that act were filled ({_counts(summary.fates)})"
 
 
 def _emergency(summary: Summary) -> str:

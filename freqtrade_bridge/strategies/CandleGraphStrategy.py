@@ -159,11 +159,13 @@ class CandleGraphStrategy(IStrategy):
             self.dp.send_msg(f"candlegraph: {halt or 'the halt was reset, entries may go on'}", always_send=True)
 
     def decided_columns(self, pair: str, current_time: datetime) -> Columns:
-        """Return the row that the backtest hook writes."""
+        """Return the row that the backtest hook writes, and look at what freqtrade will do with it."""
+        self.session.fates.look([pair], current_time)
         return columns_of(self.session.book.unused(pair, current_time))
 
     def backtest_ended(self, end: datetime) -> None:
-        """Learn from what the end of the data closed."""
+        """Learn from what the end of the data closed, and settle what it left open."""
+        self.session.fates.end(end)
         self.session.learn(end + self.session.length)
 
     def populate_indicators(self, dataframe: DataFrame, metadata: dict[str, Any]) -> DataFrame:
@@ -291,7 +293,7 @@ class CandleGraphStrategy(IStrategy):
         if not plan.was_set(trade.stop_loss):
             return STOP_TAG
         signal = self.session.book.unused(pair, current_time)
-        is_ours = signal is not None and signal.action == "exit" and signal.trade_id == trade.id
+        is_ours = signal is not None and signal.is_exit and signal.trade_id == trade.id
         return EXIT_TAG if is_ours else None
 
     @fail_closed()
@@ -306,5 +308,5 @@ class CandleGraphStrategy(IStrategy):
         **kwargs: Any,
     ) -> tuple[float, str] | None:
         """Add to or reduce the position once per signal."""
-        change = self.session.adjustment(trade, current_time, current_rate, min_stake or 0.0, max_stake)
+        change = self.session.adjustment(trade, current_time, current_rate, max_stake)
         return None if change is None else (change, ADD_TAG if change > 0 else REDUCE_TAG)

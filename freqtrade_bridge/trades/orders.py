@@ -13,12 +13,15 @@ from typing import NamedTuple
 from freqtrade.persistence import Trade
 
 from candlegraph.freqtrade_bridge.decisions.book import DecisionBook
+from candlegraph.freqtrade_bridge.decisions.fates import Fates
 from candlegraph.freqtrade_bridge.trades.plan import Known, Plan, Plans
-from candlegraph.graph.schema.market import Account, Position, Side
-from candlegraph.graph.schema.signal import SIDE_OF, Clamp, TradeSignal
+from candlegraph.graph.schema.fate import Refusal
+from candlegraph.graph.schema.market import Account, OrderLimits, Position, Side
+from candlegraph.graph.schema.signal import Clamp, TradeSignal
 from candlegraph.graph.settings.risk import RiskManagement
 from candlegraph.tools.market.situation import space_of
 from candlegraph.tools.risk.gate import EntryPlan, Limits, size_add, size_entry
+from candlegraph.tools.risk.possible import left_refusal
 from candlegraph.tools.risk.stops import is_protective
 
 logger = logging.getLogger(__name__)
@@ -50,6 +53,7 @@ class Orders:
         plans: Plans,
         account: Callable[[], Account],
         note: Callable[[str, tuple[Clamp, ...]], None],
+        fates: Fates,
     ) -> None:
         self._rules = rules
         self._fee_ratio = fee_ratio
@@ -58,6 +62,7 @@ class Orders:
         self._plans = plans
         self._account = account
         self._note = note
+        self._fates = fates
         self._sized: dict[str, tuple[EntryPlan, Limits]] = {}
         self._pending: dict[str, Plan] = {}
 
@@ -67,13 +72,30 @@ class Orders:
 
     def entry(self, ask: Ask, limits: Limits) -> EntryPlan:
         """Return the pending entry sized against the true wallet, or a refusal."""
+        sized = self._sized_now(ask, limits)
+        if sized.refusal is not None:
+            self._refuse(ask, sized.refusal)
+        return sized
+
+    def _sized_now(self, ask: Ask, limits: Limits) -> EntryPlan:
         plan = self._forced(ask) if ask.forced else self._decided(ask)
         if plan.refusal:
             return plan
         if plan.stop is not None and not is_protective(plan.side, plan.stop, ask.rate):
-            return plan.model_copy(update={"refusal": f"opens at {ask.rate:.6g}, beyond its stop {plan.stop:.6g}"})
+            beyond = f"opens at {ask.rate:.6g}, beyond its stop {plan.stop:.6g}"
+            return plan.model_copy(update={"refusal": Refusal(door="stop_beyond_price", why=beyond)})
         sized = size_entry(plan, self._account(), ask.rate, self._plans.basis(ask.pair), limits)
         return sized if ask.forced else self._shrunk(sized, ask, limits)
+
+    def _refuse(self, ask: Ask, refusal: Refusal) -> None:
+        """Note why the pair's entry was refused; freqtrade may ask again."""
+        if signal := self._signal(ask):
+            self._fates.refused(signal.decision_id, refusal)
+
+    def _signal(self, ask: Ask) -> TradeSignal | None:
+        """Return the entry that freqtrade asks for, unless a person forces one."""
+        signal = None if ask.forced else self._book.unused(ask.pair, ask.now)
+        return signal if signal is not None and signal.entry_side == ask.side else None
 
     def _shrunk(self, sized: EntryPlan, ask: Ask, limits: Limits) -> EntryPlan:
         """Return the entry with the share of its stake that a reviewing model left to it."""
@@ -82,15 +104,16 @@ class Orders:
             return sized
         stake = sized.stake * signal.stake_ratio
         if stake < limits.min_stake:
-            why = f"reviewer: {stake:.6g} is left, the exchange's minimum is {limits.min_stake:.6g}"
-            return sized.model_copy(update={"stake": 0.0, "refusal": why})
+            why = f"{stake:.6g} is left, the exchange's minimum is {limits.min_stake:.6g}"
+            refusal = Refusal(door="exchange_minimum", key="reviewer", why=why)
+            return sized.model_copy(update={"stake": 0.0, "refusal": refusal})
         return sized.model_copy(update={"stake": stake})
 
     def _decided(self, ask: Ask) -> EntryPlan:
-        signal = self._book.unused(ask.pair, ask.now)
-        if signal is None or SIDE_OF.get(signal.action) != ask.side:
-            why = "no unused entry signal in force"
-            return EntryPlan(side=ask.side, leverage=1, stake=0, stop=None, refusal=why)
+        signal = self._signal(ask)
+        if signal is None:
+            nothing = Refusal(door="late", why="no unused entry signal in force")
+            return EntryPlan(side=ask.side, leverage=1, stake=0, stop=None, refusal=nothing)
         return EntryPlan(
             side=ask.side,
             leverage=signal.leverage or 1.0,
@@ -107,12 +130,18 @@ class Orders:
     def stake(self, ask: Ask, limits: Limits) -> EntryPlan:
         """Return the order's size; it is kept for the confirmation, and clamps that came late are stored."""
         sized = self.entry(ask, limits)
+        if not sized.refusal and sized.leverage != limits.exchange_max_leverage:
+            why = f"leverage {limits.exchange_max_leverage:g} was set, {sized.leverage:g} is allowed now"
+            sized = sized.model_copy(update={"stake": 0.0, "refusal": Refusal(door="gate", key="leverage", why=why)})
+            self._refuse(ask, Refusal(door="gate", key="leverage", why=why))
         self._sized[ask.pair] = (sized, limits)
         self._note_late(ask, sized)
+        if sized.refusal is None and (signal := self._signal(ask)):
+            self._fates.reached(signal.decision_id, "sized")
         return sized
 
     def _note_late(self, ask: Ask, sized: EntryPlan) -> None:
-        signal = None if ask.forced else self._book.unused(ask.pair, ask.now)
+        signal = self._signal(ask)
         late = sized.clamps[len(signal.clamps) if signal else 0 :]
         for clamp in late:
             logger.info("%s: %s", ask.pair, clamp.line)
@@ -128,9 +157,13 @@ class Orders:
         stake = amount * ask.rate / sized.leverage
         final = self.entry(ask, limits.model_copy(update={"exchange_max_leverage": sized.leverage}))
         if final.refusal or final.leverage < sized.leverage or stake > (final.stake or 0) * STAKE_TOLERANCE:
-            logger.warning("%s: entry refused: %s", ask.pair, final.refusal or f"stake {stake:.6g} is beyond the gate")
+            beyond = Refusal(door="gate", key="stake", why=f"stake {stake:.6g} at {ask.rate:.6g} is beyond the gate")
+            self._refuse(ask, final.refusal or beyond)
+            logger.warning("%s: entry refused: %s", ask.pair, (final.refusal or beyond).line)
             return False
         self._pending[ask.pair] = self._plan(ask, sized)
+        if signal := self._signal(ask):
+            self._fates.reached(signal.decision_id, "ordered")
         self._book.consume(ask.pair)
         return True
 
@@ -159,29 +192,35 @@ class Orders:
         """Return the confirmed plan of a pair that was just filled, once."""
         return self._pending.pop(pair, None)
 
-    def adjustment(self, trade: Trade, position: Position, now: datetime, rate: float, limits: Limits) -> float | None:
+    def adjustment(
+        self, trade: Trade, position: Position, now: datetime, rate: float, limits: Limits, exchange: OrderLimits
+    ) -> float | None:
         """Return the stake to add (+) or release (-) now, once per signal and only for its own trade."""
         signal = self._book.unused(trade.pair, now)
-        if signal is None or signal.action != "adjust" or signal.trade_id != trade.id or signal.adjustment_pct is None:
+        if signal is None or not signal.is_adjustment or signal.trade_id != trade.id or signal.adjustment_pct is None:
             return None
         self._book.consume(trade.pair)
         change: float = trade.stake_amount * signal.adjustment_pct / 100
-        if change < 0:
-            return self._reduction(trade, change, limits.min_stake)
-        return self._addition(signal, change, position, rate, limits)
+        if signal.is_safer:
+            refusal = left_refusal(
+                trade.amount * rate * (1 + signal.adjustment_pct / 100), exchange.min_left, trade.stake_currency
+            )
+        else:
+            sized = self._addition(signal, change, position, rate, limits)
+            refusal, change = sized.refusal, sized.stake or 0.0
+        if refusal is not None:
+            logger.info("%s %s: not carried out: %s", trade.pair, signal.name, refusal.line)
+            self._fates.refused(signal.decision_id, refusal)
+            return None
+        self._fates.reached(signal.decision_id, "ordered")
+        return change
 
     def _addition(
         self, signal: TradeSignal, stake: float, position: Position, rate: float, limits: Limits
-    ) -> float | None:
-        allowed, clamps = size_add(stake, position, self._account(), rate, limits, signal.confidence)
-        for clamp in clamps:
+    ) -> EntryPlan:
+        sized = size_add(stake, position, self._account(), rate, limits, signal.confidence)
+        for clamp in sized.clamps:
             logger.info("addition: %s", clamp.line)
-        if clamps:
-            self._note(signal.decision_id, clamps)
-        return allowed or None
-
-    def _reduction(self, trade: Trade, change: float, min_stake: float) -> float | None:
-        if trade.stake_amount + change < min_stake:
-            logger.info("%s: reduction to below the minimum stake %.6g becomes a hold", trade.pair, min_stake)
-            return None
-        return change
+        if sized.clamps:
+            self._note(signal.decision_id, sized.clamps)
+        return sized

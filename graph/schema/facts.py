@@ -113,6 +113,7 @@ class Facts(Frozen):
     account: AccountFacts
     position: PositionFacts | None = None
     experience: ExperienceFacts | None = None
+    closed: dict[str, str] = Field({}, description="what cannot be done now, and why; empty: everything can")
 
 
 def significant(value: float) -> float:
@@ -159,7 +160,7 @@ def parse_facts(text: str) -> Facts:
         match = LINE.fullmatch(line)
         if match is None:
             raise FactsError(f"expected 'key: value', was {line!r}")
-        _insert(tree, match[1], None if match[2] == ABSENT and match[1] not in TEXT_KEYS else match[2])
+        _insert(tree, match[1], None if match[2] == ABSENT and not is_text(match[1]) else match[2])
     tree["timeframes"] = {key: tree.pop(key) for key in list(tree) if key not in Facts.model_fields}
     try:
         return Facts.model_validate(tree)
@@ -168,6 +169,12 @@ def parse_facts(text: str) -> Facts:
 
 
 TEXT_KEYS = ("missing", "experience.ids", "account.halted")
+TEXTS = "closed."
+
+
+def is_text(key: str) -> bool:
+    """Return whether a line holds words, so that `none` is one."""
+    return key in TEXT_KEYS or key.startswith(TEXTS)
 
 
 def _insert(tree: dict[str, Any], dotted: str, value: str | None) -> None:

@@ -8,7 +8,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, Field
+
+from candlegraph.graph.schema.fate import LastCall
+from candlegraph.graph.schema.frozen import Frozen as Frozen
 
 Side = Literal["long", "short"]
 Price = Annotated[float, Field(gt=0)]
@@ -18,12 +21,6 @@ PUNCTUAL = timedelta(minutes=1)
 
 Regime = Literal["trend_up", "trend_down", "range"]
 Strength = Literal["strong", "moderate", "weak"]
-
-
-class Frozen(BaseModel):
-    """Immutable, refuses unknown fields, NaN and infinity."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Indicators(Frozen):
@@ -143,6 +140,23 @@ class Account(Frozen):
     halted: str | None = Field(None, description="why entries are halted until a reset")
 
 
+class Lock(Frozen):
+    """One of Freqtrade's locks of a pair, a protection's or a person's; an entry on its side is dropped."""
+
+    side: Literal["long", "short", "*"]
+    name: str = Field(description="its reason, outside text")
+    until: AwareDatetime
+
+
+class OrderLimits(Frozen):
+    """What the exchange takes and Freqtrade demands for it, as value of the position: margin times leverage."""
+
+    min_entry: float = Field(0, ge=0)
+    min_add: float = Field(0, ge=0)
+    min_left: float = Field(0, ge=0, description="of what a reduction leaves")
+    max_order: float | None = Field(None, gt=0, description="at leverage 1; None: no limit is known")
+
+
 class MarketSnapshot(Frozen):
     """All that may be known about one pair at one candle's close; the main timeframe stands first."""
 
@@ -154,6 +168,10 @@ class MarketSnapshot(Frozen):
     position: Position | None = None
     sentiment: Sentiment = Sentiment()
     candles_since_loss: int | None = Field(None, ge=0, description="main candles since the pair's last losing trade")
+    limits: OrderLimits = OrderLimits()
+    locks: tuple[Lock, ...] = Field((), description="in force at this close, of the pair and of all pairs")
+    paused: str | None = Field(None, description="why the bot makes no entries for now")
+    last_call: LastCall | None = Field(None, description="the pair's last call that acts, while it is worth saying")
 
     @property
     def main(self) -> TimeframeView:
@@ -164,6 +182,11 @@ class MarketSnapshot(Frozen):
     def price(self) -> float:
         """Return the close of the last closed main candle."""
         return self.main.close
+
+    @property
+    def currency(self) -> str:
+        """Return what the margin is counted in."""
+        return self.pair.rpartition(":")[2].rpartition("/")[2]
 
 
 def sign_of(side: Side) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from pydantic import AwareDatetime, Field
 from sqlalchemy import BigInteger, func, insert, literal_column, select, update
 
 from candlegraph.graph.schema.calls import CallRecord, Try
+from candlegraph.graph.schema.fate import Fate
 from candlegraph.graph.schema.market import Frozen, Price, Regime
 from candlegraph.graph.schema.signal import Clamp, TradeSignal
 from candlegraph.graph.settings.llm import Depth, Mode
@@ -60,6 +62,17 @@ class DecisionRow(Frozen):
     faults: dict[str, int] = Field({}, description="faulty answers by kind")
     reasoning: str = Field("", description="thoughts of the deciding model, shortened")
     opinions: dict[str, str] = Field({}, description="what the other roles said, as JSON")
+    fate: Fate | None = Field(None, description="what became of a call that acts; None: it does not, or not known yet")
+
+    @property
+    def acts(self) -> bool:
+        """Return whether an order should come of it, or should have, had nothing refused it."""
+        return self.signal.wanted.acts
+
+    @property
+    def changes(self) -> tuple[Clamp, ...]:
+        """Return what was lowered on the way: from, to, and by which key."""
+        return self.signal.clamps
 
     @property
     def cost(self) -> float | None:
@@ -89,20 +102,27 @@ class Ledger:
 
     def add_clamps(self, decision_id: str, late: Sequence[Clamp]) -> None:
         """Add what the gate lowered at the order to the row's signal; an unknown id is a decision never stored."""
-        self._change(decision_id, lambda signal: signal.model_copy(update={"clamps": (*signal.clamps, *late)}))
+
+        def clamped(row: DecisionRow) -> DecisionRow:
+            return _with_signal(row, row.signal.model_copy(update={"clamps": (*row.signal.clamps, *late)}))
+
+        self._change(decision_id, clamped)
 
     def answer(self, decision_id: str, signal: TradeSignal) -> DecisionRow | None:
         """Put what a person's answer made of an entry in place of the wait; return the row, None if it is unknown."""
-        return self._change(decision_id, lambda _: signal)
+        return self._change(decision_id, lambda row: _with_signal(row, signal))
 
-    def _change(self, decision_id: str, change: Callable[[TradeSignal], TradeSignal]) -> DecisionRow | None:
+    def settle(self, decision_id: str, fate: Fate) -> DecisionRow | None:
+        """Set what became of a decision, unless it is known already; return the row, None if it is unknown."""
+        return self._change(decision_id, lambda row: row if row.fate else row.model_copy(update={"fate": fate}))
+
+    def _change(self, decision_id: str, change: Callable[[DecisionRow], DecisionRow]) -> DecisionRow | None:
         own = decisions.c.decision_id == decision_id
         with writing(self._engine, "decisions") as (connection, _):
             doc = connection.scalar(select(decisions.c.doc).where(own))
             if doc is None:
                 return None
-            row = DecisionRow.model_validate_json(doc)
-            changed = row.model_copy(update={"signal": change(row.signal)})
+            changed = change(DecisionRow.model_validate_json(doc))
             connection.execute(update(decisions).where(own).values(doc=changed.model_dump_json()))
         return changed
 
@@ -123,6 +143,10 @@ class Ledger:
             return tuple(connection.scalars(query))
 
 
+def _with_signal(row: DecisionRow, signal: TradeSignal) -> DecisionRow:
+    return row.model_copy(update={"signal": signal})
+
+
 def _columns(row: DecisionRow) -> dict[str, object]:
     return {
         "decision_id": row.decision_id,
@@ -131,6 +155,11 @@ def _columns(row: DecisionRow) -> dict[str, object]:
         "pair": row.pair,
         "doc": row.model_dump_json(),
     }
+
+
+def fate_counts(rows: Sequence[DecisionRow]) -> Counter[str]:
+    """Return how many calls that act came to what end, refusals by their door."""
+    return Counter("not known yet" if row.fate is None else row.fate.door for row in rows if row.acts)
 
 
 def cost_told(rows: Sequence[DecisionRow]) -> str:

@@ -94,7 +94,7 @@ class Track(Frozen):
 
     def after_signal(self, signal: TradeSignal) -> Track:
         """Return the track after one more decision."""
-        stays = signal.action == "hold"
+        stays = signal.is_hold
         repeated = {rule_of(one) for one in signal.warnings}
         earlier = tuple(one for one in self.warnings if rule_of(one) not in repeated)
         return self.model_copy(

@@ -112,6 +112,16 @@ decisions = Table(
     Index("decisions_by_candle", "namespace", "candle", "pair"),
 )
 
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("decision_id", String(100), nullable=False, unique=True),
+    Column("kept_at", BigInteger, nullable=False, comment="microseconds since 1970, UTC, of the machine's clock"),
+    Column("doc", LargeBinary, nullable=False, comment="what the decision was made from, JSON, deflated"),
+    Index("snapshots_by_age", "kept_at"),
+)
+
 account = Table(
     "account",
     metadata,

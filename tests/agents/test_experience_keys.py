@@ -31,6 +31,13 @@ ELSEWHERE = {
     "rag_config.ranking.least_losing": RANKED,
     "log_decisions": ("freqtrade_bridge/test_log_switches.py", "test_a_log_is_written_where_its_switch_is_on"),
     "log_trades": ("freqtrade_bridge/test_log_switches.py", "test_a_log_is_written_where_its_switch_is_on"),
+    "log_prompts": (
+        "freqtrade_bridge/test_log_switches.py",
+        "test_the_lines_hold_the_prompt_where_that_is_wanted",
+    ),
+    "snapshots.keep": ("memory/test_snapshots.py", "test_nothing_is_kept_where_that_is_turned_off"),
+    "snapshots.max_days": ("memory/test_snapshots.py", "test_what_is_too_old_is_removed"),
+    "snapshots.max_mb": ("memory/test_snapshots.py", "test_the_oldest_go_where_all_are_too_large"),
     "rag_config.vector_store.storage_path": (
         "memory/test_mirror.py",
         "test_a_storage_path_keeps_the_snapshots_and_a_rebuild_deletes_only_those",

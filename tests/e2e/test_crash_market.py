@@ -60,7 +60,7 @@ def test_a_backtest_loses_stop_gap_and_fees_at_most_and_halts_once(series, tmp_p
     assert (trades["open_date"] < halted_at).all()
     later = [row.signal for row in result.decisions() if row.as_of > halted_at and row.state == "flat"]
     assert len(later) > 50
-    assert {(one.action, one.source) for one in later} == {("wait", "veto")}
+    assert {(one.action, one.source) for one in later} == {("wait", "halted")}
     assert all("emergency_stop_loss" in one.reason for one in later)
 
 

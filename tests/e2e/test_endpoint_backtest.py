@@ -90,7 +90,8 @@ def test_a_backtest_that_is_to_wait_goes_on_and_counts_what_failed(backtest):
 
 def summary(**changes):
     known = dict.fromkeys(Summary.model_fields, 0)
-    counts = {name: {} for name in ("actions", "sources", "clamps", "warnings", "remembered", "faults", "notes")}
+    names = ("actions", "sources", "clamps", "fates", "warnings", "remembered", "faults", "notes")
+    counts = {name: {} for name in names}
     return Summary.model_construct(
         **(known | counts | {"model": "m", "calls": "", "cost": "", "currency": ""} | changes)
     )

@@ -58,6 +58,7 @@ ALL_FACTS = any_of(
     account=any_of(AccountFacts),
     position=st.none() | any_of(PositionFacts),
     experience=st.none() | any_of(ExperienceFacts),
+    closed=st.dictionaries(st.sampled_from(["enter_long", "enter_short", "add", "reduce"]), WORDS),
 )
 
 
@@ -148,6 +149,7 @@ EXTREME = st.floats(-1e6, 1e6)
             {"30m": st.builds(TimeframeFacts, **{name: EXTREME for name in TimeframeFacts.model_fields})}
         ),
         account=any_of(AccountFacts),
+        closed=st.just({}),
         position=st.none(),
         experience=st.none(),
     )

@@ -82,7 +82,7 @@ def test_a_sized_entry_keeps_every_limit(entry, account, limits):
     if sized.refusal:
         assert sized.stake == 0
         assert sized.clamps[-1].after == 0
-        assert sized.refusal.startswith(sized.clamps[-1].key)
+        assert sized.refusal.key == sized.clamps[-1].key
         return
     rules = limits.rules
     distance = abs(rate - sized.stop) / rate
@@ -170,7 +170,14 @@ def test_an_entry_within_the_limits_is_left_as_it_is():
 def position_size(make_position, **rules):
     """Return the addition to a losing position."""
     losing = make_position("long", price=RATE, entry_price=102, stop=97, profit_pct=-10)
-    return size_add(100, losing, ACCOUNT, RATE, limits(**rules))
+    return added(100, losing, ACCOUNT, RATE, limits(**rules))
+
+
+def added(*arguments, **known):
+    """Return what may be added, and the clamps."""
+    plan = size_add(*arguments, **known)
+    assert (plan.stake == 0) == (plan.refusal is not None)
+    return plan.stake, plan.clamps
 
 
 TABLE = {
@@ -279,7 +286,7 @@ def test_leverage_is_cut_to_a_whole_number_and_says_so(leverage, whole):
 
 def test_a_stop_beyond_liquidation_even_without_leverage_is_refused():
     result = sized(entry(stop=15.0))
-    assert result.refusal.startswith("liquidation_buffer")
+    assert result.refusal.key == "liquidation_buffer"
     assert result.stake == 0
 
 
@@ -300,7 +307,7 @@ def test_what_the_exchange_says_limits_too(change, key):
 
 def test_a_stake_below_the_exchange_minimum_is_refused_and_never_raised():
     result = size_entry(entry(stake=4), ACCOUNT, RATE, StopBasis(atr=ATR), Limits(rules=RiskManagement(), min_stake=5))
-    assert (result.stake, result.refusal) == (0, "exchange: stake 4 is below the minimum 5")
+    assert (result.stake, result.refusal.line) == (0, "exchange: stake 4 is below the minimum 5")
 
 
 def test_a_stake_nobody_asked_for_is_the_share_of_a_free_slot():
@@ -316,10 +323,10 @@ def test_without_freedom_freqtrades_stake_is_a_limit_too():
 
 def test_a_halted_account_opens_and_adds_nothing(make_position):
     halted = account(halted="emergency stop")
-    assert sized(account=halted).refusal == "emergency_stop_loss: emergency stop"
+    assert sized(account=halted).refusal.line == "emergency_stop_loss: emergency stop"
     winner = make_position("long", price=RATE, profit_pct=5, stop=97)
-    added, clamps = size_add(100, winner, halted, RATE, limits())
-    assert (added, clamps[-1].key, clamps[-1].reason) == (0, "emergency_stop_loss", "emergency stop")
+    stake, clamps = added(100, winner, halted, RATE, limits())
+    assert (stake, clamps[-1].key, clamps[-1].reason) == (0, "emergency_stop_loss", "emergency stop")
 
 
 @pytest.mark.parametrize("slots, refused", [(None, False), (2, False), (1, True), (0, True)])
@@ -354,19 +361,19 @@ def test_the_whole_position_keeps_every_limit_after_an_addition(
         side, entry_price=100, stop=stop, leverage=leverage, stake=held, profit_pct=data.draw(st.floats(-50, 50))
     )
     wanted = data.draw(st.floats(0.01, 1.0)) * held
-    added, clamps = size_add(wanted, position, account, rate, limits, confidence=data.draw(st.floats(1, 100)))
-    assert 0 <= added <= wanted
-    assert added == wanted or clamps[-1].after == added
-    if added == 0:
+    stake, clamps = added(wanted, position, account, rate, limits, confidence=data.draw(st.floats(1, 100)))
+    assert 0 <= stake <= wanted
+    assert stake == wanted or clamps[-1].after == stake
+    if stake == 0:
         assert clamps
         return
     rules, sign = limits.rules, 1 if side == "long" else -1
     assert rules.allow_add_to_loser or position.profit_pct >= 0
     assert sign * (rate - stop) > 0
-    assert limits.min_stake <= added <= min(account.free, limits.max_stake)
-    assert held + added <= rules.max_position_pct / 100 * account.equity * NEAR
-    assert added * leverage + account.exposure <= rules.max_total_exposure * account.equity * NEAR
-    moves = [(held, sign * (100 - stop) / 100), (added, sign * (rate - stop) / rate)]
+    assert limits.min_stake <= stake <= min(account.free, limits.max_stake)
+    assert held + stake <= rules.max_position_pct / 100 * account.equity * NEAR
+    assert stake * leverage + account.exposure <= rules.max_total_exposure * account.equity * NEAR
+    moves = [(held, sign * (100 - stop) / 100), (stake, sign * (rate - stop) / rate)]
     loss = leverage * sum(stake * (move + 2 * limits.fee_ratio) for stake, move in moves)
     assert loss <= rules.max_risk_per_trade_pct / 100 * account.equity * NEAR
 
@@ -381,20 +388,20 @@ ADD_TABLE = [
 ]
 
 
-@pytest.mark.parametrize("changes, rules, added, key", ADD_TABLE)
-def test_an_addition_is_lowered_by_the_limit_of_the_whole_position(make_position, changes, rules, added, key):
+@pytest.mark.parametrize("changes, rules, expected, key", ADD_TABLE)
+def test_an_addition_is_lowered_by_the_limit_of_the_whole_position(make_position, changes, rules, expected, key):
     position = make_position("long", price=RATE, **{"stake": 500, "leverage": 5, "stop": 97} | changes)
-    result, clamps = size_add(400, position, ACCOUNT, RATE, limits(**rules))
+    result, clamps = added(400, position, ACCOUNT, RATE, limits(**rules))
     assert key in [clamp.key for clamp in clamps]
-    assert result == added if added is not None else 0 < result < 400
+    assert result == expected if expected is not None else 0 < result < 400
 
 
 def test_an_addition_within_the_limits_is_left_as_it_is(make_position):
-    assert size_add(400, make_position("long", price=RATE, stop=97), ACCOUNT, RATE, limits()) == (400, ())
+    assert added(400, make_position("long", price=RATE, stop=97), ACCOUNT, RATE, limits()) == (400, ())
 
 
 @pytest.mark.parametrize("side, stop", [("long", 100.0), ("long", 104.0), ("short", 100.0), ("short", 96.0)])
 def test_nothing_is_added_beyond_the_stop_even_where_trading_is_free(make_position, side, stop):
     position = make_position(side, price=RATE, stop=stop)
-    added, clamps = size_add(100, position, ACCOUNT, RATE, Limits(rules=RiskManagement(), fee_ratio=0))
-    assert (added, clamps[0].reason) == (0, "the price is beyond the stop")
+    stake, clamps = added(100, position, ACCOUNT, RATE, Limits(rules=RiskManagement(), fee_ratio=0))
+    assert (stake, clamps[0].reason) == (0, "the price is beyond the stop")

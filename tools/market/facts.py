@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from types import MappingProxyType
 
 from candlegraph.graph.schema.facts import ABSENT, AccountFacts, Facts, PositionFacts, TimeframeFacts
 from candlegraph.graph.schema.market import Account, MarketSnapshot, Position, TimeframeView, sign_of
@@ -14,7 +15,12 @@ FIELDS_OF = {"macd": ("macd", "macd_signal"), "bollinger": ("bollinger_upper", "
 """A required indicator that is made of several numbers."""
 
 
-def facts_of(snapshot: MarketSnapshot, timeframes: Sequence[str], required: Sequence[str]) -> Facts:
+def facts_of(
+    snapshot: MarketSnapshot,
+    timeframes: Sequence[str],
+    required: Sequence[str],
+    closed: Mapping[str, str] = MappingProxyType({}),
+) -> Facts:
     """Return the facts of the candle; `required` indicators that are unavailable are listed in `missing`.
 
     Support and resistance are the nearest levels of any timeframe strictly below and above the price.
@@ -33,6 +39,7 @@ def facts_of(snapshot: MarketSnapshot, timeframes: Sequence[str], required: Sequ
         timeframes={view.timeframe: timeframe_facts(view) for view in snapshot.timeframes},
         account=account_facts(snapshot.account),
         position=None if snapshot.position is None else position_facts(snapshot.position, snapshot.price),
+        closed=dict(closed),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from candlegraph.graph.schema.facts import Facts
 from candlegraph.graph.schema.market import Frozen, MarketSnapshot, Position, Price, Side, sign_of
-from candlegraph.graph.schema.signal import SIDE_OF, Proposal
+from candlegraph.graph.schema.signal import Proposal
 from candlegraph.graph.settings.risk import Checks, Verdict
 from candlegraph.tools.market.frames import duration
 from candlegraph.tools.market.regime import trend_of
@@ -44,8 +44,9 @@ class Case(Frozen):
     @property
     def side(self) -> Side:
         """Return the side that is opened or held."""
-        position = self.snapshot.position
-        return SIDE_OF[self.proposal.action] if position is None else position.side
+        side = self.proposal.entry_side if self.snapshot.position is None else self.snapshot.position.side
+        assert side is not None, "rules look at entries, and at what an open position needs"
+        return side
 
     @property
     def level_ahead(self) -> float | None:
@@ -77,11 +78,11 @@ def findings(case: Case, checks: Checks) -> tuple[Finding, ...]:
 
 def rules_for(proposal: Proposal) -> dict[RuleName, Rule]:
     """Return the rules that look at this kind of decision."""
-    if proposal.action in SIDE_OF:
+    if proposal.is_entry:
         return ENTRY_RULES
-    if proposal.action == "hold":
+    if proposal.is_hold:
         return POSITION_RULES
-    return ADDITION_RULES if proposal.action == "adjust" and (proposal.adjustment_pct or 0) > 0 else {}
+    return ADDITION_RULES if proposal.grows else {}
 
 
 def claims(case: Case, checks: Checks) -> str | None:

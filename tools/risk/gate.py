@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from pydantic import Field
 
+from candlegraph.graph.schema.fate import Door, Refusal
 from candlegraph.graph.schema.market import Account, Frozen, Position, Price, Side, sign_of
 from candlegraph.graph.schema.signal import Clamp
 from candlegraph.graph.settings.risk import RiskManagement
@@ -19,8 +20,13 @@ from candlegraph.tools.risk.stops import StopBasis, derived_stop, is_protective
 
 SMALLEST_ADD = 0.01
 """Share of the stake under which an addition is not worth its order."""
-Refusal = tuple[str, str]
-"""The key that refuses, and why."""
+DOORS: dict[str, Door] = {
+    "max_open_trades": "slot",
+    "emergency_stop_loss": "halted",
+    "max_daily_loss_pct": "halted",
+    "free": "wallet",
+}
+"""Where a key is a door of its own; every other key is the gate's."""
 
 
 class Limits(Frozen):
@@ -29,7 +35,8 @@ class Limits(Frozen):
     rules: RiskManagement
     fee_ratio: float = Field(0.0005, ge=0, lt=0.1, description="of the notional, per side")
     exchange_max_leverage: float = Field(math.inf, ge=1, allow_inf_nan=True)
-    min_stake: float = Field(0, ge=0, description="exchange minimum, quote currency")
+    min_stake: float = Field(0, ge=0, description="exchange minimum at this order's leverage, quote currency")
+    min_notional: float = Field(0, ge=0, description="the same, times the leverage: before that is known")
     max_stake: float = Field(math.inf, ge=0, allow_inf_nan=True)
     proposed_stake: float | None = Field(None, ge=0, description="freqtrade's; None: not known before the order")
 
@@ -44,30 +51,41 @@ class EntryPlan(Frozen):
     take_profit: Price | None = None
     confidence: float = 100
     clamps: tuple[Clamp, ...] = ()
-    refusal: str | None = None
+    refusal: Refusal | None = None
 
 
 def size_entry(plan: EntryPlan, account: Account, rate: float, basis: StopBasis, limits: Limits) -> EntryPlan:
     """Return `plan` within every limit at `rate`, or with a refusal that names the key."""
     rules = limits.rules
-    if refusal := _halt(account, rules) or _no_slot(account, rules) or _unsure(plan.confidence, rules):
-        return _refused(plan, *refusal)
+    if refusal := no_entry(account, rules) or _unsure(plan.confidence, rules):
+        return _refused(plan, refusal)
     plan = _with_target(_with_stop(plan, rate, basis, rules), rate)
     if plan.stop is None:
-        return _refused(plan, "stop_atr_multiple", "no valid stop given and no ATR to derive one")
+        return _refused(plan, refused_by("stop_atr_multiple", "no valid stop given and no ATR to derive one"))
     distance = abs(rate - plan.stop) / rate
     plan = _with_leverage(plan, distance, limits)
     return plan if plan.refusal else _with_stake(plan, account, distance, limits)
 
 
-def _halt(account: Account, rules: RiskManagement) -> Refusal | None:
+def refused_by(key: str, why: str) -> Refusal:
+    """Return a refusal by a configuration key."""
+    return Refusal(door=DOORS.get(key, "gate"), key=key, why=why)
+
+
+def no_entry(account: Account, rules: RiskManagement) -> Refusal | None:
+    """Return why no entry at all may be made now, whatever it is like."""
+    return halt_of(account, rules) or _no_slot(account, rules)
+
+
+def halt_of(account: Account, rules: RiskManagement) -> Refusal | None:
     """Return why no position may be opened or enlarged at all."""
     if account.halted:
-        return "emergency_stop_loss", account.halted
+        return refused_by("emergency_stop_loss", account.halted)
     if account.drawdown_pct >= -100 * rules.emergency_stop_loss:
-        return "emergency_stop_loss", f"the account is {account.drawdown_pct:.2f} % below its highest equity"
+        below = f"the account is {account.drawdown_pct:.2f} % below its highest equity"
+        return refused_by("emergency_stop_loss", below)
     if account.day_profit_pct <= -rules.max_daily_loss_pct:
-        return "max_daily_loss_pct", f"the day's result is {account.day_profit_pct:.2f} %"
+        return refused_by("max_daily_loss_pct", f"the day's result is {account.day_profit_pct:.2f} %")
     return None
 
 
@@ -75,7 +93,7 @@ def _no_slot(account: Account, rules: RiskManagement) -> Refusal | None:
     slots = _slots(account, rules)
     if account.open_positions < slots:
         return None
-    return "max_open_trades", f"{account.open_positions} of {slots} slots in use"
+    return refused_by("max_open_trades", f"{account.open_positions} of {slots} slots in use")
 
 
 def _slots(account: Account, rules: RiskManagement) -> int:
@@ -85,7 +103,7 @@ def _slots(account: Account, rules: RiskManagement) -> int:
 def _unsure(confidence: float, rules: RiskManagement) -> Refusal | None:
     if confidence >= rules.min_confidence:
         return None
-    return "min_confidence", f"confidence {confidence:.6g} is below {rules.min_confidence:.6g}"
+    return refused_by("min_confidence", f"confidence {confidence:.6g} is below {rules.min_confidence:.6g}")
 
 
 def _with_stop(plan: EntryPlan, rate: float, basis: StopBasis, rules: RiskManagement) -> EntryPlan:
@@ -124,13 +142,15 @@ def _with_leverage(plan: EntryPlan, distance: float, limits: Limits) -> EntryPla
     plan = _lowered(plan, "leverage", plan.leverage, ceilings)
     whole = math.floor(plan.leverage)
     if whole < 1:
-        return _refused(plan, "liquidation_buffer", f"a stop {distance:.2%} away lies beyond liquidation even at 1x")
+        beyond = f"a stop {distance:.2%} away lies beyond liquidation even at 1x"
+        return _refused(plan, refused_by("liquidation_buffer", beyond))
     return _lowered(plan, "leverage", plan.leverage, {"whole_number": float(whole)})
 
 
 def _with_stake(plan: EntryPlan, account: Account, distance: float, limits: Limits) -> EntryPlan:
     """Lower the stake to risk, position share, exposure, funds and exchange; below the exchange minimum: refuse."""
     rules = limits.rules
+    is_guess = plan.stake is None and limits.proposed_stake is None
     if plan.stake is None:
         plan = plan.model_copy(update={"stake": _default_stake(account, limits)})
     loss_per_stake = plan.leverage * (distance + 2 * limits.fee_ratio)
@@ -142,10 +162,19 @@ def _with_stake(plan: EntryPlan, account: Account, distance: float, limits: Limi
     if not rules.allow_model_freedom and limits.proposed_stake is not None:
         ceilings["allow_model_freedom"] = limits.proposed_stake
     plan = _lowered(plan, "stake", plan.stake or 0.0, ceilings)
-    if plan.stake is None or plan.stake <= 0 or plan.stake < limits.min_stake:
+    least = max(limits.min_stake, limits.min_notional / plan.leverage)
+    # Where freqtrade is going to propose the stake, only what no proposal can pass is too small.
+    largest = max(plan.stake or 0.0, min(ceilings.values())) if is_guess else plan.stake or 0.0
+    if largest <= 0 or largest < least:
         key = plan.clamps[-1].key if plan.clamps and plan.clamps[-1].after == plan.stake else "exchange"
-        return _refused(plan, key, f"stake {plan.stake:.6g} is below the minimum {limits.min_stake:.6g}")
+        return _refused(plan, too_small(key, f"stake {largest:.6g}", least))
     return plan
+
+
+def too_small(key: str, what: str, least: float) -> Refusal:
+    """Return the refusal of an order under the exchange's minimum; `key` is the limit that made it so small."""
+    door: Door = "wallet" if key == "free" else "exchange_minimum" if least > 0 else "gate"
+    return Refusal(door=door, key=key, why=f"{what} is below the minimum {least:.6g}")
 
 
 def _default_stake(account: Account, limits: Limits) -> float:
@@ -175,23 +204,22 @@ def _lowered(plan: EntryPlan, field: str, value: float, ceilings: Mapping[str, f
     return plan.model_copy(update={field: value, "clamps": tuple(clamps)})
 
 
-def _refused(plan: EntryPlan, key: str, reason: str) -> EntryPlan:
-    clamp = Clamp(key=key, before=plan.stake, after=0.0, reason=reason)
-    return plan.model_copy(update={"refusal": f"{key}: {reason}", "stake": 0.0, "clamps": (*plan.clamps, clamp)})
+def _refused(plan: EntryPlan, refusal: Refusal) -> EntryPlan:
+    clamp = Clamp(key=refusal.key, before=plan.stake, after=0.0, reason=refusal.why)
+    return plan.model_copy(update={"refusal": refusal, "stake": 0.0, "clamps": (*plan.clamps, clamp)})
 
 
 def size_add(
     stake: float, position: Position, account: Account, rate: float, limits: Limits, confidence: float = 100
-) -> tuple[float, tuple[Clamp, ...]]:
-    """Return how much of `stake` (margin, quote currency) may be added at `rate`, 0 for none, with the clamps.
+) -> EntryPlan:
+    """Return `stake` (margin, quote currency) as it may be added at `rate`, or with a refusal that names the key.
 
-    The whole position after the add obeys the limits: its loss at the stop, its margin, the exposure, the funds. The
-    last clamp says why nothing may be added.
+    The whole position after the add obeys the limits: its loss at the stop, its margin, the exposure, the funds.
     """
     rules = limits.rules
     plan = EntryPlan(side=position.side, leverage=position.leverage, stake=stake, stop=position.stop)
-    if refusal := _halt(account, rules) or _unsure(confidence, rules) or _no_add(position, rate, rules):
-        return 0.0, _refused(plan, *refusal).clamps
+    if refusal := halt_of(account, rules) or _unsure(confidence, rules) or _no_add(position, rate, rules):
+        return _refused(plan, refusal)
     at_risk = position.stake * position.leverage * _loss_ratio(position, position.entry_price, limits)
     per_stake = position.leverage * _loss_ratio(position, rate, limits)
     ceilings = {
@@ -200,21 +228,23 @@ def size_add(
         **_shared_ceilings(position.leverage, account, limits),
     }
     plan = _lowered(plan, "stake", stake, ceilings)
-    smallest = max(limits.min_stake, SMALLEST_ADD * position.stake)
-    if plan.stake is None or plan.stake < smallest:
+    least = max(limits.min_stake, limits.min_notional / position.leverage)
+    if (plan.stake or 0.0) < max(least, SMALLEST_ADD * position.stake):
         key = plan.clamps[-1].key if plan.clamps else "exchange"
-        plan = _refused(plan, key, f"what is left to add is below {smallest:.6g}")
-    return plan.stake or 0.0, plan.clamps
+        if (plan.stake or 0.0) < least:
+            return _refused(plan, too_small(key, f"the addition of {plan.stake:.6g}", least))
+        return _refused(plan, refused_by(key, f"what is left to add is below {SMALLEST_ADD * position.stake:.6g}"))
+    return plan
 
 
 def _no_add(position: Position, rate: float, rules: RiskManagement) -> Refusal | None:
     """Return why this position may not be enlarged."""
     if position.stop is None:
-        return "stop_atr_multiple", "the position has no stop"
+        return refused_by("stop_atr_multiple", "the position has no stop")
     if not is_protective(position.side, position.stop, rate):
-        return "stop_atr_multiple", "the price is beyond the stop"
+        return refused_by("stop_atr_multiple", "the price is beyond the stop")
     if position.profit_pct < 0 and not rules.allow_add_to_loser:
-        return "allow_add_to_loser", "the position is losing"
+        return refused_by("allow_add_to_loser", "the position is losing")
     return None
 
 
