@@ -87,7 +87,11 @@ def brief_of(state: CandleState, settings: Settings, tools: Sequence[BaseTool]) 
         last = None if state.snapshot.last_call is None else last_call_line(state.snapshot.last_call, words)
         return Brief(system, compact_facts(facts, last), (), compact_fixed(system, facts, tools, last))
     sections = sections_of(state.snapshot, lessons, words)
-    fixed = fixed_of(facts, tools, {one.name: one.title for one in sections}, config)
+    titles = {one.name: one.title for one in sections}
+    fixed = fixed_of(facts, tools, titles, config)
+    if facts.closed and shortfalls(fixed, config):  # what a budget was never asked for is the first to go
+        facts = facts.model_copy(update={"closed": {}})
+        fixed = fixed_of(facts, tools, titles, config)
     _refuse(shortfalls(fixed, config))
     parts = tuple(fitted(sections, fixed, config, words))
     return Brief(prompt_text("decision", config.language), render_facts(facts), parts, fixed)

@@ -51,8 +51,6 @@ WIDE_TEXT = {
 }
 CLOSED_LENGTH = 40
 """Characters of a line that says what cannot be done."""
-WIDE_CLOSED = {"add": "max_risk_per_trade_pct", "reduce": "above 99 %"}
-"""Flat there is at most one line, which is shorter than what a position takes."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +144,6 @@ def wide_facts(timeframes: Sequence[str], *, in_position: bool) -> Facts:
         account=AccountFacts(**_wide(AccountFacts)),
         position=PositionFacts(**_wide(PositionFacts)) if in_position else None,
         experience=ExperienceFacts(**_wide(ExperienceFacts)),
-        closed=WIDE_CLOSED if in_position else {},
     )
 
 

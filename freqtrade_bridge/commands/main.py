@@ -20,7 +20,6 @@ from candlegraph.freqtrade_bridge.commands.check import add_check, print_check
 from candlegraph.freqtrade_bridge.commands.failures import add_debug, guarded
 from candlegraph.freqtrade_bridge.commands.memory_arguments import add_memory
 from candlegraph.freqtrade_bridge.commands.migrate import add_migrate
-from candlegraph.freqtrade_bridge.commands.why import add_why
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
     _add_decide(commands.add_parser("decide", help="one candle through the graph, printed node by node"))
     _add_brief(commands.add_parser("brief", help="the prompt of one candle, section by section, with its tokens"))
     add_memory(commands.add_parser("memory", help="the experience memory: look, measure, carry, clean up"))
-    add_why(commands.add_parser("why", help="one candle's story, or why there was no trade since the last one"))
+    _add_why(commands.add_parser("why", help="one candle's story, or why there was no trade since the last one"))
     _add_ledger(commands.add_parser("ledger", help="what was decided: show, compare two runs, export"))
     _add_account(commands.add_parser("account", help="drawdown and emergency stop: look, or reset"))
     _add_approvals(commands.add_parser("approvals", help="the entries that wait for a person"))
@@ -134,6 +133,20 @@ def _brief(arguments: argparse.Namespace) -> None:
     datadir = arguments.datadir or arguments.userdir / "data" / "sample"
     candle = Candle(arguments.pair, arguments.at, datadir, arguments.userdir, arguments.namespace)
     brief_and_print(candle, arguments.config, changed)
+
+
+def _add_why(command: argparse.ArgumentParser) -> None:
+    add_userdir(command)
+    command.add_argument("pair", metavar="PAIR")
+    command.add_argument("--at", type=utc, help="close time of the candle, UTC; default: all since the last trade")
+    command.add_argument("--namespace", help="default: the newest one")
+    command.set_defaults(run=_why)
+
+
+def _why(arguments: argparse.Namespace) -> None:
+    from candlegraph.freqtrade_bridge.commands.why import print_why
+
+    print_why(arguments)
 
 
 def _add_ledger(command: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from candlegraph.agents.prompt.outside_text import plain
-from candlegraph.freqtrade_bridge.commands.arguments import add_userdir, database_of, utc
+from candlegraph.freqtrade_bridge.commands.arguments import database_of
 from candlegraph.freqtrade_bridge.commands.ledger import rows_of
 from candlegraph.freqtrade_bridge.report.listing import console
 from candlegraph.graph.schema.errors import ConfigError
@@ -23,15 +23,6 @@ UNASKED = {
     "budget": "the budget was spent",
 }
 """Why no model was asked, by the signal's source."""
-
-
-def add_why(command: argparse.ArgumentParser) -> None:
-    """Let the command be told which candle, of which run."""
-    add_userdir(command)
-    command.add_argument("pair", metavar="PAIR")
-    command.add_argument("--at", type=utc, help="close time of the candle, UTC; default: all since the last trade")
-    command.add_argument("--namespace", help="default: the newest one")
-    command.set_defaults(run=print_why)
 
 
 def print_why(arguments: argparse.Namespace) -> None:
