@@ -101,8 +101,7 @@ async def timed(steps: Mapping[str, Step], count: int) -> list[Case]:
 async def cases_of(datadir: Path, begin: datetime, count: int, user_data: str) -> list[Case]:
     """Return every case, the baseline first; all in this process and on the same candles."""
     times = [begin + LENGTH * number for number in range(WARM_UP + count)]
-    candles, again, whole = (fresh(datadir) for _ in range(3))
-    snapshots = [snapshot_of(PAIR, as_of, candles, ACCOUNT) for as_of in times]
+    again, whole, snapshots = fresh(datadir), fresh(datadir), snapshots_at(datadir, times)
     context, empty = Context(user_data_dir=user_data, namespace=NAMESPACE), empty_graph()
     grown, batches = experienced(snapshots, f"{user_data}/grown"), await rows_of_all(context, snapshots)
     ledger = Ledger(context.database)
@@ -164,6 +163,12 @@ def empty_graph() -> Any:
 def fresh(datadir: Path) -> dict[str, Candles]:
     """Return the candles of all timeframes, with nothing remembered yet."""
     return {timeframe: read_candles(datadir, PAIR, timeframe) for timeframe in TIMEFRAMES}
+
+
+def snapshots_at(datadir: Path, times: Sequence[datetime]) -> list[MarketSnapshot]:
+    """Return the snapshot of each time."""
+    candles = fresh(datadir)
+    return [snapshot_of(PAIR, as_of, candles, ACCOUNT) for as_of in times]
 
 
 async def decide(snapshot: MarketSnapshot, context: Context) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, get_args
 
-from decision import LENGTH, PAIR, PAIRS, WARM_UP, Case, decide, empty_graph, fresh, market, timed, timed_snapshots
+from decision import LENGTH, PAIR, PAIRS, WARM_UP, Case, Step, decide, empty_graph, market, snapshots_at, timed
 from tables import show
 
 from candlegraph.agents.models.policy_server import completion
@@ -47,12 +47,13 @@ AIM = f"aim: a candle of {PAIRS} pairs with a 1 s model in under 1.5 s"
 async def profiles(datadir: Path, begin: datetime, count: int, folder: str) -> list[Case]:
     """Return a decision's time by profile, without and with its ledger row; the baseline first."""
     times = [begin + LENGTH * number for number in range(WARM_UP + count)]
-    _, snapshots = await timed_snapshots(fresh(datadir), times)
-    made = [await timed("baseline: empty graph of fast's nodes", empty_graph().ainvoke, [{} for _ in times])]
+    snapshots, empty = snapshots_at(datadir, times), empty_graph()
+    steps: dict[str, Step] = {"baseline: empty graph of fast's nodes": lambda number: empty.ainvoke({})}
     for depth in get_args(Depth):
         context = context_of(folder, depth, f"{depth}")
-        made.append(await timed(depth, lambda one, context=context: decide(one, context), snapshots))
-        made.append(await timed(f"{depth}, with ledger", with_ledger(context), snapshots))
+        steps[depth] = lambda number, context=context: decide(snapshots[number], context)
+        steps[f"{depth}, with ledger"] = with_ledger(context, snapshots)
+    made = await timed(steps, len(times))
     close_memory(context.database)
     return made
 
@@ -63,11 +64,12 @@ def context_of(folder: str, depth: Depth, namespace: str, **llm: Any) -> Context
     return Context(settings=settings, user_data_dir=folder, namespace=namespace)
 
 
-def with_ledger(context: Context) -> Callable[[MarketSnapshot], Any]:
+def with_ledger(context: Context, snapshots: Sequence[MarketSnapshot]) -> Step:
     """Return the step that also stores what was decided."""
     ledger = Ledger(context.database)
 
-    async def step(snapshot: MarketSnapshot) -> None:
+    async def step(number: int) -> None:
+        snapshot = snapshots[number]
         state = CandleState.model_validate(await decide(snapshot, context))
         assert state.signal is not None, "the graph ends with a signal"
         outcome = Outcome(state=state, depth=context.depth)
@@ -148,7 +150,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         datadir, begin, name = market(Path(folder) / "sample")
         cases = asyncio.run(profiles(datadir, begin, options.candles, folder))
-        _, snapshots = asyncio.run(timed_snapshots(fresh(datadir), [begin + LENGTH * n for n in range(CANDLES)]))
+        snapshots = snapshots_at(datadir, [begin + LENGTH * n for n in range(CANDLES)])
         whole, notes = candles(snapshots, folder)
     base = cases[0].median_ms
     rows = [[c.name, f"{c.median_ms:.2f}", f"{c.p95_ms:.2f}", f"{c.median_ms / base:.2f}"] for c in (*cases, *whole)]

@@ -23,7 +23,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from decision import LENGTH, PAIR, WARM_UP, Case, decide, fresh, market, timed, timed_snapshots
+from decision import LENGTH, PAIR, WARM_UP, Case, decide, market, snapshots_at, timed
 from langchain_core.messages import AIMessage
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from tables import show
@@ -123,7 +123,9 @@ async def timed_lookup(snapshots: Sequence[MarketSnapshot], context: Context, fo
     record, replay = Recorder("record", path), Recorder("replay", path)
     for request in requests:
         await record.answer(request, ask)
-    return await timed("key and look-up alone", lambda one: replay.answer(one, never), requests)
+    alone = {"key and look-up alone": lambda number: replay.answer(requests[number], never)}
+    (case,) = await timed(alone, len(requests))
+    return case
 
 
 def request_of(state: CandleState, context: Context) -> Request:
@@ -141,7 +143,7 @@ def request_of(state: CandleState, context: Context) -> Request:
 async def measured(datadir: Path, begin: datetime, count: int, folder: str) -> list[Case]:
     """Return the cases over `count` candles after the warm-up."""
     times = [begin + LENGTH * number for number in range(WARM_UP + count)]
-    _, snapshots = await timed_snapshots(fresh(datadir), times)
+    snapshots = snapshots_at(datadir, times)
     return await cases_of(snapshots, folder)
 
 

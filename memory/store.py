@@ -67,7 +67,9 @@ class ExperienceMemory:
     def follow(self) -> None:
         """Read all that is committed; done at the opening, but of a shared memory, whose server may be away then."""
         with self._lock, reading(self.engine) as connection:
-            self._mirror.refresh(connection)
+            counters = self._mirror.refresh(connection)
+            for one in self._outlines.values():
+                one.follow(connection, counters)
         self._say_missing()
 
     @property
@@ -120,8 +122,8 @@ class ExperienceMemory:
             case.model_copy(update={"similarity": hit.similarity}) for case, hit in zip(found, near, strict=True)
         )
 
-    def recalled_outlines(self, namespaces: Collection[str]) -> Outlines:
-        """Return the same as of the last `recall` of these namespaces, which has read them already."""
+    def outlines(self, namespaces: Collection[str]) -> Outlines:
+        """Return what patterns and ranking read of these namespaces, as of the last `recall` of them, or `follow`."""
         with self._lock:
             return self._of(namespaces)
 

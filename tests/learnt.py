@@ -9,7 +9,6 @@ from candlegraph.memory import outbox
 from candlegraph.memory.learning.report import experience_of, experience_of_part
 from candlegraph.memory.learning.track import Track
 from candlegraph.memory.storage.database import open_engine, reading
-from candlegraph.memory.storage.rows import counters_of
 from candlegraph.memory.storage.tables import courses
 
 EVER = datetime(2100, 1, 1, tzinfo=UTC)
@@ -36,11 +35,3 @@ def course_of(memory, experience_id):
     with reading(memory.engine) as connection:
         doc = connection.scalar(select(courses.c.doc).where(courses.c.experience_id == experience_id))
     return None if doc is None else Track.model_validate_json(doc)
-
-
-def outlines_of(memory, namespaces):
-    """Return what patterns and ranking read of these namespaces, as of now; a decision reads it with its recall."""
-    with memory._lock, reading(memory.engine) as connection:
-        found = memory._of(namespaces)
-        found.follow(connection, counters_of(connection))
-    return found

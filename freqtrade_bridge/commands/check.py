@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +17,8 @@ from candlegraph.graph.settings.llm import ModelSettings
 from candlegraph.graph.settings.refusal import Place
 from candlegraph.graph.settings.settings import Settings, settings_of
 
+VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,60}")
+"""A name that is surely no key."""
 MAIN = "30m"
 """The strategy's timeframe where the configuration names none."""
 
@@ -86,7 +89,8 @@ def _conflicts(
     for model in _models(settings):
         if model.api_key_env is not None and model.api_key_env not in os.environ:
             where = place(("llm_config", "api_key_env"))
-            yield f"{where}: llm_config.api_key_env = '***': that environment variable is not set; is .env loaded?"
+            shown = model.api_key_env if VARIABLE.fullmatch(model.api_key_env) else "***"  # a key put there by mistake
+            yield f"{where}: llm_config.api_key_env = {shown!r}: that environment variable is not set; is .env loaded?"
 
 
 def _models(settings: Settings) -> tuple[ModelSettings, ...]:

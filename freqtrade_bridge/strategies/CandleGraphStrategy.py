@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from freqtrade.enums import RunMode
 from freqtrade.exceptions import OperationalException
 from freqtrade.persistence import Order, PairLocks, Trade
 from freqtrade.strategy import IStrategy, stoploss_from_absolute
@@ -41,6 +42,15 @@ class StartRefused(ValueError):
         return "the start is refused, for the reason in the last line"
 
 
+CHARTS = (RunMode.WEBSERVER, RunMode.PLOT)
+
+
+def _as_run(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the configuration as a run has it: a chart asks for candles of any timeframe."""
+    is_chart = config.get("runmode") in CHARTS
+    return {key: value for key, value in config.items() if key != "timeframe"} if is_chart else config
+
+
 class CandleGraphStrategy(IStrategy):
     """The bridge's door into freqtrade; every callback fails closed."""
 
@@ -63,7 +73,7 @@ class CandleGraphStrategy(IStrategy):
     def __init__(self, config: dict[str, Any]) -> None:
         """Refuse a bad configuration before anything else is looked at; freqtrade prints this error without a trace."""
         try:
-            check_loaded(config, self.timeframe)
+            check_loaded(_as_run(config), self.timeframe)
         except ConfigError as e:
             raise OperationalException(str(e)) from None
         super().__init__(config)

@@ -24,7 +24,7 @@ KINDS = {
     "malformed_json": [(WAIT, PARTIAL)],
     "unknown_function": [("Signal_Wait", {})],
     "not_allowed": [(HOLD, {})],
-    "wrong_pair": [(WAIT, {"pair": "btc/usdt:usdt"})],
+    "wrong_pair": [(WAIT, {"pair": "eth/usdt:usdt"})],
     "not_a_number": [(WAIT, {"rsi_value": math.nan})],
     "out_of_range": [(WAIT, {"rsi_value": 100.1})],
     "wrong_arguments": [(WAIT, {"surprise": {"deep": [1]}})],
@@ -74,7 +74,7 @@ def test_a_faultless_decision_counts_nothing(decide, calling, right):
 
 
 @pytest.mark.parametrize(
-    "name", ["signal_wait ", "SIGNAL_WAIT", "signal wait", "", "functions.signal_wait", "x" * 5000]
+    "name", ["signal_waits", "SIGNAL_WAIT", "signal wait", "", "functions.place_order", "x" * 5000]
 )
 def test_a_name_that_is_not_exactly_right_is_unknown_and_quoted_in_short(decide, calling, args, right, name):
     state, model = decide(calling((name, args(WAIT))), calling(right(WAIT)))

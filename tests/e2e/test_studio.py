@@ -20,7 +20,7 @@ from candlegraph.tools.market.frames import snapshot_of
 
 ROOT = Path(__file__).parents[2]
 TIMEFRAMES = ("30m", "1h", "4h", "1d")
-NODES = ["analyst", "triage", "retriever", "decision", "tools", "reviewer", "approval"]
+NODES = ["analyst", "retriever", "decision", "tools", "reviewer"]
 
 
 OPENED = "2025-10-10T12:00:00Z"

@@ -15,14 +15,14 @@ from pathlib import Path
 import postgres
 import pytest
 from embedding_server import EmbeddingServer
-from learnt import learn, outlines_of, waiting
+from learnt import learn, waiting
 from pydantic import SecretStr
 from sqlalchemy import make_url, update
 
 from candlegraph.freqtrade_bridge.commands.main import main
+from candlegraph.graph.context import DATABASE
 from candlegraph.graph.schema.errors import ConfigError, MemoryAway, MemoryStoreError
 from candlegraph.graph.settings.experience import Cleanup, Embedding, RagConfig
-from candlegraph.graph.settings.places import DATABASE
 from candlegraph.memory.learning.report import experience_of
 from candlegraph.memory.storage.database import WAITS
 from candlegraph.memory.storage.tables import meta
@@ -81,11 +81,9 @@ def test_what_one_bot_learns_the_others_recall_at_once_where_they_read_its_names
 def test_patterns_and_statistics_follow_the_other_bots(bot, make_experience, late):
     one, other = bot("one"), bot("other")
     for number in range(3):
-        assert (
-            len(outlines_of(other, ["backtest:a"]).known(late).trades)
-            == other.stats("backtest:a")["total_experiences"]
-            == number
-        )
+        reader = other.outlines(["backtest:a"])
+        other.follow()
+        assert len(reader.known(late).trades) == other.stats("backtest:a")["total_experiences"] == number
         one.add(make_experience(number))
 
 

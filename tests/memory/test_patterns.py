@@ -6,7 +6,6 @@ from statistics import fmean
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from learnt import outlines_of
 
 from candlegraph.graph.schema.facts import AccountFacts, ExperienceFacts, Facts, TimeframeFacts
 from candlegraph.graph.settings.experience import Cleanup, Reward
@@ -38,6 +37,12 @@ WIN = {"profit_pct": 4, "mfe_pct": 5, "exit_price": 101}
 LOSS = {"profit_pct": -4, "mfe_pct": 1, "mae_pct": -5, "exit_price": 99}
 SPACE = f"{VERSION}:30m"
 DAY = date(2025, 1, 1)
+
+
+def followed(memory, namespace):
+    found = memory.outlines([namespace])
+    memory.follow()
+    return found
 
 
 def situation(atr_pct):
@@ -302,7 +307,7 @@ def test_what_is_learnt_at_a_moment_uses_nothing_known_then_or_later(
         memory.add(make_experience(0, **changes, opened_at=opened, closed_at=closed))
 
     def learnt():
-        return guidance_of(outlines_of(memory, ["a"]).known(as_of), facts(), rules=RULES, needed=1)
+        return guidance_of(followed(memory, "a").known(as_of), facts(), rules=RULES, needed=1)
 
     try:
         for number, trade in enumerate(trades):
@@ -320,9 +325,9 @@ def test_a_cleanup_takes_its_lessons_along(memory, make_experience):
     for number in range(12):
         memory.add(make_experience(number, **LOSS))
     as_of = make_experience(40).source.known_at
-    assert len(outlines_of(memory, ["backtest:a"]).known(as_of).trades) == 12
+    assert len(followed(memory, "backtest:a").known(as_of).trades) == 12
     memory.cleanup("backtest:a", "compress", as_of=as_of, settings=Cleanup(keep_newest=5, max_share=1))
-    reader = outlines_of(memory, ["backtest:a"])
+    reader = followed(memory, "backtest:a")
     assert len(reader.known(as_of).trades) == 5
     assert reader.of([1, 12])[0] is None and reader.of([12])[0].id == 12
 
@@ -330,8 +335,8 @@ def test_a_cleanup_takes_its_lessons_along(memory, make_experience):
 def test_what_is_known_is_one_object_until_a_trade_closes(memory, make_experience):
     for number in range(3):
         memory.add(make_experience(number))
-    reader, later = outlines_of(memory, ["backtest:a"]), make_experience(10).source.known_at
+    reader, later = followed(memory, "backtest:a"), make_experience(10).source.known_at
     first = reader.known(later)
     assert reader.known(later + timedelta(hours=1)) is first  # so that patterns are counted once, not at every candle
     memory.add(make_experience(4))
-    assert len(outlines_of(memory, ["backtest:a"]).known(later).trades) == 4
+    assert len(followed(memory, "backtest:a").known(later).trades) == 4

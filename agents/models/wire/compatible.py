@@ -20,6 +20,7 @@ from pydantic import Field
 from candlegraph.agents.models.profiles import Profile
 from candlegraph.agents.models.wire.bodies import NoCompletion, completion_in, reason_in
 from candlegraph.agents.models.wire.endpoint_error import EndpointError, connection_error
+from candlegraph.agents.models.wire.failed_generation import failed_answer
 from candlegraph.agents.models.wire.reading import answer_in
 from candlegraph.agents.models.wire.refusals import Refusal
 from candlegraph.agents.models.wire.shaping import body_of
@@ -52,7 +53,12 @@ class CompatibleChat(ChatOpenAI):
                 tree = await self._completion(body)
                 break
             except EndpointError as e:
-                if e.status_code is None or not self.known.learn(Refusal(e.status_code, e.reason), body, applied):
+                is_model = failed_answer(e) is not None  # it says what the model wrote, not what was asked
+                if (
+                    e.status_code is None
+                    or is_model
+                    or not self.known.learn(Refusal(e.status_code, e.reason), body, applied)
+                ):
                     raise
         else:
             raise EndpointError(f"{self._shown}: refuses every form of the request", "no form of it is accepted", 400)
