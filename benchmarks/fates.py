@@ -52,25 +52,24 @@ def main() -> None:
 
 def counts_of(rows: Sequence[Any], trades: Any) -> list[list[str]]:
     """Return the counts that need no fate: they are the same for a candlegraph that had none."""
-    calls = [one.name for row in rows for one in row.functions if one.name in ACTING and one.accepted]
+    calls = Counter(one.name for row in rows for one in row.functions if one.name in ACTING and one.accepted)
     tags = Counter(order["ft_order_tag"] for orders in trades["orders"] for order in orders)
-    return [
-        ["decisions", f"{len(rows):,}"],
-        ["asked of a model", f"{sum(row.calls > 0 for row in rows):,}"],
-        ["calls that should act", f"{len(calls)} ({_listed(Counter(calls))})"],
-        ["orders of such calls", f"{sum(tags[tag] for tag in OURS)} ({_listed(tags)})"],
-        ["answered by", _listed(Counter(row.signal.source for row in rows))],
-    ]
+    known = {
+        "decisions": len(rows),
+        "asked of a model": sum(row.calls > 0 for row in rows),
+        "calls that should act": calls.total(),
+        **{f"  {name}": count for name, count in calls.most_common()},
+        "orders of such calls": sum(tags[tag] for tag in OURS),
+        **{f"  {tag}": count for tag, count in tags.most_common()},
+        **{f"answered by {name}": count for name, count in Counter(row.signal.source for row in rows).most_common()},
+    }
+    return [[name, f"{count:,}"] for name, count in known.items()]
 
 
 def fates_of(rows: Sequence[Any]) -> list[list[str]]:
     """Return what became of the calls, by action and door."""
     counted = Counter((row.signal.wanted.action, row.fate.door if row.fate else "none") for row in rows if row.acts)
     return [[action, door, str(count)] for (action, door), count in sorted(counted.items())]
-
-
-def _listed(counts: Counter[Any]) -> str:
-    return ", ".join(f"{name} {count}" for name, count in counts.most_common())
 
 
 def _arguments() -> argparse.Namespace:
