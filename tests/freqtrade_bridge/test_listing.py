@@ -204,8 +204,8 @@ def test_the_table_of_a_run_breaks_no_name_off():
     known = {
         "model": MODEL * 2, "is_rule": False, "is_sample": False, "currency": "USDT", "decisions": 6500,
         "actions": counts, "sources": {"model": 6500}, "repairs": 0, "clamps": {"[max_leverage]": 3}, "warnings": {},
-        "fates": {}, "emergency_exits": 0, "trades": 1, "long_trades": 1, "short_trades": 0, "won_trades": 1,
-        "additions": 0,
+        "fates": {}, "emergency_exits": 0,
+        "trades": 1, "long_trades": 1, "short_trades": 0, "won_trades": 1, "additions": 0,
         "partial_exits": 0, "profit_abs": 1.0, "profit_ratio": 0.1, "max_drawdown_ratio": 0.1,
         "buy_and_hold_ratio": 0.1, "calls": "6,500 (decision 6500), depth fast", "faults": {},
         "cost": f"unknown for {MODEL}", "median_ms": 1.0, "p95_ms": 2.0, "remembered": {}, "cumulative_reward": 0.0,
