@@ -5,6 +5,7 @@ proposal -> risk gate -> checker's rules -> signal
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -83,10 +84,15 @@ def review(proposal: Proposal, state: CandleState, settings: Settings) -> TradeS
 def gated(proposal: Proposal, snapshot: MarketSnapshot, facts: Facts, rules: RiskManagement) -> TradeSignal:
     """Return the signal within the limits of the risk gate."""
     if proposal.is_entry:
-        return entry(proposal, snapshot, facts, Limits(rules=rules, min_notional=snapshot.limits.min_entry))
+        return entry(proposal, snapshot, facts, exchange_limits(snapshot, rules, snapshot.limits.min_entry))
     if proposal.is_adjustment:
-        return adjustment(proposal, snapshot, Limits(rules=rules, min_notional=snapshot.limits.min_add))
+        return adjustment(proposal, snapshot, exchange_limits(snapshot, rules, snapshot.limits.min_add))
     return plain_signal(proposal, snapshot)
+
+
+def exchange_limits(snapshot: MarketSnapshot, rules: RiskManagement, least: float) -> Limits:
+    """Return our limits with what the exchange takes, as position values."""
+    return Limits(rules=rules, min_notional=least, max_notional=snapshot.limits.max_order or math.inf)
 
 
 def checked(signal: TradeSignal, snapshot: MarketSnapshot, found: Sequence[Finding]) -> TradeSignal:

@@ -36,7 +36,7 @@ class SnapshotBook:
             ids = snapshots.c.decision_id
             stored = set(connection.scalars(select(ids).where(ids.in_(docs))))
             rows = [
-                {"decision_id": key, "kept_at": micros(now), "doc": zlib.compress(doc.encode())}
+                {"decision_id": key, "kept_at": micros(now), "doc": zlib.compress(doc.encode(), level=1)}
                 for key, doc in docs.items()
                 if key not in stored
             ]

@@ -6,6 +6,7 @@ import pytest
 
 from candlegraph.freqtrade_bridge.decisions.runner import Runner
 from candlegraph.graph.schema.market import Account, Lock, OrderLimits
+from candlegraph.memory.books.spending import Allowance
 
 PAIR = "BTC/USDT:USDT"
 MEMORY = {"query_rag_stats", "cleanup_rag_history"}
@@ -76,8 +77,6 @@ def test_a_flat_pair_that_nothing_can_be_opened_for_asks_no_model(decided, make_
 def test_a_spent_budget_hides_no_lock(make_snapshot, make_context, scripted, calling, as_of):
     model = scripted(calling(WAIT))
     runner = Runner(make_context(model))
-    from candlegraph.memory.books.spending import Allowance
-
     locked = make_snapshot().model_copy(update={"locks": (lock(as_of),)})
     outcome = runner.decide({PAIR: locked}, None, Allowance(spent="budget"))[PAIR]
     assert outcome.state.signal.source == "locked"
@@ -153,3 +152,9 @@ def test_a_stake_that_freqtrade_will_propose_is_refused_only_where_no_proposal_c
     flat = make_snapshot().model_copy(update={"limits": OrderLimits(min_entry=least), "account": account()})
     open_stake = {name: value for name, value in entering(flat)[1].items() if name != "stake_amount"}
     assert decided(flat, ("signal_entry_long", open_stake))[0].acts == is_taken
+
+
+def test_an_entry_above_what_the_exchange_takes_is_lowered_by_the_reviewer(decided, make_snapshot):
+    flat = make_snapshot().model_copy(update={"limits": OrderLimits(max_order=60), "account": account()})
+    signal, _, _ = decided(flat, entering(flat, stake_amount=40))
+    assert (signal.stake, [clamp.key for clamp in signal.clamps]) == (30, ["exchange"])

@@ -38,6 +38,7 @@ class Limits(Frozen):
     min_stake: float = Field(0, ge=0, description="exchange minimum at this order's leverage, quote currency")
     min_notional: float = Field(0, ge=0, description="the same, times the leverage: before that is known")
     max_stake: float = Field(math.inf, ge=0, allow_inf_nan=True)
+    max_notional: float = Field(math.inf, ge=0, allow_inf_nan=True, description="the same, times the leverage")
     proposed_stake: float | None = Field(None, ge=0, description="freqtrade's; None: not known before the order")
 
 
@@ -190,7 +191,7 @@ def _shared_ceilings(leverage: float, account: Account, limits: Limits) -> dict[
     return {
         "max_total_exposure": max(0.0, room) / leverage,
         "free": account.free,
-        "exchange": limits.max_stake,
+        "exchange": min(limits.max_stake, limits.max_notional / leverage),
     }
 
 
