@@ -5,10 +5,12 @@ READY := $(VENV)/.ready
 DEV := $(VENV)/.dev
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # uv is many times faster; pip has the last word, since uv does not read pip's own settings
-install = $(BIN)/uv pip install --quiet --python $(BIN)/python $(1) || $(PIP) $(1)
+install = $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python $(1) || $(PIP) $(1)
 COMPILE := pip compile --quiet --no-header --no-annotate --no-emit-index-url
 PACKAGES := graph agents tools memory freqtrade_bridge
 JOBS ?= 2
+# Without compiled files every process of a test or command compiles freqtrade, ccxt and LangChain anew: 10 s.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all coverage check format type bench docs lock clean

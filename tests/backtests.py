@@ -44,10 +44,12 @@ def configured(datadir, userdir, pairs, timerange, strategy="CandleGraphStrategy
 
 
 def run(datadir, userdir, pairs, timerange, strategy="CandleGraphStrategy", **overrides) -> Backtest:
+    """Backtest as `Backtesting.start` does, up to its statistics: they cost more than a day of candles."""
     with configured(datadir, userdir, pairs, timerange, strategy, **overrides) as arguments:
         engine = Backtesting(setup_optimize_configuration(arguments, RunMode.BACKTEST))
         try:
-            engine.start()
+            data, loaded = engine.load_bt_data()
+            engine.backtest_one_strategy(engine.strategylist[0], data, loaded)
         finally:
             Backtesting.cleanup()
         return Backtest(engine.all_bt_content[strategy]["results"], engine.strategylist[0], Path(userdir))
