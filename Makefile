@@ -41,7 +41,7 @@ test: $(DEV)  ## the tests (minutes)
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 test-all: $(DEV)  ## the tests and the long ones
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m ''
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m '' --hypothesis-profile=thorough
 
 coverage: $(DEV)  ## the tests once more, with branch coverage
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --cov --cov-branch --cov-report=term:skip-covered

@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import examples  # noqa: F401  # registers the profile that pytest's option names
 import numpy as np
 import pandas as pd
 import pytest

@@ -9,6 +9,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Literal, Union, get_args, get_origin
 
 import pytest
+from examples import examples
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -239,10 +240,10 @@ def any_situation(data, make_snapshot, make_position, held, required):
     return CandleState(snapshot=snapshot, facts=facts), data.draw(RULES, label="rules")
 
 
-def tried(examples):
+def tried(number):
     """Return the settings of a property that draws much; what failed is shown as drawn, the seed is fixed."""
     return settings(
-        max_examples=examples,
+        max_examples=examples(number),
         deadline=None,
         derandomize=True,
         phases=(Phase.explicit, Phase.generate, Phase.shrink),

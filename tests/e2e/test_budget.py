@@ -10,7 +10,8 @@ import pytest
 
 from candlegraph.agents.models.policy_server import completion
 
-DAY = "20251115-20251116"
+DAY = "1763164800-1763208000"
+"""Twelve hours of 2025-11-15."""
 USAGE = {
     "prompt_tokens": 1000,
     "completion_tokens": 100,
@@ -56,7 +57,7 @@ def decided(sample, tmp_path, name="one", timerange=DAY, **llm):
 
 def test_money_is_counted_by_the_price_table(sample, tmp_path):
     rows = decided(sample, tmp_path, prices={"m": PRICE})
-    assert len(rows) > 40
+    assert len(rows) > 20
     single = [row for row in rows if row.calls == 1]
     assert single and all(row.cost == pytest.approx(COST) for row in single)
     dearer = decided(sample, tmp_path, "two", prices={"m": PRICE | {"output": 8000.0}})
@@ -104,7 +105,7 @@ def test_a_new_day_has_a_new_budget(sample, tmp_path):
 
 def test_the_share_at_which_the_depth_becomes_fast(sample, tmp_path):
     def deep_rows(share):
-        budget = {"run_cost": 40 * COST, "degrade_at": share}
+        budget = {"run_cost": 20 * COST, "degrade_at": share}
         llm = {"depth": "deep", "prices": {"m": PRICE}, "budget": budget}
         return sum(row.depth == "deep" for row in decided(sample, tmp_path, f"at{share}", **llm))
 

@@ -149,17 +149,31 @@ def test_no_secret_is_left_anywhere(run):
     assert PLANTED not in done.stdout + done.stderr
 
 
-def test_the_memory_commands_read_and_clean(run):
+@pytest.fixture
+def command(capsys):
+    """Return a runner of a command in this process: its status, what it showed and what it complained of."""
+
+    def go(*words):
+        try:
+            status = main([*map(str, words)])
+        except SystemExit as ended:  # the parser's way
+            status = ended.code
+        shown = capsys.readouterr()
+        return status, shown.out.replace("\n", " "), shown.err.replace("\n", " ")
+
+    return go
+
+
+def test_the_memory_commands_read_and_clean(run, command):
     userdir, _, _ = run
-    stats = candlegraph("memory", "stats", "--userdir", userdir)
-    assert stats.returncode == 0 and "reward_stats" in stats.stdout
-    search = candlegraph("memory", "search", "--userdir", userdir, "--like", 3, "-k", 2)
-    assert search.returncode == 0 and "similarity" in search.stdout
+    status, shown, _ = command("memory", "stats", "--userdir", userdir)
+    assert status == 0 and "reward_stats" in shown
+    status, shown, _ = command("memory", "search", "--userdir", userdir, "--like", 3, "-k", 2)
+    assert status == 0 and "similarity" in shown
     words = ["memory", "cleanup", "--userdir", userdir, "--strategy", "low_quality"]
-    preview = candlegraph(*words)
-    assert "nothing was removed" in preview.stdout.replace("\n", " ")
-    removed = candlegraph(*words, "--yes")
-    assert removed.returncode == 0 and "archived" in removed.stdout.replace("\n", " ")
+    assert "nothing was removed" in command(*words)[1]
+    status, shown, _ = command(*words, "--yes")
+    assert status == 0 and "archived" in shown
     assert list((userdir / "rag").glob("*.removed.*"))
 
 
@@ -172,27 +186,32 @@ def test_memory_stats_loads_no_freqtrade(run):
     assert done.returncode == 0, done.stderr
 
 
-def test_one_candle_is_printed_node_by_node(sample, tmp_path):
+def test_one_candle_is_printed_node_by_node(sample, tmp_path, command):
     words = ["--pair", sample.pairs[0], "--at", "2025-10-12T12:00", "--datadir", sample.datadir, "--userdir", tmp_path]
-    done = candlegraph("decide", *words)
-    assert done.returncode == 0, done.stderr
+    status, shown, told = command("decide", *words)
+    assert status == 0, told
     for node in ("analyst · facts", "retriever · lessons", "decision · messages", "reviewer · signal"):
-        assert node in done.stdout
+        assert node in shown
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["decide", "--pair", "NO/USDT:USDT", "--at", "2025-10-12T12:00"], "no candle file"),
-        (["memory", "stats"], "no memory at"),
         (["decide", "--pair", "X", "--at", "noon"], "expected a time like"),
     ],
 )
-def test_bad_input_gets_one_message(words, message, tmp_path):
-    done = candlegraph(*words, "--userdir", tmp_path)
+def test_bad_input_gets_one_message(words, message, tmp_path, command):
+    status, _, told = command(*words, "--userdir", tmp_path)
+    assert status != 0
+    assert message in told
+    assert "Traceback" not in told
+
+
+def test_a_failed_command_ends_its_process_with_a_status_and_one_message(tmp_path):
+    done = candlegraph("memory", "stats", "--userdir", tmp_path)
     assert done.returncode != 0
-    assert message in done.stderr.replace("\n", " ")
-    assert "Traceback" not in done.stderr
+    assert "no memory at" in done.stderr.replace("\n", " ") and "Traceback" not in done.stderr
 
 
 def test_serve_policy_answers_in_the_openai_protocol():

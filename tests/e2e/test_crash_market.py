@@ -70,7 +70,7 @@ def dry_run(series, tmp_path, start):
         [market_of(pair, one) for pair, one in series.items()],
         start,
         db_url=f"sqlite:///{tmp_path / 'trades.sqlite'}",
-        loop_seconds=600,
+        loop_seconds=900,
         userdir=tmp_path / "user",
     )
 

@@ -10,7 +10,7 @@ COLUMNS = [
 
 
 def test_a_fixed_rule_gives_the_trades_of_its_vectorised_strategy(sample, tmp_path):
-    pairs, timerange = sample.pairs[:2], "20251005-20251013"
+    pairs, timerange = sample.pairs[:2], "20251017-20251020"
     graph = backtests.run(sample.datadir, tmp_path / "graph", pairs, timerange, "RuleStrategy").trades
     vector = backtests.run(sample.datadir, tmp_path / "vector", pairs, timerange, "VectorStrategy").trades
     assert len(vector) >= 10

@@ -9,6 +9,7 @@ import math
 from collections import Counter
 
 import pytest
+from examples import examples
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from langchain_core.language_models import BaseChatModel
@@ -164,7 +165,7 @@ decisions = st.sampled_from(SIDES).flatmap(
 FREE = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck))
 
 
-@pytest.mark.parametrize("wanted", [1_000, pytest.param(10_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("wanted", [500, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_random_answers_never_raise_and_never_leave_the_schema(wanted, model, decide):
     seen = Counter()
 
@@ -201,7 +202,7 @@ of_a_message = st.dictionaries(st.sampled_from(KEYS), anything, max_size=4)
 strange_message = of_a_message.map(lambda one: {"choices": [{"index": 0, "message": {"role": "assistant"} | one}]})
 
 
-@settings(FREE, max_examples=300)
+@settings(FREE, max_examples=examples(300))
 @given(bodies=st.lists(broken | strange_message | anything, min_size=1, max_size=4))
 def test_a_broken_body_is_a_model_error_or_an_answer_and_nothing_else(decide, bodies):
     outcome = decide(bodies, None)

@@ -20,7 +20,7 @@ from candlegraph.memory.storage.database import open_engine, reading
 from candlegraph.memory.storage.tables import experiences
 
 ROOT = Path(__file__).parents[2]
-LONG, SOME, SHORT = "20251010-20251031", "20251010-20251016", "20251115-20251116"
+LONG, SOME, SHORT = "20251010-20251031", "20251010-20251014", "20251115-20251116"
 UNEQUAL = {"decision_id", "namespace", "recorded_at", "latency_ms", "mode", "case_ids"}
 """What belongs to one run; `seconds` of the calls are kept with the answers, and equal."""
 
@@ -89,7 +89,7 @@ def without(known, *names):
     return {name: value for name, value in known.items() if name not in names}
 
 
-RUNS = [pytest.param(SOME, id="576"), pytest.param(LONG, id="2016", marks=pytest.mark.slow)]
+RUNS = [pytest.param(SOME, id="384"), pytest.param(LONG, id="2016", marks=pytest.mark.slow)]
 
 
 @pytest.fixture(scope="module", params=RUNS)
@@ -109,7 +109,7 @@ def test_every_decision_was_replayed_and_none_was_asked_for(both, request):
 
 def test_the_trade_lists_are_identical(both):
     first, second = map(plain_trades, both)
-    assert len(first) >= 5
+    assert len(first) >= 3
     assert first.equals(second)
     assert plain_orders(both[0]) == plain_orders(both[1])
 
@@ -121,7 +121,7 @@ def test_the_ledgers_are_identical(both):
 
 def test_the_memories_are_identical_and_were_used_though_their_ids_differ(both):
     first, second = map(plain_memory, both)
-    assert len(first) >= 5
+    assert len(first) >= 3
     assert first == second
     ids = [{one for row in result.decisions() for one in row.case_ids} for result in both]
     assert ids[0] and ids[1] and not ids[0] & ids[1]

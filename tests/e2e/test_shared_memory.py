@@ -18,7 +18,7 @@ def test_a_backtest_remembers_in_the_server_says_so_and_keeps_the_password_out_o
 ):
     secret = database_url.replace("candlegraph@", f"candlegraph:{PASSWORD}@")
     monkeypatch.setenv("FREQTRADE__EXPERIENCE_CONFIG__RAG_CONFIG__DATABASE_URL", secret)
-    order = BacktestOrder(sample.datadir, tmp_path, sample.pairs[:1], "20251010-20251014")
+    order = BacktestOrder(sample.datadir, tmp_path, sample.pairs[:1], "20251010-20251012")
     run = run_offline(order)
     console = Console(record=True, width=200)
     report(order, run, console, is_sample=False)

@@ -14,7 +14,7 @@ from candlegraph.freqtrade_bridge.loopback.markets import market_of
 from candlegraph.freqtrade_bridge.loopback.sample_market import sample_series
 
 PAIR = "ETH/USDT:USDT"
-FIRST, LAST = datetime(2025, 11, 3, tzinfo=UTC), datetime(2025, 11, 4, 6, tzinfo=UTC)
+FIRST, LAST = datetime(2025, 11, 3, tzinfo=UTC), datetime(2025, 11, 3, 22, tzinfo=UTC)
 """Chosen so that no stop is touched by less than what a loop of five minutes can miss."""
 TIMERANGE = f"{FIRST.timestamp():.0f}-{LAST.timestamp():.0f}"
 OPENS = FIRST + timedelta(minutes=30, seconds=2)
