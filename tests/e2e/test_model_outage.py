@@ -31,7 +31,7 @@ class Model:
 
     def answer(self, request):
         facts = parse_facts("\n".join(str(m["content"]) for m in request["messages"] if m["role"] == "user"))
-        name, arguments = script.stay(facts) if facts.position else script.enter(facts)
+        name, arguments = script.stay(facts) if facts.position else script.enter(facts, stop_atr=0.8)
         function = {"name": name, "arguments": json.dumps(arguments)}
         message = {
             "role": "assistant",

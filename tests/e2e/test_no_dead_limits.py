@@ -10,7 +10,7 @@ import script
 
 from candlegraph.graph.settings.risk import Block, RiskManagement
 
-TIMERANGE = "20251125-20251126"
+FOURTEEN_HOURS, DAY = "1764028800-1764079200", "20251125-20251126"
 FREE = {"max_total_exposure": 500, "max_risk_per_trade_pct": 100, "max_daily_loss_pct": 100, "emergency_stop_loss": -1}
 OFF = {
     "checks": dict.fromkeys(
@@ -74,6 +74,7 @@ class Row(NamedTuple):
     scenario: Any = CALM
     base: dict[str, Any] = {}
     pairs: int = 1
+    timerange: str = FOURTEEN_HOURS
 
 
 def column(name):
@@ -116,7 +117,7 @@ ROWS = {
     "max_daily_loss_pct": Row({"max_daily_loss_pct": 0.5}, fewer, TIGHT),
     "emergency_stop_loss": Row({"emergency_stop_loss": -0.005}, new_reason("emergency_stop")),
     "stop_atr_multiple": Row({"stop_atr_multiple": 1}, column("stop_loss_abs"), entering(stop_atr=None)),
-    "break_even_after_r": Row({"break_even_after_r": 0.2}, new_reason("trailing_stop_loss")),
+    "break_even_after_r": Row({"break_even_after_r": 0.2}, new_reason("trailing_stop_loss"), timerange=DAY),
     "trailing_after_r": Row({"trailing_after_r": 0.2}, new_reason("trailing_stop_loss")),
     "trailing_distance_r": Row({"trailing_distance_r": 0.3}, column("stop_loss_abs"), base={"trailing_after_r": 0.2}),
     "liquidation_buffer": Row({"liquidation_buffer": 0.9}, lower("leverage")),
@@ -198,11 +199,11 @@ _ran: dict[str, Any] = {}
 def trades_of(sample, tmp_path, row, rules):
     """Run once for equal arguments; the two runs of many rows share their base."""
     settings = FREE | OFF | row.base | rules
-    key = json.dumps([settings, row.pairs, id(row.scenario)], sort_keys=True)
+    key = json.dumps([settings, row.pairs, row.timerange, id(row.scenario)], sort_keys=True)
     if key not in _ran:
         folder = tmp_path / str(len(_ran))
         result = backtests.run(
-            sample.datadir, folder, sample.pairs[: row.pairs], TIMERANGE, "ScriptStrategy", risk_management=settings
+            sample.datadir, folder, sample.pairs[: row.pairs], row.timerange, "ScriptStrategy", risk_management=settings
         )
         _ran[key] = result.trades
     return _ran[key]
