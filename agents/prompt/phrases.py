@@ -19,6 +19,7 @@ SectionName = Literal["current_market", "account", "position", "multi_timeframe"
 class Words:
     """One language. `{}` stands for what is filled in."""
 
+    language: Language
     sentiment: str
     account: str
     position: str
@@ -46,8 +47,6 @@ class Words:
     touches: str
     patterns: str
     closes: str
-    averages: str
-    bands: str
     far_levels: str
     older_values: str
     older_closes: str
@@ -107,6 +106,7 @@ class Words:
 
 WORDS: dict[Language, Words] = {
     "en": Words(
+        language="en",
         sentiment="Sentiment",
         account="Account",
         position="Open position",
@@ -134,8 +134,6 @@ WORDS: dict[Language, Words] = {
         touches="{} x{}",
         patterns="patterns",
         closes="closes",
-        averages="EMA 20/50/200",
-        bands="Bollinger",
         far_levels="farther levels",
         older_values="older values",
         older_closes="older closes",
@@ -187,6 +185,7 @@ WORDS: dict[Language, Words] = {
         },
     ),
     "zh": Words(
+        language="zh",
         sentiment="市场情绪",
         account="账户",
         position="当前持仓",
@@ -214,8 +213,6 @@ WORDS: dict[Language, Words] = {
         touches="{} x{}",
         patterns="形态",
         closes="收盘价",
-        averages="EMA 20/50/200",
-        bands="布林带",
         far_levels="较远的价位",
         older_values="更早的数值",
         older_closes="更早的收盘价",

@@ -9,7 +9,10 @@ from functools import lru_cache
 from candlegraph.agents.prompt.outside_text import symbol
 from candlegraph.agents.prompt.phrases import Words
 from candlegraph.agents.prompt.sections import Rendering, Section, number, series
-from candlegraph.graph.schema.market import Level, PastIndicators, TimeframeView
+from candlegraph.graph.schema.indicators import PastIndicators
+from candlegraph.graph.schema.market import Level, TimeframeView
+from candlegraph.tools.market.indicators import number as number_of
+from candlegraph.tools.market.indicators import told_prices
 from candlegraph.tools.market.regime import trend_of
 
 ALL_SERIES = tuple(PastIndicators.model_fields)
@@ -70,9 +73,8 @@ def view_line(view: TimeframeView, detail: Detail, words: Words) -> str:
         parts.append(f"{words.patterns} {' '.join(symbol(name) for name in view.patterns)}")
     parts += level_parts(view.levels[: detail.levels], words)
     if detail.averages:
-        i = view.indicators
-        parts.append(f"{words.averages} {series((i.ema_20, i.ema_50, i.ema_200))}")
-        parts.append(f"{words.bands} {series((i.bollinger_lower, i.bollinger_upper))}")
+        told = told_prices(words.language)
+        parts += [f"{word} {series([number_of(view, name) for name in names])}" for word, names in told.items()]
     if detail.closes:
         parts.append(f"{words.closes} {series((*view.past_closes, view.close)[-detail.closes :])}")
     return f"{view.timeframe}{words.colon}" + "; ".join(parts)
@@ -90,7 +92,7 @@ def level_parts(levels: Sequence[Level], words: Words) -> list[str]:
 
 def details_left(detail: Detail, words: Words) -> str:
     """Return what `detail` does not say."""
-    left = [] if detail.averages else [words.averages, words.bands]
+    left = [] if detail.averages else [*told_prices(words.language)]
     if detail.closes < RICHEST.closes:
         left.append(words.older_closes if detail.closes else words.closes)
     if detail.levels < RICHEST.levels:
