@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field
@@ -11,6 +12,8 @@ from candlegraph.graph.settings.block import Block
 
 SentimentSource = Literal["fear_greed", "funding_rate", "open_interest", "long_short_ratio", "book_imbalance"]
 Language = Literal["en", "zh"]
+Phrase = Mapping[Language, str]
+"""One text of the prompt in every language; `{}` stands for what is filled in."""
 
 
 class TokenAllocation(Block):

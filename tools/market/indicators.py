@@ -17,7 +17,7 @@ import pandas as pd
 
 from candlegraph.graph.schema.indicators import IndicatorName, Indicators, PastIndicators, TimeframeFacts
 from candlegraph.graph.schema.market import TimeframeView
-from candlegraph.graph.settings.context import Language
+from candlegraph.graph.settings.context import Language, Phrase
 from candlegraph.tools.market import series
 from candlegraph.tools.market.series import Values, Window
 
@@ -59,7 +59,7 @@ class Indicator:
     fact: Fact | None = None
     fields: tuple[str, ...] = ()
     """The numbers that must be there for it to be available; its own where none are named."""
-    words: Mapping[Language, str] | None = None
+    words: Phrase | None = None
     """Of a price: what it is called beside the closes. Neighbours of one name are told together."""
 
     @property
@@ -115,8 +115,8 @@ def ema_spread(view: TimeframeView) -> float | None:
     return in_atr(view.indicators.ema_20, view.indicators.ema_50, view.indicators.atr)
 
 
-AVERAGES: Mapping[Language, str] = {"en": "EMA 20/50/200", "zh": "EMA 20/50/200"}
-BANDS: Mapping[Language, str] = {"en": "Bollinger", "zh": "布林带"}
+AVERAGES: Phrase = {"en": "EMA 20/50/200", "zh": "EMA 20/50/200"}
+BANDS: Phrase = {"en": "Bollinger", "zh": "布林带"}
 
 INDICATORS = (
     Indicator("ema_20", 40, partial(series.ema, span=20), distance("ema_20", Scale(0, 3)), words=AVERAGES),
