@@ -1,8 +1,8 @@
 """The arithmetic of the indicators: from a window of closed candles to one value a candle, NaN where there is none.
 
 RSI, ADX, ATR, MFI and the Bollinger bands come from TA-Lib, because `ta` loops over rows in Python for some of them and
-takes 0.4 to 1 ms for the others (docs/decisions/08). EMA and MACD are `ta`'s to the last bit, at a fifth of its time: pandas
-takes most of it to look at a window that we know to be whole. Where nothing moved or was traded in its span an
+takes 0.4 to 1 ms for the others (docs/decisions/08). EMA and MACD are `ta`'s to the last bit, at a fifth of its time:
+pandas takes most of it to look at a window that we know to be whole. Where nothing moved or was traded in its span an
 indicator is unavailable: a ratio of nothing says nothing.
 """
 
@@ -89,8 +89,8 @@ def mfi(window: Window) -> Values:
 def obv_slope(window: Window) -> Values:
     """Return the change of OBV over 20 candles per volume traded in them, in -1..1; NaN if nothing was traded.
 
-    A slope, not the level: the level depends on where the window starts (docs/decisions/04). A candle that closes where the
-    last one did adds nothing, as in TA-Lib; `ta` would count its volume as bought.
+    A slope, not the level: the level depends on where the window starts (docs/decisions/04). A candle that closes where
+    the last one did adds nothing, as in TA-Lib; `ta` would count its volume as bought.
     """
     close, volume = window.close, window.volume
     slope = np.full(len(close), math.nan)

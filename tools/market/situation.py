@@ -1,8 +1,8 @@
 """The situation vector: a market state as numbers on fixed, stated scales.
 
-Nothing is fitted to data, so the vector is causal by construction (docs/decisions/09). Each component is a fact on the scale
-of its declaration, cut at ±1; a constant component keeps the size of a calm market's numbers apart from those of a wild
-one.
+Nothing is fitted to data, so the vector is causal by construction (docs/decisions/09). Each component is a fact on the
+scale of its declaration, cut at ±1; a constant component keeps the size of a calm market's numbers apart from those of
+a wild one.
 
 Another component, order or scale makes another space: it gets a version of its own here, and the older ones stay, since
 what older trades are known by is read from their vectors.
