@@ -63,9 +63,9 @@ def timeframe_facts(view: TimeframeView) -> TimeframeFacts:
 
 
 def account_facts(account: Account) -> AccountFacts:
-    """Return the wallet; the reason of a halt in one line."""
+    """Return what a prompt shows of the wallet; the reason of a halt in one line."""
     halted = " ".join((account.halted or ABSENT).split())
-    return AccountFacts(**account.model_dump(exclude={"halted"}), halted=halted)
+    return AccountFacts(**account.model_dump(include=set(AccountFacts.model_fields) - {"halted"}), halted=halted)
 
 
 def position_facts(position: Position, price: float) -> PositionFacts:
