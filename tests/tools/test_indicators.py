@@ -142,6 +142,19 @@ def test_every_indicator_is_declared_once():
     assert {"close", *FACTS} == set(TimeframeFacts.model_fields)
 
 
+FIRST = {
+    Indicators: "ema_20 ema_50 ema_200 adx rsi macd macd_signal bollinger_upper bollinger_lower atr mfi obv_slope",
+    TimeframeFacts: "close rsi adx atr mfi obv_slope ema_20_distance ema_50_distance ema_200_distance ema_spread "
+    "macd_histogram bollinger_position momentum",
+}
+"""What a market that was stored by the first version knows."""
+
+
+@pytest.mark.parametrize("model", FIRST)
+def test_a_market_that_was_stored_before_an_indicator_came_can_be_read(model):
+    assert model.model_validate(dict.fromkeys(FIRST[model].split(), 1.0))
+
+
 @pytest.mark.parametrize("name", NEEDED_ROWS)
 def test_indicator_is_unavailable_until_it_has_its_rows(name, frames):
     frame, needed = frames["30m"], NEEDED_ROWS[name]
