@@ -20,7 +20,7 @@ from candlegraph.graph.schema.signal import Proposal, TradeSignal, stay
 from candlegraph.graph.settings.risk import RiskManagement
 from candlegraph.graph.settings.settings import Settings
 from candlegraph.graph.state import CandleState
-from candlegraph.tools.risk.checks import Case, Finding, false_claims, findings
+from candlegraph.tools.risk.checks import Finding, Subject, false_claims, findings
 from candlegraph.tools.risk.gate import EntryPlan, Limits, refused_by, size_add, size_entry
 from candlegraph.tools.risk.possible import lock_of, pause_of, reduction_refusal
 from candlegraph.tools.risk.stops import stop_basis
@@ -54,7 +54,7 @@ def unless_closed(signal: TradeSignal, snapshot: MarketSnapshot, facts: Facts, s
     if snapshot.position is None:
         return signal
     proposal = Proposal(action="hold", confidence=1, reason=signal.reason)
-    found = findings(Case(proposal=proposal, snapshot=snapshot, facts=facts), settings.risk_management.checks)
+    found = findings(Subject(proposal=proposal, snapshot=snapshot, facts=facts), settings.risk_management.checks)
     return checked(signal, snapshot, [one for one in found if one.rule in OF_POSITIONS])
 
 
@@ -69,7 +69,7 @@ def review(proposal: Proposal, state: CandleState, settings: Settings) -> TradeS
     else:
         signal = gated(proposal, snapshot, facts, settings.risk_management)
     if signal.source == "model":
-        case = Case(
+        subject = Subject(
             proposal=proposal,
             snapshot=snapshot,
             facts=facts,
@@ -77,7 +77,7 @@ def review(proposal: Proposal, state: CandleState, settings: Settings) -> TradeS
             stop=signal.stop,
             take_profit=signal.take_profit,
         )
-        signal = checked(signal, snapshot, findings(case, settings.risk_management.checks))
+        signal = checked(signal, snapshot, findings(subject, settings.risk_management.checks))
     return signal.model_copy(update={"claim_mismatches": mismatches, "confidence": proposal.confidence})
 
 
@@ -97,8 +97,8 @@ def exchange_limits(snapshot: MarketSnapshot, rules: RiskManagement, least: floa
 
 def checked(signal: TradeSignal, snapshot: MarketSnapshot, found: Sequence[Finding]) -> TradeSignal:
     """Return `signal` with the warnings of the checker, or what is safer where a rule blocks it."""
-    warnings = tuple(f"{one.rule}: {one.why}" for one in found if one.verdict == "warn")
-    blocks = [refused_by(f"risk_management.checks.{one.rule}", one.why) for one in found if one.verdict == "block"]
+    warnings = tuple(f"{one.rule}: {one.why}" for one in found if one.strictness == "warn")
+    blocks = [refused_by(f"risk_management.checks.{one.rule}", one.why) for one in found if one.strictness == "block"]
     if not blocks:
         return signal.model_copy(update={"warnings": warnings})
     why = "; ".join(one.line for one in blocks)
