@@ -20,7 +20,7 @@ from candlegraph.graph.schema.signal import Proposal, TradeSignal, stay
 from candlegraph.graph.settings.risk import RiskManagement
 from candlegraph.graph.settings.settings import Settings
 from candlegraph.graph.state import CandleState
-from candlegraph.tools.risk.checks import Case, Finding, false_claims, findings
+from candlegraph.tools.risk.checks import Finding, Subject, false_claims, findings
 from candlegraph.tools.risk.gate import EntryPlan, Limits, refused_by, size_add, size_entry
 from candlegraph.tools.risk.possible import lock_of, pause_of, reduction_refusal
 from candlegraph.tools.risk.stops import stop_basis
@@ -54,7 +54,7 @@ def unless_closed(signal: TradeSignal, snapshot: MarketSnapshot, facts: Facts, s
     if snapshot.position is None:
         return signal
     proposal = Proposal(action="hold", confidence=1, reason=signal.reason)
-    found = findings(Case(proposal=proposal, snapshot=snapshot, facts=facts), settings.risk_management.checks)
+    found = findings(Subject(proposal=proposal, snapshot=snapshot, facts=facts), settings.risk_management.checks)
     return checked(signal, snapshot, [one for one in found if one.rule in OF_POSITIONS])
 
 
@@ -69,7 +69,7 @@ def review(proposal: Proposal, state: CandleState, settings: Settings) -> TradeS
     else:
         signal = gated(proposal, snapshot, facts, settings.risk_management)
     if signal.source == "model":
-        case = Case(
+        subject = Subject(
             proposal=proposal,
             snapshot=snapshot,
             facts=facts,
@@ -77,7 +77,7 @@ def review(proposal: Proposal, state: CandleState, settings: Settings) -> TradeS
             stop=signal.stop,
             take_profit=signal.take_profit,
         )
-        signal = checked(signal, snapshot, findings(case, settings.risk_management.checks))
+        signal = checked(signal, snapshot, findings(subject, settings.risk_management.checks))
     return signal.model_copy(update={"claim_mismatches": mismatches, "confidence": proposal.confidence})
 
 
@@ -97,8 +97,8 @@ def exchange_limits(snapshot: MarketSnapshot, rules: RiskManagement, least: floa
 
 def checked(signal: TradeSignal, snapshot: MarketSnapshot, found: Sequence[Finding]) -> TradeSignal:
     """Return `signal` with the warnings of the checker, or what is safer where a rule blocks it."""
-    warnings = tuple(f"{one.rule}: {one.why}" for one in found if one.verdict == "warn")
-    blocks = [refused_by(f"risk_management.checks.{one.rule}", one.why) for one in found if one.verdict == "block"]
+    warnings = tuple(f"{one.rule}: {one.why}" for one in found if one.strictness == "warn")
+    blocks = [refused_by(f"risk_management.checks.{one.rule}", one.why) for one in found if one.strictness == "block"]
     if not blocks:
         return signal.model_copy(update={"warnings": warnings})
     why = "; ".join(one.line for one in blocks)
@@ -136,8 +136,7 @@ def entry(proposal: Proposal, snapshot: MarketSnapshot, facts: Facts, limits: Li
     sized = size_entry(plan, snapshot.account, snapshot.price, stop_basis(snapshot, facts), limits)
     signal = plain_signal(proposal, snapshot).model_copy(update={"clamps": sized.clamps})
     if refusal := pause_of(snapshot) or lock_of(snapshot, side) or sized.refusal:
-        refused = {"action": "wait", "source": "veto", "reason": f"{proposal.action} refused: {refusal.line}"}
-        return signal.model_copy(update=refused).in_place_of(proposal, refusal)
+        return signal.vetoed(f"{proposal.action} refused: {refusal.line}", refusal)
     # A stake that nobody asked for stays open: freqtrade proposes one at the order, and the gate runs again there.
     planned = sized.model_dump(include={"side", "leverage", "stop", "take_profit"})
     return signal.model_copy(update=planned | {"stake": None if proposal.stake is None else sized.stake})
@@ -150,18 +149,12 @@ def adjustment(proposal: Proposal, snapshot: MarketSnapshot, limits: Limits) -> 
     signal = plain_signal(proposal, snapshot).model_copy(update={"adjustment_pct": wanted})
     if wanted < 0:
         refusal = reduction_refusal(position, wanted, snapshot)
-        return signal if refusal is None else kept_as_it_is(signal, f"reduction refused: {refusal.line}", refusal)
+        return signal if refusal is None else signal.vetoed(f"reduction refused: {refusal.line}", refusal)
     stake, confidence = position.stake * wanted / 100, proposal.confidence
     sized = size_add(stake, position, snapshot.account, snapshot.price, limits, confidence)
     signal = signal.model_copy(update={"clamps": sized.clamps})
     if refusal := pause_of(snapshot) or sized.refusal:
-        return kept_as_it_is(signal, f"addition refused: {refusal.line}", refusal)
+        return signal.vetoed(f"addition refused: {refusal.line}", refusal)
     assert sized.stake is not None, "what is not refused has a size"
     # Dividing again may round up, and nothing may come out above what was asked for.
     return signal.model_copy(update={"adjustment_pct": min(wanted, 100 * sized.stake / position.stake)})
-
-
-def kept_as_it_is(adjusting: TradeSignal, reason: str, refusal: Refusal) -> TradeSignal:
-    """Return the hold in place of an adjustment that is refused."""
-    held = adjusting.model_copy(update={"action": "hold", "adjustment_pct": None, "source": "veto", "reason": reason})
-    return held.in_place_of(adjusting, refusal)

@@ -16,10 +16,10 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ConfigDict, Field
 
 from candlegraph.agents.models.answers import NOTES
-from candlegraph.agents.models.ladder import Asked, Ladder
+from candlegraph.agents.models.ladder import Inquiry, Ladder
 from candlegraph.agents.models.recorder import Answered, Recorder, Request
 from candlegraph.graph.schema.calls import CallRecord, Role
-from candlegraph.graph.settings.llm import ModelSettings, Price
+from candlegraph.graph.settings.llm import ModelSettings, TokenPrice
 
 RECORD = "candlegraph"
 """Where an answer's CallRecord lies in its `response_metadata`, as a plain dict."""
@@ -35,7 +35,7 @@ class RoleModel(BaseChatModel):
     role: Role
     ladder: Ladder = Field(exclude=True)
     recorder: Recorder = Field(exclude=True)
-    prices: Mapping[str, Price] = {}
+    prices: Mapping[str, TokenPrice] = {}
     bound: tuple[dict[str, Any], ...] = ()
 
     @property
@@ -78,7 +78,7 @@ class RoleModel(BaseChatModel):
     ) -> ChatResult:
         async def ask() -> Answered:
             started = time.perf_counter()
-            asked = Asked(messages, self.bound, deadline, late_counts)
+            asked = Inquiry(messages, self.bound, deadline, late_counts)
             answer, rung = await self.ladder.ask(asked)
             return Answered(answer, rung.settings.model, tuple(asked.tries), time.perf_counter() - started)
 
@@ -104,7 +104,7 @@ def params_of(settings: ModelSettings) -> dict[str, Any]:
     return {name: getattr(settings, name) for name in IDENTITY}
 
 
-def record_of(role: Role, answered: Answered, price: Price | None) -> CallRecord:
+def record_of(role: Role, answered: Answered, price: TokenPrice | None) -> CallRecord:
     """Return the record of one answered call; without a price, or without counted tokens, its cost is unknown."""
     usage: Mapping[str, Any] = answered.message.usage_metadata or {}
     details: Mapping[str, Any] = usage.get("input_token_details") or {}
@@ -125,7 +125,7 @@ def record_of(role: Role, answered: Answered, price: Price | None) -> CallRecord
     )
 
 
-def cost_of(price: Price, tokens_in: int, tokens_cached: int, tokens_out: int) -> float:
+def cost_of(price: TokenPrice, tokens_in: int, tokens_cached: int, tokens_out: int) -> float:
     """Return the money of one call; prices are per million tokens."""
     cached = price.input if price.cached_input is None else price.cached_input
     return ((tokens_in - tokens_cached) * price.input + tokens_cached * cached + tokens_out * price.output) / 1e6

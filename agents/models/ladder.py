@@ -27,7 +27,7 @@ MOST_PATIENCE = 120.0
 
 
 @dataclass(frozen=True)
-class Asked:
+class Inquiry:
     """One request on its way down the ladder; `deadline` in seconds of the monotonic clock, None = none."""
 
     messages: list[BaseMessage]
@@ -62,7 +62,7 @@ class Ladder:
         self._secrets = secrets
         self._clock = clock
 
-    async def ask(self, asked: Asked) -> tuple[AIMessage, Rung]:
+    async def ask(self, asked: Inquiry) -> tuple[AIMessage, Rung]:
         """Return the first answer and who gave it; raise ModelError when nobody did."""
         for place, rung in enumerate(self.rungs):
             answer = await self._on(self._turn(rung, len(self.rungs) - place, asked), asked)
@@ -71,12 +71,12 @@ class Ladder:
         said = "; ".join(f"{one.model}: {one.error}" for one in asked.tries)
         raise ModelError(f"no model answered: {said}", tuple(asked.tries))
 
-    def _turn(self, rung: Rung, rungs_left: int, asked: Asked) -> Turn:
+    def _turn(self, rung: Rung, rungs_left: int, asked: Inquiry) -> Turn:
         now = self._clock()
         share = float("inf") if asked.deadline is None else (asked.deadline - now) / rungs_left
         return Turn(rung, now + share, is_last=rungs_left == 1)
 
-    async def _on(self, turn: Turn, asked: Asked) -> AIMessage | None:
+    async def _on(self, turn: Turn, asked: Inquiry) -> AIMessage | None:
         """Return the rung's answer, None once it has failed for good; the circuit learns of the end."""
         # Not by the endpoint alone: a model out of its quota must not close the way to its fallback beside it.
         circuit = self._circuits(f"{turn.rung.endpoint} {turn.rung.settings.model}")
@@ -115,7 +115,7 @@ class Ladder:
         else:
             circuit.succeeded()  # it refused this request, so it is there
 
-    async def _attempts(self, turn: Turn, asked: Asked) -> AIMessage | Failure | None:
+    async def _attempts(self, turn: Turn, asked: Inquiry) -> AIMessage | Failure | None:
         """Return the rung's answer or its last failure; None if there was no time to ask."""
         failure: Failure | None = None
         attempts = turn.rung.settings.retry_times + 1
@@ -136,7 +136,7 @@ class Ladder:
             asked.tries.append(self._try(turn.rung, "no time was left to ask", 0.0))
         return failure
 
-    async def _attempt(self, turn: Turn, asked: Asked) -> AIMessage | BaseException:
+    async def _attempt(self, turn: Turn, asked: Inquiry) -> AIMessage | BaseException:
         """Return the answer, or what was raised."""
         limit = turn.rung.settings.timeout
         if not (asked.late_counts and turn.is_last):

@@ -95,7 +95,7 @@ class Breaker(Block):
     cooldown_seconds: float = Field(60, gt=0, le=86_400, description="then one call tries whether it is back")
 
 
-class Price(Block):
+class TokenPrice(Block):
     """What a model costs per million tokens, in the currency of the budget."""
 
     input: float = Field(ge=0)
@@ -127,7 +127,7 @@ class LlmConfig(ModelSettings):
     breaker: Breaker = Breaker()
     on_failure: OnFailure = Field("stop", description="a backtest's decision without an answer; live always waits")
     pause_entries_after: int = Field(3, ge=1, le=1000, description="failed candles in a row; live only")
-    prices: dict[str, Price] = Field({}, description="by model name")
+    prices: dict[str, TokenPrice] = Field({}, description="by model name")
     budget: Budget = Budget()
 
     def models_of(self, role: Role) -> tuple[ModelSettings, ...]:

@@ -8,27 +8,27 @@ from pydantic import Field, model_validator
 
 from candlegraph.graph.settings.block import Block, Pct
 
-Verdict = Literal["block", "warn", "off"]
+Strictness = Literal["block", "warn", "off"]
 
 
 class Checks(Block):
     """The DecisionChecker's rules: each blocks, warns or is off; the numbers are its thresholds."""
 
-    claims: Verdict = Field("warn", description="what the model reports contradicts the data")
-    against_trend: Verdict = Field("warn", description="an entry against the trend of the two highest timeframes")
+    claims: Strictness = Field("warn", description="what the model reports contradicts the data")
+    against_trend: Strictness = Field("warn", description="an entry against the trend of the two highest timeframes")
     against_trend_confidence: float = Field(75, ge=0, le=100, description="confidence that still allows it")
-    reward_to_risk: Verdict = Field("warn", description="the target, else the next level, is too near for the stop")
+    reward_to_risk: Strictness = Field("warn", description="the target, else the next level, is too near for the stop")
     min_reward_to_risk: float = Field(1, gt=0, le=100)
-    near_level: Verdict = Field("warn", description="a long right under a resistance, a short right over a support")
+    near_level: Strictness = Field("warn", description="a long right under a resistance, a short right over a support")
     near_level_atr: float = Field(0.25, ge=0, le=20, description="in ATR of the main timeframe")
-    cooldown: Verdict = Field("warn", description="an entry soon after a loss on the pair")
+    cooldown: Strictness = Field("warn", description="an entry soon after a loss on the pair")
     cooldown_candles: int = Field(2, ge=1, le=1000)
-    repeated_reason: Verdict = Field("warn", description="a hold for the same reason again and again")
+    repeated_reason: Strictness = Field("warn", description="a hold for the same reason again and again")
     repeated_reason_count: int = Field(5, ge=2, le=100)
-    no_progress: Verdict = Field("warn", description="a position that has gone nowhere for long")
+    no_progress: Strictness = Field("warn", description="a position that has gone nowhere for long")
     no_progress_candles: int = Field(48, ge=1, le=10_000)
     no_progress_r: float = Field(0.5, ge=0, le=100, description="planned stop distances that count as progress")
-    profit_erosion: Verdict = Field("warn", description="much of the best profit was given back")
+    profit_erosion: Strictness = Field("warn", description="much of the best profit was given back")
     erosion_from_pct: Pct = Field(5, ge=0, description="best profit that makes the rule look, of the stake")
     erosion_share: float = Field(0.6, gt=0, le=1, description="share of it given back")
 

@@ -10,7 +10,7 @@ from candlegraph.graph.schema.signal import Proposal
 from candlegraph.graph.settings.risk import Checks
 from candlegraph.graph.settings.settings import Settings, settings_of
 from candlegraph.tools.market.facts import facts_of
-from candlegraph.tools.risk.checks import Case, comparable, findings
+from candlegraph.tools.risk.checks import Subject, comparable, findings
 
 PRICE, ATR = 100.0, 2.0
 EMAS = {-1: (101.0, 102.0), 0: (100.0, 100.0), 1: (99.0, 98.0)}
@@ -62,7 +62,7 @@ def case(make_snapshot):
         snapshot = make_snapshot(None if flat else side, **{"entry_price": PRICE} | position if not flat else {})
         snapshot = market(snapshot, trends or {}).model_copy(update={"candles_since_loss": since_loss})
         facts = facts_of(snapshot, Settings().context_config.timeframes, ())
-        return Case(
+        return Subject(
             proposal=Proposal(action=action, confidence=confidence, reason=reason, adjustment_pct=pct),
             snapshot=snapshot,
             facts=facts.model_copy(update={"support": support, "resistance": resistance}),
@@ -156,7 +156,7 @@ def test_a_rule_blocks_or_warns_exactly_where_it_should_and_is_silent_when_off(c
     made = case(**about)
     for verdict in ("block", "warn"):
         got = found(made, rule, verdict)
-        assert [(one.rule, one.verdict) for one in got] == ([(rule, verdict)] if fires else [])
+        assert [(one.rule, one.strictness) for one in got] == ([(rule, verdict)] if fires else [])
         assert all(one.why for one in got)
     assert found(made, rule, "off") == ()
 
@@ -239,7 +239,7 @@ def test_the_two_longest_timeframes_count_whatever_their_order_and_number(case, 
 def test_several_rules_may_speak_at_once_and_each_with_its_own_verdict(case):
     made = case(**LONG | {"trends": DOWN, "since_loss": 1})
     checks = Checks.model_validate(OFF | {"against_trend": "block", "cooldown": "warn"})
-    assert [(one.rule, one.verdict) for one in findings(made, checks)] == [
+    assert [(one.rule, one.strictness) for one in findings(made, checks)] == [
         ("against_trend", "block"),
         ("cooldown", "warn"),
     ]

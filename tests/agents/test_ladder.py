@@ -8,7 +8,7 @@ import pytest
 from langchain_core.messages import AIMessage
 
 from candlegraph.agents.models.breaker import Circuit
-from candlegraph.agents.models.ladder import Asked, Ladder
+from candlegraph.agents.models.ladder import Inquiry, Ladder
 from candlegraph.graph.schema.errors import ModelError
 from candlegraph.graph.settings.llm import Breaker, ModelSettings
 
@@ -89,7 +89,7 @@ def ask(loop):
 
     async def one(ladder, seconds=None, late_counts=False):
         started = loop.time()
-        asked = Asked([], (), None if seconds is None else started + seconds, late_counts)
+        asked = Inquiry([], (), None if seconds is None else started + seconds, late_counts)
         result = (await asyncio.gather(ladder.ask(asked), return_exceptions=True))[0]
         assert isinstance(result, ModelError | tuple), result
         tries = [(one.model, one.error) for one in asked.tries]
@@ -136,7 +136,7 @@ def test_a_lasting_failure_goes_to_the_next_model_at_once(ladder, ask, status):
 def test_when_all_have_failed_the_error_names_every_attempt(loop, ladder):
     one = ladder(FakeRung("a", DOWN, retry_times=1), FakeRung("b", ValueError("no JSON")))
     with pytest.raises(ModelError) as caught:
-        loop.run_until_complete(one.ask(Asked([], ())))
+        loop.run_until_complete(one.ask(Inquiry([], ())))
     assert [one.model for one in caught.value.tries] == ["a", "a", "b"]
     assert "a: Refused 503: refused; a: Refused 503: refused; b: unreadable answer: ValueError: no JSON" in str(
         caught.value
@@ -148,7 +148,7 @@ def test_no_key_is_told(loop):
     with pytest.raises(
         ModelError, match=r"no model answered: a: unreadable answer: ValueError: bad key \*\*\*"
     ) as caught:
-        loop.run_until_complete(one.ask(Asked([], ())))
+        loop.run_until_complete(one.ask(Inquiry([], ())))
     assert "sk-1234" not in str(caught.value.tries)
 
 
@@ -276,7 +276,7 @@ def test_who_waits_for_a_probe_ends_with_his_own_deadline(loop, ladder, ask):
     one = ladder(FakeRung("a", DOWN, HANGS), breaker=ONE)
     ask(one)
     later(loop, 60)
-    probe = loop.create_task(one.ask(Asked([], ())))
+    probe = loop.create_task(one.ask(Inquiry([], ())))
     later(loop, 1)
     told = "left alone after failures, another call tries whether it is back"
     assert ask(one, 10) == (None, [("a", told)], 10)
@@ -308,7 +308,7 @@ def test_a_cancelled_probe_is_given_back_to_one_who_waits(loop, ladder, ask):
     later(loop, 60)
 
     async def go():
-        probe, waiting = (asyncio.ensure_future(one.ask(Asked([], ()))) for _ in range(2))
+        probe, waiting = (asyncio.ensure_future(one.ask(Inquiry([], ()))) for _ in range(2))
         await asyncio.sleep(5)
         probe.cancel()
         return await asyncio.gather(waiting, probe, return_exceptions=True)
@@ -323,15 +323,15 @@ def test_a_call_from_before_the_outage_does_not_give_the_probe_away(loop, ladder
     one = ladder(rung, FakeRung("b", 0), breaker=ONE)
 
     async def go():
-        old = asyncio.ensure_future(one.ask(Asked([], ())))
+        old = asyncio.ensure_future(one.ask(Inquiry([], ())))
         await asyncio.sleep(0)
-        await one.ask(Asked([], ()))
+        await one.ask(Inquiry([], ()))
         await asyncio.sleep(60)
-        probe = asyncio.ensure_future(one.ask(Asked([], ())))
+        probe = asyncio.ensure_future(one.ask(Inquiry([], ())))
         await asyncio.sleep(0)
         old.cancel()
         await asyncio.gather(old, return_exceptions=True)
-        await one.ask(Asked([], ()))
+        await one.ask(Inquiry([], ()))
         probe.cancel()
         await asyncio.gather(probe, return_exceptions=True)
 

@@ -12,7 +12,7 @@ import pytest
 from candlegraph.freqtrade_bridge.decisions.runner import Runner
 from candlegraph.graph.schema.errors import ModelError, ReplayMiss
 from candlegraph.graph.settings.block import Block
-from candlegraph.graph.settings.llm import LlmConfig, ModelOverride, Price
+from candlegraph.graph.settings.llm import LlmConfig, ModelOverride, TokenPrice
 
 WAIT = "signal_wait"
 SHOWN = set()
@@ -52,7 +52,7 @@ def keys_of(block, prefix=""):
 def test_every_key_has_a_test_that_shows_its_effect():
     keys = keys_of(LlmConfig()) - {"fallbacks", "roles", "prices"}
     keys |= {f"fallbacks.{name}" for name in ModelOverride.model_fields} | {"roles"}
-    keys |= {f"prices.{name}" for name in Price.model_fields}
+    keys |= {f"prices.{name}" for name in TokenPrice.model_fields}
     assert SHOWN | set(ELSEWHERE) == keys
 
 

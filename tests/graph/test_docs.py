@@ -27,7 +27,7 @@ from candlegraph.tools.memory import MEMORY_TOOLS
 from candlegraph.tools.signals import FLAT_TOOLS, POSITION_TOOLS
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FILES = [*PAGES, *(ROOT / name for name in ("config.example.json", "Dockerfile", "compose.yaml"))]
 ROW = re.compile(r"^\| `((?:llm|experience|risk|context)_\w+\.[\w.]+)` \| `(.*?)` \| (.+) \|$", re.MULTILINE)
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
@@ -64,6 +64,17 @@ def test_links_lead_somewhere(page):
         path = page.parent / target if target else page
         assert path.exists(), f"{page.name}: {target}"
         assert not anchor or anchor in anchors_of(path), f"{page.name}: {target}#{anchor}"
+
+
+def test_every_file_and_name_that_a_recipe_sends_one_to_is_there():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    files = set(re.findall(r"`([\w./-]+/[\w./-]*)`", text))
+    assert len(files) > 40
+    assert not sorted(name for name in files if not (ROOT / name).exists())
+    code = "\n".join(path.read_text(encoding="utf-8") for name in files if (path := ROOT / name).suffix == ".py")
+    names = set(re.findall(r"`(?:\w+\.)?([A-Z_a-z]\w{4,})(?:\([^`]*\))?`", text)) - {"signal_tighten_stop"}
+    pages = "\n".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs").glob("*.md"))
+    assert not sorted(name for name in names if name not in code and name not in pages)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)

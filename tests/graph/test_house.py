@@ -58,3 +58,14 @@ def test_what_a_snapshot_holds_is_read(name):
 
 def test_no_state_is_made_up_to_ask_for_a_safe_signal():
     assert not [path for path, text in CODE.items() if "CandleState(snapshot=" in text]
+
+
+def test_only_the_signal_itself_compares_names_of_actions():
+    knows = ROOT / "graph" / "schema" / "signal.py"
+    asks = {path.name for path, text in CODE.items() if re.search(r"\.action (==|!=|in|not in) ", text)}
+    assert asks == {knows.name}
+
+
+def test_only_their_declarations_and_the_offline_rule_name_the_signal_functions():
+    named = {path.name for path, text in CODE.items() if re.search(r"\"(signal_\w+|adjust_position)\"", text)}
+    assert named == {"signals.py", "policy.py"}

@@ -14,18 +14,20 @@ from candlegraph.graph.schema.facts import (
     ExperienceFacts,
     Facts,
     PositionFacts,
-    TimeframeFacts,
     parse_facts,
     render_facts,
     significant,
 )
+from candlegraph.graph.schema.indicators import TimeframeFacts
 from candlegraph.graph.schema.market import Account
 from candlegraph.graph.settings.context import ContextConfig
+from candlegraph.tools.market import situation
 from candlegraph.tools.market.facts import facts_of
 from candlegraph.tools.market.frames import Candles, snapshot_of
-from candlegraph.tools.market.situation import CONSTANT, SCALES, VERSION, situation_of, space_of
+from candlegraph.tools.market.situation import CONSTANT, VERSION, situation_of, space_of, volatility_pct_of
 
 TIMEFRAMES = ("30m", "1h", "4h", "1d")
+COMPONENTS = situation.COMPONENTS[VERSION]
 NUMBERS = st.one_of(
     st.sampled_from([0.0, -0.0, 0.0000085, -0.0000085, 1e-12, 123456.789, 1e21]), st.floats(-1e12, 1e12)
 )
@@ -131,8 +133,8 @@ def test_a_block_that_breaks_the_schema_is_refused_with_its_line_or_field(facts,
         parse_facts(change(render_facts(facts)))
 
 
-def test_vector_has_eight_numbers_a_timeframe_and_three_of_the_whole(facts):
-    assert len(situation_of(facts)) == 8 * len(TIMEFRAMES) + 3
+def test_vector_has_its_components_a_timeframe_and_three_of_the_whole(facts):
+    assert len(situation_of(facts)) == len(COMPONENTS) * len(TIMEFRAMES) + 3
     assert situation_of(facts)[-1] == CONSTANT
 
 
@@ -156,11 +158,8 @@ EXTREME = st.floats(-1e6, 1e6)
 )
 def test_every_component_lies_between_minus_one_and_one(facts):
     vector = situation_of(facts)
-    assert len(vector) == 11
+    assert len(vector) == len(COMPONENTS) + 3
     assert all(-1 <= component <= 1 for component in vector)
-
-
-COMPONENTS = [*SCALES, "rsi", "adx", "bollinger_position"]
 
 
 @pytest.mark.parametrize("timeframe", TIMEFRAMES)
@@ -237,3 +236,27 @@ def test_the_space_names_its_version_and_timeframes(facts):
     assert space_of(facts) == f"{VERSION}:30m,1h,4h,1d"
     fewer = facts.model_copy(update={"timeframes": {"30m": facts.timeframes["30m"]}})
     assert space_of(fewer) == f"{VERSION}:30m"
+
+
+@pytest.mark.parametrize("version", [*situation.COMPONENTS, "situation-next"])
+def test_the_volatility_is_read_back_from_a_vector_of_every_version(facts, version, monkeypatch):
+    monkeypatch.setattr(situation, "COMPONENTS", situation.COMPONENTS | {"situation-next": ("momentum",)})
+    monkeypatch.setattr(situation, "VERSION", version)
+    vector, space = situation_of(facts), space_of(facts)
+    monkeypatch.setattr(situation, "VERSION", "situation-next")
+    assert volatility_pct_of(vector, space) == pytest.approx(100 * facts.timeframes["30m"].atr / facts.price)
+
+
+def test_a_vector_of_somebody_else_says_nothing_of_the_volatility():
+    assert volatility_pct_of((0.1, 0.2, 0.3), "benchmark") is None
+
+
+def test_version_one_is_what_it_was(facts, monkeypatch):
+    """Another component, order or scale needs another version: older trades are compared by this one."""
+    numbers = {"ema_20_distance": 1.5, "ema_50_distance": 1.0, "ema_spread": -1.5, "macd_histogram": 0.25}
+    numbers |= {"momentum": 3.0, "rsi": 60.0, "adx": 30.0, "bollinger_position": 0.75, "atr": facts.price * 0.005}
+    one = facts.timeframes["30m"].model_copy(update=numbers)
+    known = facts.model_copy(update={"timeframes": {"30m": one}, "alignment": 1})
+    expected = (0.5, 0.2, -0.5, 0.25, 0.75, 0.4, 0.2, 0.5, 1.0, -0.5, 0.5)
+    monkeypatch.setattr(situation, "VERSION", "situation-v1")
+    assert situation_of(known) == pytest.approx(expected)
