@@ -43,7 +43,7 @@ SPAN, BOLLINGER_SPAN, OBV_SPAN = 14, 20, 20
 FAST, SLOW, SIGNAL = 12, 26, 9
 """Of the MACD."""
 PAST = 12
-"""Older values that are shown beside the newest one."""
+"""Older values that are kept beside the newest one; more where a prompt shows more."""
 
 
 def indicators_of(window: pd.DataFrame) -> Indicators:
@@ -71,8 +71,8 @@ def newest_of(series: dict[str, Values]) -> Indicators:
     return Indicators(**{name: _known(float(values[-1])) for name, values in series.items()})
 
 
-def past_indicators_of(series: dict[str, Values], volume: Values) -> PastIndicators:
-    """Return up to twelve values before the last one, oldest first.
+def past_indicators_of(series: dict[str, Values], volume: Values, past: int = PAST) -> PastIndicators:
+    """Return up to `past` values before the last one, oldest first.
 
     Each is what `indicators_of` said at that candle of a window that starts where this one does, so it is exact, and
     unavailable where too few candles lay between the start and it.
@@ -81,7 +81,7 @@ def past_indicators_of(series: dict[str, Values], volume: Values) -> PastIndicat
     shown = {name: series[name] for name in ("rsi", "adx", "atr", "mfi")}
     shown |= {"macd_histogram": histogram, "volume": volume}
     return PastIndicators(
-        **{name: tuple(_known(value) for value in values[-1 - PAST : -1].tolist()) for name, values in shown.items()}
+        **{name: tuple(_known(value) for value in values[-1 - past : -1].tolist()) for name, values in shown.items()}
     )
 
 
