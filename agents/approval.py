@@ -21,8 +21,8 @@ from candlegraph.graph.state import CandleState
 from candlegraph.memory.books.approvals import ApprovalRequest, Verdict
 from candlegraph.tools.risk.gate import Limits
 
-UNPLANNED = ("side", "leverage", "stake", "stop", "take_profit")
-"""What an entry has and a wait has not."""
+ASKED = ("action", "confidence", "reason", "side", "leverage", "stake", "stop", "take_profit")
+"""What a person is told of an entry."""
 
 
 async def approval(state: CandleState, runtime: Runtime[Context]) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def request_of(signal: TradeSignal, snapshot: MarketSnapshot, context: Context) 
     rules = context.settings.risk_management
     lasts = min(timedelta(seconds=rules.approval.expires_seconds), snapshot.as_of - snapshot.candle)
     return ApprovalRequest.model_validate(
-        signal.model_dump(include={"action", "confidence", "reason", *UNPLANNED})
+        signal.model_dump(include=set(ASKED))
         | {
             "namespace": context.namespace,
             "pair": snapshot.pair,
@@ -85,7 +85,7 @@ def answered(signal: TradeSignal, request: ApprovalRequest, verdict: Verdict | N
     refusal = refusal_of(request, verdict, rules)
     if refusal is None:
         return signal
-    return waiting(signal, f"{request.action} refused: {refusal.line}", refusal)
+    return signal.vetoed(f"{request.action} refused: {refusal.line}", refusal)
 
 
 def refusal_of(request: ApprovalRequest, verdict: Verdict | None, rules: Approval) -> Refusal | None:
@@ -116,13 +116,6 @@ def drift_pct(proposed: float, price: float) -> float:
     return 100 * abs(price - proposed) / proposed
 
 
-def waiting(signal: TradeSignal, reason: str, refusal: Refusal | None = None) -> TradeSignal:
-    """Return the wait that stands in for an entry that nobody approved, or has approved yet."""
-    plan: dict[str, Any] = dict.fromkeys(UNPLANNED)
-    waits = signal.model_copy(update=plan | {"action": "wait", "source": "veto", "reason": reason})
-    return waits.in_place_of(signal, refusal)
-
-
 def awaiting(signal: TradeSignal, request: ApprovalRequest) -> TradeSignal:
     """Return the signal that counts until a person has answered."""
-    return waiting(signal, f"awaiting approval {request.id}")
+    return signal.vetoed(f"awaiting approval {request.id}", None)

@@ -22,7 +22,7 @@ from candlegraph.agents.prompt.opinions import opinions_text, with_room
 from candlegraph.graph.context import Context
 from candlegraph.graph.settings.settings import Settings
 from candlegraph.graph.state import CandleState
-from candlegraph.tools.memory import MEMORY_TOOLS, query_rag_stats, record_decision_to_rag
+from candlegraph.tools.memory import ANYTIME_TOOLS, MEMORY_TOOLS, query_rag_stats
 from candlegraph.tools.signals import FLAT_TOOLS, POSITION_TOOLS, TERMINAL_NAMES
 
 
@@ -52,8 +52,7 @@ def opening_of(state: CandleState, context: Context, tools: Sequence[BaseTool]) 
 def check_budget(settings: Settings) -> None:
     """Raise ConfigError, naming the keys, unless every prompt that these settings can lead to fits its budget."""
     settings = with_room(settings, OPINION_TOKENS) if settings.llm_config.depth == "deep" else settings
-    flat_memory = [one for one in MEMORY_TOOLS if one is not record_decision_to_rag]
-    check_fits(settings, [*FLAT_TOOLS, *flat_memory], in_position=False)
+    check_fits(settings, [*FLAT_TOOLS, *ANYTIME_TOOLS], in_position=False)
     check_fits(settings, [*POSITION_TOOLS, *MEMORY_TOOLS], in_position=True)
 
 

@@ -136,8 +136,7 @@ def entry(proposal: Proposal, snapshot: MarketSnapshot, facts: Facts, limits: Li
     sized = size_entry(plan, snapshot.account, snapshot.price, stop_basis(snapshot, facts), limits)
     signal = plain_signal(proposal, snapshot).model_copy(update={"clamps": sized.clamps})
     if refusal := pause_of(snapshot) or lock_of(snapshot, side) or sized.refusal:
-        refused = {"action": "wait", "source": "veto", "reason": f"{proposal.action} refused: {refusal.line}"}
-        return signal.model_copy(update=refused).in_place_of(proposal, refusal)
+        return signal.vetoed(f"{proposal.action} refused: {refusal.line}", refusal)
     # A stake that nobody asked for stays open: freqtrade proposes one at the order, and the gate runs again there.
     planned = sized.model_dump(include={"side", "leverage", "stop", "take_profit"})
     return signal.model_copy(update=planned | {"stake": None if proposal.stake is None else sized.stake})
@@ -150,18 +149,12 @@ def adjustment(proposal: Proposal, snapshot: MarketSnapshot, limits: Limits) -> 
     signal = plain_signal(proposal, snapshot).model_copy(update={"adjustment_pct": wanted})
     if wanted < 0:
         refusal = reduction_refusal(position, wanted, snapshot)
-        return signal if refusal is None else kept_as_it_is(signal, f"reduction refused: {refusal.line}", refusal)
+        return signal if refusal is None else signal.vetoed(f"reduction refused: {refusal.line}", refusal)
     stake, confidence = position.stake * wanted / 100, proposal.confidence
     sized = size_add(stake, position, snapshot.account, snapshot.price, limits, confidence)
     signal = signal.model_copy(update={"clamps": sized.clamps})
     if refusal := pause_of(snapshot) or sized.refusal:
-        return kept_as_it_is(signal, f"addition refused: {refusal.line}", refusal)
+        return signal.vetoed(f"addition refused: {refusal.line}", refusal)
     assert sized.stake is not None, "what is not refused has a size"
     # Dividing again may round up, and nothing may come out above what was asked for.
     return signal.model_copy(update={"adjustment_pct": min(wanted, 100 * sized.stake / position.stake)})
-
-
-def kept_as_it_is(adjusting: TradeSignal, reason: str, refusal: Refusal) -> TradeSignal:
-    """Return the hold in place of an adjustment that is refused."""
-    held = adjusting.model_copy(update={"action": "hold", "adjustment_pct": None, "source": "veto", "reason": reason})
-    return held.in_place_of(adjusting, refusal)

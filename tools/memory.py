@@ -68,4 +68,6 @@ def cleanup_rag_history(**arguments: Any) -> tuple[str, dict[str, Any]]:
     return "queued: it is carried out when this decision stands", {"effect": "cleanup", **arguments}
 
 
-MEMORY_TOOLS: tuple[BaseTool, ...] = (record_decision_to_rag, query_rag_stats, cleanup_rag_history)
+ANYTIME_TOOLS: tuple[BaseTool, ...] = (query_rag_stats, cleanup_rag_history)
+MEMORY_TOOLS: tuple[BaseTool, ...] = (record_decision_to_rag, *ANYTIME_TOOLS)
+"""What is offered while the position is a winner, and there is something to remember."""

@@ -1,24 +1,28 @@
-"""The six terminal functions: calling one ends the decision. Each validates and returns a Proposal as a plain dict."""
+"""The terminal functions: calling one ends the decision. Each validates and returns a Proposal as a plain dict.
+
+What there is to know of a function stands in its declaration: name, action, arguments, words, when it is offered.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
-from langchain_core.tools import BaseTool, tool
+from langchain_core.tools import StructuredTool
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 from pydantic.json_schema import WithJsonSchema
 
-from candlegraph.graph.schema.market import Strength
-from candlegraph.graph.schema.signal import Action, Proposal
+from candlegraph.graph.schema.fate import Possible, Refusal
+from candlegraph.graph.schema.market import Price, Strength
+from candlegraph.graph.schema.signal import Action, Move, Proposal
 
 CHINESE = {"强势": "strong", "中等": "moderate", "弱势": "weak"}
 
 Confidence = Annotated[float, Field(ge=1, le=100)]
 Rsi = Annotated[float, Field(ge=0, le=100, description="of the main timeframe")]
 Reason = Annotated[str, Field(min_length=1, max_length=2000)]
-Level = Annotated[float, Field(gt=0)]
 # The schema need not say that absent may be null.
-Optional = Annotated[float | None, Field(gt=0), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})]
+KnownAmount = Annotated[float | None, Field(gt=0), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})]
 KnownRsi = Annotated[
     float | None,
     Field(ge=0, le=100),
@@ -55,8 +59,8 @@ class Arguments(BaseModel):
 class Levels(Arguments):
     """Arguments that name the levels around the price."""
 
-    key_support: Level
-    key_resistance: Level
+    key_support: Price
+    key_resistance: Price
 
     @model_validator(mode="after")
     def _ordered(self) -> Levels:
@@ -73,9 +77,9 @@ class EntryArguments(Levels):
     rsi_value: Rsi
     trend_strength: TrendStrength
     reason: Reason
-    stake_amount: Annotated[Optional, Field(description="margin in quote currency")] = None
-    stop_loss: Annotated[Optional, Field(description="price that proves the idea wrong")] = None
-    take_profit: Annotated[Optional, Field(description="price to take the profit at")] = None
+    stake_amount: Annotated[KnownAmount, Field(description="margin in quote currency")] = None
+    stop_loss: Annotated[KnownAmount, Field(description="price that proves the idea wrong")] = None
+    take_profit: Annotated[KnownAmount, Field(description="price to take the profit at")] = None
 
 
 class ExitArguments(Arguments):
@@ -113,55 +117,102 @@ class StayArguments(Arguments):
     reason: Reason
 
 
-@tool(args_schema=EntryArguments, response_format="content_and_artifact")
-def signal_entry_long(**arguments: Any) -> tuple[str, dict[str, Any]]:
-    """Open a long position now. Only when flat and the evidence favours a rise; give a stop_loss below the price."""
-    return _entry("enter_long", arguments)
+class Signal(StructuredTool):
+    """A terminal function: the action that it asks for, and when a model is offered it."""
+
+    action: Action
+    when: Literal["flat", "in_position"]
+    closed_by: Callable[[Possible], Refusal | None]
+    """Why the function can have no effect at a candle; None: it can."""
 
 
-@tool(args_schema=EntryArguments, response_format="content_and_artifact")
-def signal_entry_short(**arguments: Any) -> tuple[str, dict[str, Any]]:
-    """Open a short position now. Only when flat and the evidence favours a fall; give a stop_loss above the price."""
-    return _entry("enter_short", arguments)
+def declared(
+    name: str,
+    action: Action,
+    arguments: type[Arguments],
+    words: str,
+    *,
+    when: Literal["flat", "in_position"],
+    closed_by: Callable[[Possible], Refusal | None] = lambda possible: None,
+) -> Signal:
+    """Return a terminal function; `words` are written to the model: when to call it, and when not."""
+
+    def proposed(**given: Any) -> tuple[str, dict[str, Any]]:
+        return f"{action} accepted", proposal(action, given).model_dump(exclude_none=True)
+
+    return Signal(
+        name=name,
+        description=words,
+        args_schema=arguments,
+        func=proposed,
+        response_format="content_and_artifact",
+        action=action,
+        when=when,
+        closed_by=closed_by,
+    )
 
 
-@tool(args_schema=ExitArguments, response_format="content_and_artifact")
-def signal_exit(**arguments: Any) -> tuple[str, dict[str, Any]]:
-    """Close the whole open position now. Not for taking part of the profit: use adjust_position for that."""
-    return _proposal("exit", arguments)
+RENAMED = {"stake_amount": "stake", "stop_loss": "stop", "confidence_score": "confidence"}
+"""Freqtrade's and the model's words for what a proposal calls otherwise."""
 
 
-@tool(args_schema=AdjustArguments, response_format="content_and_artifact")
-def adjust_position(**arguments: Any) -> tuple[str, dict[str, Any]]:
-    """Add to (+) or reduce (-) the open position by a percentage of its stake. Not for closing it: use signal_exit."""
-    return _proposal("adjust", arguments)
+def proposal(action: Action, given: dict[str, Any]) -> Proposal:
+    """Return what a call asks for; arguments that a proposal does not keep were needed for their check only."""
+    known = {RENAMED.get(name, name): value for name, value in given.items() if value is not None}
+    kept = {name: value for name, value in known.items() if name in Proposal.model_fields}
+    return Proposal(**{"confidence": 0, **kept, "action": action})
 
 
-@tool(args_schema=StayArguments, response_format="content_and_artifact")
-def signal_hold(**arguments: Any) -> tuple[str, dict[str, Any]]:
-    """Keep the open position unchanged until the next candle. Its stop stays in force."""
-    return _proposal("hold", arguments)
+signal_entry_long = declared(
+    "signal_entry_long",
+    "enter_long",
+    EntryArguments,
+    "Open a long position now. Only when flat and the evidence favours a rise; give a stop_loss below the price.",
+    when="flat",
+    closed_by=lambda possible: possible.long,
+)
+signal_entry_short = declared(
+    "signal_entry_short",
+    "enter_short",
+    EntryArguments,
+    "Open a short position now. Only when flat and the evidence favours a fall; give a stop_loss above the price.",
+    when="flat",
+    closed_by=lambda possible: possible.short,
+)
+signal_wait = declared(
+    "signal_wait",
+    "wait",
+    StayArguments,
+    "Stay flat until the next candle. The right answer whenever the evidence is mixed.",
+    when="flat",
+)
+signal_exit = declared(
+    "signal_exit",
+    "exit",
+    ExitArguments,
+    "Close the whole open position now. Not for taking part of the profit: use adjust_position for that.",
+    when="in_position",
+)
+adjust_position = declared(
+    "adjust_position",
+    "adjust",
+    AdjustArguments,
+    "Add to (+) or reduce (-) the open position by a percentage of its stake. Not for closing it: use signal_exit.",
+    when="in_position",
+    closed_by=lambda possible: possible.adjustment,
+)
+signal_hold = declared(
+    "signal_hold",
+    "hold",
+    StayArguments,
+    "Keep the open position unchanged until the next candle. Its stop stays in force.",
+    when="in_position",
+)
 
-
-@tool(args_schema=StayArguments, response_format="content_and_artifact")
-def signal_wait(**arguments: Any) -> tuple[str, dict[str, Any]]:
-    """Stay flat until the next candle. The right answer whenever the evidence is mixed."""
-    return _proposal("wait", arguments)
-
-
-ENTRY_TOOLS: tuple[BaseTool, ...] = (signal_entry_long, signal_entry_short)
-FLAT_TOOLS: tuple[BaseTool, ...] = (*ENTRY_TOOLS, signal_wait)
-POSITION_TOOLS: tuple[BaseTool, ...] = (signal_exit, adjust_position, signal_hold)
-TERMINAL_TOOLS: tuple[BaseTool, ...] = (*FLAT_TOOLS, *POSITION_TOOLS)
+TERMINAL_TOOLS = (signal_entry_long, signal_entry_short, signal_wait, signal_exit, adjust_position, signal_hold)
+"""In the order in which a model reads them."""
+FLAT_TOOLS = tuple(one for one in TERMINAL_TOOLS if one.when == "flat")
+POSITION_TOOLS = tuple(one for one in TERMINAL_TOOLS if one.when == "in_position")
+ENTRY_TOOLS = tuple(one for one in TERMINAL_TOOLS if Move(action=one.action).is_entry)
 TERMINAL_NAMES = frozenset(one.name for one in TERMINAL_TOOLS)
-
-
-def _entry(action: Action, arguments: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    renamed = {"stake_amount": "stake", "stop_loss": "stop"}
-    return _proposal(action, {renamed.get(name, name): value for name, value in arguments.items()})
-
-
-def _proposal(action: Action, arguments: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    known = {name: arguments[name] for name in Proposal.model_fields if arguments.get(name) is not None}
-    proposal = Proposal(**known | {"action": action, "confidence": arguments.get("confidence_score") or 0})
-    return f"{action} accepted", proposal.model_dump(exclude_none=True)
+FUNCTION_OF: dict[Action, str] = {one.action: one.name for one in TERMINAL_TOOLS}

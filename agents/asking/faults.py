@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from candlegraph.agents.models.answers import REASONING
 from candlegraph.agents.models.wire.failed_generation import FAILED
+from candlegraph.tools.signals import ENTRY_TOOLS
 
 FaultKind = Literal[
     "text_only",
@@ -28,7 +29,7 @@ FaultKind = Literal[
     "surplus_memory_call",
     "false_claim",
 ]
-BOTH_SIDES = frozenset({"signal_entry_long", "signal_entry_short"})
+BOTH_SIDES = frozenset(one.name for one in ENTRY_TOOLS)
 KINDS: dict[str, FaultKind] = {
     "finite_number": "not_a_number",
     "string_too_long": "too_long",

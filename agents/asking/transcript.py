@@ -13,20 +13,11 @@ from pydantic import BaseModel, ValidationError
 
 from candlegraph.agents.asking.faults import Fault, cut_off, listed, no_call, not_json, schema_fault, several, shown
 from candlegraph.agents.models.answers import is_cut
-from candlegraph.graph.schema.fate import Possible
 from candlegraph.graph.schema.signal import Proposal
 from candlegraph.graph.state import CandleState
-from candlegraph.tools.memory import MEMORY_TOOLS, record_decision_to_rag
+from candlegraph.tools.memory import ANYTIME_TOOLS, MEMORY_TOOLS
 from candlegraph.tools.risk.checks import false_claims
-from candlegraph.tools.signals import (
-    FLAT_TOOLS,
-    POSITION_TOOLS,
-    TERMINAL_NAMES,
-    TERMINAL_TOOLS,
-    adjust_position,
-    signal_entry_long,
-    signal_entry_short,
-)
+from candlegraph.tools.signals import FLAT_TOOLS, POSITION_TOOLS, TERMINAL_NAMES, TERMINAL_TOOLS
 
 ALL_TOOLS: tuple[BaseTool, ...] = (*TERMINAL_TOOLS, *MEMORY_TOOLS)
 BY_NAME = {one.name: one for one in ALL_TOOLS}
@@ -42,22 +33,12 @@ PLAIN = re.compile(r"[A-Za-z0-9/:_ -]+")
 def allowed_tools(state: CandleState) -> list[BaseTool]:
     """Return the functions that make sense in the pair's present state; memory functions while their budget lasts."""
     position = None if state.snapshot is None else state.snapshot.position
-    useless = useless_tools(state.possible)
-    tools = [one for one in (FLAT_TOOLS if position is None else POSITION_TOOLS) if one.name not in useless]
+    signals = FLAT_TOOLS if position is None else POSITION_TOOLS
+    tools: list[BaseTool] = [one for one in signals if one.closed_by(state.possible) is None]
     if memory_calls(state.messages) < state.terms.max_memory_calls:
         winning = position is not None and position.profit_pct >= state.terms.record_min_profit_pct
-        tools += [one for one in MEMORY_TOOLS if winning or one is not record_decision_to_rag]
+        tools += MEMORY_TOOLS if winning else ANYTIME_TOOLS
     return tools
-
-
-def useless_tools(possible: Possible) -> set[str]:
-    """Return the signal functions that can have no effect at this candle; waiting, holding and leaving always can."""
-    closed = {
-        signal_entry_long.name: possible.long,
-        signal_entry_short.name: possible.short,
-        adjust_position.name: possible.adjustment,
-    }
-    return {name for name, refusal in closed.items() if refusal is not None}
 
 
 def memory_calls(messages: Sequence[AnyMessage]) -> int:

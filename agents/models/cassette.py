@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, SystemMessage, ToolMessage
-from pydantic import Field
+from pydantic import Field, ValidationError
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -103,7 +103,7 @@ class Cassette:
         """Return the answer kept under `key`."""
         with self._renamed(), self._engine.connect() as connection:
             found = connection.scalar(KEPT, {"key": key})
-        return None if found is None else KeptAnswer.model_validate_json(found)
+            return None if found is None else KeptAnswer.model_validate_json(found)
 
     def keep(self, take: Take) -> KeptAnswer:
         """Keep an answer; return the one that is kept: the first one's, whoever wrote it."""
@@ -115,7 +115,7 @@ class Cassette:
         with self._renamed(), self._engine.begin() as connection:
             connection.execute(insert(answers).values(row).on_conflict_do_nothing())
             kept = connection.scalar(KEPT, {"key": take.key})
-        return KeptAnswer.model_validate_json(str(kept))
+            return KeptAnswer.model_validate_json(str(kept))
 
     def components_at(self, pair: str, candle: str, role: str, turn: int) -> Mapping[str, str] | None:
         """Return the hashes of what was asked there when it was recorded last; None if nothing was."""
@@ -135,6 +135,12 @@ class Cassette:
             yield
         except DBAPIError as e:
             raise CassetteError(f"the cassette {self._path} could not be used: {e.orig}") from e
+        except ValidationError as e:
+            why = e.errors(include_url=False, include_input=False)[0]["msg"]
+            raise CassetteError(
+                f"the cassette {self._path} holds an answer that cannot be read ({why}); record it anew, or use the "
+                "candlegraph that wrote it"
+            ) from e
 
 
 def _opened(path: Path) -> Engine:

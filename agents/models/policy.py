@@ -35,10 +35,10 @@ from candlegraph.graph.schema.facts import (
     ExperienceFacts,
     Facts,
     PositionFacts,
-    TimeframeFacts,
     parse_facts,
     significant,
 )
+from candlegraph.graph.schema.indicators import TimeframeFacts
 from candlegraph.graph.schema.market import Side, sign_of
 
 Call = tuple[str, dict[str, Any]]

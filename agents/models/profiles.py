@@ -2,15 +2,16 @@
 
 known of a family -> learnt from a refusal, once, said in the log -> kept for the life of the process, for every role
 
-To add a quirk: a line in QUIRKS (how servers say it, what is done), its name in `Quirk`, what it changes in
-`shaping.py`; a line in FAMILIES only where the first request should know it already.
+To add a quirk: its name in `Quirk`, and an entry in QUIRKS: how servers say it, what is done, and the function that
+does it to a whole body. What needs the conversation behind the body (thoughts, ids) is done in `wire/shaping.py`
+instead. A line in FAMILIES only where the first request should know it already.
 """
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal, NamedTuple
@@ -35,6 +36,7 @@ Quirk = Literal[
     "alternating",
     "text_content",
 ]
+Body = dict[str, Any]
 
 
 class Trait(NamedTuple):
@@ -44,10 +46,45 @@ class Trait(NamedTuple):
     needs: str
     """Only where the body that was refused holds this; empty: always."""
     told: str
+    shaped: Callable[[Body], Body] = lambda body: body
+    """Returns the body as they want it; the others are shaped with the conversation."""
 
 
 def _said(*ways: str) -> re.Pattern[str]:
     return re.compile("|".join(ways), re.IGNORECASE)
+
+
+def _without_format(body: Body) -> Body:
+    return {name: value for name, value in body.items() if name != "response_format"}
+
+
+def _with_json_object(body: Body) -> Body:
+    return body | {"response_format": {"type": "json_object"}} if "response_format" in body else body
+
+
+def _with_text(body: Body) -> Body:
+    empty = {"role": "assistant", "content": None}
+    return body | {
+        "messages": [one | {"content": ""} if empty.items() <= one.items() else one for one in body["messages"]]
+    }
+
+
+def _without_system(body: Body) -> Body:
+    told = [one | {"role": "user"} if one["role"] == "system" else one for one in body["messages"]]
+    return _merged(body | {"messages": told})
+
+
+def _merged(body: Body) -> Body:
+    """Return the body with neighbouring messages of one role, and plain texts, put together."""
+    found: list[Body] = []
+    for one in body["messages"]:
+        last = found[-1] if found else {}
+        is_plain = all(isinstance(each.get("content"), str) and "tool_calls" not in each for each in (one, last))
+        if last.get("role") == one["role"] in ("user", "assistant") and is_plain:
+            found[-1] = last | {"content": f"{last['content']}\n\n{one['content']}"}
+        else:
+            found.append(one)
+    return body | {"messages": found}
 
 
 QUIRKS: Mapping[Quirk, Trait] = {
@@ -110,11 +147,13 @@ QUIRKS: Mapping[Quirk, Trait] = {
         _said(r"response_format|json_?schema|structured.?output|guided"),
         "response_format",
         "it is asked for a JSON object without a schema",
+        _with_json_object,
     ),
     "no_format": Trait(
         _said(r"response_format|json_?object|json.?mode"),
         "response_format",
         "it is asked for JSON in words only",
+        _without_format,
     ),
     "no_system": Trait(
         _said(
@@ -123,11 +162,13 @@ QUIRKS: Mapping[Quirk, Trait] = {
         ),
         "messages",
         "the system text is sent in the first user message",
+        _without_system,
     ),
     "alternating": Trait(
         _said(r"alternat", r"consecutive.{0,40}(role|message)", r"roles? must"),
         "messages",
         "messages of one role in a row are sent as one",
+        _merged,
     ),
     "text_content": Trait(
         _said(
@@ -136,9 +177,10 @@ QUIRKS: Mapping[Quirk, Trait] = {
         ),
         "messages",
         "an empty content is sent as text",
+        _with_text,
     ),
 }
-"""In the order in which a refusal is looked through."""
+"""In the order in which a refusal is looked through, and a body is shaped."""
 
 
 class Family(NamedTuple):
@@ -183,6 +225,12 @@ class Profile:
             self._note(self.left_out, name, f"the parameter {name} is left out, or sent under its other name")
             return True
         return False
+
+    def shaped(self, body: Body) -> Body:
+        """Return a body as the quirks that need nothing else want it."""
+        for quirk, trait in QUIRKS.items():
+            body = trait.shaped(body) if quirk in self.quirks else body
+        return body
 
     def _quirk(self, refusal: Refusal, sent: Mapping[str, Any], applied: frozenset[str]) -> Quirk | None:
         for quirk, trait in QUIRKS.items():

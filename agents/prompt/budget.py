@@ -18,9 +18,9 @@ from candlegraph.graph.schema.facts import (
     ExperienceFacts,
     Facts,
     PositionFacts,
-    TimeframeFacts,
     render_facts,
 )
+from candlegraph.graph.schema.indicators import TimeframeFacts
 from candlegraph.graph.schema.market import Frozen
 from candlegraph.graph.settings.context import ContextConfig
 

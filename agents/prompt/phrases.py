@@ -1,13 +1,14 @@
-"""The fixed words of the prompt's second message, in both languages; the facts block keeps its English keys."""
+"""Words that several sections of the prompt use; the facts block keeps its English keys.
+
+What only one section says stands beside the code that says it, as a `Phrase` in both languages.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from candlegraph.graph.schema.facts import Verdict
-from candlegraph.graph.schema.fate import Door, FateKind
 from candlegraph.graph.schema.market import Side
 from candlegraph.graph.settings.context import Language
 
@@ -19,6 +20,7 @@ SectionName = Literal["current_market", "account", "position", "multi_timeframe"
 class Words:
     """One language. `{}` stands for what is filled in."""
 
+    language: Language
     sentiment: str
     account: str
     position: str
@@ -29,31 +31,8 @@ class Words:
     some_cases: str
     lesson_ends: str
     other_lessons: str
-    before: str
     unavailable: str
-    since_loss: str
-    thesis: str
-    thesis_end: str
-    past_reasons: str
-    older_reasons: str
-    since_entry: str
-    indicators_since: str
-    past_warnings: str
-    deepest_give_back: str
-    trends: tuple[str, str, str]
-    support: str
-    resistance: str
-    touches: str
-    patterns: str
-    closes: str
-    averages: str
-    bands: str
-    far_levels: str
     older_values: str
-    older_closes: str
-    levels: str
-    other_timeframes: str
-    other_series: str
     no_case: str
     sides: tuple[str, str]
     case: str
@@ -70,12 +49,6 @@ class Words:
     pattern: str
     comma: str
     colon: str
-    done: str
-    done_in_part: str
-    not_done: str
-    keeps_failing: str
-    doors: Mapping[Door, str] = field(hash=False)
-    ends: Mapping[FateKind, str] = field(hash=False)
 
     @property
     def titles(self) -> dict[SectionName, str]:
@@ -98,15 +71,10 @@ class Words:
         warned, favoured, undecided = self.verdicts
         return {"warned": warned, "favoured": favoured}.get(verdict, undecided)
 
-    @property
-    def trend_of(self) -> dict[int, str]:
-        """Return the word for an up-trend (1), a down-trend (-1) and neither (0)."""
-        up, down, mixed = self.trends
-        return {1: up, -1: down, 0: mixed}
-
 
 WORDS: dict[Language, Words] = {
     "en": Words(
+        language="en",
         sentiment="Sentiment",
         account="Account",
         position="Open position",
@@ -117,31 +85,8 @@ WORDS: dict[Language, Words] = {
         some_cases="{} of {} cases",
         lesson_ends="ends of the lessons",
         other_lessons="the rest of what was learnt",
-        before="before",
         unavailable="unavailable",
-        since_loss="candles since the last losing trade of the pair: {}",
-        thesis="why it was opened",
-        thesis_end="the end of why",
-        past_reasons="latest reasons",
-        older_reasons="older reasons",
-        since_entry="market since the entry",
-        indicators_since="indicators since the entry",
-        past_warnings="warnings while open",
-        deepest_give_back="most given back of the best profit so far: {:.2f} % of the stake",
-        trends=("trend up", "trend down", "no clear trend"),
-        support="support",
-        resistance="resistance",
-        touches="{} x{}",
-        patterns="patterns",
-        closes="closes",
-        averages="EMA 20/50/200",
-        bands="Bollinger",
-        far_levels="farther levels",
         older_values="older values",
-        older_closes="older closes",
-        levels="levels",
-        other_timeframes="other timeframes",
-        other_series="other indicators",
         no_case="no similar past case",
         sides=("long", "short"),
         case="case {id}: {pair} {side}, similarity {similarity:.2f}, {score}, entry {entry:.6g}, held {hours:.1f} h, "
@@ -161,32 +106,9 @@ WORDS: dict[Language, Words] = {
         "mean reward {reward:+.4f} ({reward_low:+.4f} to {reward_high:+.4f})",
         comma=", ",
         colon=": ",
-        done="the last call, {call}, was carried out at {price:.6g}",
-        done_in_part="the last call, {call}, was carried out in part, at {price:.6g}",
-        not_done="the last call, {call}, made {ago} candles ago, was not carried out: {why}",
-        keeps_failing="; the same call has failed {times} times in a row, for the first time {first} candles ago",
-        doors={
-            "gate": "risk gate",
-            "exchange_minimum": "too small",
-            "slot": "no slot",
-            "wallet": "no funds",
-            "stop_beyond_price": "stop",
-            "lock": "locked",
-            "halted": "entries halted",
-            "paused": "entries paused",
-            "reviewer": "the reviewer objected",
-            "person": "nobody approved",
-            "late": "too late",
-            "pair_not_tradable": "not tradable",
-            "exchange": "no order came of it",
-        },
-        ends={
-            "expired": "it expired",
-            "superseded": "another call took its place",
-            "no_order_needed": "no order was needed",
-        },
     ),
     "zh": Words(
+        language="zh",
         sentiment="市场情绪",
         account="账户",
         position="当前持仓",
@@ -197,31 +119,8 @@ WORDS: dict[Language, Words] = {
         some_cases="{1} 个案例中的 {0} 个",
         lesson_ends="教训的结尾部分",
         other_lessons="其余的经验总结",
-        before="此前",
         unavailable="不可用",
-        since_loss="该交易对上次亏损交易以来的K线数：{}",
-        thesis="开仓理由",
-        thesis_end="开仓理由的结尾部分",
-        past_reasons="最近的决策理由",
-        older_reasons="更早的理由",
-        since_entry="开仓以来的市场变化",
-        indicators_since="开仓以来的指标",
-        past_warnings="持仓期间的警告",
-        deepest_give_back="迄今从最佳盈利回吐的最大幅度：保证金的 {:.2f} %",
-        trends=("上升趋势", "下降趋势", "无明确趋势"),
-        support="支撑",
-        resistance="阻力",
-        touches="{} x{}",
-        patterns="形态",
-        closes="收盘价",
-        averages="EMA 20/50/200",
-        bands="布林带",
-        far_levels="较远的价位",
         older_values="更早的数值",
-        older_closes="更早的收盘价",
-        levels="价位",
-        other_timeframes="其他周期",
-        other_series="其他指标",
         no_case="没有相似的历史案例",
         sides=("做多", "做空"),
         case="案例 {id}：{pair} {side}，相似度 {similarity:.2f}，{score}，入场价 {entry:.6g}，持有 {hours:.1f} 小时，"
@@ -240,25 +139,5 @@ WORDS: dict[Language, Words] = {
         "平均奖励 {reward:+.4f}（{reward_low:+.4f} 至 {reward_high:+.4f}）",
         comma="，",
         colon="：",
-        done="上次调用 {call} 已执行，价格 {price:.6g}",
-        done_in_part="上次调用 {call} 已部分执行，价格 {price:.6g}",
-        not_done="上次调用 {call}（{ago} 根K线之前）未执行：{why}",
-        keeps_failing="；同样的调用已连续失败 {times} 次，第一次在 {first} 根K线之前",
-        doors={
-            "gate": "风控限制",
-            "exchange_minimum": "数量过小",
-            "slot": "没有空余仓位名额",
-            "wallet": "资金不足",
-            "stop_beyond_price": "止损",
-            "lock": "已锁定",
-            "halted": "开仓已停止",
-            "paused": "开仓已暂停",
-            "reviewer": "审查者反对",
-            "person": "未获批准",
-            "late": "太迟",
-            "pair_not_tradable": "不可交易",
-            "exchange": "没有产生订单",
-        },
-        ends={"expired": "已过期", "superseded": "已被另一次调用取代", "no_order_needed": "不需要订单"},
     ),
 }

@@ -15,9 +15,27 @@ from candlegraph.agents.prompt.phrases import SectionName, Words
 from candlegraph.graph.schema.facts import written
 from candlegraph.graph.schema.fate import LastCall
 from candlegraph.graph.schema.market import MarketSnapshot, Position, Reading, Sentiment
+from candlegraph.graph.settings.context import Phrase
 
 SHORT = 80
 REASON_LENGTH = 160
+
+BEFORE: Phrase = {"en": "before", "zh": "此前"}
+SINCE_LOSS: Phrase = {
+    "en": "candles since the last losing trade of the pair: {}",
+    "zh": "该交易对上次亏损交易以来的K线数：{}",
+}
+THESIS: Phrase = {"en": "why it was opened", "zh": "开仓理由"}
+THESIS_END: Phrase = {"en": "the end of why", "zh": "开仓理由的结尾部分"}
+PAST_REASONS: Phrase = {"en": "latest reasons", "zh": "最近的决策理由"}
+OLDER_REASONS: Phrase = {"en": "older reasons", "zh": "更早的理由"}
+SINCE_ENTRY: Phrase = {"en": "market since the entry", "zh": "开仓以来的市场变化"}
+INDICATORS_SINCE: Phrase = {"en": "indicators since the entry", "zh": "开仓以来的指标"}
+PAST_WARNINGS: Phrase = {"en": "warnings while open", "zh": "持仓期间的警告"}
+DEEPEST_GIVE_BACK: Phrase = {
+    "en": "most given back of the best profit so far: {:.2f} % of the stake",
+    "zh": "迄今从最佳盈利回吐的最大幅度：保证金的 {:.2f} %",
+}
 
 
 @dataclass(frozen=True)
@@ -72,7 +90,8 @@ def reading_line(name: str, reading: Reading, words: Words, *, with_past: bool) 
     """Return one sentiment value, with its label and the values before."""
     label = f" {quoted(reading.label, NAME_LENGTH)}" if reading.label else ""
     past = series(reading.past) if with_past else ""
-    return f"{name}{words.colon}{written(reading.value)}{label}" + (f" ({words.before} {past})" if past else "")
+    before = f" ({BEFORE[words.language]} {past})" if past else ""
+    return f"{name}{words.colon}{written(reading.value)}{label}{before}"
 
 
 def gone_line(name: str, reason: str, words: Words, *, with_reason: bool) -> str:
@@ -85,7 +104,7 @@ def account_section(snapshot: MarketSnapshot, words: Words) -> Section | None:
     """Return what the wallet's facts do not say: what became of the last call, how long ago the pair lost."""
     since = snapshot.candles_since_loss
     lines = last_lines(snapshot.last_call, words) if snapshot.position is None else []
-    lines += [] if since is None else [words.since_loss.format(since)]
+    lines += [] if since is None else [SINCE_LOSS[words.language].format(since)]
     if not lines:
         return None
     return Section("account", words.account, "account", lambda: iter([Rendering("\n".join(lines))]))
@@ -107,25 +126,25 @@ def position_section(position: Position | None, words: Words, last_call: LastCal
         return None
     thesis = [*last, thesis_line(position, words)] if any(about_position(position)) else last
     changes = change_lines(position, words)
-    warnings = named_lines(words.past_warnings, quoted_lines(position.past_warnings), words)
-    indicators = named_lines(words.indicators_since, plain_lines(position.indicators_since_entry), words)
+    warnings = named_lines(PAST_WARNINGS[words.language], quoted_lines(position.past_warnings), words)
+    indicators = named_lines(INDICATORS_SINCE[words.language], plain_lines(position.indicators_since_entry), words)
     reasons = quoted_lines(position.past_reasons)
 
     def renderings() -> Iterator[Rendering]:
         for kept in range(len(reasons), 0, -1):
-            told = named_lines(words.past_reasons, reasons[-kept:], words)
-            older = [words.older_reasons] if kept < len(reasons) else []
+            told = named_lines(PAST_REASONS[words.language], reasons[-kept:], words)
+            older = [OLDER_REASONS[words.language]] if kept < len(reasons) else []
             yield rendering([*thesis, *changes, *indicators, *warnings, *told], older, words)
-        gone = [words.past_reasons] if reasons else []
+        gone = [PAST_REASONS[words.language]] if reasons else []
         yield rendering([*thesis, *changes, *indicators, *warnings], gone, words)
-        gone += [words.indicators_since] if indicators else []
+        gone += [INDICATORS_SINCE[words.language]] if indicators else []
         yield rendering([*thesis, *changes, *warnings], gone, words)
-        gone += [words.past_warnings] if warnings else []
+        gone += [PAST_WARNINGS[words.language]] if warnings else []
         yield rendering([*thesis, *changes], gone, words)
-        gone += [words.since_entry] if changes else []
+        gone += [SINCE_ENTRY[words.language]] if changes else []
         yield rendering(thesis, gone, words)
-        short = f"{words.thesis}{words.colon}{quoted(position.entry_reason, SHORT)}"
-        yield rendering([*last, short], [words.thesis_end, *gone], words)
+        short = f"{THESIS[words.language]}{words.colon}{quoted(position.entry_reason, SHORT)}"
+        yield rendering([*last, short], [THESIS_END[words.language], *gone], words)
 
     return Section("position", words.position, "position", renderings)
 
@@ -137,14 +156,14 @@ def about_position(position: Position) -> tuple[object, ...]:
 
 def thesis_line(position: Position, words: Words) -> str:
     """Return why the trade was opened."""
-    return f"{words.thesis}{words.colon}{quoted(position.entry_reason)}"
+    return f"{THESIS[words.language]}{words.colon}{quoted(position.entry_reason)}"
 
 
 def change_lines(position: Position, words: Words) -> list[str]:
     """Return what has clearly changed since the entry, and the deepest fall from the best profit."""
     deepest = position.deepest_give_back_pct
-    told = [words.deepest_give_back.format(deepest)] if deepest else []
-    return [*named_lines(words.since_entry, plain_lines(position.since_entry), words), *told]
+    told = [DEEPEST_GIVE_BACK[words.language].format(deepest)] if deepest else []
+    return [*named_lines(SINCE_ENTRY[words.language], plain_lines(position.since_entry), words), *told]
 
 
 def quoted_lines(texts: Sequence[str]) -> list[str]:

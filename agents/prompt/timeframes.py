@@ -11,9 +11,12 @@ from candlegraph.agents.prompt.outside_text import symbol
 from candlegraph.agents.prompt.phrases import Words
 from candlegraph.agents.prompt.sections import Rendering, Section, series
 from candlegraph.graph.schema.facts import written
-from candlegraph.graph.schema.market import Level, PastIndicators, TimeframeView
-from candlegraph.graph.settings.context import ContextConfig
-from candlegraph.tools.market.facts import in_atr, timeframe_facts
+from candlegraph.graph.schema.indicators import PastIndicators
+from candlegraph.graph.schema.market import Level, TimeframeView
+from candlegraph.graph.settings.context import ContextConfig, Phrase
+from candlegraph.tools.market.facts import timeframe_facts
+from candlegraph.tools.market.indicators import in_atr, told_prices
+from candlegraph.tools.market.indicators import number as number_of
 from candlegraph.tools.market.regime import trend_of
 
 ALL_SERIES = tuple(PastIndicators.model_fields)
@@ -23,6 +26,22 @@ DIGITS = 4
 """Of an indicator in a series; prices keep six."""
 LINES = 1024
 """Kept of each kind: only one timeframe in two has a new candle, and its line is else the same."""
+
+TRENDS: dict[int, Phrase] = {
+    1: {"en": "trend up", "zh": "上升趋势"},
+    -1: {"en": "trend down", "zh": "下降趋势"},
+    0: {"en": "no clear trend", "zh": "无明确趋势"},
+}
+"""By the sign of the trend."""
+SUPPORT: Phrase = {"en": "support", "zh": "支撑"}
+RESISTANCE: Phrase = {"en": "resistance", "zh": "阻力"}
+PATTERNS: Phrase = {"en": "patterns", "zh": "形态"}
+CLOSES: Phrase = {"en": "closes", "zh": "收盘价"}
+FAR_LEVELS: Phrase = {"en": "farther levels", "zh": "较远的价位"}
+OLDER_CLOSES: Phrase = {"en": "older closes", "zh": "更早的收盘价"}
+LEVELS: Phrase = {"en": "levels", "zh": "价位"}
+OTHER_TIMEFRAMES: Phrase = {"en": "other timeframes", "zh": "其他周期"}
+OTHER_SERIES: Phrase = {"en": "other indicators", "zh": "其他指标"}
 
 
 @dataclass(frozen=True)
@@ -74,16 +93,15 @@ def timeframes_section(views: Sequence[TimeframeView], words: Words) -> Section:
 @lru_cache(maxsize=LINES)
 def view_line(view: TimeframeView, detail: Detail, words: Words, below: tuple[bool, ...]) -> str:
     """Return one timeframe in one line; `below` says of each level whether it lies under the present price."""
-    parts = [words.trend_of[trend_of(view)]]
+    parts = [TRENDS[trend_of(view)][words.language]]
     if view.patterns:
-        parts.append(f"{words.patterns} {' '.join(symbol(name) for name in view.patterns)}")
+        parts.append(f"{PATTERNS[words.language]} {' '.join(symbol(name) for name in view.patterns)}")
     parts += level_parts(view.levels[: detail.levels], below, words)
     if detail.averages:
-        i = view.indicators
-        parts.append(f"{words.averages} {series((i.ema_20, i.ema_50, i.ema_200))}")
-        parts.append(f"{words.bands} {series((i.bollinger_lower, i.bollinger_upper))}")
+        told = told_prices(words.language)
+        parts += [f"{word} {series([number_of(view, name) for name in names])}" for word, names in told.items()]
     if detail.closes:
-        parts.append(f"{words.closes} {series((*view.past_closes, view.close)[-detail.closes :])}")
+        parts.append(f"{CLOSES[words.language]} {series((*view.past_closes, view.close)[-detail.closes :])}")
     return f"{view.timeframe}{words.colon}" + "; ".join(parts)
 
 
@@ -93,21 +111,21 @@ def level_parts(levels: Sequence[Level], below: Sequence[bool], words: Words) ->
     for level, is_below in zip(levels, below, strict=False):
         told[is_below].append(level)
     shown = []
-    for is_below, word in ((True, words.support), (False, words.resistance)):
+    for is_below, word in ((True, SUPPORT), (False, RESISTANCE)):
         nearest = sorted(told[is_below], key=lambda one: one.price, reverse=is_below)
-        prices = [words.touches.format(written(one.price), one.touches) for one in nearest]
+        prices = [f"{written(one.price)} x{one.touches}" for one in nearest]
         if prices:
-            shown.append(f"{word} {' '.join(prices)}")
+            shown.append(f"{word[words.language]} {' '.join(prices)}")
     return shown
 
 
 def details_left(detail: Detail, words: Words) -> str:
     """Return what `detail` does not say."""
-    left = [] if detail.averages else [words.averages, words.bands]
+    left = [] if detail.averages else [*told_prices(words.language)]
     if detail.closes < RICHEST.closes:
-        left.append(words.older_closes if detail.closes else words.closes)
+        left.append(OLDER_CLOSES[words.language] if detail.closes else CLOSES[words.language])
     if detail.levels < RICHEST.levels:
-        left.append(words.far_levels if detail.levels else words.levels)
+        left.append(FAR_LEVELS[words.language] if detail.levels else LEVELS[words.language])
     return words.comma.join(left)
 
 
@@ -173,7 +191,7 @@ def spans_left(span: Span, timeframes: int, words: Words) -> str:
     """Return what `span` does not say."""
     left = [] if span.share == 1 else [words.older_values]
     if not span.is_whole:
-        left.append(words.other_series)
+        left.append(OTHER_SERIES[words.language])
     if span.timeframes < timeframes:
-        left.append(words.other_timeframes)
+        left.append(OTHER_TIMEFRAMES[words.language])
     return words.comma.join(left)

@@ -24,10 +24,10 @@ from rich.table import Table
 from rich.text import Text
 
 from candlegraph.freqtrade_bridge.commands.arguments import order_of
+from candlegraph.freqtrade_bridge.host.tags import FORCED
 from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder, run_backtest
 from candlegraph.freqtrade_bridge.report.listing import console
 from candlegraph.freqtrade_bridge.report.result import RunResult, read_result
-from candlegraph.freqtrade_bridge.trades.fills import FORCED
 from candlegraph.memory.learning.patterns import Interval, t_quantile, win_rate_interval
 
 PARTS = ("first third", "second third", "last third")

@@ -17,7 +17,7 @@ from typing import Literal
 from freqtrade.persistence import Order, Trade
 
 from candlegraph.freqtrade_bridge.decisions.last_calls import LastCalls
-from candlegraph.freqtrade_bridge.host.columns import ADD_TAG, EXIT_TAG, REDUCE_TAG
+from candlegraph.freqtrade_bridge.host.tags import MEANS
 from candlegraph.graph.schema.fate import Fate, FateKind, LastCall, Refusal
 from candlegraph.graph.schema.market import Side
 from candlegraph.graph.schema.signal import Move, TradeSignal
@@ -152,12 +152,7 @@ class Fates:
         """Return what the order was placed for, oldest first."""
         if entry_id is not None:
             return self._of(lambda one: one.id == entry_id)
-        means: dict[str | None, Callable[[Move], bool]] = {
-            EXIT_TAG: lambda move: move.is_exit,
-            ADD_TAG: lambda move: move.is_adjustment and move.grows,
-            REDUCE_TAG: lambda move: move.is_adjustment and move.is_safer,
-        }
-        fits = means.get(order.ft_order_tag)
+        fits = MEANS.get(order.ft_order_tag)
         return [] if fits is None else self._of(lambda one: one.signal.trade_id == trade.id and fits(one.signal))
 
     def _carried_out(self, one: Followed, trade: Trade, order: Order, now: datetime) -> None:

@@ -6,16 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from candlegraph.graph.schema.fate import Fate, LastCall
-from candlegraph.graph.schema.signal import Action, Move
+from candlegraph.graph.schema.signal import Move
+from candlegraph.tools.signals import FUNCTION_OF
 
-FUNCTIONS: dict[Action, str] = {
-    "enter_long": "signal_entry_long",
-    "enter_short": "signal_entry_short",
-    "exit": "signal_exit",
-    "adjust": "adjust_position",
-    "hold": "signal_hold",
-    "wait": "signal_wait",
-}
 SAID_FOR = 12
 """Candles for which a call that came to nothing is told: a model that was told once, and only once, asks again."""
 
@@ -56,7 +49,7 @@ class LastCalls:
         if not 1 <= ago <= (1 if last.fate.is_filled else SAID_FOR):
             return None
         return LastCall(
-            function=FUNCTIONS[last.move.action],
+            function=FUNCTION_OF[last.move.action],
             adjustment_pct=last.move.adjustment_pct,
             kind=last.fate.kind,
             refusal=last.fate.refusal,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from candlegraph.freqtrade_bridge.host.tags import EXIT_TAG, LONG_TAG, SHORT_TAG
 from candlegraph.graph.schema.signal import TradeSignal
 
 
@@ -19,14 +20,10 @@ class Columns(NamedTuple):
 
 
 NOTHING = Columns()
-LONG_TAG, SHORT_TAG = "graph_long", "graph_short"
-ENTRY_TAGS = (LONG_TAG, SHORT_TAG)
-EXIT_TAG, ADD_TAG, REDUCE_TAG = "graph_exit", "graph_add", "graph_reduce"
-STOP_TAG, PASSED_TAG, EMERGENCY_TAG = "graph_stop_missing", "graph_stop_passed", "emergency_stop"
 
 
 def columns_of(signal: TradeSignal | None) -> Columns:
-    """Return the row of `signal`; tags are short categories, the reason lies in the trade's custom data."""
+    """Return the row of `signal`."""
     if signal is None:
         return NOTHING
     if signal.entry_side == "long":

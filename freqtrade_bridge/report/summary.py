@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from candlegraph.freqtrade_bridge.host.columns import EMERGENCY_TAG
+from candlegraph.freqtrade_bridge.host.tags import EMERGENCY_TAG
 from candlegraph.freqtrade_bridge.report.result import RunResult
 from candlegraph.graph.schema.market import Frozen
 from candlegraph.memory.books.ledger import DecisionRow, cost_told, fate_counts

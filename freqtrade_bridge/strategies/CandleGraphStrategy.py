@@ -11,21 +11,19 @@ from pandas import DataFrame
 
 from candlegraph.freqtrade_bridge.commands.check import check_loaded
 from candlegraph.freqtrade_bridge.commands.failures import told
-from candlegraph.freqtrade_bridge.host.columns import (
+from candlegraph.freqtrade_bridge.host.columns import NOTHING, Columns, columns_of
+from candlegraph.freqtrade_bridge.host.fail_closed import fail_closed
+from candlegraph.freqtrade_bridge.host.keys import order_types, protections
+from candlegraph.freqtrade_bridge.host.quiet import quieten
+from candlegraph.freqtrade_bridge.host.tags import (
     ADD_TAG,
     EMERGENCY_TAG,
     ENTRY_TAGS,
     EXIT_TAG,
-    NOTHING,
     PASSED_TAG,
     REDUCE_TAG,
     STOP_TAG,
-    Columns,
-    columns_of,
 )
-from candlegraph.freqtrade_bridge.host.fail_closed import fail_closed
-from candlegraph.freqtrade_bridge.host.keys import order_types, protections
-from candlegraph.freqtrade_bridge.host.quiet import quieten
 from candlegraph.graph.schema.errors import CandlegraphError, ConfigError
 from candlegraph.graph.settings.settings import settings_of
 

@@ -12,11 +12,9 @@ from typing import Any
 
 from freqtrade.persistence import Order, Trade
 
+from candlegraph.freqtrade_bridge.host.tags import FORCED, INSIDE_CANDLE, LIQUIDATION
 from candlegraph.freqtrade_bridge.trades.plan import Plan
 from candlegraph.graph.schema.experience import ClosedTrade, PartialExit
-
-INSIDE_CANDLE = ("stop_loss", "trailing_stop_loss", "stoploss_on_exchange", "liquidation", "roi")
-FORCED = "force_exit"
 
 
 def trade_key_of(trade: Trade) -> str:
@@ -83,7 +81,7 @@ def closed_trade_of(
         mfe_pct=100 * trade.calc_profit_ratio(best),
         mae_pct=100 * trade.calc_profit_ratio(worst),
         exit_reason=reason,
-        liquidated=reason == "liquidation",
+        liquidated=reason == LIQUIDATION,
         forced=is_backtest and reason == FORCED,
         entry_reason=plan.reason,
         regime=plan.regime,

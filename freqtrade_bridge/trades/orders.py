@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 STAKE_TOLERANCE = 1.001
 """Freqtrade rounds amounts to the exchange's step."""
-FORCED = "forced by hand"
+BY_HAND = "forced by hand"
 
 
 class Ask(NamedTuple):
@@ -177,7 +177,7 @@ class Orders:
             stop=sized.stop,
             initial_stop=sized.stop,
             take_profit=sized.take_profit,
-            reason=FORCED if signal is None else signal.reason,
+            reason=BY_HAND if signal is None else signal.reason,
             confidence=0 if signal is None else signal.confidence,
             decision_id="" if signal is None else signal.decision_id,
             clamps=sized.clamps,

@@ -19,6 +19,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from candlegraph.graph.schema.errors import FactsError
+from candlegraph.graph.schema.indicators import TimeframeFacts
 from candlegraph.graph.schema.market import Frozen, Regime, Side, Strength
 
 Verdict = Literal["warned", "favoured", "open", "unknown"]
@@ -27,24 +28,6 @@ Verdict = Literal["warned", "favoured", "open", "unknown"]
 ABSENT = "none"
 BLOCK = re.compile(r"<facts>\n(.*?)\n</facts>", re.DOTALL)
 LINE = re.compile(r"([A-Za-z0-9_.]+): (.+)")
-
-
-class TimeframeFacts(Frozen):
-    """Derived numbers of one timeframe; None = unavailable. Distances are in ATR of that timeframe."""
-
-    close: float
-    rsi: float | None
-    adx: float | None
-    atr: float | None = Field(description="price units")
-    mfi: float | None
-    obv_slope: float | None
-    ema_20_distance: float | None = Field(description="(close - EMA 20) / ATR")
-    ema_50_distance: float | None
-    ema_200_distance: float | None
-    ema_spread: float | None = Field(description="(EMA 20 - EMA 50) / ATR")
-    macd_histogram: float | None = Field(description="(MACD - signal) / ATR")
-    bollinger_position: float | None = Field(description="0 = lower band, 1 = upper band")
-    momentum: float | None = Field(description="(close - close 5 candles ago) / ATR")
 
 
 class PositionFacts(Frozen):

@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, Field
 
 from candlegraph.graph.schema.fate import LastCall
 from candlegraph.graph.schema.frozen import Frozen as Frozen
+from candlegraph.graph.schema.indicators import Indicators, PastIndicators
 
 Side = Literal["long", "short"]
 Price = Annotated[float, Field(gt=0)]
@@ -21,34 +22,6 @@ PUNCTUAL = timedelta(minutes=1)
 
 Regime = Literal["trend_up", "trend_down", "range"]
 Strength = Literal["strong", "moderate", "weak"]
-
-
-class Indicators(Frozen):
-    """Indicators of one timeframe at its last closed candle; None = unavailable."""
-
-    ema_20: float | None
-    ema_50: float | None
-    ema_200: float | None
-    adx: float | None = Field(description="0-100, 14 candles")
-    rsi: float | None = Field(description="0-100, 14 candles")
-    macd: float | None
-    macd_signal: float | None
-    bollinger_upper: float | None
-    bollinger_lower: float | None
-    atr: float | None = Field(description="price units, 14 candles")
-    mfi: float | None = Field(description="0-100, 14 candles")
-    obv_slope: float | None = Field(description="OBV change over 20 candles per volume traded in them, -1..1")
-
-
-class PastIndicators(Frozen):
-    """Older values of the indicators, oldest first, without this candle's; None = unavailable then."""
-
-    rsi: tuple[float | None, ...] = ()
-    adx: tuple[float | None, ...] = ()
-    atr: tuple[float | None, ...] = ()
-    macd_histogram: tuple[float | None, ...] = Field((), description="MACD - signal, price units")
-    mfi: tuple[float | None, ...] = ()
-    volume: tuple[float | None, ...] = ()
 
 
 class Level(Frozen):

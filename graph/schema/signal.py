@@ -12,6 +12,8 @@ from candlegraph.graph.schema.market import Frozen, MarketSnapshot, Price, Side
 Action = Literal["enter_long", "enter_short", "exit", "adjust", "hold", "wait"]
 Source = Literal["model", "fallback", "triage", "budget", "locked", "halted", "paused", "veto"]
 
+PLANNED = ("adjustment_pct", "leverage", "stake", "stop", "take_profit")
+"""What a signal that acts has, and none that stands in its place."""
 SIDE_OF: dict[str, Side] = {"enter_long": "long", "enter_short": "short"}
 
 
@@ -131,6 +133,13 @@ class TradeSignal(Move):
             return self
         known = Move(action=move.action, adjustment_pct=move.adjustment_pct)
         return self.model_copy(update={"instead_of": known, "refusal": refusal})
+
+    def vetoed(self, reason: str, refusal: Refusal | None) -> Self:
+        """Return the hold or wait in its place; nothing of its plan is left. No refusal: a person has yet to answer."""
+        flat = self.trade_id is None
+        nothing: dict[str, None] = dict.fromkeys([*PLANNED, "side"] if flat else PLANNED)
+        told = {"action": "wait" if flat else "hold", "source": "veto", "reason": reason}
+        return self.model_copy(update=nothing | told).in_place_of(self, refusal)
 
 
 def stay(snapshot: MarketSnapshot | None, reason: str, source: Source) -> TradeSignal:

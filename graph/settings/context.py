@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from candlegraph.graph.schema.indicators import IndicatorName
 from candlegraph.graph.settings.block import Block
 
-Indicator = Literal["ema_20", "ema_50", "ema_200", "adx", "rsi", "macd", "bollinger", "atr", "mfi", "obv_slope"]
 SentimentSource = Literal["fear_greed", "funding_rate", "open_interest", "long_short_ratio", "book_imbalance"]
 Series = Literal["close", "rsi", "adx", "atr", "macd_histogram", "mfi", "volume"]
 Language = Literal["en", "zh"]
+Phrase = Mapping[Language, str]
+"""One text of the prompt in every language; `{}` stands for what is filled in."""
 MOST_PAST = 200
 """Values of a series that a prompt can show; most of them only where the section's tokens allow."""
 
@@ -54,7 +57,7 @@ class ContextConfig(Block):
     timeframes: tuple[str, ...] = Field(
         ("30m", "1h", "4h", "1d"), min_length=1, description="the first is the main one"
     )
-    required_indicators: tuple[Indicator, ...] = Field(
+    required_indicators: tuple[IndicatorName, ...] = Field(
         ("ema_20", "ema_50", "rsi", "adx", "macd", "atr", "bollinger"),
         description="no entry while one of them is unavailable on any timeframe",
     )

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from candlegraph.graph.schema.facts import ABSENT, Facts, TimeframeFacts
+from candlegraph.graph.schema.facts import ABSENT, Facts
+from candlegraph.graph.schema.indicators import TimeframeFacts
 from candlegraph.graph.schema.market import Frozen, Price, Regime, Strength
 from candlegraph.memory.storage.vectors import unit
 

@@ -12,13 +12,11 @@ from candlegraph.graph.schema.experience import ClosedTrade
 from candlegraph.graph.schema.facts import Facts
 from candlegraph.graph.schema.lessons import LeverageBand, RsiBand, VolatilityBand
 from candlegraph.graph.schema.market import Regime, Side, Strength
-from candlegraph.tools.market.situation import VERSION
+from candlegraph.tools.market.situation import volatility_pct_of
 
 RSI: tuple[tuple[float, RsiBand], ...] = ((30, "0-30"), (45, "30-45"), (55, "45-55"), (70, "55-70"))
 CALM_PCT, WILD_PCT = 0.4, 1.0
 LEVERAGE: tuple[tuple[float, LeverageBand], ...] = ((5, "1-5x"), (10, "5-10x"), (20, "10-20x"))
-VOLATILITY_PLACE = -2
-"""Of the situation vector: ATR in % of the price, minus 1, cut at 2 %; it was not stored on its own."""
 
 Level = tuple[str, ...]
 LEVELS: tuple[Level, ...] = (
@@ -66,10 +64,8 @@ def setup_of_facts(facts: Facts, side: Side) -> Setup:
 
 
 def entry_volatility(trade: ClosedTrade) -> float | None:
-    """Return the main timeframe's ATR at entry in % of the price; all from 2 % on are 2."""
-    if trade.situation is None or trade.space.partition(":")[0] != VERSION:
-        return None
-    return trade.situation[VOLATILITY_PLACE] + 1
+    """Return the main timeframe's ATR at entry in % of the price; it is not stored on its own."""
+    return None if trade.situation is None else volatility_pct_of(trade.situation, trade.space)
 
 
 def rsi_band(rsi: float | None) -> RsiBand | None:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 from sqlalchemy import Connection, Engine, Table, create_engine, event, func, insert, inspect, make_url, select, update
 from sqlalchemy.engine import URL, Dialect
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, OperationalError
@@ -308,6 +308,13 @@ def _renamed(engine: Engine) -> Iterator[None]:
         is_away = isinstance(e, OperationalError) and not _is_sqlite(engine)
         kind = MemoryAway if is_away else MemoryStoreError
         raise kind(f"{place_of(engine)} could not be used: {e.orig}; nothing was written") from e
+    except ValidationError as e:  # of a stored document: another version's, or changed by hand
+        first = e.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = ".".join([e.title, *map(str, first["loc"])])
+        raise MemoryStoreError(
+            f"{place_of(engine)} holds a row that this candlegraph cannot read ({where}: {first['msg']}); "
+            "if a newer one wrote it, use that one"
+        ) from e
 
 
 def _how_to_restore(engine: Engine) -> str:

@@ -8,6 +8,8 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from candlegraph.graph.schema.errors import MemoryStoreError
+
 Vectors = NDArray[np.float32]
 
 
@@ -29,6 +31,12 @@ def packed(vector: Vectors) -> bytes:
 
 
 def unpacked(blobs: Sequence[bytes], dimension: int) -> Vectors:
-    """Return stored vectors as rows, made unit length again after the rounding."""
-    rows = np.frombuffer(b"".join(blobs), dtype="<f2").astype(np.float32).reshape(len(blobs), dimension)
+    """Return stored vectors as rows, made unit length again after the rounding; raise MemoryStoreError for others."""
+    stored = b"".join(blobs)
+    if len(stored) != 2 * dimension * len(blobs):
+        raise MemoryStoreError(
+            f"a stored vector is damaged: expected {2 * dimension} bytes of {dimension} numbers; "
+            "restore the memory from its backup"
+        )
+    rows = np.frombuffer(stored, dtype="<f2").astype(np.float32).reshape(len(blobs), dimension)
     return cast(Vectors, rows / np.linalg.norm(rows, axis=1, keepdims=True))

@@ -1,6 +1,7 @@
 """What the model reads: facts always, sections as rich as their tokens allow, no date."""
 
 import re
+from dataclasses import fields
 from datetime import timedelta
 
 import pytest
@@ -10,11 +11,12 @@ from hypothesis import strategies as st
 
 from candlegraph.agents.asking.transcript import allowed_tools
 from candlegraph.agents.decision import check_budget
+from candlegraph.agents.prompt import last_call, sections, timeframes
 from candlegraph.agents.prompt.briefing import brief_of, briefing
 from candlegraph.agents.prompt.budget import PRIORITY, facts_tokens
 from candlegraph.agents.prompt.cases import cases_block, cases_section, learnt_lines
 from candlegraph.agents.prompt.files import prompt_text, prompt_version
-from candlegraph.agents.prompt.phrases import WORDS
+from candlegraph.agents.prompt.phrases import WORDS, Words
 from candlegraph.agents.prompt.tokens import tokens_of
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.schema.facts import ExperienceFacts, parse_facts, render_facts
@@ -378,23 +380,29 @@ def test_the_same_state_gives_the_same_two_messages(full):
     assert [one.content for one in first] == [one.content for one in second]
 
 
+def phrases_of(value):
+    """Return every phrase that a constant holds."""
+    if not isinstance(value, dict) or not value:
+        return []
+    return [value] if set(value) <= set(LANGUAGES) else [one for part in value.values() for one in phrases_of(part)]
+
+
+PHRASES = [
+    one
+    for module in (sections, timeframes, last_call)
+    for name in vars(module)
+    for one in phrases_of(vars(module)[name])
+]
+PHRASES += [{one: getattr(WORDS[one], field.name) for one in LANGUAGES} for field in fields(Words)]
+
+
 def test_both_languages_have_all_words_and_placeholders():
-    for name in (
-        "left_out",
-        "some_cases",
-        "since_loss",
-        "touches",
-        "case",
-        "score",
-        "similar",
-        "guidance",
-        "too_few",
-        "setup",
-        "pattern",
-    ):
-        english, chinese = (sorted(re.findall(r"{(\w*)", getattr(WORDS[one], name))) for one in LANGUAGES)
-        assert len(english) == len(chinese), name
-    assert not re.search("[a-z]{4,}", WORDS["zh"].cases + WORDS["zh"].thesis + WORDS["zh"].history)
+    assert len(PHRASES) > 60
+    for phrase in PHRASES:
+        assert set(phrase) == set(LANGUAGES), phrase
+        english, chinese = (re.findall(r"{(\w*)", str(phrase[one])) for one in LANGUAGES)
+        assert len(english) == len(chinese), phrase
+    assert not re.search("[a-z]{4,}", WORDS["zh"].cases + sections.THESIS["zh"] + WORDS["zh"].history)
 
 
 def test_a_chinese_prompt_is_chinese_but_for_the_facts(full):

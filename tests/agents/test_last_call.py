@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from candlegraph.agents.prompt.briefing import brief_of
-from candlegraph.agents.prompt.last_call import last_call_line
+from candlegraph.agents.prompt.last_call import ENDS, last_call_line
 from candlegraph.agents.prompt.phrases import WORDS
 from candlegraph.freqtrade_bridge.decisions.last_calls import SAID_FOR, LastCalls
 from candlegraph.graph.schema.fate import Fate, Refusal
@@ -98,7 +98,7 @@ def test_a_lock_is_told_without_its_date():
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_every_other_end_has_its_words(kind, language):
     line = told(after((0, HALVE, Fate(kind=kind, at=START, why="closed by stop_loss"))), 1, language)
-    assert "closed by stop_loss" in line and WORDS[language].ends[kind] in line
+    assert "closed by stop_loss" in line and ENDS[kind][language] in line
 
 
 @pytest.mark.parametrize("side", [None, "long"])

@@ -17,9 +17,9 @@ from candlegraph.graph.schema.facts import (
     ExperienceFacts,
     Facts,
     PositionFacts,
-    TimeframeFacts,
     render_facts,
 )
+from candlegraph.graph.schema.indicators import TimeframeFacts
 from candlegraph.graph.settings.llm import LlmConfig
 from candlegraph.graph.state import CandleInput
 from candlegraph.tools.memory import MEMORY_TOOLS

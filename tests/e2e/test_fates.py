@@ -14,7 +14,7 @@ from freqtrade.persistence import Order, Trade
 from virtual_dry_run import VirtualDryRun
 
 from candlegraph.freqtrade_bridge.decisions.fates import without_fate
-from candlegraph.freqtrade_bridge.host.columns import ADD_TAG, ENTRY_TAGS, EXIT_TAG, REDUCE_TAG
+from candlegraph.freqtrade_bridge.host.tags import ADD_TAG, ENTRY_TAGS, EXIT_TAG, REDUCE_TAG
 from candlegraph.freqtrade_bridge.loopback.markets import market_of
 from candlegraph.freqtrade_bridge.loopback.sample_market import sample_series
 from candlegraph.graph.schema.facts import parse_facts

@@ -1,6 +1,6 @@
 import pytest
 
-from candlegraph.graph.schema.facts import TimeframeFacts
+from candlegraph.graph.schema.indicators import TimeframeFacts
 from candlegraph.memory.learning.comparison import MarketState, compare, timeframe_changes
 
 CALM = {

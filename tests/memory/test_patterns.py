@@ -7,8 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from candlegraph.graph.schema.facts import AccountFacts, ExperienceFacts, Facts, TimeframeFacts
+from candlegraph.graph.schema.facts import AccountFacts, ExperienceFacts, Facts
+from candlegraph.graph.schema.indicators import TimeframeFacts
 from candlegraph.graph.settings.experience import Cleanup, Reward
+from candlegraph.memory.learning import setups
 from candlegraph.memory.learning.outlines import Known, Outline, outline_of
 from candlegraph.memory.learning.patterns import (
     Interval,
@@ -30,6 +32,7 @@ from candlegraph.memory.learning.setups import (
     volatility_band,
 )
 from candlegraph.memory.store import close_memory, open_memory
+from candlegraph.tools.market import situation as vectors
 from candlegraph.tools.market.situation import VERSION
 
 RULES = Reward()
@@ -104,6 +107,13 @@ def test_a_trade_and_the_present_meet_in_the_same_setup(make_trade):
     trade = make_trade(space=SPACE, situation=situation(0.4), entry_rsi=50)
     assert setup_of_trade(trade)._replace(leverage=None) == setup_of_facts(facts(atr=0.4), "long")
     assert setup_of_trade(trade).leverage == "1-5x"
+
+
+def test_a_new_version_of_the_vector_loses_nothing_of_the_setups_of_older_trades(make_trade, monkeypatch):
+    old = make_trade(situation=situation(0.6), space="situation-v1:30m")
+    for module in (vectors, setups):  # wherever the version of today is asked for
+        monkeypatch.setattr(module, "VERSION", "situation-v2", raising=False)
+    assert setup_of_trade(old).volatility == "normal"
 
 
 def test_the_volatility_of_another_space_is_not_guessed(make_trade):

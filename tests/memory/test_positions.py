@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from candlegraph.graph.schema.market import Indicators, TimeframeView
+from candlegraph.graph.schema.indicators import Indicators
+from candlegraph.graph.schema.market import TimeframeView
 from candlegraph.graph.schema.signal import TradeSignal
 from candlegraph.memory.learning.track import KEPT_REASONS, KEPT_WARNINGS, Change, PositionTracker, Track
 from candlegraph.memory.storage.database import close_engine, open_engine

@@ -14,16 +14,17 @@ from candlegraph.graph.schema.facts import (
     ExperienceFacts,
     Facts,
     PositionFacts,
-    TimeframeFacts,
     parse_facts,
     render_facts,
     significant,
 )
+from candlegraph.graph.schema.indicators import TimeframeFacts
 from candlegraph.graph.schema.market import Account
 from candlegraph.graph.settings.context import ContextConfig
+from candlegraph.tools.market import situation
 from candlegraph.tools.market.facts import facts_of
 from candlegraph.tools.market.frames import Candles, snapshot_of
-from candlegraph.tools.market.situation import CONSTANT, SCALES, VERSION, situation_of, space_of
+from candlegraph.tools.market.situation import CONSTANT, VERSION, situation_of, space_of, volatility_pct_of
 
 TIMEFRAMES = ("30m", "1h", "4h", "1d")
 NUMBERS = st.one_of(
@@ -160,7 +161,7 @@ def test_every_component_lies_between_minus_one_and_one(facts):
     assert all(-1 <= component <= 1 for component in vector)
 
 
-COMPONENTS = [*SCALES, "rsi", "adx", "bollinger_position"]
+COMPONENTS = situation.COMPONENTS[VERSION]
 
 
 @pytest.mark.parametrize("timeframe", TIMEFRAMES)
@@ -237,3 +238,26 @@ def test_the_space_names_its_version_and_timeframes(facts):
     assert space_of(facts) == f"{VERSION}:30m,1h,4h,1d"
     fewer = facts.model_copy(update={"timeframes": {"30m": facts.timeframes["30m"]}})
     assert space_of(fewer) == f"{VERSION}:30m"
+
+
+@pytest.mark.parametrize("version", [*situation.COMPONENTS, "situation-next"])
+def test_the_volatility_is_read_back_from_a_vector_of_every_version(facts, version, monkeypatch):
+    monkeypatch.setattr(situation, "COMPONENTS", situation.COMPONENTS | {"situation-next": ("momentum",)})
+    monkeypatch.setattr(situation, "VERSION", version)
+    vector, space = situation_of(facts), space_of(facts)
+    monkeypatch.setattr(situation, "VERSION", "situation-next")
+    assert volatility_pct_of(vector, space) == pytest.approx(100 * facts.timeframes["30m"].atr / facts.price)
+
+
+def test_a_vector_of_somebody_else_says_nothing_of_the_volatility():
+    assert volatility_pct_of((0.1, 0.2, 0.3), "benchmark") is None
+
+
+def test_version_one_is_what_it_was(facts):
+    """Another component, order or scale needs another version: older trades are compared by this one."""
+    numbers = {"ema_20_distance": 1.5, "ema_50_distance": 1.0, "ema_spread": -1.5, "macd_histogram": 0.25}
+    numbers |= {"momentum": 3.0, "rsi": 60.0, "adx": 30.0, "bollinger_position": 0.75, "atr": facts.price * 0.005}
+    one = facts.timeframes["30m"].model_copy(update=numbers)
+    known = facts.model_copy(update={"timeframes": {"30m": one}, "alignment": 1})
+    expected = (0.5, 0.2, -0.5, 0.25, 0.75, 0.4, 0.2, 0.5, 1.0, -0.5, 0.5)
+    assert situation_of(known) == pytest.approx(expected)

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -14,11 +15,19 @@ from ta.trend import MACD, ADXIndicator, EMAIndicator
 from ta.volatility import AverageTrueRange, BollingerBands
 from ta.volume import MFIIndicator, OnBalanceVolumeIndicator
 
-from candlegraph.graph.schema.market import Indicators, PastIndicators
+from candlegraph.graph.schema.indicators import IndicatorName, Indicators, PastIndicators, TimeframeFacts
 from candlegraph.tools.market.frames import WINDOW
-from candlegraph.tools.market.indicators import NEEDED_ROWS, PAST, indicators_of, past_indicators_of, series_of
+from candlegraph.tools.market.indicators import (
+    FACTS,
+    INDICATORS,
+    PAST,
+    indicators_of,
+    past_indicators_of,
+    series_of,
+)
 
 TIMEFRAMES = ("30m", "1h", "4h", "1d")
+NEEDED_ROWS = {name: one.needed for one in INDICATORS for name in one.numbers}
 REAL = os.environ.get("CANDLEGRAPH_MARKET")
 MARKETS = ["walk 7", "walk 8", *(["BTC_USDT_USDT", "ETH_USDT_USDT"] if REAL else [])]
 
@@ -127,8 +136,10 @@ def test_obv_slope_is_one_where_every_candle_goes_one_way(frames, rising, slope)
     assert indicators_of(window).obv_slope == slope
 
 
-def test_every_indicator_states_how_many_rows_it_needs():
-    assert set(NEEDED_ROWS) == set(Indicators.model_fields)
+def test_every_indicator_is_declared_once():
+    assert [one.name for one in INDICATORS] == list(get_args(IndicatorName))
+    assert sorted(name for one in INDICATORS for name in one.numbers) == sorted(Indicators.model_fields)
+    assert {"close", *FACTS} == set(TimeframeFacts.model_fields)
 
 
 @pytest.mark.parametrize("name", NEEDED_ROWS)

@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
 
-from candlegraph.graph.schema.facts import ABSENT, AccountFacts, Facts, PositionFacts, TimeframeFacts
+from candlegraph.graph.schema.facts import ABSENT, AccountFacts, Facts, PositionFacts
+from candlegraph.graph.schema.indicators import TimeframeFacts
 from candlegraph.graph.schema.market import Account, MarketSnapshot, Position, TimeframeView, sign_of
+from candlegraph.tools.market.indicators import BY_NAME, FACTS, number
 from candlegraph.tools.market.regime import alignment_of, regime_of, strength_of
 from candlegraph.tools.market.structure import nearest_above, nearest_below
-
-FIELDS_OF = {"macd": ("macd", "macd_signal"), "bollinger": ("bollinger_upper", "bollinger_lower")}
-"""A required indicator that is made of several numbers."""
 
 
 def facts_of(
@@ -54,43 +53,13 @@ def missing_of(snapshot: MarketSnapshot, timeframes: Sequence[str], required: Se
 
 def is_available(view: TimeframeView, name: str) -> bool:
     """Return whether every number of the indicator `name` is there."""
-    return all(getattr(view.indicators, field) is not None for field in FIELDS_OF.get(name, (name,)))
+    return all(number(view, field) is not None for field in BY_NAME[name].numbers)
 
 
 @lru_cache(maxsize=1024)  # only one timeframe in two has a new candle
 def timeframe_facts(view: TimeframeView) -> TimeframeFacts:
     """Return the derived numbers of one timeframe."""
-    i = view.indicators
-    return TimeframeFacts(
-        close=view.close,
-        rsi=i.rsi,
-        adx=i.adx,
-        atr=i.atr,
-        mfi=i.mfi,
-        obv_slope=i.obv_slope,
-        ema_20_distance=in_atr(view.close, i.ema_20, i.atr),
-        ema_50_distance=in_atr(view.close, i.ema_50, i.atr),
-        ema_200_distance=in_atr(view.close, i.ema_200, i.atr),
-        ema_spread=in_atr(i.ema_20, i.ema_50, i.atr),
-        macd_histogram=in_atr(i.macd, i.macd_signal, i.atr),
-        bollinger_position=bollinger_position(view),
-        momentum=in_atr(view.close, view.past_closes[-5] if len(view.past_closes) >= 5 else None, i.atr),
-    )
-
-
-def in_atr(value: float | None, reference: float | None, atr: float | None) -> float | None:
-    """Return (value - reference) / ATR; None where one is unavailable or the ATR is zero."""
-    if value is None or reference is None or not atr:
-        return None
-    return (value - reference) / atr
-
-
-def bollinger_position(view: TimeframeView) -> float | None:
-    """Return 0 at the lower band, 1 at the upper; None where the bands are unavailable or equal."""
-    upper, lower = view.indicators.bollinger_upper, view.indicators.bollinger_lower
-    if upper is None or lower is None or upper == lower:
-        return None
-    return (view.close - lower) / (upper - lower)
+    return TimeframeFacts(close=view.close, **{name: fact.of(view) for name, fact in FACTS.items()})
 
 
 def account_facts(account: Account) -> AccountFacts:

@@ -1,49 +1,156 @@
-"""Indicators of one timeframe's window of closed candles.
+"""The indicators: each is declared once, and whoever needs one reads its declaration.
 
-window -> series (one value per row, NaN where unavailable) -> the newest values, and the twelve before them
-
-RSI, ADX, ATR, MFI and the Bollinger bands come from TA-Lib, because `ta` loops over rows in Python for some of them and
-takes 0.4 to 1 ms for the others (docs/decisions/08). EMA and MACD are `ta`'s to the last bit, at a fifth of its time:
-pandas takes most of it to look at a window that we know to be whole. Each is unavailable until enough candles are there
-for its warm-up to fade, and where nothing moved or was traded in its span: a ratio of nothing says nothing.
+window -> series (one value a candle, NaN where unavailable) -> the newest values, and the twelve before them
+       -> facts of the timeframe -> components of the situation vector
 """
 
 from __future__ import annotations
 
 import math
-from inspect import unwrap
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import talib
-from numpy.typing import NDArray
 
-from candlegraph.graph.schema.market import Indicators, PastIndicators
+from candlegraph.graph.schema.indicators import IndicatorName, Indicators, PastIndicators, TimeframeFacts
+from candlegraph.graph.schema.market import TimeframeView
+from candlegraph.graph.settings.context import Language, Phrase
+from candlegraph.tools.market import series
+from candlegraph.tools.market.series import Values, Window
 
-Values = NDArray[np.float64]
-
-ADX, ATR, BBANDS, MFI, RSI = (unwrap(one) for one in (talib.ADX, talib.ATR, talib.BBANDS, talib.MFI, talib.RSI))
-"""Without TA-Lib's look whether an argument is a column of pandas or polars."""
-
-NEEDED_ROWS = {
-    "ema_20": 40,
-    "ema_50": 100,
-    "ema_200": 400,
-    "adx": 100,
-    "rsi": 100,
-    "macd": 100,
-    "macd_signal": 100,
-    "bollinger_upper": 20,
-    "bollinger_lower": 20,
-    "atr": 100,
-    "mfi": 15,
-    "obv_slope": 21,
-}
-SPAN, BOLLINGER_SPAN, OBV_SPAN = 14, 20, 20
-FAST, SLOW, SIGNAL = 12, 26, 9
-"""Of the MACD."""
 PAST = 12
 """Older values that are kept beside the newest one; more where a prompt shows more."""
+
+
+class Scale(NamedTuple):
+    """How a fact becomes a component of the situation vector: its distance from `centre`, where `width` is extreme."""
+
+    centre: float
+    width: float
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A number of the facts block; one with a scale can be a component of the situation vector."""
+
+    name: str
+    of: Callable[[TimeframeView], float | None]
+    scale: Scale | None = None
+
+    def component(self, facts: TimeframeFacts) -> float | None:
+        """Return the fact on its scale."""
+        assert self.scale is not None, f"{self.name} is a component of the situation and has no scale"
+        value: float | None = getattr(facts, self.name)
+        return None if value is None else (value - self.scale.centre) / self.scale.width
+
+
+@dataclass(frozen=True)
+class Indicator:
+    """All there is to know of one: from what, after how many candles, as which fact, in which words."""
+
+    name: IndicatorName
+    needed: int
+    """Candles until its warm-up has faded."""
+    series: Callable[[Window], Values | Mapping[str, Values]]
+    """One series of its own name, or several; those that `Indicators` and `PastIndicators` name are kept."""
+    fact: Fact | None = None
+    fields: tuple[str, ...] = ()
+    """The numbers that must be there for it to be available; its own where none are named."""
+    words: Phrase | None = None
+    """Of a price: what it is called beside the closes. Neighbours of one name are told together."""
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """Return the fields of `Indicators` that it gives."""
+        return self.fields or (self.name,)
+
+
+def own(name: str, scale: Scale | None = None) -> Fact:
+    """Return the fact that is the indicator itself."""
+    return Fact(name, lambda view: number(view, name), scale)
+
+
+def distance(name: str, scale: Scale | None = None) -> Fact:
+    """Return the fact how far the close lies above the indicator, in ATR."""
+    return Fact(f"{name}_distance", lambda view: in_atr(view.close, number(view, name), view.indicators.atr), scale)
+
+
+def number(view: TimeframeView, name: str) -> float | None:
+    """Return one indicator of the timeframe."""
+    value: float | None = getattr(view.indicators, name)
+    return value
+
+
+def in_atr(value: float | None, reference: float | None, atr: float | None) -> float | None:
+    """Return (value - reference) / ATR; None where one is unavailable or the ATR is zero."""
+    if value is None or reference is None or not atr:
+        return None
+    return (value - reference) / atr
+
+
+def bollinger_position(view: TimeframeView) -> float | None:
+    """Return 0 at the lower band, 1 at the upper; None where the bands are unavailable or equal."""
+    upper, lower = view.indicators.bollinger_upper, view.indicators.bollinger_lower
+    if upper is None or lower is None or upper == lower:
+        return None
+    return (view.close - lower) / (upper - lower)
+
+
+def momentum(view: TimeframeView) -> float | None:
+    """Return the move of five candles, in ATR."""
+    before = view.past_closes[-5] if len(view.past_closes) >= 5 else None
+    return in_atr(view.close, before, view.indicators.atr)
+
+
+def macd_histogram(view: TimeframeView) -> float | None:
+    """Return how far the MACD lies above its signal, in ATR."""
+    return in_atr(view.indicators.macd, view.indicators.macd_signal, view.indicators.atr)
+
+
+def ema_spread(view: TimeframeView) -> float | None:
+    """Return how far the EMA 20 lies above the EMA 50, in ATR."""
+    return in_atr(view.indicators.ema_20, view.indicators.ema_50, view.indicators.atr)
+
+
+AVERAGES: Phrase = {"en": "EMA 20/50/200", "zh": "EMA 20/50/200"}
+BANDS: Phrase = {"en": "Bollinger", "zh": "布林带"}
+
+INDICATORS = (
+    Indicator("ema_20", 40, partial(series.ema, span=20), distance("ema_20", Scale(0, 3)), words=AVERAGES),
+    Indicator("ema_50", 100, partial(series.ema, span=50), distance("ema_50", Scale(0, 5)), words=AVERAGES),
+    Indicator("ema_200", 400, partial(series.ema, span=200), distance("ema_200"), words=AVERAGES),
+    Indicator("adx", 100, series.adx, own("adx", Scale(25, 25))),
+    Indicator("rsi", 100, series.rsi, own("rsi", Scale(50, 25))),
+    Indicator(
+        "macd",
+        100,
+        series.macd,
+        Fact("macd_histogram", macd_histogram, Scale(0, 1)),
+        fields=("macd", "macd_signal"),
+    ),
+    Indicator(
+        "bollinger",
+        20,
+        series.bollinger,
+        Fact("bollinger_position", bollinger_position, Scale(0.5, 0.5)),
+        fields=("bollinger_lower", "bollinger_upper"),
+        words=BANDS,
+    ),
+    Indicator("atr", 100, series.atr, own("atr")),
+    Indicator("mfi", 15, series.mfi, own("mfi")),
+    Indicator("obv_slope", 21, series.obv_slope, own("obv_slope")),
+)
+OF_NO_INDICATOR = (
+    Fact("ema_spread", ema_spread, Scale(0, 3)),
+    Fact("momentum", momentum, Scale(0, 4)),
+)
+BY_NAME: Mapping[str, Indicator] = {one.name: one for one in INDICATORS}
+FACTS: Mapping[str, Fact] = {
+    fact.name: fact for fact in (*(one.fact for one in INDICATORS), *OF_NO_INDICATOR) if fact is not None
+}
 
 
 def indicators_of(window: pd.DataFrame) -> Indicators:
@@ -53,89 +160,40 @@ def indicators_of(window: pd.DataFrame) -> Indicators:
 
 def series_of(high: Values, low: Values, close: Values, volume: Values) -> dict[str, Values]:
     """Return every indicator at each candle, from that candle and those before it; NaN where unavailable."""
-    upper, _, lower = BBANDS(close, BOLLINGER_SPAN, 2, 2)
-    series = _averages(close) | {
-        "adx": np.where(_within(SPAN, _moved(close) | (high > low)), ADX(high, low, close, SPAN), math.nan),
-        "rsi": np.where(_within(SPAN, _moved(close)), RSI(close, SPAN), math.nan),
-        "bollinger_upper": upper,
-        "bollinger_lower": lower,
-        "atr": ATR(high, low, close, SPAN),
-        "mfi": _mfi(high, low, close, volume),
-        "obv_slope": _obv_slope(close, volume),
-    }
-    return {name: _warmed_up(series[name], needed) for name, needed in NEEDED_ROWS.items()}
+    window = Window(high, low, close, volume)
+    found: dict[str, Values] = {}
+    for one in INDICATORS:
+        given = one.series(window)
+        named = given if isinstance(given, Mapping) else {one.name: given}
+        found |= {name: _warmed_up(values, one.needed) for name, values in named.items()}
+    return found
 
 
-def newest_of(series: dict[str, Values]) -> Indicators:
+def newest_of(series: Mapping[str, Values]) -> Indicators:
     """Return the last value of each series."""
-    return Indicators(**{name: _known(float(values[-1])) for name, values in series.items()})
+    return Indicators(**{name: _known(float(series[name][-1])) for name in Indicators.model_fields})
 
 
-def past_indicators_of(series: dict[str, Values], volume: Values, past: int = PAST) -> PastIndicators:
+def past_indicators_of(series: Mapping[str, Values], volume: Values, past: int = PAST) -> PastIndicators:
     """Return up to `past` values before the last one, oldest first.
 
     Each is what `indicators_of` said at that candle of a window that starts where this one does, so it is exact, and
     unavailable where too few candles lay between the start and it.
     """
-    histogram = series["macd"] - series["macd_signal"]
-    shown = {name: series[name] for name in ("rsi", "adx", "atr", "mfi")}
-    shown |= {"macd_histogram": histogram, "volume": volume}
+    shown = {name: {**series, "volume": volume}[name] for name in PastIndicators.model_fields}
     return PastIndicators(
         **{name: tuple(_known(value) for value in values[-1 - past : -1].tolist()) for name, values in shown.items()}
     )
 
 
-def _averages(close: Values) -> dict[str, Values]:
-    closes = close.tolist()
-    emas = {f"ema_{span}": _ema(closes, span) for span in (20, 50, 200)}
-    macd = _ema(closes, FAST) - _ema(closes, SLOW)
-    begun = macd[SLOW - 1 :]  # `ta` knows no MACD before, and its signal starts there
-    signal = np.concatenate([np.full(len(macd) - len(begun), math.nan), _ema(begun.tolist(), SIGNAL)])
-    return emas | {"macd": macd, "macd_signal": signal}
-
-
-def _ema(values: list[float], span: int) -> Values:
-    """Return the exponential average at each of `values`, from the first one on; operation by operation as pandas."""
-    new = 1 / (1 + (span - 1) / 2)
-    old = 1 - new
-    whole, averages = old + new, list[float]()
-    average = values[0] if values else math.nan
-    for value in values:
-        if value != average:  # equal ones shall stay, however the weights are rounded
-            average = (old * average + new * value) / whole
-        averages.append(average)
-    return np.array(averages)
-
-
-def _mfi(high: Values, low: Values, close: Values, volume: Values) -> Values:
-    flowed = _moved((high + low + close) / 3) & (volume > 0)
-    return np.where(_within(SPAN, flowed), MFI(high, low, close, volume, SPAN), math.nan)
-
-
-def _obv_slope(close: Values, volume: Values) -> Values:
-    """Return the change of OBV over 20 candles per volume traded in them, in -1..1; NaN if nothing was traded.
-
-    A slope, not the level: the level depends on where the window starts (docs/decisions/04). A candle that closes where
-    the last one did adds nothing, as in TA-Lib; `ta` would count its volume as bought.
-    """
-    slope = np.full(len(close), math.nan)
-    if len(close) > OBV_SPAN:
-        signed, traded = np.sign(np.diff(close)) * volume[1:], volume[1:]
-        change, total = (np.lib.stride_tricks.sliding_window_view(x, OBV_SPAN).T.sum(axis=0) for x in (signed, traded))
-        np.divide(change, total, out=slope[OBV_SPAN:], where=total > 0)
-    return slope
-
-
-def _moved(values: Values) -> NDArray[np.bool_]:
-    """Return for each row whether it differs from the one before."""
-    return np.concatenate([[False], np.diff(values) != 0])
-
-
-def _within(span: int, happened: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return for each row whether something happened in it or the `span` - 1 rows before."""
-    count = np.cumsum(happened)
-    before = np.concatenate([np.zeros(min(span, len(count)), int), count[:-span]])
-    return count > before
+def told_prices(language: Language) -> dict[str, tuple[str, ...]]:
+    """Return the indicators that are prices, as fields of `Indicators` under the word that they are told by."""
+    told: dict[str, tuple[str, ...]] = {}
+    for one in INDICATORS:
+        if one.words is not None:
+            word = one.words[language]
+            told[word] = (*told.get(word, ()), *one.numbers)
+    return told
 
 
 def _warmed_up(values: Values, needed: int) -> Values:

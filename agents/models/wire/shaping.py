@@ -1,6 +1,7 @@
 """A request as the endpoint's profile wants it: pure, from LangChain's payload to the body that is sent.
 
-payload + options -> parameters -> messages (thoughts, signatures, ids, roles) -> functions and formats
+payload + options -> parameters -> messages (thoughts, signatures, ids) -> functions and formats -> what is left of the
+profile's quirks, which need nothing but the body
 """
 
 from __future__ import annotations
@@ -9,14 +10,11 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage
 
 from candlegraph.agents.models.answers import ATTACHED, REASONING
-from candlegraph.agents.models.profiles import Profile
-
-Body = dict[str, Any]
+from candlegraph.agents.models.profiles import Body, Profile
 
 LIMITS = ("max_completion_tokens", "max_tokens")
 """Two names of one limit; the first is OpenAI's own, the second what older servers know."""
@@ -47,7 +45,7 @@ def body_of(payload: Body, messages: Sequence[BaseMessage], profile: Profile) ->
         body["tools"] = [_function(one, profile) for one in body["tools"]]
     if "response_format" in body:
         body["response_format"] = _format(body["response_format"], profile)
-    return {name: value for name, value in body.items() if value is not None}
+    return profile.shaped({name: value for name, value in body.items() if value is not None})
 
 
 def _parameters(payload: Body, profile: Profile) -> Body:
@@ -74,10 +72,7 @@ def _limit_name(profile: Profile) -> str:
 
 def _messages(given: list[Body], told: Sequence[BaseMessage], profile: Profile) -> list[Body]:
     """Return the messages with what their provider attached, and without what it refuses."""
-    shaped = [_message(one, message, profile) for one, message in zip(given, told, strict=True)]
-    if "no_system" in profile.quirks:
-        shaped = _without_system(shaped)
-    return _merged(shaped) if {"alternating", "no_system"} & profile.quirks else shaped
+    return [_message(one, message, profile) for one, message in zip(given, told, strict=True)]
 
 
 def _message(body: Body, message: BaseMessage, profile: Profile) -> Body:
@@ -103,8 +98,6 @@ def _answer(body: Body, message: AIMessage, profile: Profile) -> Body:
         body["tool_calls"] = [_call(one, of_calls.get(one["id"]) or {}, profile) for one in calls]
     elif not body.get("content"):
         body["content"] = NOTHING
-    if body.get("content") is None and "text_content" in profile.quirks:
-        body["content"] = ""
     return body
 
 
@@ -133,23 +126,6 @@ def _id(id: str, profile: Profile) -> str:
     if "short_ids" not in profile.quirks or re.fullmatch(r"[A-Za-z0-9]{9}", id):
         return id
     return hashlib.sha256(id.encode("utf-8", "replace")).hexdigest()[:9]
-
-
-def _without_system(messages: list[Body]) -> list[Body]:
-    return [one | {"role": "user"} if one["role"] == "system" else one for one in messages]
-
-
-def _merged(messages: list[Body]) -> list[Body]:
-    """Return the messages with neighbours of one role, and plain texts, put together."""
-    found: list[Body] = []
-    for one in messages:
-        last = found[-1] if found else {}
-        is_plain = all(isinstance(each.get("content"), str) and "tool_calls" not in each for each in (one, last))
-        if last.get("role") == one["role"] in ("user", "assistant") and is_plain:
-            found[-1] = last | {"content": f"{last['content']}\n\n{one['content']}"}
-        else:
-            found.append(one)
-    return found
 
 
 def _function(tool: Body, profile: Profile) -> Body:
@@ -184,12 +160,8 @@ def plain(schema: Body) -> Body:
     return kept
 
 
-def _format(wanted: Body, profile: Profile) -> Body | None:
+def _format(wanted: Body, profile: Profile) -> Body:
     """Return the format of an answer by JSON; the functions are listed in the prompt in any case."""
-    if "no_format" in profile.quirks:
-        return None
-    if "json_object" in profile.quirks:
-        return {"type": "json_object"}
     if "plain_schemas" not in profile.quirks or wanted.get("type") != "json_schema":
         return wanted
     branches = wanted["json_schema"]["schema"].get("anyOf", ())
