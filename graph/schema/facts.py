@@ -106,7 +106,7 @@ def significant(value: float) -> float:
 
 
 def written(value: float, digits: int = 6) -> str:
-    """Return `value` by its significant digits and without an exponent: 0.0000085 and 22790, as a person writes them."""
+    """Return `value` by its significant digits and without an exponent: 0.0000085 and 22790, as people write."""
     text = f"{value:.{digits}g}"
     return f"{Decimal(text):f}" if "e" in text else text
 
