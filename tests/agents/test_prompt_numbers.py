@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from candlegraph.agents.prompt.briefing import market_text
+from candlegraph.agents.prompt.files import prompt_text
+from candlegraph.agents.prompt.phrases import WORDS
+from candlegraph.agents.prompt.timeframes import pattern_name
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.schema.facts import parse_facts, written
 from candlegraph.graph.schema.market import Account
@@ -16,6 +19,7 @@ from candlegraph.graph.state import CandleState
 from candlegraph.tools.market.candle_files import read_candles
 from candlegraph.tools.market.facts import facts_of
 from candlegraph.tools.market.frames import Candles, snapshot_of
+from candlegraph.tools.market.patterns import FIGURES, TWO_SIDED
 
 ROOMY = {"max_context_tokens": 60_000, "allocation": {"indicator_history": 20_000, "multi_timeframe": 20_000}}
 LEVEL = re.compile(r"(?<![\w.])([\d.]+) x\d+")
@@ -128,3 +132,15 @@ def test_a_long_history_is_halved_until_it_fits_and_says_so(snapshots):
 def test_a_history_of_a_timeframe_that_is_not_seen_is_refused():
     with pytest.raises(ConfigError, match=r"multi_timeframe_history\.2h: not one of .* valid: 30m, 1h, 4h, 1d"):
         settings_of({"context_config": {"multi_timeframe_history": {"2h": {"candles": 5}}}})
+
+
+def test_every_pattern_has_a_chinese_name():
+    names = [*(set(FIGURES) - set(TWO_SIDED)), *(f"{way}_{one}" for one in TWO_SIDED for way in ("bullish", "bearish"))]
+    assert not [name for name in names if re.search("[a-z]", pattern_name(name, WORDS["zh"]))]
+
+
+@pytest.mark.parametrize("name", ["decision", "compact"])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_task_praises_no_action(name, language):
+    text = prompt_text(name, language)
+    assert not re.search(r"wait|hold|观望|等待|持有", text, re.IGNORECASE)
