@@ -55,6 +55,9 @@ def load_snapshot(state: CandleState, context: Context) -> MarketSnapshot:
     if state.pair is None or state.candle is None:
         raise CandleError('expected a "snapshot", or "pair" and "candle" (open time, UTC); found neither')
     config, folder = context.settings.context_config, Path(context.datadir)
-    candles = {name: read_candles(folder, state.pair, name, config.max_flat_candles) for name in config.timeframes}
+    candles = {
+        name: read_candles(folder, state.pair, name, config.max_flat_candles, config.points_of(name))
+        for name in config.timeframes
+    }
     account = Account(equity=context.wallet, free=context.wallet, open_positions=0)
     return snapshot_of(state.pair, state.candle + duration(config.timeframes[0]), candles, account)

@@ -88,7 +88,7 @@ class Session:
         rules = context.settings.risk_management
         seen = context.settings.context_config
         self.length = duration(seen.timeframes[0])
-        self._feed = MarketFeed(provider, seen.timeframes, is_backtest=self.is_backtest, max_flat=seen.max_flat_candles)
+        self._feed = MarketFeed(provider, seen, is_backtest=self.is_backtest)
         client = (
             None if self.is_backtest or not seen.sentiment.sources else sentiment_client(config, seen.sentiment.timeout)
         )

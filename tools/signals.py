@@ -183,7 +183,7 @@ signal_wait = declared(
     "signal_wait",
     "wait",
     StayArguments,
-    "Stay flat until the next candle. The right answer whenever the evidence is mixed.",
+    "Stay flat until the next candle.",
     when="flat",
 )
 signal_exit = declared(

@@ -27,7 +27,7 @@ from candlegraph.agents.prompt.compact import compact_facts, compact_fixed, refu
 from candlegraph.agents.prompt.files import prompt_text
 from candlegraph.agents.prompt.last_call import last_call_line
 from candlegraph.agents.prompt.outside_text import plain, symbol
-from candlegraph.agents.prompt.phrases import WORDS, SectionName, Words
+from candlegraph.agents.prompt.phrases import WORDS, SectionName
 from candlegraph.agents.prompt.sections import Section, account_section, market_section, position_section
 from candlegraph.agents.prompt.timeframes import history_section, timeframes_section
 from candlegraph.agents.prompt.tokens import tokens_of, tool_tokens
@@ -86,7 +86,7 @@ def brief_of(state: CandleState, settings: Settings, tools: Sequence[BaseTool]) 
         system = prompt_text("compact", config.language)
         last = None if state.snapshot.last_call is None else last_call_line(state.snapshot.last_call, words)
         return Brief(system, compact_facts(facts, last), (), compact_fixed(system, facts, tools, last))
-    sections = sections_of(state.snapshot, lessons, words)
+    sections = sections_of(state.snapshot, lessons, config)
     titles = {one.name: one.title for one in sections}
     fixed = fixed_of(facts, tools, titles, config)
     if facts.closed and shortfalls(fixed, config):  # what a budget was never asked for is the first to go
@@ -97,15 +97,16 @@ def brief_of(state: CandleState, settings: Settings, tools: Sequence[BaseTool]) 
     return Brief(prompt_text("decision", config.language), render_facts(facts), parts, fixed)
 
 
-def sections_of(snapshot: MarketSnapshot, lessons: Lessons, words: Words) -> list[Section]:
+def sections_of(snapshot: MarketSnapshot, lessons: Lessons, config: ContextConfig) -> list[Section]:
     """Return the sections that have something to say, the first in priority first."""
+    words = WORDS[config.language]
     found = (
         market_section(snapshot.sentiment, words),
         position_section(snapshot.position, words, snapshot.last_call),
         account_section(snapshot, words),
         cases_section(lessons, words),
         timeframes_section(snapshot.timeframes, words),
-        history_section(snapshot.timeframes, words),
+        history_section(snapshot.timeframes, config, words),
     )
     return [section for section in found if section is not None]
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from candlegraph.agents.prompt.last_call import last_call_line
 from candlegraph.agents.prompt.outside_text import NAME_LENGTH, plain, quoted, symbol
 from candlegraph.agents.prompt.phrases import SectionName, Words
+from candlegraph.graph.schema.facts import written
 from candlegraph.graph.schema.fate import LastCall
 from candlegraph.graph.schema.market import MarketSnapshot, Position, Reading, Sentiment
 from candlegraph.graph.settings.context import Phrase
@@ -90,7 +91,7 @@ def reading_line(name: str, reading: Reading, words: Words, *, with_past: bool) 
     label = f" {quoted(reading.label, NAME_LENGTH)}" if reading.label else ""
     past = series(reading.past) if with_past else ""
     before = f" ({BEFORE[words.language]} {past})" if past else ""
-    return f"{name}{words.colon}{number(reading.value)}{label}{before}"
+    return f"{name}{words.colon}{written(reading.value)}{label}{before}"
 
 
 def gone_line(name: str, reason: str, words: Words, *, with_reason: bool) -> str:
@@ -187,9 +188,4 @@ def rendering(lines: Sequence[str], left_out: Sequence[str], words: Words) -> Re
 
 def series(values: Sequence[float | None], digits: int = 6) -> str:
     """Return numbers in one compact line, oldest first; `-` where one was unavailable."""
-    return " ".join("-" if value is None else number(value, digits) for value in values)
-
-
-def number(value: float, digits: int = 6) -> str:
-    """Return a number by its significant digits: 0.0000085 keeps them."""
-    return f"{value:.{digits}g}"
+    return " ".join("-" if value is None else written(value, digits) for value in values)

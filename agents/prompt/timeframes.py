@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from candlegraph.agents.prompt.outside_text import symbol
 from candlegraph.agents.prompt.phrases import Words
-from candlegraph.agents.prompt.sections import Rendering, Section, number, series
+from candlegraph.agents.prompt.sections import Rendering, Section, series
+from candlegraph.graph.schema.facts import written
 from candlegraph.graph.schema.indicators import PastIndicators
 from candlegraph.graph.schema.market import Level, TimeframeView
-from candlegraph.graph.settings.context import Phrase
+from candlegraph.graph.settings.context import ContextConfig, Phrase
+from candlegraph.tools.market.facts import timeframe_facts
+from candlegraph.tools.market.indicators import in_atr, told_prices
 from candlegraph.tools.market.indicators import number as number_of
-from candlegraph.tools.market.indicators import told_prices
 from candlegraph.tools.market.regime import trend_of
 
 ALL_SERIES = tuple(PastIndicators.model_fields)
-MAIN_SERIES = ("rsi", "macd_histogram", "volume")
+"""Of a timeframe whose fields nobody chose: its closes stand with its levels."""
+MAIN_SERIES = ("close", "rsi", "macd_histogram", "volume")
 DIGITS = 4
 """Of an indicator in a series; prices keep six."""
 LINES = 1024
@@ -32,8 +36,38 @@ TRENDS: dict[int, Phrase] = {
 SUPPORT: Phrase = {"en": "support", "zh": "支撑"}
 RESISTANCE: Phrase = {"en": "resistance", "zh": "阻力"}
 PATTERNS: Phrase = {"en": "patterns", "zh": "形态"}
+FIGURES_ZH = {
+    "doji": "十字星",
+    "hammer": "锤子线",
+    "hanging_man": "上吊线",
+    "inverted_hammer": "倒锤子线",
+    "shooting_star": "射击之星",
+    "engulfing": "吞没",
+    "harami": "孕线",
+    "three_inside": "三内部",
+    "three_outside": "三外部",
+    "three_white_soldiers": "三白兵",
+    "three_black_crows": "三只乌鸦",
+    "bullish": "看涨",
+    "bearish": "看跌",
+}
 CLOSES: Phrase = {"en": "closes", "zh": "收盘价"}
 FAR_LEVELS: Phrase = {"en": "farther levels", "zh": "较远的价位"}
+FIGURES_ZH = {
+    "doji": "十字星",
+    "hammer": "锤子线",
+    "hanging_man": "上吊线",
+    "inverted_hammer": "倒锤子线",
+    "shooting_star": "射击之星",
+    "engulfing": "吞没",
+    "harami": "孕线",
+    "three_inside": "三内部",
+    "three_outside": "三外部",
+    "three_white_soldiers": "三白兵",
+    "three_black_crows": "三只乌鸦",
+    "bullish": "看涨",
+    "bearish": "看跌",
+}
 OLDER_CLOSES: Phrase = {"en": "older closes", "zh": "更早的收盘价"}
 LEVELS: Phrase = {"en": "levels", "zh": "价位"}
 OTHER_TIMEFRAMES: Phrase = {"en": "other timeframes", "zh": "其他周期"}
@@ -62,33 +96,37 @@ DETAILS = (
 
 @dataclass(frozen=True)
 class Span:
-    """How much of the indicators' history is said: of how many timeframes, values and series."""
+    """How much of the history is said: of how many timeframes, which share of the values, and all series or few."""
 
-    timeframes: int
-    values: int
-    names: tuple[str, ...] = MAIN_SERIES
+    share: float = 1
+    timeframes: int = 99
+    is_whole: bool = True
 
 
-SPANS = (Span(99, 12, ALL_SERIES), Span(99, 6, ALL_SERIES), Span(99, 6), Span(2, 6), Span(1, 6))
+FEWEST = 6
+"""Values of a series are halved down to about so many, before series and timeframes are left out."""
 
 
 def timeframes_section(views: Sequence[TimeframeView], words: Words) -> Section:
-    """Return every timeframe, from all that is known down to its trend and patterns."""
+    """Return every timeframe, from all that is known down to its trend and patterns; levels by the main one's close."""
+    price = views[0].close
+    sides = [tuple(level.price < price for level in view.levels) for view in views]
 
     def renderings() -> Iterator[Rendering]:
         for detail in DETAILS:
-            yield Rendering("\n".join(view_line(view, detail, words) for view in views), details_left(detail, words))
+            lines = [view_line(view, detail, words, below) for view, below in zip(views, sides, strict=True)]
+            yield Rendering("\n".join(lines), details_left(detail, words))
 
     return Section("multi_timeframe", words.timeframes, "timeframes", renderings)
 
 
 @lru_cache(maxsize=LINES)
-def view_line(view: TimeframeView, detail: Detail, words: Words) -> str:
-    """Return one timeframe in one line."""
+def view_line(view: TimeframeView, detail: Detail, words: Words, below: tuple[bool, ...]) -> str:
+    """Return one timeframe in one line; `below` says of each level whether it lies under the present price."""
     parts = [TRENDS[trend_of(view)][words.language]]
     if view.patterns:
-        parts.append(f"{PATTERNS[words.language]} {' '.join(symbol(name) for name in view.patterns)}")
-    parts += level_parts(view.levels[: detail.levels], words)
+        parts.append(f"{PATTERNS[words.language]} {' '.join(pattern_name(name, words) for name in view.patterns)}")
+    parts += level_parts(view.levels[: detail.levels], below, words)
     if detail.averages:
         told = told_prices(words.language)
         parts += [f"{word} {series([number_of(view, name) for name in names])}" for word, names in told.items()]
@@ -97,11 +135,25 @@ def view_line(view: TimeframeView, detail: Detail, words: Words) -> str:
     return f"{view.timeframe}{words.colon}" + "; ".join(parts)
 
 
-def level_parts(levels: Sequence[Level], words: Words) -> list[str]:
-    """Return the levels of each kind, the nearest first, with how often the market turned there."""
+def pattern_name(name: str, words: Words) -> str:
+    """Return what a candle pattern is called; one that we do not know, which a person may give in Studio, as it is."""
+    way, _, figure = name.partition("_")
+    if words.language == "zh" and name in FIGURES_ZH:
+        return FIGURES_ZH[name]
+    if words.language == "zh" and way in ("bullish", "bearish") and figure in FIGURES_ZH:
+        return FIGURES_ZH[way] + FIGURES_ZH[figure]
+    return symbol(name)
+
+
+def level_parts(levels: Sequence[Level], below: Sequence[bool], words: Words) -> list[str]:
+    """Return the levels on each side of the price, the nearest first, with how often the market turned there."""
+    told = {True: list[Level](), False: list[Level]()}
+    for level, is_below in zip(levels, below, strict=False):
+        told[is_below].append(level)
     shown = []
-    for kind, word in (("support", SUPPORT), ("resistance", RESISTANCE)):
-        prices = [f"{number(one.price)} x{one.touches}" for one in levels if one.kind == kind]
+    for is_below, word in ((True, SUPPORT), (False, RESISTANCE)):
+        nearest = sorted(told[is_below], key=lambda one: one.price, reverse=is_below)
+        prices = [f"{written(one.price)} x{one.touches}" for one in nearest]
         if prices:
             shown.append(f"{word[words.language]} {' '.join(prices)}")
     return shown
@@ -117,31 +169,68 @@ def details_left(detail: Detail, words: Words) -> str:
     return words.comma.join(left)
 
 
-def history_section(views: Sequence[TimeframeView], words: Words) -> Section | None:
-    """Return the older values of the indicators, or nothing where none is known."""
-    known = [view for view in views if any(getattr(view.past_indicators, name) for name in ALL_SERIES)]
-    if not known:
+def history_section(views: Sequence[TimeframeView], config: ContextConfig, words: Words) -> Section | None:
+    """Return the indicators of the last candles, this one included, or nothing where none is wanted or known."""
+    known = [view for view in views if config.points_of(view.timeframe)]
+    if not any(history_line(view, Span(), config, words) for view in known):
         return None
+    points = max(config.points_of(view.timeframe) for view in known)
 
     def renderings() -> Iterator[Rendering]:
-        for span in SPANS:
-            lines = [history_line(view, span, words) for view in known[: span.timeframes]]
-            yield Rendering("\n".join(lines), spans_left(span, len(known), words))
+        for span in spans(points):
+            lines = [history_line(view, span, config, words) for view in known[: span.timeframes]]
+            yield Rendering("\n".join(line for line in lines if line), spans_left(span, len(known), words))
 
     return Section("indicator_history", words.history, "history", renderings)
 
 
+def spans(points: int) -> Iterator[Span]:
+    """Return ever shorter histories: half as many values down to a few, then fewer series, then fewer timeframes."""
+    share = 1.0
+    yield Span()
+    while points * share > FEWEST:
+        share /= 2
+        yield Span(share)
+    for timeframes in (99, 2, 1):
+        yield Span(share, timeframes, is_whole=False)
+
+
+def history_line(view: TimeframeView, span: Span, config: ContextConfig, words: Words) -> str:
+    """Return the series of one timeframe in one line; empty where none is known."""
+    chosen = config.multi_timeframe_history.get(view.timeframe)
+    names = tuple(ALL_SERIES if chosen is None else chosen.fields)
+    few = tuple(name for name in names if name in MAIN_SERIES) or names[:1]
+    values = math.ceil(config.points_of(view.timeframe) * span.share)
+    return series_line(view, names if span.is_whole else few, values, words)
+
+
 @lru_cache(maxsize=LINES)
-def history_line(view: TimeframeView, span: Span, words: Words) -> str:
-    """Return the series of one timeframe in one line."""
-    past = [(name, getattr(view.past_indicators, name)[-span.values :]) for name in span.names]
-    return f"{view.timeframe}{words.colon}" + "; ".join(f"{name} {series(one, DIGITS)}" for name, one in past if one)
+def series_line(view: TimeframeView, names: tuple[str, ...], values: int, words: Words) -> str:
+    """Return the last `values` of each series, oldest first and this candle's last; in the units of the facts."""
+    told = [(name, past_and_present(view, name)[-values:]) for name in names]
+    shown = [f"{name} {series(one, DIGITS)}" for name, one in told if any(value is not None for value in one)]
+    return f"{view.timeframe}{words.colon}" + "; ".join(shown) if shown else ""
+
+
+def past_and_present(view: TimeframeView, name: str) -> tuple[float | None, ...]:
+    """Return a series up to this candle, in the unit that the facts give it."""
+    past, now = view.past_indicators, timeframe_facts(view)
+    match name:
+        case "close":
+            return (*view.past_closes, view.close)
+        case "volume":
+            return (*past.volume, view.volume)
+        case "macd_histogram":
+            pairs = zip(past.macd_histogram, past.atr, strict=False)
+            return (*(in_atr(value, 0, atr) for value, atr in pairs), now.macd_histogram)
+        case _:
+            return (*getattr(past, name), getattr(now, name))
 
 
 def spans_left(span: Span, timeframes: int, words: Words) -> str:
     """Return what `span` does not say."""
-    left = [] if span.values == SPANS[0].values else [words.older_values]
-    if span.names != ALL_SERIES:
+    left = [] if span.share == 1 else [words.older_values]
+    if not span.is_whole:
         left.append(OTHER_SERIES[words.language])
     if span.timeframes < timeframes:
         left.append(OTHER_TIMEFRAMES[words.language])

@@ -6,21 +6,20 @@ backtest reads the full frames once and `Candles` cuts them; live, the frames ar
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from candlegraph.graph.settings.context import ContextConfig
 from candlegraph.tools.market.frames import Candles
 
 
 class MarketFeed:
     """Candles by pair and timeframe; in a backtest loaded once, live renewed when a newer candle is there."""
 
-    def __init__(self, provider: Any, timeframes: Sequence[str], *, is_backtest: bool, max_flat: int) -> None:
+    def __init__(self, provider: Any, seen: ContextConfig, *, is_backtest: bool) -> None:
         self._provider = provider
-        self._timeframes = timeframes
+        self._seen, self._timeframes = seen, seen.timeframes
         self._is_backtest = is_backtest
-        self._max_flat = max_flat
         self._candles: dict[tuple[str, str], tuple[Any, Candles]] = {}
 
     def candles(self, pair: str) -> dict[str, Candles]:
@@ -47,5 +46,6 @@ class MarketFeed:
             return None
         newest = (frame["date"].iloc[-1], float(frame["close"].iloc[-1]))
         if known is None or known[0] != newest:
-            self._candles[(pair, timeframe)] = known = (newest, Candles(frame, timeframe, self._max_flat))
+            candles = Candles(frame, timeframe, self._seen.max_flat_candles, self._seen.points_of(timeframe))
+            self._candles[(pair, timeframe)] = known = (newest, candles)
         return known[1]

@@ -6,16 +6,16 @@ freqtrade's keys -> our four blocks, key by key -> secrets out -> what is not va
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from candlegraph.freqtrade_bridge.migration.freqtrade_keys import carry_freqtrade
 from candlegraph.graph.settings.block import Block
-from candlegraph.graph.settings.context import ContextConfig
+from candlegraph.graph.settings.context import MOST_PAST, ContextConfig, Series
 from candlegraph.graph.settings.moved_keys import FATES, RAG, meant
 from candlegraph.graph.settings.settings import Settings
 
@@ -90,7 +90,7 @@ def _carry(new: Migration, path: str, value: Any, block: type[BaseModel]) -> Non
     name = path.rpartition(".")[2]
     known = block.model_fields.get(name)
     if (fate := FATES.get(path)) is not None:
-        if fate.to is not None and path not in (MULTI, HISTORY, API_TYPE):
+        if fate.to is not None and path not in (MULTI, API_TYPE):
             new.put(fate.to, value)
         new.note(path, "moved" if fate.to else "no counterpart", fate.to or fate.why)
     elif known is None:
@@ -122,9 +122,28 @@ def _choose_timeframes(new: Migration, old: Mapping[str, Any]) -> None:
     if MULTI in new.rows:
         new.note(MULTI, "replaced", told)
     if HISTORY in new.rows:
-        new.note(HISTORY, "replaced", f"{told}; candles and fields cannot be chosen, not yet")
+        _choose_history(new, history if several and isinstance(history, Mapping) else {}, chosen)
     if tuple(chosen) != ours and not {MULTI, HISTORY} & new.rows.keys():
         new.note("context_config.timeframes", "added", f"{', '.join(chosen)}: they begin with freqtrade's timeframe")
+
+
+def _choose_history(new: Migration, history: Mapping[str, Any], timeframes: Sequence[str]) -> None:
+    """Carry candles and fields of each timeframe that is seen, and say what of them is not known here."""
+    taken: dict[str, dict[str, Any]] = {}
+    left = [name for name in history if name not in timeframes]
+    for name in timeframes:
+        told = history.get(name)
+        if isinstance(told, Mapping):
+            fields, candles = told.get("fields", ()), told.get("candles")
+            known = [one for one in fields if one in get_args(Series)] if isinstance(fields, list) else []
+            left += [f"{name}.{one}" for one in fields if one not in known]
+            taken[name] = {"fields": known} if known else {}
+            if isinstance(candles, int) and candles > 0:
+                taken[name]["candles"] = min(candles, MOST_PAST)
+                left += [f"{name}.candles above {MOST_PAST}"] if candles > MOST_PAST else []
+    new.put(HISTORY, taken) if taken else new.take(HISTORY)
+    said = f"context_config.timeframes = {', '.join(timeframes)}"
+    new.note(HISTORY, "taken" if taken else "replaced", said + (f"; left out: {', '.join(left)}" if left else ""))
 
 
 def _choose_provider(new: Migration, old: Mapping[str, Any]) -> None:

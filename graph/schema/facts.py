@@ -12,6 +12,7 @@ The analyst fills it, the briefing always keeps it, the policy rule reads it bac
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -104,6 +105,12 @@ def significant(value: float) -> float:
     return float(f"{value:.6g}")
 
 
+def written(value: float, digits: int = 6) -> str:
+    """Return `value` by its significant digits and without an exponent: 0.0000085 and 22790, as people write."""
+    text = f"{value:.{digits}g}"
+    return f"{Decimal(text):f}" if "e" in text else text
+
+
 def render_facts(facts: Facts) -> str:
     """Return the delimited block; numbers with six significant digits."""
     lines = _lines(facts.model_dump(exclude={"timeframes"}), "")
@@ -130,7 +137,7 @@ def _lines(tree: dict[str, Any], prefix: str) -> list[str]:
 def _shown(value: float | str | None) -> str:
     if value is None:
         return ABSENT
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return written(value) if isinstance(value, float) else str(value)
 
 
 def parse_facts(text: str) -> Facts:

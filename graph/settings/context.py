@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from candlegraph.graph.schema.indicators import IndicatorName
 from candlegraph.graph.settings.block import Block
 
 SentimentSource = Literal["fear_greed", "funding_rate", "open_interest", "long_short_ratio", "book_imbalance"]
+Series = Literal["close", "rsi", "adx", "atr", "macd_histogram", "mfi", "volume"]
 Language = Literal["en", "zh"]
 Phrase = Mapping[Language, str]
 """One text of the prompt in every language; `{}` stands for what is filled in."""
+MOST_PAST = 200
+"""Values of a series that a prompt can show; most of them only where the section's tokens allow."""
 
 
 class TokenAllocation(Block):
@@ -26,6 +29,13 @@ class TokenAllocation(Block):
     indicator_history: int = Field(1000, ge=0)
     similar_trades: int = Field(1500, ge=0)
     multi_timeframe: int = Field(2000, ge=0)
+
+
+class TimeframeHistory(Block):
+    """What the history shows of one timeframe."""
+
+    candles: int = Field(12, ge=1, le=MOST_PAST, description="values of each series, this candle's included")
+    fields: tuple[Series, ...] = Field(("close", "rsi"), min_length=1)
 
 
 class SentimentSettings(Block):
@@ -54,7 +64,29 @@ class ContextConfig(Block):
     max_flat_candles: int = Field(
         12, ge=1, le=600, description="more flat candles without volume in a row are a gap: the window starts behind it"
     )
+    indicator_history_points: int = Field(
+        12, ge=0, le=MOST_PAST, description="values of each indicator in the history, this candle's included; 0: none"
+    )
+    multi_timeframe_history: dict[str, TimeframeHistory] = Field(
+        {}, description="by timeframe, in place of indicator_history_points and all series"
+    )
     language: Language = Field("en", description="of the prompt")
     max_context_tokens: int = Field(6000, ge=3000, description="the whole prompt, tool schemas included")
     allocation: TokenAllocation = TokenAllocation()
     sentiment: SentimentSettings = SentimentSettings()
+
+    @model_validator(mode="after")
+    def _is_seen(self) -> Self:
+        """Refuse a history of a timeframe that nothing is read of."""
+        unseen = [name for name in self.multi_timeframe_history if name not in self.timeframes]
+        if unseen:
+            raise ValueError(
+                f"multi_timeframe_history.{unseen[0]}: not one of context_config.timeframes; "
+                f"valid: {', '.join(self.timeframes)}"
+            )
+        return self
+
+    def points_of(self, timeframe: str) -> int:
+        """Return how many values of each series the history shows of a timeframe."""
+        chosen = self.multi_timeframe_history.get(timeframe)
+        return self.indicator_history_points if chosen is None else chosen.candles

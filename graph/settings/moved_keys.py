@@ -31,12 +31,6 @@ FATES: dict[str, Fate] = {
     "context_config.include_multi_timeframe_data": Fate(
         "context_config.timeframes", "one timeframe is one in the list"
     ),
-    "context_config.multi_timeframe_history": Fate(
-        "context_config.timeframes", "its timeframes; candles and fields cannot be chosen, not yet"
-    ),
-    "context_config.indicator_history_points": Fate(
-        None, f"not yet; {SHARES}.indicator_history says how much of the past is shown"
-    ),
     f"{SHARES}.system_prompt": Fate(f"{SHARES}.system"),
     f"{SHARES}.account_info": Fate(f"{SHARES}.account"),
     f"{SHARES}.technical_indicators": Fate(f"{SHARES}.indicator_history"),

@@ -262,7 +262,7 @@ def test_the_facts_count_for_the_sections_that_they_belong_to(full):
 
 def test_numbers_of_a_tiny_coin_keep_their_digits(full):
     text = message(full.model_copy(update={"sentiment": full.sentiment}), Lessons(cases=(case(),)))
-    assert "funding_rate: 8.5e-06" in text
+    assert "funding_rate: 0.0000085" in text
     assert "entry 8.5123e-06" in text
 
 
@@ -293,8 +293,8 @@ def test_the_position_shows_why_it_was_opened_and_kept(full):
 
 def test_the_history_shows_series_oldest_first(full):
     roomy = settings_with({"indicator_history": 9000}, max_context_tokens=30_000)
-    past = full.main.past_indicators.rsi
-    assert "30m: rsi " + " ".join(f"{x:.4g}" for x in past) in message(full, settings=roomy)
+    known = (*full.main.past_indicators.rsi[1:], full.main.indicators.rsi)
+    assert "30m: rsi " + " ".join(f"{x:.4g}" for x in known) in message(full, settings=roomy)
 
 
 def test_a_case_shows_what_it_was_and_what_came_of_it():

@@ -336,3 +336,14 @@ def test_an_env_file_that_cannot_be_written_leaves_no_new_form(folder, capsys):
     assert ".env" in capsys.readouterr().err
     assert not (folder / "c.candlegraph.json").exists()
     shutil.rmtree(folder / ".env")
+
+
+def test_candles_and_fields_of_a_timeframe_are_carried_and_what_is_unknown_is_said():
+    history = {"1h": {"candles": 300, "fields": ["close", "rsi", "vwap"]}, "5m": {"candles": 9}}
+    new = migrated(changed(context_config__multi_timeframe_history=history))
+    seen = settings_of(new.config).context_config
+    one = seen.multi_timeframe_history["1h"]
+    assert (one.candles, one.fields, seen.indicator_history_points) == (200, ("close", "rsi"), 20)
+    told = new.rows["context_config.multi_timeframe_history"]
+    assert told.became == "taken"
+    assert told.how.endswith("left out: 5m, 1h.vwap, 1h.candles above 200")

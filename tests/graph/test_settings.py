@@ -27,7 +27,8 @@ from candlegraph.graph.settings.settings import Settings, settings_of
         (
             {"context_config": {"zzz": 1}},
             "context_config.zzz",
-            "valid: timeframes, required_indicators, max_flat_candles, language, max_context_tokens, allocation, "
+            "valid: timeframes, required_indicators, max_flat_candles, indicator_history_points, "
+            "multi_timeframe_history, language, max_context_tokens, allocation, "
             "sentiment",
         ),
     ],

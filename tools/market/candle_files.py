@@ -8,14 +8,15 @@ import pandas as pd
 
 from candlegraph.graph.schema.errors import CandleError
 from candlegraph.tools.market.frames import MAX_FLAT, Candles, _problem_of
+from candlegraph.tools.market.indicators import PAST
 
 
-def read_candles(datadir: Path, pair: str, timeframe: str, max_flat: int = MAX_FLAT) -> Candles:
+def read_candles(datadir: Path, pair: str, timeframe: str, max_flat: int = MAX_FLAT, past: int = PAST) -> Candles:
     """Return the candles of a freqtrade data folder; raise CandleError naming the file."""
     path = candle_file(datadir, pair, timeframe)
     frame = read_frame(path)
     try:
-        return Candles(frame, timeframe, max_flat)
+        return Candles(frame, timeframe, max_flat, past)
     except CandleError as e:
         raise CandleError(f"{path}: {e}") from e
 

@@ -37,10 +37,10 @@ def duration(timeframe: str) -> timedelta:
 class Candles:
     """The candles of one pair and timeframe; shows only those closed at the time asked for."""
 
-    def __init__(self, frame: pd.DataFrame, timeframe: str, max_flat: int = MAX_FLAT) -> None:
+    def __init__(self, frame: pd.DataFrame, timeframe: str, max_flat: int = MAX_FLAT, past: int = PAST) -> None:
         if missing := [name for name in COLUMNS if name not in frame.columns]:
             raise CandleError(f"{timeframe} candles: expected columns {COLUMNS}, {missing} are missing")
-        self.timeframe = timeframe
+        self.timeframe, self._past = timeframe, max(past, PAST)
         ordered = frame[COLUMNS].sort_values("date", kind="stable")  # of two rows for one candle the later one counts
         rows = ordered.drop_duplicates("date", keep="last").reset_index(drop=True)
         self._dates = rows["date"]
@@ -57,7 +57,7 @@ class Candles:
             return None
         if self._last is None or self._last[0] != end:
             start = max(end - WINDOW, int(self._starts[end - 1]))
-            self._last = (end, view_of(self.timeframe, self._candle(end), self._numbers[:, start:end]))
+            self._last = (end, view_of(self.timeframe, self._candle(end), self._numbers[:, start:end], self._past))
         return self._last[1]
 
     def opened_at(self, as_of: datetime) -> datetime | None:
@@ -108,10 +108,10 @@ def flat_run(frame: pd.DataFrame) -> NDArray[np.int64]:
     return rows - np.maximum.accumulate(np.where(flat, 0, rows))
 
 
-def view_of(timeframe: str, candle: datetime, window: NDArray[np.float64]) -> TimeframeView:
+def view_of(timeframe: str, candle: datetime, window: NDArray[np.float64], past: int = PAST) -> TimeframeView:
     """Return what the last candle shows, with the whole window's indicators, levels and patterns.
 
-    `window` has one row each for open, high, low, close and volume; oldest first.
+    `window` has one row each for open, high, low, close and volume; oldest first. `past` values are kept beside it.
     """
     opened, high, low, close, volume = window
     series = series_of(high, low, close, volume)
@@ -126,11 +126,11 @@ def view_of(timeframe: str, candle: datetime, window: NDArray[np.float64]) -> Ti
         low=low[-1],
         close=close[-1],
         volume=volume[-1],
-        past_closes=tuple(close[-1 - PAST : -1].tolist()),
+        past_closes=tuple(close[-1 - past : -1].tolist()),
         indicators=indicators,
         levels=levels_of(turns, close[-1], indicators.atr),
         patterns=patterns_of(opened, high, low, close),
-        past_indicators=past_indicators_of(series, volume),
+        past_indicators=past_indicators_of(series, volume, past),
     )
 
 

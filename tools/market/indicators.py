@@ -22,7 +22,7 @@ from candlegraph.tools.market import series
 from candlegraph.tools.market.series import Values, Window
 
 PAST = 12
-"""Older values that are shown beside the newest one."""
+"""Older values that are kept beside the newest one; more where a prompt shows more."""
 
 
 class Scale(NamedTuple):
@@ -174,15 +174,15 @@ def newest_of(series: Mapping[str, Values]) -> Indicators:
     return Indicators(**{name: _known(float(series[name][-1])) for name in Indicators.model_fields})
 
 
-def past_indicators_of(series: Mapping[str, Values], volume: Values) -> PastIndicators:
-    """Return up to twelve values before the last one, oldest first.
+def past_indicators_of(series: Mapping[str, Values], volume: Values, past: int = PAST) -> PastIndicators:
+    """Return up to `past` values before the last one, oldest first.
 
     Each is what `indicators_of` said at that candle of a window that starts where this one does, so it is exact, and
     unavailable where too few candles lay between the start and it.
     """
     shown = {name: {**series, "volume": volume}[name] for name in PastIndicators.model_fields}
     return PastIndicators(
-        **{name: tuple(_known(value) for value in values[-1 - PAST : -1].tolist()) for name, values in shown.items()}
+        **{name: tuple(_known(value) for value in values[-1 - past : -1].tolist()) for name, values in shown.items()}
     )
 
 
