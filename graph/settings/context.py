@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from candlegraph.graph.settings.block import Block
 
 Indicator = Literal["ema_20", "ema_50", "ema_200", "adx", "rsi", "macd", "bollinger", "atr", "mfi", "obv_slope"]
 SentimentSource = Literal["fear_greed", "funding_rate", "open_interest", "long_short_ratio", "book_imbalance"]
 Language = Literal["en", "zh"]
+TIMEFRAME = re.compile(r"([1-9]\d*)([mhdw])")
+MINUTES = {"m": 1, "h": 60, "d": 1440, "w": 10_080}
+LONGER = ("15m", "1h", "4h", "1d")
+"""What stands above a main timeframe, the next three; a week only where that is all there is above."""
+
+
+def minutes_of(timeframe: Any) -> int | None:
+    """Return the length of a candle in minutes; None for what is not like 30m, 4h or 1d."""
+    found = TIMEFRAME.fullmatch(str(timeframe))
+    return None if found is None else int(found[1]) * MINUTES[found[2]]
+
+
+def timeframes_above(main: str) -> tuple[str, ...]:
+    """Return `main` and the longer timeframes that are analysed with it where the configuration names none."""
+    length = minutes_of(main) or 0
+    longer = [one for one in LONGER if (minutes_of(one) or 0) > length][:3]
+    return (main, *(longer or [one for one in ("1w",) if length < MINUTES["w"]]))
 
 
 class TokenAllocation(Block):
@@ -42,7 +60,7 @@ class ContextConfig(Block):
     """What the model sees of the market."""
 
     timeframes: tuple[str, ...] = Field(
-        ("30m", "1h", "4h", "1d"), min_length=1, description="the first is the main one"
+        ("30m", "1h", "4h", "1d"), min_length=1, description="the first is the main one, freqtrade's `timeframe`"
     )
     required_indicators: tuple[Indicator, ...] = Field(
         ("ema_20", "ema_50", "rsi", "adx", "macd", "atr", "bollinger"),
@@ -55,3 +73,10 @@ class ContextConfig(Block):
     max_context_tokens: int = Field(6000, ge=3000, description="the whole prompt, tool schemas included")
     allocation: TokenAllocation = TokenAllocation()
     sentiment: SentimentSettings = SentimentSettings()
+
+    @field_validator("timeframes")
+    @classmethod
+    def _are_timeframes(cls, named: tuple[str, ...]) -> tuple[str, ...]:
+        if strange := [one for one in named if minutes_of(one) is None]:
+            raise ValueError(f"expected timeframes like 30m, 4h or 1d; {strange[0]!r} is none")
+        return named
