@@ -63,6 +63,7 @@ def hourly(sample, tmp_path_factory):
     return folders
 
 
+@pytest.mark.slow
 def test_both_forms_decide_and_trade_alike_and_take_what_is_not_named_from_the_configuration(hourly, capfd):
     online, offline = hourly
     markets = markets_of_datadir(online / "data" / "binance", [BTC, ETH], "1h")
