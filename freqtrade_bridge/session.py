@@ -41,7 +41,7 @@ from candlegraph.freqtrade_bridge.feeds.account import AccountGuard, WalletWatch
 from candlegraph.freqtrade_bridge.feeds.candles import MarketFeed
 from candlegraph.freqtrade_bridge.feeds.doors import Doors
 from candlegraph.freqtrade_bridge.feeds.sentiment import SentimentFeed, sentiment_client
-from candlegraph.freqtrade_bridge.host.run_name import given_name, namespace_of_run, new_name
+from candlegraph.freqtrade_bridge.host.run_name import given_name, namespace_of_run, namespace_offline, new_name
 from candlegraph.freqtrade_bridge.trades.fills import closed_trade_of, is_entry, is_final_exit, partial_exit_of
 from candlegraph.freqtrade_bridge.trades.learner import Learner
 from candlegraph.freqtrade_bridge.trades.orders import Orders
@@ -69,12 +69,13 @@ DEFAULT_FEE = 0.0005
 
 
 def namespace_of(runmode: RunMode) -> str:
-    """Return whose experiences a run reads and writes: every backtest has its own, empty one."""
+    """Return whose experiences a run reads and writes: every backtest, and dry-run offline, has its own, empty one."""
     if runmode == RunMode.LIVE:
         return "live"
+    name = given_name()
     if runmode == RunMode.DRY_RUN:
-        return "dry_run"
-    return namespace_of_run(given_name() or new_name(datetime.now(UTC)))
+        return "dry_run" if name is None else namespace_offline(name)
+    return namespace_of_run(name or new_name(datetime.now(UTC)))
 
 
 class Session:

@@ -12,6 +12,8 @@ from freqtrade.enums import CandleType
 from candlegraph.freqtrade_bridge.loopback.account.path import PathSeries
 from candlegraph.freqtrade_bridge.loopback.series import TIMEFRAME_MS, Series
 
+LENGTHS = {name: TIMEFRAME_MS[name] for name in ("30m", "1h", "4h", "1d")}
+
 
 def frame_of(series: Series) -> pd.DataFrame:
     date = pd.to_datetime(series.time, unit="ms", utc=True)
@@ -24,7 +26,7 @@ def write(datadir: Path, series_of: dict[str, Series]) -> Path:
     (datadir / "futures").mkdir(parents=True)
     handler = get_datahandler(datadir, "feather")
     for pair, series in series_of.items():
-        frames = {name: frame_of(series.resampled(length)) for name, length in TIMEFRAME_MS.items()}
+        frames = {name: frame_of(series.resampled(length)) for name, length in LENGTHS.items()}
         for timeframe, frame in frames.items():
             handler.ohlcv_store(pair, timeframe, frame, CandleType.FUTURES)
         handler.ohlcv_store(pair, "1h", frames["1h"], CandleType.MARK)

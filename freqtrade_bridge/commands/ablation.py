@@ -23,7 +23,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from candlegraph.freqtrade_bridge.commands.arguments import order_of
+from candlegraph.freqtrade_bridge.commands.run_arguments import order_of
 from candlegraph.freqtrade_bridge.host.tags import FORCED
 from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder, run_backtest
 from candlegraph.freqtrade_bridge.report.listing import console

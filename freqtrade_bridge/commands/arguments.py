@@ -1,19 +1,20 @@
-"""Arguments that several commands take, and the order for a backtest that they make; loads no freqtrade."""
+"""Arguments that several commands take; loads no freqtrade."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any
 
+from candlegraph.freqtrade_bridge.host.configuration_files import read_files
 from candlegraph.graph.schema.errors import MemoryStoreError
-from candlegraph.graph.settings.llm import Depth, Mode
 from candlegraph.graph.settings.places import DATABASE
 
 USERDIR = Path("user_data")
+SAMPLE = "sample"
+DATADIR = "default: USERDIR/data/EXCHANGE of the configuration, without one USERDIR/data/sample"
 
 
 def utc(text: str) -> datetime:
@@ -27,7 +28,9 @@ def utc(text: str) -> datetime:
 
 def add_userdir(command: argparse.ArgumentParser) -> None:
     """Let the command be told where a bot keeps what it knows."""
-    command.add_argument("--userdir", type=Path, default=USERDIR, help="holds logs/, rag/, results and reports")
+    command.add_argument(
+        "--userdir", type=Path, help="holds logs/, rag/, results, reports; default: the configuration's, else user_data"
+    )
 
 
 def add_output(command: argparse.ArgumentParser) -> None:
@@ -55,66 +58,23 @@ def fee_ratio(text: str) -> float:
     return fee
 
 
-if TYPE_CHECKING:
-    from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder
+def add_config(command: argparse.ArgumentParser, why: str = "freqtrade configuration files") -> None:
+    """Let the command be told the configuration."""
+    command.add_argument("--config", "-c", type=Path, action="append", default=[], help=why)
 
 
-def add_backtest(command: argparse.ArgumentParser) -> None:
-    """Let the command be told what to backtest."""
-    add_userdir(command)
-    command.add_argument("--datadir", type=Path, required=True, help="freqtrade candle folder that holds futures/")
-    command.add_argument("--pairs", nargs="+", required=True, metavar="PAIR")
-    command.add_argument("--timerange", required=True, help="as freqtrade takes it: 20250301-20250601")
-    command.add_argument("--config", "-c", type=Path, action="append", default=[], help="freqtrade configuration files")
-    command.add_argument("--offline", action="store_true", help="market metadata from loopback, no network at all")
-    command.add_argument("--model", help="local (in process, no key), policy, or a name that your endpoint knows")
-    command.add_argument("--depth", choices=get_args(Depth), help="instead of llm_config.depth")
-    command.add_argument("--mode", choices=get_args(Mode), help="instead of llm_config.mode: record answers, or replay")
-    command.add_argument("--cassette", type=Path, help="file of the answers, instead of llm_config.cassette")
-    command.add_argument(
-        "--strict", action="store_true", help="status 3 where more than 20 %% of the asked decisions fell back"
-    )
-    command.add_argument("freqtrade", nargs="*", metavar="-- FREQTRADE OPTION", help="passed on unchanged")
+def userdir_of(arguments: argparse.Namespace) -> Path:
+    """Return the user data folder: the named one, else the configuration's, else freqtrade's usual one."""
+    named: Path | None = arguments.userdir
+    return named or Path(str(read_files(getattr(arguments, "config", [])).merged.get("user_data_dir") or USERDIR))
 
 
-def order_of(arguments: argparse.Namespace) -> BacktestOrder:
-    """Return the order."""
-    from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder
-
-    return BacktestOrder(
-        datadir=arguments.datadir.resolve(),
-        userdir=arguments.userdir.resolve(),
-        pairs=tuple(arguments.pairs),
-        timerange=arguments.timerange,
-        configs=tuple(path.resolve() for path in arguments.config),
-        overrides=overrides_of(arguments),
-        extra=tuple(arguments.freqtrade),
-    )
-
-
-def overrides_of(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the part of the configuration that the command line replaces."""
-    cassette = arguments.cassette and str(arguments.cassette.resolve())
-    given = {"depth": arguments.depth, "mode": arguments.mode, "cassette": cassette} | _model(arguments.model)
-    llm = {name: value for name, value in given.items() if value is not None or name == "api_base"}
-    return {"llm_config": llm} if llm else {}
-
-
-def passed_on(options: Sequence[str]) -> dict[str, Any]:
-    """Return what options for freqtrade itself say that a check must know: the timeframe."""
-    words = [word for option in options for word in option.split("=", 1)]
-    named = [value for name, value in pairwise(words) if name in ("--timeframe", "-i")]
-    return {"timeframe": named[-1]} if named else {}
-
-
-def _model(name: str | None) -> dict[str, Any]:
-    if name == "local":
-        from candlegraph.agents.models.local import local_overrides
-
-        return local_overrides()
-    if name == "policy":
-        return {"model": "policy", "provider": "policy", "api_base": None}
-    return {} if name is None else {"model": name}
+def datadir_of(arguments: argparse.Namespace, config: Mapping[str, Any]) -> Path:
+    """Return the candle folder: the named one, else freqtrade's own for the exchange, else the sample market's."""
+    named: Path | None = arguments.datadir
+    exchange = config.get("exchange")
+    name = str(exchange.get("name", "")).lower() if isinstance(exchange, Mapping) else ""
+    return named or Path(arguments.userdir) / "data" / (name if arguments.config and name else SAMPLE)
 
 
 def database_of(userdir: Path) -> Path:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
 
 from candlegraph.agents.models.policy_server import MODEL, PolicyServer
+from candlegraph.freqtrade_bridge.commands.arguments import SAMPLE
 from candlegraph.freqtrade_bridge.commands.failures import told
 from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder, Run, run_backtest
+from candlegraph.freqtrade_bridge.loopback.markets import LINEAR
 from candlegraph.freqtrade_bridge.loopback.sample_market import write_sample_market
 from candlegraph.freqtrade_bridge.report.page import write_page
 from candlegraph.freqtrade_bridge.report.result import RunResult, read_result
@@ -34,12 +37,15 @@ PRUDENT = {
 OFFLINE_NOTE = "Offline: tick sizes follow the candles, leverage tiers are those that freqtrade ships; neither is live."
 
 
-def run_demo(userdir: Path) -> None:
-    """Backtest four weeks of three synthetic pairs; every decision goes through the graph and over HTTP."""
-    market = write_sample_market((userdir / "data" / "sample").resolve())
+def run_demo(userdir: Path, timeframe: str) -> None:
+    """Backtest four weeks of three synthetic pairs; every decision goes through the graph and over HTTP.
+
+    Of another timeframe than 30m it is as many candles, as far as the sample reaches.
+    """
+    market = write_sample_market((userdir / "data" / SAMPLE).resolve(), timeframe)
     with PolicyServer() as server:
         Console().print(
-            f"Sample market: {', '.join(market.pairs)}, synthetic prices, {market.timerange}.\n"
+            f"Sample market: {', '.join(market.pairs)}, synthetic prices, {timeframe} candles of {market.timerange}.\n"
             f"Model: a fixed trend rule (not intelligence), served in the OpenAI protocol on loopback.\n"
         )
         order = BacktestOrder(
@@ -48,6 +54,7 @@ def run_demo(userdir: Path) -> None:
             pairs=market.pairs,
             timerange=market.timerange,
             overrides={
+                "timeframe": timeframe,
                 "llm_config": {"api_base": server.url, "model": MODEL, "prices": FREE},
                 "risk_management": PRUDENT,
             },
@@ -83,10 +90,10 @@ def report(order: BacktestOrder, run: Run, console: Console, *, is_sample: bool)
     memory = open_memory(database, memory_of(order)).stats(run.namespace)
     summary = summary_of(result, decisions, memory=memory, is_sample=is_sample)
     print_summary(summary, console)
-    if left_out := [pair for pair in order.pairs if pair not in result.pairs]:
+    if left_out := [pair for pair in wanted_pairs(order) if pair not in result.pairs]:
         console.print(f"Not decided: {', '.join(left_out)}; freqtrade left them out, its log above says why.")
     try:
-        candles = {pair: candles_of(order.datadir, pair, result) for pair in result.pairs}
+        candles = {pair: candles_of(order, pair, result) for pair in result.pairs}
         page = order.userdir / "reports" / f"{run.archive.stem}.html"
         return write_page(page, result, decisions, candles, summary), summary
     except (CandlegraphError, OSError) as e:  # the run is over and whole; only its picture is missing
@@ -94,20 +101,22 @@ def report(order: BacktestOrder, run: Run, console: Console, *, is_sample: bool)
         return None, summary
 
 
+def wanted_pairs(order: BacktestOrder) -> list[str]:
+    """Return the pairs that the order names, else those that the configuration names one by one."""
+    exchange = order.configuration.get("exchange") or {}
+    without = [re.compile(one, re.IGNORECASE) for one in exchange.get("pair_blacklist", [])]
+    listed = [pair for pair in exchange.get("pair_whitelist", []) if LINEAR.fullmatch(pair)]
+    return [*order.pairs] or [pair for pair in listed if not any(one.fullmatch(pair) for one in without)]
+
+
 def memory_of(order: BacktestOrder) -> RagConfig:
     """Return where the run kept its memory; freqtrade was a process of its own, which read files and environment."""
-    from freqtrade.configuration.environment_vars import environment_vars_to_dict
-    from freqtrade.configuration.load_config import load_from_files
-    from freqtrade.misc import deep_merge_dicts
-
-    config = load_from_files([str(path) for path in order.configs])
-    for stronger in (order.overrides, environment_vars_to_dict()):
-        config = deep_merge_dicts(stronger, config)
-    return RagConfig(database_url=settings_of(config).experience_config.rag_config.database_url)
+    return RagConfig(database_url=settings_of(order.configuration).experience_config.rag_config.database_url)
 
 
-def candles_of(datadir: Path, pair: str, result: RunResult) -> pd.DataFrame:
+def candles_of(order: BacktestOrder, pair: str, result: RunResult) -> pd.DataFrame:
     """Return the main timeframe of `pair` within the run."""
-    frame = read_frame(candle_file(datadir, pair, result.timeframe))
+    form = order.configuration.get("dataformat_ohlcv")
+    frame = read_frame(candle_file(order.datadir, pair, result.timeframe, form))
     begin, end = (pd.Timestamp(ms, unit="ms", tz="UTC") for ms in (result.begin_ms, result.end_ms))
     return frame[(frame["date"] >= begin) & (frame["date"] <= end)]

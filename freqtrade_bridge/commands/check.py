@@ -11,16 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from candlegraph.freqtrade_bridge.host.configuration_files import ConfigFiles, loaded, read_files
-from candlegraph.freqtrade_bridge.host.keys import refuse_conflicts
+from candlegraph.freqtrade_bridge.host.keys import MAIN, refuse_conflicts, refused_format, refused_mode
 from candlegraph.graph.schema.errors import ConfigError
+from candlegraph.graph.settings.context import minutes_of
 from candlegraph.graph.settings.llm import ModelSettings
 from candlegraph.graph.settings.refusal import Place
 from candlegraph.graph.settings.settings import Settings, settings_of
 
 VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,60}")
 """A name that is surely no key."""
-MAIN = "30m"
-"""The strategy's timeframe where the configuration names none."""
 
 
 def add_check(command: ArgumentParser) -> None:
@@ -60,7 +59,7 @@ def check_loaded(config: Mapping[str, Any], main: str) -> None:
     def place(path: tuple[str | int, ...]) -> str:
         return loaded(config).place(path)  # the files are read again only where something is wrong
 
-    settings = settings_of(config, place)
+    settings = settings_of({"timeframe": main, **config}, place)
     if wrong := list(_conflicts(config, config.get("original_config") or {}, settings, place, main)):
         raise ConfigError("\n".join(wrong))
 
@@ -82,10 +81,13 @@ def _conflicts(
     except ConfigError as e:
         said = str(e).removeprefix("config: ")
         yield f"{place((said.partition(' = ')[0],))}: {said}"
+    for key, said in [*refused_mode(config), *refused_format(config)]:
+        yield f"{place((key,))}: {said}"
     first, timeframe = settings.context_config.timeframes[0], config.get("timeframe", main)
     if first != timeframe:
-        where = place(("timeframe",))
-        yield f"{where}: timeframe = {timeframe!r}: context_config.timeframes must begin with it, was {first!r}"
+        wanted = f"context_config.timeframes must begin with it, was {first!r}"
+        said = "expected one like 30m, 4h or 1d" if minutes_of(timeframe) is None else wanted
+        yield f"{place(('timeframe',))}: timeframe = {timeframe!r}: {said}"
     for model in _models(settings):
         if model.api_key_env is not None and model.api_key_env not in os.environ:
             where = place(("llm_config", "api_key_env"))

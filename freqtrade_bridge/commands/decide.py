@@ -19,18 +19,25 @@ from candlegraph.agents.asking.transcript import allowed_tools
 from candlegraph.agents.prompt.briefing import Brief, brief_of
 from candlegraph.agents.prompt.budget import PRIORITY
 from candlegraph.agents.prompt.tokens import CHAT_TOKENS
+from candlegraph.freqtrade_bridge.host.keys import slots
 from candlegraph.graph.builder import graph
 from candlegraph.graph.context import Context
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.schema.facts import Facts, render_facts
+from candlegraph.graph.schema.market import Account
 from candlegraph.graph.settings.context import ContextConfig
 from candlegraph.graph.settings.settings import Settings, settings_of
 from candlegraph.graph.state import CandleInput, CandleState
-from candlegraph.tools.market.frames import duration
+from candlegraph.tools.market.candle_files import read_candles
+from candlegraph.tools.market.frames import snapshot_of
 
 Row = tuple[str, int, int | None, str]
 
 LONGEST = 4000
+ASSUMED = Account(equity=10_000, free=10_000, open_positions=0)
+"""The wallet where no configuration has one."""
+FREQTRADES_WALLET, FREQTRADES_RATIO = 1000, 0.99
+"""Its defaults of `dry_run_wallet` and `tradable_balance_ratio`."""
 
 
 class Candle(NamedTuple):
@@ -43,11 +50,10 @@ class Candle(NamedTuple):
     namespace: str | None
 
 
-def brief_and_print(candle: Candle, configs: Sequence[Path], changed: Mapping[str, Any]) -> None:
-    """Print the prompt of the candle, flat; `changed` keys of context_config win over the files."""
-    config = merged(configs, candle.userdir)
-    settings = settings_of(config | {"context_config": config.get("context_config", {}) | changed})
-    given, context = candle_and_context(candle, settings)
+def brief_and_print(candle: Candle, config: Mapping[str, Any]) -> None:
+    """Print the prompt of the candle, flat."""
+    settings = settings_of(config)
+    given, context = candle_and_context(candle, config)
     state = asyncio.run(before_decision(given, context))
     tools = allowed_tools(state)
     show(brief_of(state, settings, tools), [one.name for one in tools], settings, Console())
@@ -94,18 +100,38 @@ def table_of(rows: Sequence[Row], total: int, settings: Settings) -> Table:
     return table
 
 
-def decide_and_print(candle: Candle, configs: Sequence[Path]) -> None:
+def decide_and_print(candle: Candle, config: Mapping[str, Any]) -> None:
     """Run the candle, flat, and print what each node wrote; nothing is stored."""
-    given, context = candle_and_context(candle, settings_of(merged(configs, candle.userdir)))
+    given, context = candle_and_context(candle, config)
     asyncio.run(_print_nodes(given, context, Console()))
 
 
-def candle_and_context(candle: Candle, settings: Settings) -> tuple[CandleInput, Context]:
+def candle_and_context(candle: Candle, config: Mapping[str, Any]) -> tuple[CandleInput, Context]:
     """Return the graph's input for the candle, and its context: it reads what the run read that learnt last."""
+    settings = settings_of(config)
     context = Context(settings=settings, user_data_dir=str(candle.userdir), datadir=str(candle.datadir))
     namespace = namespace_read(context, candle.namespace)
-    length = duration(settings.context_config.timeframes[0])
-    return CandleInput(pair=candle.pair, candle=candle.at - length), context.model_copy(update={"namespace": namespace})
+    seen, form = settings.context_config, config.get("dataformat_ohlcv")
+    frames = {
+        name: read_candles(candle.datadir, candle.pair, name, seen.max_flat_candles, seen.points_of(name), form)
+        for name in seen.timeframes
+    }
+    account = account_at_start(config, settings, candle.pair) if "exchange" in config else ASSUMED
+    snapshot = snapshot_of(candle.pair, candle.at, frames, account)
+    return CandleInput(snapshot=snapshot), context.model_copy(update={"namespace": namespace})
+
+
+def account_at_start(config: Mapping[str, Any], settings: Settings, pair: str) -> Account:
+    """Return the dry-run wallet of freqtrade's configuration; raise ConfigError where it cannot buy the pair."""
+    currency, wallet = str(config.get("stake_currency", "")), config.get("dry_run_wallet", FREQTRADES_WALLET)
+    if pair.rpartition(":")[2] != currency:
+        raise ConfigError(f"config: stake_currency = {currency!r}: {pair} cannot be bought with it")
+    held = wallet.get(currency) if isinstance(wallet, Mapping) else wallet
+    if not isinstance(held, int | float) or held <= 0:
+        raise ConfigError(f"config: dry_run_wallet = {wallet!r}: expected more than 0 {currency}")
+    free = config.get("available_capital") or held * config.get("tradable_balance_ratio", FREQTRADES_RATIO)
+    most = slots({"max_open_trades": -1, **config}, settings.risk_management)
+    return Account(equity=held, free=min(free, held), open_positions=0, slots=most)
 
 
 def namespace_read(context: Context, named: str | None) -> str:
@@ -114,24 +140,6 @@ def namespace_read(context: Context, named: str | None) -> str:
     if named is not None and named not in known:
         raise ConfigError(f"--namespace {named!r} has no experiences; known: {', '.join(known) or 'none'}")
     return named or (known[0] if known else context.namespace)
-
-
-def merged(configs: Sequence[Path], userdir: Path) -> dict[str, Any]:
-    """Return freqtrade's configuration of `configs`: comments, several files and FREQTRADE__ variables all count."""
-    from freqtrade.configuration import Configuration
-    from freqtrade.enums import RunMode
-    from freqtrade.exceptions import FreqtradeException
-
-    if not configs:
-        return {}
-    given = {"config": [str(path) for path in configs], "user_data_dir": str(userdir)}
-    try:
-        return dict(Configuration(given, RunMode.OTHER).get_config())
-    except FreqtradeException as e:
-        raise ConfigError(str(e)) from e
-    except KeyError as e:  # freqtrade looks for it before it checks what must be there
-        names = ", ".join(map(str, configs))
-        raise ConfigError(f"{names}: no {e}; expected a configuration of freqtrade's, whole") from e
 
 
 async def _print_nodes(given: CandleInput, context: Context, console: Console) -> None:

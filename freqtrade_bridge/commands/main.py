@@ -8,18 +8,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from candlegraph.freqtrade_bridge.commands.arguments import (
-    add_backtest,
+    DATADIR,
+    add_config,
     add_output,
     add_userdir,
-    order_of,
-    overrides_of,
-    passed_on,
+    datadir_of,
+    userdir_of,
     utc,
 )
 from candlegraph.freqtrade_bridge.commands.check import add_check, print_check
 from candlegraph.freqtrade_bridge.commands.failures import add_debug, guarded
 from candlegraph.freqtrade_bridge.commands.memory_arguments import add_memory
 from candlegraph.freqtrade_bridge.commands.migrate import add_migrate
+from candlegraph.freqtrade_bridge.commands.run_arguments import add_backtest, order_of, overrides_of
+from candlegraph.freqtrade_bridge.commands.trade import add_trade
+from candlegraph.freqtrade_bridge.host.configuration_files import passed_on, read_files
+from candlegraph.freqtrade_bridge.host.keys import MAIN
+
+DEMO_TIMEFRAMES = ("5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
     add_migrate(commands.add_parser("migrate", help="the earlier system's configuration in our form, key by key"))
     _add_demo(commands.add_parser("demo", help="backtest the sample market, decided by the graph over loopback HTTP"))
     _add_backtest(commands.add_parser("backtest", help="`freqtrade backtesting` with the graph, a table and a report"))
+    add_trade(commands.add_parser("trade", help="`freqtrade trade` with the graph; --offline: a dry-run without a key"))
     _add_decide(commands.add_parser("decide", help="one candle through the graph, printed node by node"))
     _add_brief(commands.add_parser("brief", help="the prompt of one candle, section by section, with its tokens"))
     add_memory(commands.add_parser("memory", help="the experience memory: look, measure, carry, clean up"))
@@ -51,28 +58,34 @@ def parser() -> argparse.ArgumentParser:
 
 
 def check_first(arguments: argparse.Namespace) -> None:
-    """Refuse a bad configuration before anything heavy is loaded."""
+    """Refuse a bad configuration before anything heavy is loaded, and find out where the bot's folder is."""
     from candlegraph.freqtrade_bridge.commands.check import check_files
 
+    if hasattr(arguments, "userdir"):
+        arguments.userdir = userdir_of(arguments)
     if getattr(arguments, "config", None) is not None and arguments.run is not print_check:
-        is_run = hasattr(arguments, "timerange")
+        is_run = hasattr(arguments, "offline")
         given = overrides_of(arguments) | passed_on(arguments.freqtrade) if is_run else {}
-        check_files(arguments.config, given, is_run=is_run)
+        check_files(arguments.config, given, is_run=is_run and bool(arguments.config))
 
 
 def _add_demo(command: argparse.ArgumentParser) -> None:
     add_userdir(command)
+    command.add_argument("--timeframe", choices=DEMO_TIMEFRAMES, default=MAIN, help=f"main candles; default: {MAIN}")
     command.set_defaults(run=_demo)
 
 
 def _demo(arguments: argparse.Namespace) -> None:
     from candlegraph.freqtrade_bridge.commands.backtest import run_demo
 
-    run_demo(arguments.userdir)
+    run_demo(arguments.userdir, arguments.timeframe)
 
 
 def _add_backtest(command: argparse.ArgumentParser) -> None:
     add_backtest(command)
+    command.add_argument(
+        "--strict", action="store_true", help="status 3 where more than 20 %% of the asked decisions fell back"
+    )
     command.set_defaults(run=_backtest)
 
 
@@ -92,20 +105,16 @@ def _add_candle(command: argparse.ArgumentParser, *, is_required: bool = True) -
     command.add_argument("--pair", required=is_required)
     command.add_argument("--at", type=utc, required=is_required, help="close time, UTC: the moment of decision")
     command.add_argument("--namespace", help="whose experiences are read; default: the newest that has any")
-    command.add_argument(
-        "--datadir",
-        type=Path,
-        help="candle folder that holds futures/; default: USERDIR/data/sample, which the demo writes",
-    )
-    command.add_argument("--config", "-c", type=Path, action="append", default=[], help="freqtrade configuration files")
+    command.add_argument("--datadir", type=Path, help=f"candle folder that holds futures/; {DATADIR}")
+    add_config(command)
 
 
 def _decide(arguments: argparse.Namespace) -> None:
     from candlegraph.freqtrade_bridge.commands.decide import Candle, decide_and_print
 
-    datadir = arguments.datadir or arguments.userdir / "data" / "sample"
-    candle = Candle(arguments.pair, arguments.at, datadir, arguments.userdir, arguments.namespace)
-    decide_and_print(candle, arguments.config)
+    config = read_files(arguments.config).merged
+    datadir = datadir_of(arguments, config)
+    decide_and_print(Candle(arguments.pair, arguments.at, datadir, arguments.userdir, arguments.namespace), config)
 
 
 def _add_brief(command: argparse.ArgumentParser) -> None:
@@ -118,6 +127,7 @@ def _add_brief(command: argparse.ArgumentParser) -> None:
 
 def _brief(arguments: argparse.Namespace) -> None:
     if arguments.decision:
+        _refuse_beside_decision(arguments)
         from candlegraph.freqtrade_bridge.commands.brief_again import print_again
 
         print_again(arguments.decision, arguments.namespace, arguments.userdir)
@@ -130,9 +140,18 @@ def _brief(arguments: argparse.Namespace) -> None:
 
     given = {"max_context_tokens": arguments.tokens, "language": arguments.language}
     changed = {key: value for key, value in given.items() if value is not None}
-    datadir = arguments.datadir or arguments.userdir / "data" / "sample"
-    candle = Candle(arguments.pair, arguments.at, datadir, arguments.userdir, arguments.namespace)
-    brief_and_print(candle, arguments.config, changed)
+    config = read_files(arguments.config, {"context_config": changed}).merged
+    datadir = datadir_of(arguments, config)
+    brief_and_print(Candle(arguments.pair, arguments.at, datadir, arguments.userdir, arguments.namespace), config)
+
+
+def _refuse_beside_decision(arguments: argparse.Namespace) -> None:
+    """Raise ConfigError for an option that would have no effect: what a decision was made from is kept with it."""
+    from candlegraph.graph.schema.errors import ConfigError
+
+    beside = ("pair", "at", "datadir", "tokens", "language", "config")
+    if named := [f"--{name}" for name in beside if getattr(arguments, name)]:
+        raise ConfigError(f"brief: {', '.join(named)}: not with --decision, which prints what was kept of it")
 
 
 def _add_why(command: argparse.ArgumentParser) -> None:

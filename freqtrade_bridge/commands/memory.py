@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from candlegraph.agents.prompt.outside_text import plain
 from candlegraph.freqtrade_bridge.commands.arguments import database_of
+from candlegraph.freqtrade_bridge.host.configuration_files import read_files
 from candlegraph.freqtrade_bridge.report.listing import Entry, console, print_entries, print_json, print_values
 from candlegraph.graph.schema.errors import ConfigError, EmbeddingError, MemoryStoreError
 from candlegraph.graph.schema.lessons import Case
@@ -177,11 +178,8 @@ def _indexed(stats: dict[str, Any]) -> Entry:
 
 def rag_config(arguments: Namespace) -> RagConfig:
     """Return `rag_config` of the --config files, or the defaults."""
-    if not arguments.config:
-        return RagConfig()
-    from candlegraph.freqtrade_bridge.commands.decide import merged
-
-    return settings_of(merged(arguments.config, arguments.userdir)).experience_config.rag_config
+    read = read_files(arguments.config)
+    return settings_of(read.merged, read.place).experience_config.rag_config
 
 
 def _told(value: object) -> str:

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any, get_args
 
 from candlegraph.freqtrade_bridge.commands.arguments import (
-    add_backtest,
+    add_config,
     add_output,
     add_userdir,
     at_least_one,
     fee_ratio,
     utc,
 )
+from candlegraph.freqtrade_bridge.commands.run_arguments import add_backtest
 from candlegraph.graph.schema.market import Regime, Side
 
 COMMANDS = "candlegraph.freqtrade_bridge.commands.memory"
@@ -41,7 +42,7 @@ def _run(arguments: Namespace) -> None:
 
 def _place(action: ArgumentParser) -> None:
     add_userdir(action)
-    action.add_argument("--config", "-c", type=Path, action="append", default=[], help="for experience_config")
+    add_config(action, "for experience_config")
 
 
 def _one_namespace(action: ArgumentParser) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ AS_TEXT = ("CHAT_ID", "PASSWORD")
 """Variables whose last word is one of these stay as they are written."""
 CCXT = ("ccxt_config", "ccxt_sync_config", "ccxt_async_config")
 DEEPEST = 5
+OPTIONS = {"--timeframe": "timeframe", "-i": "timeframe", "--data-format-ohlcv": "dataformat_ohlcv"}
+"""Options of freqtrade that replace a key."""
 PARSE_MODE = rapidjson.PM_COMMENTS | rapidjson.PM_TRAILING_COMMAS
 
 
@@ -92,6 +95,12 @@ def parsed(file: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ConfigError(f"{file}: expected an object in braces, was {type(found).__name__}")
     return found
+
+
+def passed_on(options: Sequence[str]) -> dict[str, Any]:
+    """Return what options for freqtrade itself say of its configuration, as far as it matters before the start."""
+    words = [word for option in options for word in option.split("=", 1)]
+    return {OPTIONS[name]: value for name, value in pairwise(words) if name in OPTIONS}
 
 
 def environment(variables: Mapping[str, str]) -> dict[str, Any]:

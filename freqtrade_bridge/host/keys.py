@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, get_args
 
 from candlegraph.graph.schema.errors import ConfigError
+from candlegraph.graph.settings.places import CandleFormat
 from candlegraph.graph.settings.risk import RiskManagement
 
 logger = logging.getLogger(__name__)
 
+MAIN = "30m"
+"""The strategy's timeframe where the configuration names none."""
 OURS: dict[str, Any] = {
     "minimal_roi": {},
     "stoploss": -0.5,
@@ -76,6 +79,24 @@ def refuse_conflicts(config: Mapping[str, Any]) -> None:
         raise ConfigError(_conflict("margin_mode", "cross", "only 'isolated' is valid: the gate counts on it"))
     if "order_types" in given:
         raise ConfigError(_conflict("order_types", given["order_types"], "the strategy sets it; leave it out"))
+
+
+def refused_mode(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield key and reason where the configuration does not trade futures with isolated margin."""
+    mode = str(config.get("trading_mode", ""))
+    if mode != "futures":
+        said = f"trading_mode = {mode!r}" if mode else "trading_mode is missing, which freqtrade takes for 'spot'"
+        yield "trading_mode", f"{said}: only 'futures' is valid, spot is not there yet"
+    elif not config.get("margin_mode"):
+        yield "margin_mode", "margin_mode is missing: only 'isolated' is valid"
+
+
+def refused_format(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield key and reason where the configuration names a format of candle files that freqtrade cannot read."""
+    form = config.get("dataformat_ohlcv")
+    if form is not None and form not in get_args(CandleFormat):
+        valid = f"{form!r}: expected one of {', '.join(get_args(CandleFormat))}"
+        yield "dataformat_ohlcv", f"dataformat_ohlcv = {valid}; `freqtrade convert-data` writes them"
 
 
 def _conflict(key: str, value: Any, valid: str) -> str:

@@ -7,10 +7,44 @@ from __future__ import annotations
 
 import io
 import logging
+import signal
+import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr
 from pathlib import Path
+
+
+def launched(words: Sequence[str], variables: Mapping[str, str], seconds: float | None = None) -> tuple[int, str]:
+    """Run freqtrade with these variables to its end; return its status and its last error.
+
+    After `seconds` it is ended, with status 0. Ctrl-C is passed on, and waited for: freqtrade puts its things in order.
+    """
+    # A terminal in ASCII shows ? for what it has not; without this freqtrade's log handler prints a trace for it.
+    shown = {"PYTHONIOENCODING": f"{sys.stdout.encoding or 'utf-8'}:replace", "LANGSMITH_TRACING": "false"}
+    with tempfile.TemporaryDirectory() as folder:
+        reason = Path(folder) / "reason"
+        command = [sys.executable, "-m", __name__, str(reason), *words]
+        # a group of its own: else the terminal would tell it twice
+        process = subprocess.Popen(command, env={**variables, **shown}, process_group=0)
+        try:
+            status = _status(process, seconds)
+        finally:
+            process.kill()
+            process.wait()
+        return status, reason.read_text(encoding="utf-8") if reason.is_file() else ""
+
+
+def _status(process: subprocess.Popen[bytes], seconds: float | None) -> int:
+    try:
+        return process.wait(seconds)
+    except (KeyboardInterrupt, subprocess.TimeoutExpired) as e:
+        process.send_signal(signal.SIGINT)
+        process.wait()
+        if isinstance(e, KeyboardInterrupt):
+            raise
+        return 0
 
 
 def main(reason: Path, words: Sequence[str]) -> None:

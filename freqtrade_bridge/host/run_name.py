@@ -1,4 +1,4 @@
-"""The name of one backtest: its namespace and its result are found by it, never by being the newest."""
+"""The name of one run: its namespace and its result are found by it, never by being the newest."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import uuid
 from datetime import datetime
 from pathlib import Path
 
-from candlegraph.graph.settings.places import BACKTEST
+from candlegraph.graph.settings.places import BACKTEST, OFFLINE
 
 VARIABLE = "CANDLEGRAPH_RUN"
 """Environment variable by which a command tells the freqtrade that it starts which name to use."""
@@ -24,8 +24,13 @@ def given_name() -> str | None:
 
 
 def namespace_of_run(name: str) -> str:
-    """Return where the run keeps decisions and experiences."""
+    """Return where the backtest keeps decisions and experiences."""
     return f"{BACKTEST}{name}"
+
+
+def namespace_offline(name: str) -> str:
+    """Return where the dry-run without the network does; prices that are not of today teach no other bot."""
+    return f"{OFFLINE}{name}"
 
 
 def export_stem(results: Path, name: str) -> Path:

@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from candlegraph.freqtrade_bridge.host.configuration_files import ConfigFiles
+from candlegraph.graph.schema.errors import ConfigError
+
+PLAYED = "binance"
+"""The exchange whose futures market the loopback exchange plays."""
+
 PATHS = {
     "public": "api/v3", "private": "api/v3", "v1": "api/v1",
     "fapiPublic": "fapi/v1", "fapiPublicV2": "fapi/v2", "fapiPublicV3": "fapi/v3", "fapiData": "futures/data",
@@ -33,6 +39,18 @@ def offline_exchange(url: str, pairs: Sequence[str]) -> dict[str, Any]:
         "pair_whitelist": list(pairs),
         "pair_blacklist": [],
     }
+
+
+def refuse_unplayed(read: ConfigFiles) -> None:
+    """Raise ConfigError where the configuration names an exchange that the loopback exchange does not play."""
+    exchange = read.merged.get("exchange")
+    name = exchange.get("name") if isinstance(exchange, Mapping) else None
+    if name is not None and str(name).lower() != PLAYED:
+        where = read.place(("exchange", "name"))
+        raise ConfigError(
+            f"{where}: exchange.name = {name!r}: --offline plays {PLAYED!r} and no other; "
+            f"without --offline {name} itself is asked"
+        )
 
 
 def offline_sentiment(config: Mapping[str, Any], url: str) -> dict[str, Any]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from candlegraph.freqtrade_bridge.loopback.series import Series, length_of
 from candlegraph.graph.schema.errors import CandleError
-from candlegraph.tools.market.candle_files import file_name, read_frame
+from candlegraph.graph.settings.places import CandleFormat
+from candlegraph.tools.market.candle_files import candle_file, read_frame
 
 MAX_NOTIONAL = 1e9
 """What the largest order is worth, about, in quote currency: the largest quantity follows from it."""
@@ -17,6 +19,8 @@ DIGITS = 6
 """Significant digits of a price: 64000.1 has a tick of 0.1, 0.85 one of 1e-6."""
 FINEST_TICK = 1e-10
 """Freqtrade refuses markets with a finer one."""
+LINEAR = re.compile(r"[\w-]+/([\w-]+):\1")
+"""A future that is quoted in what it settles in."""
 FUNDING_RATE = 0.0001
 """What a market without rates of its own pays every eight hours."""
 
@@ -81,12 +85,16 @@ def market_of(pair: str, series: Series) -> Market:
     return Market(pair, series, tick, step, max_quantity=MAX_NOTIONAL / 10.0**magnitude)
 
 
-def markets_of_datadir(datadir: Path, pairs: Iterable[str], timeframe: str = "30m") -> list[Market]:
+def markets_of_datadir(
+    datadir: Path, pairs: Iterable[str], timeframe: str = "30m", form: CandleFormat | None = None
+) -> list[Market]:
     """Return the markets of a freqtrade futures folder; raise CandleError naming the file that is missing."""
     length, found = length_of(timeframe), []
     for pair in pairs:
-        path = datadir / "futures" / f"{file_name(pair)}-{timeframe}-futures.feather"
-        if not path.is_file():
-            raise CandleError(f"{pair}: no candle file {path}; --datadir is the folder that holds futures/")
+        if not LINEAR.fullmatch(pair):
+            raise CandleError(f"{pair}: expected a future that is quoted in what it settles in, like BTC/USDT:USDT")
+        path = candle_file(datadir, pair, timeframe, form)
+        if path.parent.name != "futures":
+            raise CandleError(f"{pair}: {path} lies outside of futures/, where freqtrade looks for candles of futures")
         found.append(market_of(pair, Series.of_frame(read_frame(path), length)))
     return found

@@ -5,7 +5,7 @@ The pairs bear real names, because freqtrade ships leverage tiers only for these
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +18,19 @@ from numpy.typing import NDArray
 from candlegraph.freqtrade_bridge.loopback.markets import decimals_of
 from candlegraph.freqtrade_bridge.loopback.series import TIMEFRAME_MS, Series
 from candlegraph.graph.schema.errors import CandleError
-from candlegraph.tools.market.candle_files import file_name
+from candlegraph.graph.settings.context import timeframes_above
+from candlegraph.tools.market.candle_files import file_name, futures_in
 
 VERSION = "sample-6"
 BEGIN, END = pd.Timestamp("2023-01-01", tz="UTC"), pd.Timestamp("2026-01-01", tz="UTC")
-DEMO_TIMERANGE = "20251005-20251102"
+MAIN = "30m"
+WRITTEN = timeframes_above(MAIN)
+"""What is always there; other timeframes are written where a run wants them."""
+DEMO_END, DEMO_CANDLES = pd.Timestamp("2025-11-02", tz="UTC"), 1344
+DEMO_EARLIEST = pd.Timestamp("2025-01-01", tz="UTC")
+"""What lies before it warms the averages of the longest timeframe up."""
+FINER = 6
+"""Parts of a base candle in the finest timeframe, 5m."""
 START_PRICES = {"BTC/USDT:USDT": 60_000.0, "ETH/USDT:USDT": 2_500.0, "SOL/USDT:USDT": 150.0}
 CANDLES_PER_DAY = 48
 DAILY_VOLATILITY = 0.022
@@ -94,44 +102,80 @@ def _candles(
     )  # fmt: skip
 
 
-def sample_frames(pair: str) -> dict[str, pd.DataFrame]:
+def finer_series(pair: str) -> Series:
+    """Return 5m candles of which six make exactly one of `sample_series`, but for the last digits of the volume."""
+    base, rng = sample_series(pair), np.random.default_rng([11, sum(map(ord, pair))])
+    low, high = base.low[:, None], base.high[:, None]
+    share = np.arange(FINER + 1) / FINER
+    steps = np.cumsum(rng.standard_normal((len(base.time), FINER + 1)), axis=1)
+    bridge = steps - steps[:, :1] - (steps[:, -1:] - steps[:, :1]) * share
+    path = base.open[:, None] + (base.close - base.open)[:, None] * share + bridge * (high - low) / FINER
+    path = np.clip(np.round(path, decimals_of(base.close[0])), low, high)
+    path[:, 0], path[:, -1] = base.open, base.close
+    opened, close = path[:, :-1], path[:, 1:]
+    tops, bottoms = np.maximum(opened, close), np.minimum(opened, close)
+    rows = np.arange(len(path))
+    tops[rows, tops.argmax(axis=1)], bottoms[rows, bottoms.argmin(axis=1)] = base.high, base.low
+    length, volume = TIMEFRAME_MS["5m"], np.repeat(base.volume / FINER, FINER)
+    times = (base.time[:, None] + np.arange(FINER) * length).ravel()
+    return Series(length, times, opened.ravel(), tops.ravel(), bottoms.ravel(), close.ravel(), volume)
+
+
+def sample_frames(pair: str, timeframes: Sequence[str] = WRITTEN) -> dict[str, pd.DataFrame]:
     """Return the candles of `pair` by timeframe, complete buckets only."""
-    series = sample_series(pair)
-    return {timeframe: _frame(series.resampled(length)) for timeframe, length in TIMEFRAME_MS.items()}
+    base = sample_series(pair)
+    lengths = {name: TIMEFRAME_MS[name] for name in timeframes}
+    fine = finer_series(pair) if min(lengths.values(), default=base.base_ms) < base.base_ms else base
+    return {name: _frame(fine if length < base.base_ms else base, length) for name, length in lengths.items()}
 
 
-def _frame(series: Series) -> pd.DataFrame:
+def _frame(base: Series, length: int) -> pd.DataFrame:
+    series = base.resampled(length)
     date = pd.to_datetime(series.time, unit="ms", utc=True)
     columns = {name: getattr(series, name) for name in ("open", "high", "low", "close", "volume")}
-    return pd.DataFrame({"date": date, **columns})
+    whole = (series.time >= base.time[0]) & (series.time + length <= base.time[-1] + base.base_ms)
+    frame: pd.DataFrame = pd.DataFrame({"date": date, **columns})[whole].reset_index(drop=True)
+    return frame
 
 
-def write_sample_market(datadir: Path) -> SampleMarket:
-    """Write the market as a freqtrade data folder; nothing is done if this version lies there already.
+def demo_timerange(main: str) -> str:
+    """Return four weeks of 30m candles, or as many candles of another timeframe, in whole days."""
+    begin = (DEMO_END - DEMO_CANDLES * pd.Timedelta(milliseconds=TIMEFRAME_MS[main])).floor("D")
+    return f"{max(begin, DEMO_EARLIEST):%Y%m%d}-{DEMO_END:%Y%m%d}"
+
+
+def write_sample_market(datadir: Path, main: str = MAIN) -> SampleMarket:
+    """Write the market as a freqtrade data folder, with the timeframes of `main`; what lies there already is kept.
 
     Raise CandleError instead of overwriting candles of these pairs that are not an older sample.
     """
     marker = datadir / f"{VERSION}.txt"
     if not marker.exists():
-        _refuse_foreign_candles(datadir)
+        _clear_older(datadir)
         (datadir / "futures").mkdir(parents=True, exist_ok=True)
         for pair in START_PRICES:
-            _store(datadir, pair)
+            _store(datadir, pair, _files(pair))
         marker.write_text("synthetic candles of candlegraph's sample market\n")
-    return SampleMarket(datadir, tuple(START_PRICES), DEMO_TIMERANGE)
+    for pair in START_PRICES:
+        missing = [one for one in timeframes_above(main) if pair not in futures_in(datadir, one, "feather")]
+        frames = sample_frames(pair, missing)
+        _store(datadir, pair, ((timeframe, frame, CandleType.FUTURES) for timeframe, frame in frames.items()))
+    return SampleMarket(datadir, tuple(START_PRICES), demo_timerange(main))
 
 
-def _refuse_foreign_candles(datadir: Path) -> None:
-    if any(datadir.glob("sample-*.txt")):
-        return
+def _clear_older(datadir: Path) -> None:
+    """Remove an older sample; raise CandleError for candles of these pairs that are none."""
+    is_sample = any(datadir.glob("sample-*.txt"))
     for pair in START_PRICES:
         for path in datadir.glob(f"futures/{file_name(pair)}-*"):
-            raise CandleError(f"{pair}: {path} is no sample candle file; give the sample market a folder of its own")
+            if not is_sample:
+                raise CandleError(f"{pair}: {path} is no sample candle file; give the sample a folder of its own")
+            path.unlink()
 
 
-def _store(datadir: Path, pair: str) -> None:
+def _store(datadir: Path, pair: str, files: Iterable[tuple[str, pd.DataFrame, CandleType]]) -> None:
     handler = get_datahandler(datadir, "feather")
-    for timeframe, frame, kind in _files(pair):
+    for timeframe, frame, kind in files:
         handler.ohlcv_store(pair, timeframe, frame, kind)
 
 

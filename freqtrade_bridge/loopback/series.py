@@ -9,8 +9,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from candlegraph.graph.schema.errors import CandleError
+from candlegraph.graph.settings.context import minutes_of
 
-TIMEFRAME_MS = {"30m": 1_800_000, "1h": 3_600_000, "4h": 14_400_000, "1d": 86_400_000}
+OFFERED = ("1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w")
+TIMEFRAME_MS = {name: 60_000 * (minutes_of(name) or 0) for name in OFFERED}
+WEEK_MS, FIRST_MONDAY_MS = TIMEFRAME_MS["1w"], 4 * TIMEFRAME_MS["1d"]
+"""The epoch began on a Thursday, weeks of an exchange begin on Mondays."""
 Floats = NDArray[np.float64]
 Row = tuple[int, float, float, float, float, float]
 
@@ -53,12 +57,13 @@ class Series:
         return self._resampled[length_ms]
 
     def _resample(self, length_ms: int) -> Series:
-        bucket = self.time // length_ms
+        offset = FIRST_MONDAY_MS if length_ms == WEEK_MS else 0
+        bucket = (self.time - offset) // length_ms
         first = np.flatnonzero(np.r_[True, bucket[1:] != bucket[:-1]])
         last = np.r_[first[1:], len(bucket)] - 1
         return Series(
             length_ms,
-            bucket[first] * length_ms,
+            bucket[first] * length_ms + offset,
             self.open[first],
             np.maximum.reduceat(self.high, first),
             np.minimum.reduceat(self.low, first),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from candlegraph.graph.schema.indicators import IndicatorName
 from candlegraph.graph.settings.block import Block
@@ -17,6 +18,23 @@ Phrase = Mapping[Language, str]
 """One text of the prompt in every language; `{}` stands for what is filled in."""
 MOST_PAST = 200
 """Values of a series that a prompt can show; most of them only where the section's tokens allow."""
+TIMEFRAME = re.compile(r"([1-9]\d*)([mhdw])")
+MINUTES = {"m": 1, "h": 60, "d": 1440, "w": 10_080}
+LONGER = ("15m", "1h", "4h", "1d")
+"""What stands above a main timeframe, the next three; a week only where that is all there is above."""
+
+
+def minutes_of(timeframe: Any) -> int | None:
+    """Return the length of a candle in minutes; None for what is not like 30m, 4h or 1d."""
+    found = TIMEFRAME.fullmatch(str(timeframe))
+    return None if found is None else int(found[1]) * MINUTES[found[2]]
+
+
+def timeframes_above(main: str) -> tuple[str, ...]:
+    """Return `main` and the longer timeframes that are analysed with it where the configuration names none."""
+    length = minutes_of(main) or 0
+    longer = [one for one in LONGER if (minutes_of(one) or 0) > length][:3]
+    return (main, *(longer or [one for one in ("1w",) if length < MINUTES["w"]]))
 
 
 class TokenAllocation(Block):
@@ -55,7 +73,7 @@ class ContextConfig(Block):
     """What the model sees of the market."""
 
     timeframes: tuple[str, ...] = Field(
-        ("30m", "1h", "4h", "1d"), min_length=1, description="the first is the main one"
+        ("30m", "1h", "4h", "1d"), min_length=1, description="the first is the main one, freqtrade's `timeframe`"
     )
     required_indicators: tuple[IndicatorName, ...] = Field(
         ("ema_20", "ema_50", "rsi", "adx", "macd", "atr", "bollinger"),
@@ -90,3 +108,10 @@ class ContextConfig(Block):
         """Return how many values of each series the history shows of a timeframe."""
         chosen = self.multi_timeframe_history.get(timeframe)
         return self.indicator_history_points if chosen is None else chosen.candles
+
+    @field_validator("timeframes")
+    @classmethod
+    def _are_timeframes(cls, named: tuple[str, ...]) -> tuple[str, ...]:
+        if strange := [one for one in named if minutes_of(one) is None]:
+            raise ValueError(f"expected timeframes like 30m, 4h or 1d; {strange[0]!r} is none")
+        return named

@@ -1,7 +1,12 @@
 """Where a run keeps what it knows, below its user data folder, and how the namespaces of backtests begin."""
 
 from pathlib import Path
+from typing import Literal
 
 DATABASE = Path("rag") / "candlegraph.sqlite"
 CASSETTE = Path("rag") / "cassette.sqlite"
 BACKTEST = "backtest:"
+OFFLINE = "offline:"
+"""How the namespaces of dry-runs without the network begin: each begins with nothing, as a backtest does."""
+CandleFormat = Literal["feather", "parquet", "jsongz", "json"]
+"""Freqtrade's formats of candle files, `dataformat_ohlcv`."""

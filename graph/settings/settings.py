@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.settings.block import Block
-from candlegraph.graph.settings.context import ContextConfig
+from candlegraph.graph.settings.context import ContextConfig, minutes_of, timeframes_above
 from candlegraph.graph.settings.experience import ExperienceConfig
 from candlegraph.graph.settings.llm import LlmConfig
 from candlegraph.graph.settings.refusal import Place, explained
@@ -28,9 +28,13 @@ class Settings(Block):
 def settings_of(config: Mapping[str, Any], place: Place | None = None) -> Settings:
     """Return the settings in freqtrade's `config`; raise ConfigError naming file, key, value and what is valid.
 
-    `place` names the file, or the variable, that a key was read from.
+    `place` names the file, or the variable, that a key was read from. Timeframes that are not named follow freqtrade's
+    `timeframe`.
     """
     blocks = {name: config[name] for name in Settings.model_fields if name in config}
+    context, main = blocks.get("context_config", {}), config.get("timeframe")
+    if isinstance(context, Mapping) and "timeframes" not in context and minutes_of(main) is not None:
+        blocks["context_config"] = {**context, "timeframes": timeframes_above(str(main))}
     try:
         return Settings.model_validate(blocks)
     except ValidationError as e:

@@ -58,7 +58,15 @@ def test_a_sound_configuration_is_called_so(checked):
         ({"risk_management": {"min_leverage": 3}}, "valid: max_leverage, default_leverage"),
         ({"experience_config": {"keep_newest": 3}}, "it belongs to experience_config.rag_config.cleanup.keep_newest"),
         ({"stoploss": -0.1}, "c.json: stoploss = -0.1: only -0.5 is valid"),
-        ({"timeframe": "5m"}, "c.json: timeframe = '5m': context_config.timeframes must begin with it, was '30m'"),
+        (
+            {"timeframe": "5m", "context_config": {"timeframes": ["30m"]}},
+            "c.json: timeframe = '5m': context_config.timeframes must begin with it, was '30m'",
+        ),
+        ({"timeframe": "5x"}, "c.json: timeframe = '5x': expected one like 30m, 4h or 1d"),
+        ({"context_config": {"timeframes": ["30m", "4 h"]}}, "expected timeframes like 30m, 4h or 1d; '4 h' is none"),
+        ({"trading_mode": "spot"}, "c.json: trading_mode = 'spot': only 'futures' is valid, spot is not there yet"),
+        ({"trading_mode": ""}, "c.json: trading_mode is missing, which freqtrade takes for 'spot': only 'futures' is"),
+        ({"margin_mode": ""}, "c.json: margin_mode is missing: only 'isolated' is valid"),
         ({"llm_config": {"api_key_env": "NO_SUCH_KEY"}}, "that environment variable is not set"),
         ({"experience_config": {"enable_rag": True}}, "it moved to experience_config.use_experience"),
     ],
@@ -67,6 +75,21 @@ def test_what_is_wrong_is_named_with_file_and_key(checked, config, said):
     status, told = checked(base_config() | config)
     assert status == 1 and said in told
     assert told.startswith("candlegraph: c.json") and "Traceback" not in told
+
+
+@pytest.mark.parametrize(
+    ("main", "above"),
+    [("5m", "15m, 1h, 4h"), ("15m", "1h, 4h, 1d"), ("1h", "4h, 1d"), ("4h", "1d"), ("1d", "1w")],
+)
+def test_timeframes_that_are_not_named_stand_above_freqtrades_own(checked, main, above):
+    status, told = checked(base_config() | {"timeframe": main})
+    assert status == 0 and f"timeframes {main}, {above}\n" in told
+
+
+def test_spot_is_refused_in_one_sentence_before_freqtrades_own_error(tmp_path):
+    config = {key: value for key, value in base_config().items() if key not in ("trading_mode", "margin_mode")}
+    with pytest.raises(OperationalException, match="trading_mode is missing, which freqtrade takes for 'spot'"):
+        CandleGraphStrategy(config)
 
 
 def test_every_mistake_is_named_at_once(checked):

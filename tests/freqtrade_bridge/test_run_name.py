@@ -11,12 +11,18 @@ from candlegraph.freqtrade_bridge.session import namespace_of
 from candlegraph.graph.schema.errors import BridgeError
 
 
-def test_a_given_name_is_used_once_and_by_a_backtest_only(monkeypatch):
+def test_a_given_name_is_used_once_and_never_live(monkeypatch):
     monkeypatch.setenv(VARIABLE, "mine")
-    assert namespace_of(RunMode.DRY_RUN) == "dry_run"
+    assert namespace_of(RunMode.LIVE) == "live"
     first, second = namespace_of(RunMode.BACKTEST), namespace_of(RunMode.BACKTEST)
     assert first == "backtest:mine"
     assert second.startswith("backtest:") and second != first
+
+
+def test_a_dry_run_offline_has_a_namespace_of_its_own(monkeypatch):
+    monkeypatch.setenv(VARIABLE, "mine")
+    assert namespace_of(RunMode.DRY_RUN) == "offline:mine"
+    assert namespace_of(RunMode.DRY_RUN) == "dry_run"
 
 
 def test_two_runs_have_two_names():
@@ -31,6 +37,9 @@ def test_two_runs_have_two_names():
         (["--strategy-list", "A", "B"], "--strategy-list"),
         (["--userdir", "x"], "--userdir"),
         (["-p", "ETH/USDT:USDT"], "-p"),
+        (["--timerange", "20250301-"], "--timerange"),
+        (["-d", "x"], "-d"),
+        (["-c", "x.json"], "-c"),
         (["--export=none"], "--export none"),
         (["--export", "none"], "--export none"),
     ],

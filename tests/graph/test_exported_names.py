@@ -43,7 +43,7 @@ NAMES = {
         "TERMINAL_TOOLS",
     ],
     "tools.memory": ["record_decision_to_rag", "query_rag_stats", "cleanup_rag_history", "MEMORY_TOOLS"],
-    "tools.market.candle_files": ["read_candles(datadir, pair, timeframe, max_flat)"],
+    "tools.market.candle_files": ["read_candles(datadir, pair, timeframe, max_flat, past, form)"],
     "tools.market.frames": ["Candles", "snapshot_of(pair, as_of, candles, account, position)"],
     "tools.market.facts": ["facts_of(snapshot, timeframes, required, closed)"],
     "tools.market.indicators": ["INDICATORS", "indicators_of(window)"],

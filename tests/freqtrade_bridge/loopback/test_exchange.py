@@ -57,10 +57,10 @@ def test_time_is_the_clock(client: Any) -> None:
     assert client.fetch_time() == NOW
 
 
-@pytest.mark.parametrize("timeframe", list(TIMEFRAME_MS))
+@pytest.mark.parametrize("timeframe", ["30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w"])
 def test_closed_klines_equal_the_written_candles_bit_by_bit(client: Any, timeframe: str) -> None:
     rows = np.array(client.fetch_ohlcv(BTC, timeframe, limit=100))
-    frame = sample_frames(BTC)[timeframe]
+    frame = sample_frames(BTC, [timeframe])[timeframe]
     opened = frame["date"].dt.as_unit("ms").astype("int64")
     expected = frame[opened.isin(rows[:-1, 0].astype("int64"))]
     np.testing.assert_array_equal(rows[:-1, 1:], expected[["open", "high", "low", "close", "volume"]])
@@ -116,7 +116,7 @@ def test_an_unlisted_symbol_is_refused_as_binance_does(client: Any) -> None:
 
 
 def test_a_timeframe_that_is_not_offered_is_refused(client: Any) -> None:
-    with pytest.raises(ccxt.BadRequest, match="expected a timeframe of 30m"):
+    with pytest.raises(ccxt.BadRequest, match="expected a timeframe of 1m"):
         client.fapiPublicGetKlines({"symbol": "BTCUSDT", "interval": "7m"})
 
 

@@ -48,6 +48,18 @@ def test_a_missing_candle_file_is_named(tmp_path: Path) -> None:
         markets_of_datadir(tmp_path, ["XRP/USDT:USDT"])
 
 
+@pytest.mark.parametrize("pair", ["BTC/USDT", "BTCUSDT", "BTC/USD:BTC"])
+def test_a_pair_that_is_no_linear_future_is_refused_with_how_one_is_named(tmp_path: Path, pair: str) -> None:
+    with pytest.raises(CandleError, match=f"{pair}: expected a future .* like BTC/USDT:USDT"):
+        markets_of_datadir(tmp_path, [pair])
+
+
+def test_candles_outside_of_the_futures_folder_are_not_freqtrades_futures(tmp_path: Path) -> None:
+    sample_frames("BTC/USDT:USDT")["30m"].to_feather(tmp_path / "BTC_USDT_USDT-30m.feather")
+    with pytest.raises(CandleError, match="lies outside of futures/"):
+        markets_of_datadir(tmp_path, ["BTC/USDT:USDT"])
+
+
 def test_an_unknown_timeframe_is_refused_with_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(CandleError, match="expected a timeframe of 30m, 1h, 4h, 1d, was '7m'"):
+    with pytest.raises(CandleError, match="expected a timeframe of 1m, 3m, 5m, .*, 1d, 3d, 1w, was '7m'"):
         markets_of_datadir(tmp_path, ["XRP/USDT:USDT"], "7m")

@@ -9,11 +9,15 @@ from freqtrade.enums import CandleType
 
 from candlegraph.freqtrade_bridge.loopback.sample_market import (
     BEGIN,
+    DEMO_CANDLES,
     END,
     START_PRICES,
     VERSION,
     SampleMarket,
+    demo_timerange,
+    finer_series,
     sample_frames,
+    sample_series,
     write_sample_market,
 )
 from candlegraph.freqtrade_bridge.loopback.series import TIMEFRAME_MS
@@ -125,3 +129,44 @@ def test_freqtrade_reads_every_file(pair: str, sample: SampleMarket) -> None:
     funding = handler.ohlcv_load(pair, "1h", CandleType.FUNDING_RATE, fill_missing=False, drop_incomplete=False)
     assert len(mark) >= DAYS * 24 - 1
     assert set(funding["date"].diff().dropna()) == {pd.Timedelta(hours=8)}
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_finer_candles_make_the_published_ones(pair: str) -> None:
+    fine, base = finer_series(pair), sample_series(pair)
+    made = fine.resampled(base.base_ms)
+    for name in ("time", "open", "high", "low", "close"):
+        np.testing.assert_array_equal(getattr(made, name), getattr(base, name))
+    np.testing.assert_allclose(made.volume, base.volume)
+    assert (fine.high >= np.maximum(fine.open, fine.close)).all() and (fine.low > 0).all()
+    assert (fine.low <= np.minimum(fine.open, fine.close)).all()
+
+
+def test_other_timeframes_are_added_to_the_folder_and_nothing_else_is_touched(tmp_path: Path) -> None:
+    market = write_sample_market(tmp_path)
+    before = fingerprint(tmp_path)
+    weekly = write_sample_market(tmp_path, "1d")
+    assert fingerprint(tmp_path).items() >= before.items()
+    assert {"1w-futures"} == {name.split("-", 1)[1].split(".")[0] for name in set(fingerprint(tmp_path)) - set(before)}
+    assert (market.timerange, weekly.timerange) == ("20251005-20251102", "20250101-20251102")
+
+
+def test_an_older_sample_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    write_sample_market(tmp_path, "1d")
+    (tmp_path / f"{VERSION}.txt").rename(tmp_path / "sample-0.txt")
+    stale = tmp_path / "futures" / "BTC_USDT_USDT-1w-futures.feather"
+    write_sample_market(tmp_path)
+    assert not stale.exists()
+
+
+@pytest.mark.parametrize(
+    ("main", "span"), [("5m", "20251028-20251102"), ("15m", "20251019-20251102"), ("4h", "20250323-20251102")]
+)
+def test_a_demo_of_another_timeframe_has_about_as_many_candles(main: str, span: str) -> None:
+    assert demo_timerange(main) == span
+    assert (DEMO_CANDLES - 1) * TIMEFRAME_MS[main] < pd.Timedelta(days=days_of(span)) / pd.Timedelta("1ms")
+
+
+def days_of(span: str) -> int:
+    first, last = map(pd.Timestamp, span.split("-"))
+    return int((last - first).days)

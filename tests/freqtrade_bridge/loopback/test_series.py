@@ -8,6 +8,7 @@ from candlegraph.freqtrade_bridge.loopback.series import TIMEFRAME_MS, Series
 from candlegraph.graph.schema.errors import CandleError
 
 HALF_HOUR = TIMEFRAME_MS["30m"]
+TIMEFRAMES = ("30m", "1h", "4h", "1d", "1w")
 BEGIN = 1_735_689_600_000  # 2025-01-01, a day's first millisecond
 
 
@@ -26,6 +27,12 @@ def frame(one: Series) -> pd.DataFrame:
     )
 
 
+def test_weeks_begin_on_mondays() -> None:
+    weeks = frame(series(48 * 30).resampled(TIMEFRAME_MS["1w"]))["date"]
+    assert set(weeks.dt.day_name()) == {"Monday"}
+    assert set(weeks.diff().dropna()) == {pd.Timedelta(days=7)}
+
+
 @given(count=st.integers(1, 400), timeframe=st.sampled_from(["1h", "4h", "1d"]))
 def test_resampling_equals_pandas(count: int, timeframe: str) -> None:
     one = series(count)
@@ -39,7 +46,9 @@ def test_resampling_equals_pandas(count: int, timeframe: str) -> None:
 
 
 @given(
-    count=st.integers(1, 200), elapsed=st.integers(0, 100 * HALF_HOUR), timeframe=st.sampled_from(list(TIMEFRAME_MS))
+    count=st.integers(1, 200),
+    elapsed=st.integers(0, 100 * HALF_HOUR),
+    timeframe=st.sampled_from(TIMEFRAMES),
 )
 def test_last_kline_is_the_running_candle_and_knows_nothing_later(count: int, elapsed: int, timeframe: str) -> None:
     now = BEGIN + min(elapsed, count * HALF_HOUR - 1)
