@@ -204,7 +204,7 @@ def _add_account(command: argparse.ArgumentParser) -> None:
     show = actions.add_parser("show", help="peak, day and halt of every namespace")
     reset = actions.add_parser("reset", help="forget them: entries may go on after an emergency stop")
     add_output(show)
-    reset.add_argument("--namespace", choices=["live", "dry_run"], required=True)
+    reset.add_argument("--namespace", required=True, help="live, dry_run, or that of a run offline")
     for name, action in (("show", show), ("reset", reset)):
         add_userdir(action)
         action.set_defaults(run=_account, action=name)

@@ -16,7 +16,7 @@ from candlegraph.freqtrade_bridge.host.keys import MAIN
 from candlegraph.freqtrade_bridge.loopback.configuration import base_config, offline_exchange
 from candlegraph.freqtrade_bridge.loopback.markets import Market, markets_of_datadir
 from candlegraph.freqtrade_bridge.loopback.series import OFFERED, length_of
-from candlegraph.graph.schema.errors import CandleError
+from candlegraph.graph.schema.errors import CandleError, ConfigError
 from candlegraph.graph.settings.places import CandleFormat
 from candlegraph.tools.market.candle_files import format_in, futures_in
 
@@ -48,10 +48,14 @@ def _listed(config: Mapping[str, Any], datadir: Path, main: str, form: CandleFor
 
     there = list(futures_in(datadir, main, form)) if form else []
     wanted = (config.get("exchange") or {}).get("pair_whitelist")
-    found = there if wanted is None else list(dict.fromkeys(expand_pairlist(wanted, there)))
+    try:
+        found = there if wanted is None else list(dict.fromkeys(expand_pairlist(wanted, there)))
+    except ValueError as e:  # freqtrade's name for a pattern that is none
+        raise ConfigError(f"config: exchange.pair_whitelist: {e}; expected pairs, or patterns like .*/USDT:USDT") from e
     if not found:
         whose = "of any pair" if wanted is None else f"of a pair in exchange.pair_whitelist ({', '.join(wanted)})"
-        raise CandleError(f"{datadir}/futures: no {main} candles {whose}; load some with `freqtrade download-data`")
+        how = "`freqtrade download-data` loads some, `candlegraph demo` writes a sample"
+        raise CandleError(f"{datadir}/futures: no {main} candles {whose}; {how}")
     return found
 
 

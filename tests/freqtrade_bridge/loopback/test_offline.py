@@ -65,6 +65,11 @@ def test_no_candles_at_all_are_told_with_timeframe_and_folder(sample, config, sa
     assert str(sample.datadir / "futures") in str(caught.value)
 
 
+def test_a_pattern_that_is_none_is_told_with_its_key(sample):
+    with pytest.raises(ConfigError, match=r"exchange.pair_whitelist: Wildcard error in \*/USDT:USDT"):
+        pairs_of(listing("*/USDT:USDT"), sample.datadir)
+
+
 def test_a_dry_run_takes_its_prices_from_the_shortest_candles_of_all_its_pairs(sample):
     (market,) = offline_markets({"timeframe": "4h"}, sample.datadir, [BTC], finest=True)
     assert market.series.base_ms == 1_800_000
