@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import logging
-import signal
 import subprocess
 import sys
 import tempfile
@@ -40,7 +39,7 @@ def _status(process: subprocess.Popen[bytes], seconds: float | None) -> int:
     try:
         return process.wait(seconds)
     except (KeyboardInterrupt, subprocess.TimeoutExpired) as e:
-        process.send_signal(signal.SIGINT)
+        process.terminate()  # not SIGINT: started in the background it would ignore that
         process.wait()
         if isinstance(e, KeyboardInterrupt):
             raise

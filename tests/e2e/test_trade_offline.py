@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import httpx
 import pytest
@@ -105,9 +106,11 @@ def test_a_live_run_without_a_configuration_is_refused(tmp_path, capsys):
 def test_two_newcomers_start_bots_in_one_folder_look_at_their_apis_and_stop_them(tmp_path):
     command = [sys.executable, "-u", "-m", "candlegraph.freqtrade_bridge.commands.main", "trade", "--offline"]
     command += ["--userdir", str(tmp_path)]
-    first = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    heeding = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # tests that run in the background ignore it
+    piped = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "preexec_fn": heeding}
+    first = subprocess.Popen(command, **piped)
     access = [api_of(first)]
-    second = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    second = subprocess.Popen(command, **piped)
     access.append(api_of(second))
     assert access[0][0] != access[1][0]
     for url, user, password in access:
