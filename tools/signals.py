@@ -84,7 +84,7 @@ class ExitArguments(Arguments):
     confidence_score: Confidence
     rsi_value: Rsi
     trade_score: Annotated[float, Field(ge=0, le=100, description="your own score of this trade")]
-    reason: Reason
+    reason: Annotated[Reason, Field(description="what was right, wrong, to do next time")]
 
 
 class AdjustArguments(Levels):
@@ -127,7 +127,7 @@ def signal_entry_short(**arguments: Any) -> tuple[str, dict[str, Any]]:
 
 @tool(args_schema=ExitArguments, response_format="content_and_artifact")
 def signal_exit(**arguments: Any) -> tuple[str, dict[str, Any]]:
-    """Close the whole open position now. Not for taking part of the profit: use adjust_position for that."""
+    """Close the whole open position now. To take part of the profit use adjust_position."""
     return _proposal("exit", arguments)
 
 

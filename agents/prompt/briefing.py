@@ -101,7 +101,7 @@ def sections_of(snapshot: MarketSnapshot, lessons: Lessons, words: Words) -> lis
     """Return the sections that have something to say, the first in priority first."""
     found = (
         market_section(snapshot.sentiment, words),
-        position_section(snapshot.position, words, snapshot.last_call),
+        position_section(snapshot.position, words, snapshot.last_call, lessons.self_scores),
         account_section(snapshot, words),
         cases_section(lessons, words),
         timeframes_section(snapshot.timeframes, words),

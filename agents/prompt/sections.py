@@ -13,6 +13,7 @@ from candlegraph.agents.prompt.last_call import last_call_line
 from candlegraph.agents.prompt.outside_text import NAME_LENGTH, plain, quoted, symbol
 from candlegraph.agents.prompt.phrases import SectionName, Words
 from candlegraph.graph.schema.fate import LastCall
+from candlegraph.graph.schema.lessons import SelfScores
 from candlegraph.graph.schema.market import MarketSnapshot, Position, Reading, Sentiment
 
 SHORT = 80
@@ -95,15 +96,20 @@ def last_lines(last: LastCall | None, words: Words) -> list[str]:
     return [] if last is None else [last_call_line(last, words)]
 
 
-def position_section(position: Position | None, words: Words, last_call: LastCall | None = None) -> Section | None:
-    """Return what became of the last call, why the trade was opened and kept, and what has changed since.
+def position_section(
+    position: Position | None,
+    words: Words,
+    last_call: LastCall | None = None,
+    self_scores: SelfScores | None = None,
+) -> Section | None:
+    """Return what an exit has to say, what became of the last call, why the trade was opened, and what has changed.
 
-    Reasons are outside text now. The older ones go first, then the indicators, then all reasons; the clear changes
-    and the last call stay longest.
+    Reasons are outside text now. The older ones go first, then the indicators, then all reasons; the clear changes,
+    the last call and what an exit has to say stay longest.
     """
-    last = last_lines(last_call, words)
-    if position is None or not (last or any(about_position(position))):
+    if position is None:
         return None
+    last = [exit_line(words, self_scores), *last_lines(last_call, words)]
     thesis = [*last, thesis_line(position, words)] if any(about_position(position)) else last
     changes = change_lines(position, words)
     warnings = named_lines(words.past_warnings, quoted_lines(position.past_warnings), words)
@@ -123,10 +129,21 @@ def position_section(position: Position | None, words: Words, last_call: LastCal
         yield rendering([*thesis, *changes], gone, words)
         gone += [words.since_entry] if changes else []
         yield rendering(thesis, gone, words)
-        short = f"{words.thesis}{words.colon}{quoted(position.entry_reason, SHORT)}"
-        yield rendering([*last, short], [words.thesis_end, *gone], words)
+        if thesis != last:
+            short = f"{words.thesis}{words.colon}{quoted(position.entry_reason, SHORT)}"
+            yield rendering([*last, short], [words.thesis_end, *gone], words)
 
     return Section("position", words.position, "position", renderings)
+
+
+def exit_line(words: Words, scores: SelfScores | None) -> str:
+    """Return what signal_exit is asked to say of the trade, and how far off such scores were."""
+    if scores is None:
+        return words.at_exit
+    off = round(abs(scores.bias))
+    direction = words.too_high if scores.bias > 0 else words.too_low
+    told = direction.format(off) if off else words.on_the_mark
+    return words.at_exit + words.own_scores.format(trades=scores.trades, told=told)
 
 
 def about_position(position: Position) -> tuple[object, ...]:
