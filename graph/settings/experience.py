@@ -56,7 +56,13 @@ class Embedding(Block):
 
     @model_validator(mode="after")
     def _asks_what_is_named(self) -> Self:
-        named = sorted(name for name in ASKED if name in self.model_fields_set and getattr(self, name) is not None)
+        defaults = type(self).model_fields if "provider" in self.model_fields_set else {}  # all written out is fine
+        told = {name: getattr(self, name) for name in ASKED if name in self.model_fields_set}
+        named = [
+            name
+            for name, value in told.items()
+            if value is not None and not (name in defaults and value == defaults[name].default)
+        ]
         if self.provider == "none" and named:
             raise ValueError(
                 f"{', '.join(named)}: provider is 'none', so no model would be asked; name the provider "
