@@ -1,14 +1,12 @@
 """Retriever: find similar past situations, as of this candle's close, and say what is learnt from all trades.
 
-situation -> similar cases -> the ones to show, by rank; all cases -> summary; all closed trades -> guidance
+situation -> similar trades -> the ones to show, by share; all of them -> summary; all closed trades -> guidance
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from langgraph.runtime import Runtime
@@ -16,17 +14,25 @@ from langgraph.runtime import Runtime
 from candlegraph.graph.context import Context
 from candlegraph.graph.schema.errors import EmbeddingError, MemoryStoreError
 from candlegraph.graph.schema.facts import Facts
-from candlegraph.graph.schema.lessons import Case, Lessons
+from candlegraph.graph.schema.lessons import Kind, Lessons
+from candlegraph.graph.schema.market import MarketSnapshot, Side
 from candlegraph.graph.state import CandleState
-from candlegraph.memory.embeddings.wording import words_of_facts
+from candlegraph.memory.cases import SIDES, Question, cases_of, similar_trades
+from candlegraph.memory.embeddings.wording import Words, words_now
+from candlegraph.memory.learning.outlines import TradeId
 from candlegraph.memory.learning.patterns import guidance_of, with_patterns
-from candlegraph.memory.learning.ranking import Candidate, ranked, summary_of
+from candlegraph.memory.learning.ranking import drawn, placed, summary_of
+from candlegraph.memory.learning.self_scores import told_to_model
+from candlegraph.memory.storage.rows import micros
+from candlegraph.memory.store import RECALLED
+from candlegraph.tools.market.scene import scene_of
 from candlegraph.tools.market.situation import space_of
 
 logger = logging.getLogger(__name__)
 
 LOOKED_AT = 40
-"""Most similar cases that the summary counts, and that places are given from; four for each place if that is more."""
+"""Most similar trades that the summary counts, and that places are given from; four for each place if that is more."""
+ENTRIES: tuple[Kind, ...] = ("trade",)
 
 
 async def retriever(state: CandleState, runtime: Runtime[Context]) -> dict[str, Any]:
@@ -43,10 +49,8 @@ def recalled(state: CandleState, context: Context) -> dict[str, Any]:
         return {"lessons": Lessons(unavailable="experience_config.use_experience is off")}
     if state.situation is None or state.facts is None or state.snapshot is None:
         return {"lessons": Lessons(unavailable="a component of the situation is unavailable")}
-    as_of = state.snapshot.as_of
     try:
-        cases = similar(context, state.situation, state.facts, as_of)
-        return {"lessons": lessons_of(context, cases, state.facts, as_of)}
+        return {"lessons": lessons_of(context, question_of(context, state), state.facts)}
     except (EmbeddingError, MemoryStoreError) as e:
         if context.is_backtest:  # a run must not differ because a memory was away
             raise
@@ -54,36 +58,47 @@ def recalled(state: CandleState, context: Context) -> dict[str, Any]:
         return {"lessons": Lessons(unavailable="the memory could not be read")}
 
 
-def similar(context: Context, situation: Sequence[float], facts: Facts, as_of: datetime) -> tuple[Case, ...]:
-    """Return the similar cases known before `as_of`, more of them than are shown."""
-    rag = context.settings.experience_config.rag_config
-    return context.memory.recall(
-        situation,
-        space_of(facts),
-        as_of=as_of,
+def question_of(context: Context, state: CandleState) -> Question:
+    """Return what the memory is asked: flat how entries in such a market ended, in a position also how holding did."""
+    assert state.situation is not None and state.facts is not None and state.snapshot is not None, "see above"
+    rag, snapshot = context.settings.experience_config.rag_config, state.snapshot
+    return Question(
+        situation=state.situation,
+        space=space_of(state.facts),
+        as_of=snapshot.as_of,
         namespaces=context.namespaces,
-        k=max(LOOKED_AT, 4 * rag.vector_store.top_k),
+        kinds=ENTRIES if snapshot.position is None else RECALLED,
         threshold=rag.vector_store.similarity_threshold,
-        words=words_of_facts(facts),
+        words=words_now_of(state.snapshot, state.facts),
         weights=rag.spaces,
         is_strict=context.is_backtest,
+        without=open_trade(context, snapshot),
     )
 
 
-def lessons_of(context: Context, cases: Sequence[Case], facts: Facts, as_of: datetime) -> Lessons:
+def words_now_of(snapshot: MarketSnapshot, facts: Facts) -> dict[Side, Words]:
+    """Return the present set-up in words, as an entry of either side would have it."""
+    scene = scene_of(snapshot, facts)
+    return {side: words_now(facts, scene, side) for side in SIDES}
+
+
+def open_trade(context: Context, snapshot: MarketSnapshot) -> TradeId | None:
+    """Return which trade is open."""
+    if snapshot.position is None:
+        return None
+    return TradeId(context.namespace, snapshot.pair, micros(snapshot.position.opened_at))
+
+
+def lessons_of(context: Context, asked: Question, facts: Facts) -> Lessons:
     """Return the cases to show, and what they and all trades say."""
-    config = context.settings.experience_config
-    reader = context.memory.outlines(context.namespaces)
-    guidance = guidance_of(reader.known(as_of), facts, rules=config.reward, needed=config.min_trades_for_learning)
-    known = zip(cases, reader.of([case.id for case in cases]), strict=True)
-    candidates = [Candidate(case, outline) for case, outline in known if outline is not None]
-    shown = ranked(
-        candidates,
-        as_of=as_of,
-        places=config.rag_config.vector_store.top_k,
-        rules=config.rag_config.ranking,
-        mode=config.reward.mode,
-    )
+    config, memory = context.settings.experience_config, context.memory
+    rules, places = config.rag_config.ranking, config.rag_config.vector_store.top_k
+    similar = similar_trades(memory, asked, count=max(LOOKED_AT, 4 * places), most_of_a_day=rules.most_of_a_day)
+    shown = placed(similar, places=places, least_losing=rules.least_losing, draw=drawn(asked.situation))
+    cases = cases_of(memory, shown.taken, asked)
+    known = memory.outlines(asked.namespaces).known(asked.as_of)
+    guidance = guidance_of(known, facts, rules=config.reward, needed=config.min_trades_for_learning)
     enough = guidance.trades >= guidance.needed
-    summary = with_patterns(summary_of(cases), guidance) if enough else None
-    return Lessons(cases=shown, summary=summary, guidance=guidance)
+    summary = with_patterns(summary_of(similar, cases), guidance) if enough else None
+    own = None if asked.without is None else told_to_model(known, context.model_name)
+    return Lessons(cases=cases, summary=summary, guidance=guidance, similar=shown.similar, self_scores=own)

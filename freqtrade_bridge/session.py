@@ -425,7 +425,7 @@ class Session:
             now=now,
             length=self.length,
             is_backtest=self.is_backtest,
-            model_score=None if signal is None or signal.trade_id != trade.id else signal.trade_score,
+            judged=signal if signal is not None and signal.is_exit and signal.trade_id == trade.id else None,
             identity={
                 "namespace": self.context.namespace,
                 "model": self.context.model_name,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, func, select
 
 from candlegraph.graph.schema.errors import ConfigError, EmbeddingError
 from candlegraph.graph.schema.experience import Closing, Experience
-from candlegraph.graph.schema.lessons import Case
+from candlegraph.graph.schema.lessons import Case, Kind
 from candlegraph.graph.schema.market import Side
 from candlegraph.graph.settings.experience import Cleanup, RagConfig, Spaces
 from candlegraph.memory import outbox
@@ -25,22 +25,26 @@ from candlegraph.memory.cleanup import CleanupReport, Strategy, clean_up, previe
 from candlegraph.memory.embeddings.opening import open_embedder
 from candlegraph.memory.embeddings.space import TextSpace
 from candlegraph.memory.embeddings.waiting import Embedded, count_waiting, embed_waiting, try_again
+from candlegraph.memory.embeddings.wording import Words
 from candlegraph.memory.index.mirror import Mirror
 from candlegraph.memory.index.saved import snapshot_folder
 from candlegraph.memory.index.search import Asked, Filters, search, situation_asked, text_asked
 from candlegraph.memory.learning.outlines import Outlines
+from candlegraph.memory.learning.self_scores import self_scores_of
+from candlegraph.memory.learning.telling import case_of
 from candlegraph.memory.learning.track import Track
 from candlegraph.memory.stats import stats_of, text_stats
 from candlegraph.memory.storage.database import close_engine, open_engine, open_shared, reading, writing
-from candlegraph.memory.storage.rows import experiences_by_id, insert_experience, micros
+from candlegraph.memory.storage.rows import counters_of, experiences_by_id, insert_experience, micros
 from candlegraph.memory.storage.tables import experiences, meta
 from candlegraph.memory.storage.vectors import unit
 
 logger = logging.getLogger(__name__)
 
-RECALLED = ("trade", "decision", "lesson")
+RECALLED: tuple[Kind, ...] = ("trade", "decision", "lesson")
 CASES = 4096
 """Kept in RAM."""
+EVER = datetime.max.replace(tzinfo=UTC)
 DEFAULTS, EVEN = RagConfig(), Spaces()
 
 
@@ -96,21 +100,23 @@ class ExperienceMemory:
         namespaces: Collection[str],
         k: int,
         threshold: float,
+        kinds: Collection[Kind] = RECALLED,
         side: Side | None = None,
         pair: str | None = None,
-        words: str | None = None,
+        words: Words | None = None,
         weights: Spaces = EVEN,
         is_strict: bool = False,
     ) -> tuple[Case, ...]:
-        """Return the `k` most similar cases known before `as_of`, most similar first, then by id.
+        """Return the `k` most similar experiences known before `as_of`, most similar first, then by id.
 
-        `words` are the situation in `embeddings.wording`. Where the text model cannot be had the situation answers
-        alone; EmbeddingError is raised if `is_strict`, and where that cannot either: it is empty, or has no weight.
+        A trade and what was recorded of it are several: `memory.cases` joins them. `words` are the situation in
+        `embeddings.wording`. Where the text model cannot be had the situation answers alone; EmbeddingError is raised
+        if `is_strict`, and where that cannot either: it is empty, or has no weight.
         """
         asked = self._asked(
             situation, space, words, weights, is_strict=is_strict
         )  # before any lock: it may ask a text model
-        where = {"namespace": namespaces, "kind": RECALLED}
+        where: dict[str, Collection[str]] = {"namespace": namespaces, "kind": kinds}
         where |= {name: (value,) for name, value in (("side", side), ("pair", pair)) if value is not None}
         filters = Filters(micros(as_of), where)
         with self._lock, reading(self.engine) as connection:
@@ -118,9 +124,12 @@ class ExperienceMemory:
             near = search(self._mirror, connection, asked, filters, k, threshold)
             found = self._cases_of(connection, [hit.id for hit in near])
             self._of(namespaces).follow(connection, counters)
-        return tuple(
-            case.model_copy(update={"similarity": hit.similarity}) for case, hit in zip(found, near, strict=True)
-        )
+        return tuple(found[hit.id].model_copy(update={"similarity": hit.similarity}) for hit in near)
+
+    def cases(self, ids: Sequence[int]) -> dict[int, Case]:
+        """Return experiences as cases; those that are gone are left out."""
+        with reading(self.engine) as connection:
+            return self._cases_of(connection, ids)
 
     def outlines(self, namespaces: Collection[str]) -> Outlines:
         """Return what patterns and ranking read of these namespaces, as of the last `recall` of them, or `follow`."""
@@ -177,6 +186,7 @@ class ExperienceMemory:
         with self._lock, reading(self.engine) as connection:
             self._mirror.refresh(connection)
             found = stats_of(connection, self._mirror, namespace, self.engine)
+            found["self_scores"] = self._self_scores(connection, namespace)
             if self._texts is not None:
                 found["embedding"] = text_stats(connection, self._texts.model, namespace)
         return found
@@ -198,27 +208,33 @@ class ExperienceMemory:
         """Archive, then delete what the strategy selects among what the namespace knew before `as_of`."""
         return clean_up(self.engine, self.path, namespace, strategy, as_of, settings)
 
+    def _self_scores(self, connection: Connection, namespace: str) -> dict[str, Any] | None:
+        own = self._of((namespace,))
+        own.follow(connection, counters_of(connection))
+        found = self_scores_of(own.known(EVER).trades)
+        return None if found is None else found.model_dump()
+
     def _of(self, namespaces: Collection[str]) -> Outlines:
         return self._outlines.setdefault(frozenset(namespaces), Outlines(frozenset(namespaces)))
 
-    def _cases_of(self, connection: Connection, ids: Sequence[int]) -> list[Case]:
+    def _cases_of(self, connection: Connection, ids: Sequence[int]) -> dict[int, Case]:
         """Return the experiences as cases; what is stored never changes, so it is read once."""
         unknown = [one for one in ids if one not in self._cases]
-        found = {one: _case(one, experience) for one, experience in experiences_by_id(connection, unknown).items()}
+        found = {one: case_of(one, experience) for one, experience in experiences_by_id(connection, unknown).items()}
         known = {one: self._cases[one] for one in ids if one in self._cases} | found
         self._cases = known if len(self._cases) + len(found) > CASES else self._cases | found
-        return [known[one] for one in ids]
+        return known
 
     def _asked(
-        self, situation: Sequence[float], space: str, words: str | None, weights: Spaces, *, is_strict: bool
+        self, situation: Sequence[float], space: str, words: Words | None, weights: Spaces, *, is_strict: bool
     ) -> list[Asked]:
         vector = unit(situation)
         asked = [situation_asked(space, vector, weights.situation)] if vector is not None and weights.situation else []
         if self._texts is None or words is None or not weights.text:
             return asked
         try:
-            query = self._texts.vectors_of([words])[words]
-            _, scale = self._texts.open()
+            query = self._texts.vector_of(words)
+            scale = self._texts.scale_of(words)
         except EmbeddingError:  # said once a minute where it is found out
             if is_strict or not asked:
                 raise
@@ -271,21 +287,3 @@ def _text_space(engine: Engine, rag: RagConfig) -> TextSpace | None:
             "'none'; expected a provider, or a weight above 0"
         )
     return None if embedder is None else TextSpace(engine, embedder, rag.embedding)
-
-
-def _case(experience_id: int, experience: Experience) -> Case:
-    """Return the experience as a case; how similar it is, the question says."""
-    source, scores = experience.source, experience.scores
-    return Case(
-        id=experience_id,
-        kind=experience.kind,
-        pair=source.pair,
-        side=source.side,
-        similarity=0,
-        profit_pct=experience.profit_pct,
-        score=scores.total if scores else None,
-        grade=scores.grade if scores else "",
-        entry_price=source.entry_price,
-        duration_minutes=experience.duration_minutes,
-        lesson=experience.lesson,
-    )

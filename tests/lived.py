@@ -7,6 +7,7 @@ from candlegraph.graph.schema.experience import ClosedTrade
 from candlegraph.graph.settings.context import ContextConfig
 from candlegraph.memory.learning.report import experience_of
 from candlegraph.tools.market.facts import facts_of
+from candlegraph.tools.market.scene import scene_of
 from candlegraph.tools.market.situation import situation_of, space_of
 
 
@@ -48,6 +49,7 @@ def lived(snapshot, number, profit_pct=-4.0, **changes):
         "entry_rsi": next(iter(facts.timeframes.values())).rsi,
         "situation": situation_of(facts),
         "space": space_of(facts),
+        "scene": scene_of(snapshot, facts),
         "model_score": None,
         "model": "policy",
         "prompt_version": "1",

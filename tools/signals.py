@@ -88,7 +88,7 @@ class ExitArguments(Arguments):
     confidence_score: Confidence
     rsi_value: Rsi
     trade_score: Annotated[float, Field(ge=0, le=100, description="your own score of this trade")]
-    reason: Reason
+    reason: Annotated[Reason, Field(description="what was right, wrong, to do next time")]
 
 
 class AdjustArguments(Levels):
@@ -190,7 +190,7 @@ signal_exit = declared(
     "signal_exit",
     "exit",
     ExitArguments,
-    "Close the whole open position now. Not for taking part of the profit: use adjust_position for that.",
+    "Close the whole open position now. To take part of the profit use adjust_position.",
     when="in_position",
 )
 adjust_position = declared(

@@ -193,12 +193,17 @@ def past_warning(facts: Facts, side: Side) -> str | None:
 
 def cases_warning(past: ExperienceFacts, side: Side) -> str | None:
     """Return that too few similar trades succeeded, with their ids."""
-    count, rate = (
-        (past.long_cases, past.long_success_rate) if side == "long" else (past.short_cases, past.short_success_rate)
-    )
+    count, rate = similar_of(past, side)
     if count < LEARNT_CASES or rate is None or rate >= POOR_SUCCESS:
         return None
     return f"{count} similar past {side} trades succeeded {rate:.0%} of the time (cases {past.ids})"
+
+
+def similar_of(past: ExperienceFacts, side: Side) -> tuple[int, float | None]:
+    """Return how many similar past trades of a side there are, and which share of them succeeded."""
+    if side == "long":
+        return past.long_cases, past.long_success_rate
+    return past.short_cases, past.short_success_rate
 
 
 def pattern_warning(facts: Facts, past: ExperienceFacts, side: Side) -> str | None:
@@ -218,7 +223,8 @@ def _entry(facts: Facts, side: Side) -> Call:
     sign = sign_of(side)
     views = list(facts.timeframes.values())
     atr = views[min(1, len(views) - 1)].atr or 0.0
-    past = "" if facts.experience is None else f"; similar cases {facts.experience.ids}"
+    count, rate = (0, None) if facts.experience is None else similar_of(facts.experience, side)
+    past = "" if rate is None else f"; {count} similar past {side} trades succeeded {rate:.0%} of the time"
     stake = significant(STAKE_SHARE * facts.account.equity)
     return f"signal_entry_{side}", {
         **({"stake_amount": stake} if 0 < stake <= facts.account.free else {}),
@@ -249,11 +255,13 @@ def position_calls(facts: Facts, position: PositionFacts) -> list[Call]:
 
 
 def exit_reason(facts: Facts, position: PositionFacts, sign: int) -> str | None:
-    """Return why the rule leaves, if it does."""
+    """Return why the rule leaves, if it does: what was right, what was wrong, what to do next time."""
     if sign * facts.alignment <= -2:
-        return f"the regime turned to {facts.regime}"
+        wrong = "stayed too long in it" if position.profit_pct < 0 else "nothing, the trend carried it"
+        return f"right: out as the regime turned to {facts.regime}; wrong: {wrong}; next time: watch higher timeframes"
     if position.mfe_pct > 6 and position.profit_pct < position.mfe_pct / 2:
-        return f"half of the best profit {position.mfe_pct:.1f} % was given back"
+        told = f"right: in with the trend, {position.mfe_pct:.1f} % at best; wrong: half of it was given back"
+        return f"{told}; next time: take a part of it early"
     return None
 
 

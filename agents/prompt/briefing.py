@@ -102,7 +102,7 @@ def sections_of(snapshot: MarketSnapshot, lessons: Lessons, config: ContextConfi
     words = WORDS[config.language]
     found = (
         market_section(snapshot.sentiment, words),
-        position_section(snapshot.position, words, snapshot.last_call),
+        position_section(snapshot.position, words, snapshot.last_call, lessons.self_scores),
         account_section(snapshot, words),
         cases_section(lessons, words),
         timeframes_section(snapshot.timeframes, words),

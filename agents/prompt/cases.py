@@ -4,25 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from candlegraph.agents.prompt.outside_text import plain, quoted, symbol
+from candlegraph.agents.prompt.case_text import CUT, SHORT, WHOLE, lines_of, share_line
+from candlegraph.agents.prompt.outside_text import quoted
 from candlegraph.agents.prompt.phrases import Words
-from candlegraph.agents.prompt.sections import SHORT, Rendering, Section
+from candlegraph.agents.prompt.sections import Rendering, Section
 from candlegraph.graph.schema.facts import ExperienceFacts
-from candlegraph.graph.schema.lessons import Case, Lessons, Pattern
+from candlegraph.graph.schema.lessons import Lessons, Pattern
 from candlegraph.graph.schema.market import Side
 
 
 def cases_section(lessons: Lessons, words: Words) -> Section:
-    """Return what is learnt and the similar past cases: all, with short lessons, fewer, none; warnings stay longest."""
+    """Return what is learnt and the similar past trades: all, then less of each, fewer, none; warnings stay longest."""
     count = len(lessons.cases)
     learnt = learnt_lines(lessons, words)
+    share = [share_line(lessons.similar, words.told)] if lessons.similar and lessons.cases else []
 
     def renderings() -> Iterator[Rendering]:
-        yield Rendering("\n".join([*learnt, cases_block(lessons, words)]))
-        lines = [case_line(one.model_copy(update={"lesson": plain(one.lesson, SHORT)}), words) for one in lessons.cases]
+        yield Rendering("\n".join([*learnt, *share, cases_block(lessons, words)]))
+        yield Rendering("\n".join([*learnt, *share, *lines_of(lessons.cases, words, CUT)]), words.case_ends)
+        lines = lines_of(lessons.cases, words, SHORT)
         for kept in range(count, 0, -1):
             left_out = [words.some_cases.format(count - kept, count)] if kept < count else []
-            yield Rendering("\n".join([*learnt, *lines[:kept]]), words.comma.join([*left_out, words.lesson_ends]))
+            told = "\n".join([*learnt, *share, *lines[:kept]])
+            yield Rendering(told, words.comma.join([*left_out, words.case_ends]))
         for kept in range(len(learnt), 0, -1):
             left_out = [words.some_cases.format(count, count)] if count else []
             left_out += [words.other_lessons] if kept < len(learnt) else []
@@ -88,20 +92,4 @@ def cases_block(lessons: Lessons, words: Words) -> str:
     """Return one line per case, or why there are none."""
     if lessons.unavailable:
         return f"{words.unavailable}{words.colon}{quoted(lessons.unavailable)}"
-    return "\n".join(case_line(case, words) for case in lessons.cases) or words.no_case
-
-
-def case_line(case: Case, words: Words) -> str:
-    """Return one case as the model sees it."""
-    score = words.unscored if case.score is None else words.score.format(case.score, symbol(case.grade))
-    return words.case.format(
-        id=case.label,
-        pair=symbol(case.pair),
-        side=words.side_of(case.side),
-        similarity=case.similarity,
-        score=score,
-        entry=case.entry_price,
-        hours=case.duration_minutes / 60,
-        profit=case.profit_pct,
-        lesson=quoted(case.lesson) if case.lesson else words.no_lesson,
-    )
+    return "\n".join(lines_of(lessons.cases, words, WHOLE)) or words.no_case

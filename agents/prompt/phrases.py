@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from candlegraph.agents.prompt.case_phrases import EN, ZH, CaseWords
 from candlegraph.graph.schema.facts import Verdict
 from candlegraph.graph.schema.market import Side
 from candlegraph.graph.settings.context import Language
@@ -29,16 +30,18 @@ class Words:
     cases: str
     left_out: str
     some_cases: str
-    lesson_ends: str
+    case_ends: str
     other_lessons: str
     unavailable: str
+    at_exit: str
+    own_scores: str
+    too_high: str
+    too_low: str
+    on_the_mark: str
     older_values: str
     no_case: str
     sides: tuple[str, str]
-    case: str
-    unscored: str
-    score: str
-    no_lesson: str
+    told: CaseWords
     similar: str
     guidance: str
     no_trend: str
@@ -83,17 +86,19 @@ WORDS: dict[Language, Words] = {
         cases="Similar past cases",
         left_out="(left out: {})",
         some_cases="{} of {} cases",
-        lesson_ends="ends of the lessons",
+        case_ends="part of each case",
         other_lessons="the rest of what was learnt",
         unavailable="unavailable",
+        at_exit="if you leave: score the whole trade in trade_score, and say in the reason what was right, what was "
+        "wrong, what to do next time",
+        own_scores="; your last {trades} scores were {told}",
+        too_high="{} too high",
+        too_low="{} too low",
+        on_the_mark="right on average",
         older_values="older values",
         no_case="no similar past case",
         sides=("long", "short"),
-        case="case {id}: {pair} {side}, similarity {similarity:.2f}, {score}, entry {entry:.6g}, held {hours:.1f} h, "
-        "profit {profit:+.2f} %; lesson: {lesson}",
-        unscored="unscored",
-        score="score {:.0f} ({})",
-        no_lesson="none",
+        told=EN,
         similar="{side}: {count} similar closed trades, {rate:.0%} of them won, mean profit {profit:+.2f} %",
         guidance="all {trades} closed trades: cumulative reward {reward:+.4f}, recent trend {trend}; "
         "in brackets: {level:.0%} intervals",
@@ -117,17 +122,18 @@ WORDS: dict[Language, Words] = {
         cases="相似的历史案例",
         left_out="（未列出：{}）",
         some_cases="{1} 个案例中的 {0} 个",
-        lesson_ends="教训的结尾部分",
+        case_ends="各案例的一部分",
         other_lessons="其余的经验总结",
         unavailable="不可用",
+        at_exit="若要离场：在 trade_score 中给整笔交易评分，并在 reason 中说明做对了什么、做错了什么、下次该怎么做",
+        own_scores="；你最近 {trades} 次自评{told}",
+        too_high="平均偏高 {} 分",
+        too_low="平均偏低 {} 分",
+        on_the_mark="平均不偏",
         older_values="更早的数值",
         no_case="没有相似的历史案例",
         sides=("做多", "做空"),
-        case="案例 {id}：{pair} {side}，相似度 {similarity:.2f}，{score}，入场价 {entry:.6g}，持有 {hours:.1f} 小时，"
-        "收益 {profit:+.2f} %；教训：{lesson}",
-        unscored="未评分",
-        score="评分 {:.0f}（{}）",
-        no_lesson="无",
+        told=ZH,
         similar="{side}：{count} 笔相似的已平仓交易，胜率 {rate:.0%}，平均收益 {profit:+.2f} %",
         guidance="全部 {trades} 笔已平仓交易：累计奖励 {reward:+.4f}，近期趋势 {trend}；括号内为 {level:.0%} 置信区间",
         no_trend="未知",

@@ -14,6 +14,7 @@ from candlegraph.agents.prompt.outside_text import NAME_LENGTH, plain, quoted, s
 from candlegraph.agents.prompt.phrases import SectionName, Words
 from candlegraph.graph.schema.facts import written
 from candlegraph.graph.schema.fate import LastCall
+from candlegraph.graph.schema.lessons import SelfScores
 from candlegraph.graph.schema.market import MarketSnapshot, Position, Reading, Sentiment
 from candlegraph.graph.settings.context import Phrase
 
@@ -115,15 +116,20 @@ def last_lines(last: LastCall | None, words: Words) -> list[str]:
     return [] if last is None else [last_call_line(last, words)]
 
 
-def position_section(position: Position | None, words: Words, last_call: LastCall | None = None) -> Section | None:
-    """Return what became of the last call, why the trade was opened and kept, and what has changed since.
+def position_section(
+    position: Position | None,
+    words: Words,
+    last_call: LastCall | None = None,
+    self_scores: SelfScores | None = None,
+) -> Section | None:
+    """Return what an exit has to say, what became of the last call, why the trade was opened, and what has changed.
 
-    Reasons are outside text now. The older ones go first, then the indicators, then all reasons; the clear changes
-    and the last call stay longest.
+    Reasons are outside text now. The older ones go first, then the indicators, then all reasons; the clear changes,
+    the last call and what an exit has to say stay longest.
     """
-    last = last_lines(last_call, words)
-    if position is None or not (last or any(about_position(position))):
+    if position is None:
         return None
+    last = [exit_line(words, self_scores), *last_lines(last_call, words)]
     thesis = [*last, thesis_line(position, words)] if any(about_position(position)) else last
     changes = change_lines(position, words)
     warnings = named_lines(PAST_WARNINGS[words.language], quoted_lines(position.past_warnings), words)
@@ -143,10 +149,21 @@ def position_section(position: Position | None, words: Words, last_call: LastCal
         yield rendering([*thesis, *changes], gone, words)
         gone += [SINCE_ENTRY[words.language]] if changes else []
         yield rendering(thesis, gone, words)
-        short = f"{THESIS[words.language]}{words.colon}{quoted(position.entry_reason, SHORT)}"
-        yield rendering([*last, short], [THESIS_END[words.language], *gone], words)
+        if thesis != last:
+            short = f"{THESIS[words.language]}{words.colon}{quoted(position.entry_reason, SHORT)}"
+            yield rendering([*last, short], [THESIS_END[words.language], *gone], words)
 
     return Section("position", words.position, "position", renderings)
+
+
+def exit_line(words: Words, scores: SelfScores | None) -> str:
+    """Return what signal_exit is asked to say of the trade, and how far off such scores were."""
+    if scores is None:
+        return words.at_exit
+    off = round(abs(scores.bias))
+    direction = words.too_high if scores.bias > 0 else words.too_low
+    told = direction.format(off) if off else words.on_the_mark
+    return words.at_exit + words.own_scores.format(trades=scores.trades, told=told)
 
 
 def about_position(position: Position) -> tuple[object, ...]:

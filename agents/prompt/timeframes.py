@@ -36,38 +36,8 @@ TRENDS: dict[int, Phrase] = {
 SUPPORT: Phrase = {"en": "support", "zh": "支撑"}
 RESISTANCE: Phrase = {"en": "resistance", "zh": "阻力"}
 PATTERNS: Phrase = {"en": "patterns", "zh": "形态"}
-FIGURES_ZH = {
-    "doji": "十字星",
-    "hammer": "锤子线",
-    "hanging_man": "上吊线",
-    "inverted_hammer": "倒锤子线",
-    "shooting_star": "射击之星",
-    "engulfing": "吞没",
-    "harami": "孕线",
-    "three_inside": "三内部",
-    "three_outside": "三外部",
-    "three_white_soldiers": "三白兵",
-    "three_black_crows": "三只乌鸦",
-    "bullish": "看涨",
-    "bearish": "看跌",
-}
 CLOSES: Phrase = {"en": "closes", "zh": "收盘价"}
 FAR_LEVELS: Phrase = {"en": "farther levels", "zh": "较远的价位"}
-FIGURES_ZH = {
-    "doji": "十字星",
-    "hammer": "锤子线",
-    "hanging_man": "上吊线",
-    "inverted_hammer": "倒锤子线",
-    "shooting_star": "射击之星",
-    "engulfing": "吞没",
-    "harami": "孕线",
-    "three_inside": "三内部",
-    "three_outside": "三外部",
-    "three_white_soldiers": "三白兵",
-    "three_black_crows": "三只乌鸦",
-    "bullish": "看涨",
-    "bearish": "看跌",
-}
 OLDER_CLOSES: Phrase = {"en": "older closes", "zh": "更早的收盘价"}
 LEVELS: Phrase = {"en": "levels", "zh": "价位"}
 OTHER_TIMEFRAMES: Phrase = {"en": "other timeframes", "zh": "其他周期"}
@@ -137,12 +107,7 @@ def view_line(view: TimeframeView, detail: Detail, words: Words, below: tuple[bo
 
 def pattern_name(name: str, words: Words) -> str:
     """Return what a candle pattern is called; one that we do not know, which a person may give in Studio, as it is."""
-    way, _, figure = name.partition("_")
-    if words.language == "zh" and name in FIGURES_ZH:
-        return FIGURES_ZH[name]
-    if words.language == "zh" and way in ("bullish", "bearish") and figure in FIGURES_ZH:
-        return FIGURES_ZH[way] + FIGURES_ZH[figure]
-    return symbol(name)
+    return words.told.patterns.get(name) or symbol(name)
 
 
 def level_parts(levels: Sequence[Level], below: Sequence[bool], words: Words) -> list[str]:

@@ -16,7 +16,7 @@ from candlegraph.graph.schema.lessons import Case
 from candlegraph.graph.schema.market import Frozen
 from candlegraph.graph.settings.experience import RagConfig
 from candlegraph.graph.settings.settings import settings_of
-from candlegraph.memory.embeddings.wording import words_of_experience
+from candlegraph.memory.embeddings.wording import Words, words_of_experience
 from candlegraph.memory.store import ExperienceMemory, open_memory
 from candlegraph.memory.transfer.restore import rebuild
 
@@ -85,7 +85,7 @@ class Question(NamedTuple):
 
     situation: Sequence[float]
     space: str
-    words: str | None
+    words: Words | None
     as_of: datetime
 
 
@@ -101,7 +101,7 @@ def question(memory: ExperienceMemory, arguments: Namespace) -> Question:
             raise ConfigError(
                 "memory search: --text needs a text model: experience_config.rag_config.embedding.provider"
             )
-        return Question((), "", arguments.text, arguments.as_of or datetime.now(UTC))
+        return Question((), "", Words(arguments.text), arguments.as_of or datetime.now(UTC))
     model = memory.get(arguments.like)
     if model is None:
         raise MemoryStoreError(f"memory search: --like {arguments.like}: there is no experience of that id")

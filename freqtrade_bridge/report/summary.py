@@ -13,6 +13,7 @@ from rich.text import Text
 
 from candlegraph.freqtrade_bridge.host.tags import EMERGENCY_TAG
 from candlegraph.freqtrade_bridge.report.result import RunResult
+from candlegraph.graph.schema.lessons import SelfScores
 from candlegraph.graph.schema.market import Frozen
 from candlegraph.memory.books.ledger import DecisionRow, cost_told, fate_counts
 
@@ -57,6 +58,7 @@ class Summary(Frozen):
     p95_ms: float
     remembered: dict[str, int]
     cumulative_reward: float
+    self_scores: SelfScores | None
     with_cases: int
 
 
@@ -102,6 +104,7 @@ def summary_of(
         p95_ms=quantiles(times, n=20)[-1] if len(times) > 1 else 0.0,
         remembered=dict(memory["by_kind"]),
         cumulative_reward=float(memory["reward_stats"]["cumulative_reward"]),
+        self_scores=None if memory["self_scores"] is None else SelfScores.model_validate(memory["self_scores"]),
         with_cases=sum(bool(row.case_ids) for row in decisions),
     )
 
@@ -130,8 +133,16 @@ def summary_rows(summary: Summary) -> list[tuple[str, str]]:
         ("max drawdown", f"{summary.max_drawdown_ratio:.2%} of the account, by closed trades"),
         ("time per decision", f"{summary.median_ms:.1f} ms median, {summary.p95_ms:.1f} ms p95, model included"),
         ("remembered", f"{_counts(summary.remembered)}; cumulative reward {summary.cumulative_reward:+.4f}"),
+        *([("own scores", own_scores(summary.self_scores))] if summary.self_scores else []),
         ("learnt from", f"{summary.with_cases} decisions had similar past cases before them"),
     ]
+
+
+def own_scores(scores: SelfScores) -> str:
+    """Return how the model's scores of its own trades compare with the evaluator's."""
+    direction = "above" if scores.bias >= 0 else "below"
+    rank = "" if scores.rank_correlation is None else f", rank correlation {scores.rank_correlation:+.2f}"
+    return f"{scores.trades} trades, {abs(scores.bias):.1f} {direction} the evaluator's on average{rank}"
 
 
 def print_summary(summary: Summary, console: Console) -> None:

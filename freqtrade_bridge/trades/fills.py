@@ -14,7 +14,8 @@ from freqtrade.persistence import Order, Trade
 
 from candlegraph.freqtrade_bridge.host.tags import FORCED, INSIDE_CANDLE, LIQUIDATION
 from candlegraph.freqtrade_bridge.trades.plan import Plan
-from candlegraph.graph.schema.experience import ClosedTrade, PartialExit
+from candlegraph.graph.schema.experience import Addition, ClosedTrade, PartialExit
+from candlegraph.graph.schema.signal import TradeSignal
 
 
 def trade_key_of(trade: Trade) -> str:
@@ -48,14 +49,14 @@ def closed_trade_of(
     now: datetime,
     length: timedelta,
     is_backtest: bool,
-    model_score: float | None,
+    judged: TradeSignal | None,
     identity: dict[str, Any],
 ) -> ClosedTrade:
     """Return the facts of a trade that `order` closes.
 
     `extremes` are the best and worst price before the exit; the exit price itself joins them. A backtest stamps an exit
-    inside candle [T, T + length) with T: it is known at the end of that candle. `identity` holds namespace, model and
-    prompt_version.
+    inside candle [T, T + length) with T: it is known at the end of that candle. `judged` is the model's exit of this
+    trade, with what it says of it. `identity` holds namespace, model and prompt_version.
     """
     rate = order.safe_price
     best, worst = _with_exit(extremes, rate, is_short=trade.is_short)
@@ -89,9 +90,12 @@ def closed_trade_of(
         entry_rsi=plan.entry_rsi,
         situation=plan.situation,
         space=plan.space,
-        model_score=model_score,
+        scene=plan.scene,
+        model_score=None if judged is None else judged.trade_score,
+        self_evaluation="" if judged is None else judged.reason,
         decision_id=plan.decision_id,
         events=_events(trade, order),
+        additions=_additions(trade),
         **identity,
     )
 
@@ -142,6 +146,20 @@ def _events(trade: Trade, last: Order) -> tuple[str, ...]:
     """Return the adds and partial exits between the entry and the last order; a reduction with what it realised."""
     between = [order for order in trade.orders[1:] if order.order_id != last.order_id and order.safe_filled > 0]
     return tuple(_event(trade, order) for order in between)
+
+
+def _additions(trade: Trade) -> tuple[Addition, ...]:
+    """Return the fills that enlarged the position, each by its share of what was open before."""
+    found, amount = [], 0.0
+    for order in trade.orders:
+        if order.ft_is_open or not order.filled:
+            continue
+        size = order.safe_amount_after_fee
+        if is_entry(trade, order) and amount > 0:
+            after = ((order.order_filled_utc or trade.open_date_utc) - trade.open_date_utc).total_seconds() / 60
+            found.append(Addition(after_minutes=max(0.0, after), share=size / amount))
+        amount += size if is_entry(trade, order) else -size
+    return tuple(found)
 
 
 def _event(trade: Trade, order: Order) -> str:

@@ -19,6 +19,7 @@ from candlegraph.graph.schema.fate import Refusal
 from candlegraph.graph.schema.market import Account, OrderLimits, Position, Side
 from candlegraph.graph.schema.signal import Clamp, TradeSignal
 from candlegraph.graph.settings.risk import RiskManagement
+from candlegraph.tools.market.scene import scene_of
 from candlegraph.tools.market.situation import space_of
 from candlegraph.tools.risk.gate import EntryPlan, Limits, size_add, size_entry
 from candlegraph.tools.risk.possible import left_refusal
@@ -184,6 +185,7 @@ class Orders:
             regime=None if facts is None else facts.regime,
             trend_strength=None if facts is None else facts.trend_strength,
             entry_rsi=None if snapshot is None else snapshot.main.indicators.rsi,
+            scene=None if facts is None or snapshot is None else scene_of(snapshot, facts),
             situation=None if state is None else state.situation,
             space="" if facts is None else space_of(facts),
         )

@@ -18,6 +18,7 @@ from candlegraph.graph.schema.market import (
     TimeframeView,
     sign_of,
 )
+from candlegraph.graph.schema.scene import Scene
 from candlegraph.graph.schema.signal import Clamp
 from candlegraph.graph.settings.risk import RiskManagement
 from candlegraph.graph.state import CandleState
@@ -47,6 +48,7 @@ class Plan(Frozen):
     regime: Regime | None = None
     trend_strength: Strength | None = None
     entry_rsi: float | None = None
+    scene: Scene | None = None
     situation: tuple[float, ...] | None = None
     space: str = ""
 

@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, Field, model_validator
 
 from candlegraph.graph.schema.lessons import Kind
 from candlegraph.graph.schema.market import Frozen, Price, Regime, Side, Strength
+from candlegraph.graph.schema.scene import Scene
 
 Grade = Literal["S", "A", "B", "C", "D", "F"]
 
@@ -34,6 +35,13 @@ class Occasion(Frozen):
         return self
 
 
+class Addition(Frozen):
+    """One fill that enlarged the position."""
+
+    after_minutes: float = Field(ge=0, description="since the entry")
+    share: float = Field(gt=0, description="of the position before")
+
+
 class ClosedTrade(Occasion):
     """What the fills of one trade gave, at its final close; percentages are net of fees and funding, of the stake."""
 
@@ -55,10 +63,13 @@ class ClosedTrade(Occasion):
     entry_reason: str
     trend_strength: Strength | None
     entry_rsi: float | None = Field(ge=0, le=100)
+    scene: Scene | None = Field(None, description="at the entry; None: it was not recorded")
     model_score: float | None = Field(description="the model's own score, beside ours")
+    self_evaluation: str = Field("", description="what the model said of the trade when it left it; empty: nothing")
     model: str
     prompt_version: str
     events: tuple[str, ...] = Field(description="adds and partial exits, oldest first")
+    additions: tuple[Addition, ...] = Field((), description="oldest first")
 
     @model_validator(mode="after")
     def _times_in_order(self) -> Self:

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from candlegraph.graph.schema.facts import ExperienceFacts, Verdict
 from candlegraph.graph.schema.market import Frozen, Regime, Side, Strength
+from candlegraph.graph.schema.scene import Scene
 
 Kind = Literal["trade", "decision", "lesson"]
 RsiBand = Literal["0-30", "30-45", "45-55", "55-70", "70-100"]
@@ -16,20 +17,46 @@ VolatilityBand = Literal["calm", "normal", "wild"]
 LeverageBand = Literal["1-5x", "5-10x", "10-20x", "20x+"]
 
 
+class Moment(Frozen):
+    """Something that was done while a trade was open."""
+
+    kind: Literal["add", "reduction", "hold", "exit"] = Field(description="hold, exit: a decision that was recorded")
+    after_minutes: float = Field(ge=0, description="since the entry")
+    share: float | None = Field(None, description="of the position, added or closed")
+    profit_pct: float | None = Field(None, description="net, of the stake: of the trade then, or of the closed part")
+    said: str = Field("", description="why, in the model's words")
+
+
 class Case(Frozen):
-    """One similar past experience, as retrieval returns it."""
+    """One past trade, as retrieval returns it; of one that is still open only what was known of it."""
 
     id: int
-    kind: Kind
+    kind: Kind = Field(description="of the experience `id`; not `trade`: the trade was open")
     pair: str
     side: Side
-    similarity: float = Field(ge=0, le=1)
-    profit_pct: float = Field(description="net, of the stake")
-    score: float | None = Field(description="0-100; None for a recorded decision")
+    similarity: float = Field(ge=0, le=1, description="of the entry, or of a recorded decision if that is more alike")
+    profit_pct: float = Field(description="net, of the stake; of an open trade: at its newest moment")
+    score: float | None = Field(description="0-100; None: the trade is open")
     grade: str
     entry_price: float
     duration_minutes: float
     lesson: str
+    regime: Regime | None = None
+    trend_strength: Strength | None = None
+    rsi: float | None = Field(None, description="of the main timeframe at the entry")
+    scene: Scene | None = Field(None, description="None: it was not kept")
+    entry_reason: str = ""
+    best_pct: float | None = None
+    worst_pct: float | None = None
+    exit_reason: str = ""
+    self_evaluation: str = Field("", description="what the model said of its trade at its exit")
+    self_score: float | None = None
+    moments: tuple[Moment, ...] = Field((), description="oldest first")
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether the trade had not ended."""
+        return self.kind != "trade"
 
     @property
     def label(self) -> str:
@@ -72,10 +99,28 @@ class Guidance(Frozen):
     recent_trend: float | None = Field(description="mean reward of the newest trades minus that of those before")
 
 
+class Similar(Frozen):
+    """The similar closed trades that the shown cases stand for."""
+
+    trades: int = Field(ge=1)
+    won: int = Field(ge=0, description="net profit > 0")
+    is_loss_forced: bool = Field(description="more losing cases are shown than their share: one place is always theirs")
+
+
+class SelfScores(Frozen):
+    """The scores that a model gave its own trades at their exits, against the evaluator's."""
+
+    trades: int = Field(ge=1)
+    bias: float = Field(description="mean of own score minus evaluator's")
+    rank_correlation: float | None = Field(description="Spearman's; None: fewer than three, or all equal")
+
+
 class Lessons(Frozen):
     """What the retriever found, or why it could not look."""
 
     cases: tuple[Case, ...] = ()
     summary: ExperienceFacts | None = None
     guidance: Guidance | None = None
+    similar: Similar | None = None
+    self_scores: SelfScores | None = Field(None, description="of the newest trades, in a position only")
     unavailable: str | None = None

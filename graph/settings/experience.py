@@ -13,6 +13,10 @@ EmbeddingProvider = Literal["none", "openai", "ollama", "sentence_transformers",
 RewardMode = Literal["documented", "quality"]
 
 
+ASKED = ("model", "api_base", "api_key", "api_key_env")
+"""What says which text model is asked, and where."""
+
+
 class VectorStore(Block):
     """How similar situations are found."""
 
@@ -39,12 +43,31 @@ class Embedding(Block):
     unlike_cosine: float | None = Field(
         None, ge=0, lt=1, description="read as similarity 0; None: measured on opposite situations"
     )
-    alike_cosine: float = Field(1, gt=0, le=1, description="read as similarity 1; the same words always are")
+    alike_cosine: float | None = Field(
+        None, gt=0, le=1, description="read as similarity 1; None: measured on equal situations"
+    )
 
     @model_validator(mode="after")
     def _cosines_in_order(self) -> Self:
-        if self.unlike_cosine is not None and self.unlike_cosine >= self.alike_cosine:
-            raise ValueError(f"expected unlike_cosine < alike_cosine, was {self.unlike_cosine}, {self.alike_cosine}")
+        unlike, alike = self.unlike_cosine, self.alike_cosine
+        if unlike is not None and alike is not None and unlike >= alike:
+            raise ValueError(f"expected unlike_cosine < alike_cosine, was {unlike}, {alike}")
+        return self
+
+    @model_validator(mode="after")
+    def _asks_what_is_named(self) -> Self:
+        defaults = type(self).model_fields if "provider" in self.model_fields_set else {}  # all written out is fine
+        told = {name: getattr(self, name) for name in ASKED if name in self.model_fields_set}
+        named = [
+            name
+            for name, value in told.items()
+            if value is not None and not (name in defaults and value == defaults[name].default)
+        ]
+        if self.provider == "none" and named:
+            raise ValueError(
+                f"{', '.join(named)}: provider is 'none', so no model would be asked; name the provider "
+                "(openai, ollama, sentence_transformers, local), or leave this out"
+            )
         return self
 
 
@@ -62,13 +85,10 @@ class Spaces(Block):
 
 
 class Ranking(Block):
-    """Which of the similar cases are shown; similarity comes first, with weight 1."""
+    """Which of the similar trades are shown; winners and losers by their share, of each the most similar."""
 
-    recency_weight: float = Field(0, ge=0, le=1, description="weight of freshness in the rank")
-    half_life_days: float = Field(90, gt=0, description="data time after which a case is half as fresh")
-    importance_weight: float = Field(0, ge=0, le=1, description="weight of the size of the reward")
-    most_of_a_day: int = Field(2, ge=1, le=50, description="most cases of one pair, side and entry day")
-    least_losing: int = Field(1, ge=0, le=10, description="places kept for losing cases, where similar ones exist")
+    most_of_a_day: int = Field(2, ge=1, le=50, description="most trades of one pair, side and entry day")
+    least_losing: int = Field(1, ge=0, le=10, description="places kept for losing trades, where similar ones exist")
 
 
 class Cleanup(Block):

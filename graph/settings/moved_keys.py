@@ -1,4 +1,4 @@
-"""What became of the earlier system's keys, and which of our keys an unknown one was meant to be."""
+"""What became of keys that are gone, the earlier system's and ours, and which key an unknown one was meant to be."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Fate(NamedTuple):
-    """Where a key of the earlier system went; `to` is None where it has no counterpart."""
+    """Where a key that is gone went; `to` is None where it has no counterpart."""
 
     to: str | None
     why: str = ""
@@ -37,6 +37,9 @@ FATES: dict[str, Fate] = {
     f"{SHARES}.rag_similar_trades": Fate(f"{SHARES}.similar_trades"),
 }
 """By the key's whole path."""
+BY_SHARE = Fate(None, "winners and losers are shown by their share of the similar trades, the most similar of each")
+GONE = {f"{RAG}.ranking.{name}": BY_SHARE for name in ("recency_weight", "half_life_days", "importance_weight")}
+"""Keys that were ours."""
 
 
 def meant(name: str, names: Iterable[str]) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, get_args
 from pydantic import BaseModel, ValidationError
 
 from candlegraph.graph.settings.block import Block
-from candlegraph.graph.settings.moved_keys import FATES, Fate, meant
+from candlegraph.graph.settings.moved_keys import FATES, GONE, Fate, meant
 
 Path: TypeAlias = tuple[str | int, ...]
 Place: TypeAlias = Callable[[Path], str]
@@ -56,7 +56,7 @@ def _is_secret(key: str, value: object) -> bool:
 
 def _hint(path: Path, root: type[BaseModel]) -> str:
     """Return where the key went, or what it was meant to be, or else what is valid."""
-    if (fate := FATES.get(_key(path))) is not None:
+    if (fate := (FATES | GONE).get(_key(path))) is not None:
         return told(fate)
     name, names = str(path[-1]), list(_block_at(path[:-1], root).model_fields)
     if (right := meant(name, names)) is not None:

@@ -13,14 +13,15 @@ import numpy as np
 from sqlalchemy import Engine, delete, insert, select
 
 from candlegraph.graph.schema.errors import EmbeddingError
+from candlegraph.graph.schema.scene import Scene
 from candlegraph.graph.settings.experience import Embedding
 from candlegraph.memory.embeddings.embedder import Embedder
-from candlegraph.memory.embeddings.wording import VERSION, words_of
+from candlegraph.memory.embeddings.wording import VERSION, Words, words_of
 from candlegraph.memory.index.search import Scale
 from candlegraph.memory.learning.setups import Setup
 from candlegraph.memory.storage.database import reading, writing
 from candlegraph.memory.storage.tables import embedding_cache as cache
-from candlegraph.memory.storage.vectors import Vectors, packed, unpacked
+from candlegraph.memory.storage.vectors import Vectors, packed, unit, unpacked
 
 logger = logging.getLogger(__name__)
 
@@ -33,12 +34,21 @@ SETUPS = (
     (Setup("long", "trend_up", "weak", "70-100", "wild"), Setup("long", "trend_down", "strong", "0-30", "calm")),
     (Setup("long", "trend_up", "weak", "70-100", "calm"), Setup("long", "trend_down", "strong", "0-30", "wild")),
 )
-OPPOSITES = tuple((str(words_of(one)), str(words_of(other))) for one, other in SETUPS)
-PROBES = tuple(text for pair in OPPOSITES for text in pair)
+UP, DOWN = Scene(alignment=4, timeframes=4, touched="support"), Scene(alignment=-4, timeframes=4, touched="resistance")
+SAID = (
+    "Pull-back to the average in the direction of the trend.",
+    "Half of the best profit was given back; take some early.",
+)
+QUESTIONS = tuple(words_of(one, UP) for one, _ in SETUPS)
+SAME = tuple(words_of(one, UP, *SAID) for one, _ in SETUPS)
+OPPOSITE = tuple(words_of(other, DOWN, *SAID) for _, other in SETUPS)
+PROBES = tuple(dict.fromkeys(text for words in (*SAME, *OPPOSITE) for text in words.texts))
+KEPT = 4096
+"""Texts in RAM at most; the others are in the table."""
 SAME_MODEL = 0.98
 """Least cosine of a model's answers to one text: rounding and another machine keep it above 0.999."""
-TOLD_APART = 0.99
-"""A model that holds opposites closer than this tells nothing apart."""
+TOLD_APART = 0.01
+"""A model whose cosine of the same situation is not that much above the opposite's tells nothing apart."""
 
 
 class TextSpace:
@@ -76,7 +86,19 @@ class TextSpace:
                 self._vectors |= cached(self._engine, self.model, missing)
             if missing := [text for text in missing if text not in self._vectors]:
                 self._ask(missing)
-            return {text: self._vectors[text] for text in texts}
+            found = {text: self._vectors[text] for text in texts}
+            if len(self._vectors) > KEPT:
+                self._vectors = {text: self._vectors[text] for text in PROBES}
+            return found
+
+    def vector_of(self, words: Words) -> Vectors:
+        """Return the vector of what is known in words; raise EmbeddingError."""
+        return combined(words, self.vectors_of(words.texts))
+
+    def scale_of(self, words: Words) -> Scale:
+        """Return how cosines with some words are read: of more than a bare set-up only the very same is alike."""
+        _, scale = self.open()
+        return scale if words == Words(words.setup) else Scale(scale.unlike, 1.0)
 
     def _open(self) -> None:
         before = cached(self._engine, self.model, PROBES)
@@ -117,8 +139,7 @@ class TextSpace:
         self._start_from(cached(self._engine, self.model, PROBES))
 
     def _start_from(self, probes: Mapping[str, Vectors]) -> None:
-        unlike = self._settings.unlike_cosine
-        self._scale = Scale(unlike_cosine(probes) if unlike is None else unlike, self._settings.alike_cosine)
+        self._scale = scale_of(probes, self._settings)
         self._vectors = dict(probes)
 
     def _request(self, texts: Sequence[str]) -> dict[str, Vectors]:
@@ -185,12 +206,34 @@ def forget(engine: Engine, model: str) -> None:
         connection.execute(delete(cache).where(cache.c.model == model))
 
 
-def unlike_cosine(vectors: Mapping[str, Vectors]) -> float:
-    """Return the mean cosine of opposite situations; raise EmbeddingError where the model hardly tells them apart."""
-    found = max(0.0, fmean(float(np.dot(vectors[one], vectors[other])) for one, other in OPPOSITES))
-    if found > TOLD_APART:
-        raise EmbeddingError(f"the model reads opposite situations as the same (cosine {found:.3f}); take another")
-    return found
+def scale_of(vectors: Mapping[str, Vectors], settings: Embedding) -> Scale:
+    """Return how cosines of a model are read, by its own probes where the settings leave it open.
+
+    Alike is a bare question and what was said of a trade in the very same situation, unlike the same words of a trade
+    in the opposite one. Raise EmbeddingError where the model hardly tells them apart.
+    """
+    alike, unlike = settings.alike_cosine, settings.unlike_cosine
+    alike = mean_cosine(vectors, SAME) if alike is None else alike
+    unlike = max(0.0, mean_cosine(vectors, OPPOSITE)) if unlike is None else unlike
+    if alike - unlike < TOLD_APART:
+        raise EmbeddingError(
+            f"the model reads opposite situations as the same (cosines {unlike:.3f} and {alike:.3f}); take another"
+        )
+    return Scale(unlike, alike)
+
+
+def mean_cosine(vectors: Mapping[str, Vectors], answers: Sequence[Words]) -> float:
+    """Return the mean cosine of the questions and their answers."""
+    pairs = ((combined(one, vectors), combined(two, vectors)) for one, two in zip(QUESTIONS, answers, strict=True))
+    return fmean(float(np.dot(one, two)) for one, two in pairs)
+
+
+def combined(words: Words, vectors: Mapping[str, Vectors]) -> Vectors:
+    """Return the unit vector of some words from the unit vectors of their parts."""
+    total = unit(np.sum([weight * vectors[text] for text, weight in words.parts], axis=0))
+    if total is None:
+        raise EmbeddingError(f"the parts of {words.setup!r} cancel each other out")
+    return total
 
 
 def is_same_model(before: Mapping[str, Vectors], now: Mapping[str, Vectors]) -> bool:

@@ -16,8 +16,8 @@ from sqlalchemy import ColumnElement, Connection, Engine, delete, exists, func, 
 
 from candlegraph.graph.schema.errors import EmbeddingError
 from candlegraph.graph.schema.market import Frozen
-from candlegraph.memory.embeddings.space import TextSpace
-from candlegraph.memory.embeddings.wording import words_of_experience
+from candlegraph.memory.embeddings.space import TextSpace, combined
+from candlegraph.memory.embeddings.wording import Words, words_of_experience
 from candlegraph.memory.storage.database import reading, writing
 from candlegraph.memory.storage.rows import experiences_by_id, micros
 from candlegraph.memory.storage.tables import embedding_refusals as refusals
@@ -73,7 +73,7 @@ def try_again(engine: Engine, model: str, namespace: str | None) -> None:
 
 def _due(
     engine: Engine, space: TextSpace, name: str, limit: int, now: datetime, namespace: str | None
-) -> dict[int, str | None]:
+) -> dict[int, Words | None]:
     later = _refused(space.model, refusals.c.not_before > micros(now))
     where = _may_have_words(namespace), ~_embedded(text_vectors.c.space == name), ~later
     query = select(experiences.c.id).where(*where).order_by(experiences.c.id.desc()).limit(limit)
@@ -83,7 +83,7 @@ def _due(
 
 
 def _may_have_words(namespace: str | None) -> ColumnElement[bool]:
-    ours = (experiences.c.kind == "trade") & experiences.c.regime.is_not(None) & ~experiences.c.forced
+    ours = (experiences.c.kind == "trade") & ~experiences.c.forced
     return ours if namespace is None else ours & (experiences.c.namespace == namespace)
 
 
@@ -95,9 +95,21 @@ def _refused(model: str, which: ColumnElement[bool]) -> ColumnElement[bool]:
     return exists().where(refusals.c.experience_id == experiences.c.id, refusals.c.model == model, which)
 
 
-def _outcomes(space: TextSpace, words: Mapping[int, str | None]) -> dict[int, Outcome]:
-    answers = _answers(space, list(dict.fromkeys(text for text in words.values() if text is not None)))
-    return {row_id: None if text is None else answers[text] for row_id, text in words.items()}
+def _outcomes(space: TextSpace, words: Mapping[int, Words | None]) -> dict[int, Outcome]:
+    texts = dict.fromkeys(text for one in words.values() if one is not None for text in one.texts)
+    answers = _answers(space, list(texts))
+    return {row_id: None if one is None else _outcome(one, answers) for row_id, one in words.items()}
+
+
+def _outcome(words: Words, answers: Mapping[str, Vectors | EmbeddingError]) -> Vectors | EmbeddingError:
+    """Return the vector of some words; where a part was refused there is none."""
+    vectors: dict[str, Vectors] = {}
+    for text in words.texts:
+        answer = answers[text]
+        if isinstance(answer, EmbeddingError):
+            return answer
+        vectors[text] = answer
+    return combined(words, vectors)
 
 
 def _answers(space: TextSpace, texts: Sequence[str]) -> dict[str, Vectors | EmbeddingError]:

@@ -1,13 +1,15 @@
 """What patterns and ranking need of every experience, in RAM, following the database.
 
-Rows are read once, by the number of their commit; a cleanup makes them be read again.
+Rows are read once, by the number of their commit; a cleanup makes them be read again. A trade and what happened while
+it was open are several experiences: namespace, pair and opening time say whose they are.
 """
 
 from __future__ import annotations
 
 import threading
 from bisect import bisect_left
-from collections.abc import Collection, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from operator import attrgetter
@@ -16,10 +18,19 @@ from typing import NamedTuple
 from sqlalchemy import Connection, select
 
 from candlegraph.graph.schema.experience import ClosedTrade, Experience
+from candlegraph.graph.schema.lessons import Kind
 from candlegraph.graph.schema.market import Side
 from candlegraph.memory.learning.setups import Setup, setup_of_trade
 from candlegraph.memory.storage.rows import micros
 from candlegraph.memory.storage.tables import experiences
+
+
+class TradeId(NamedTuple):
+    """Which trade an experience belongs to: a pair has one at a time."""
+
+    namespace: str
+    pair: str
+    opened_at: int
 
 
 class Outline(NamedTuple):
@@ -36,6 +47,10 @@ class Outline(NamedTuple):
     score: float = 0.0
     reward: float = 0.0
     reward_quality: float = 0.0
+    kind: Kind = "trade"
+    trade: TradeId = TradeId("", "", 0)
+    model: str = ""
+    self_score: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,19 +64,23 @@ class Known:
 def outline_of(experience_id: int, experience: Experience) -> Outline:
     """Return the experience in short."""
     source, scores = experience.source, experience.scores
-    is_trade = isinstance(source, ClosedTrade)
+    trade = source if isinstance(source, ClosedTrade) else None
     return Outline(
         id=experience_id,
         known_at=micros(source.known_at),
         pair=source.pair,
         side=source.side,
         entry_day=source.opened_at.date(),
-        is_learnt=is_trade and not experience.forced,
-        setup=setup_of_trade(source) if isinstance(source, ClosedTrade) else Setup(source.side, source.regime),
+        is_learnt=trade is not None and not experience.forced,
+        setup=Setup(source.side, source.regime) if trade is None else setup_of_trade(trade),
         profit_pct=experience.profit_pct,
         score=scores.total if scores else 0.0,
         reward=experience.reward or 0.0,
         reward_quality=experience.reward_quality or 0.0,
+        kind=experience.kind,
+        trade=TradeId(source.namespace, source.pair, micros(source.opened_at)),
+        model="" if trade is None else trade.model,
+        self_score=None if trade is None else trade.model_score,
     )
 
 
@@ -72,6 +91,7 @@ class Outlines:
         self._namespaces = namespaces
         self._rows: dict[int, Outline] = {}
         self._trades: list[Outline] = []
+        self._courses: dict[TradeId, list[Outline]] = {}
         self._seen = self._seen_removals = 0
         self._known: dict[int, Known] = {}
         self._lock = threading.Lock()
@@ -89,6 +109,12 @@ class Outlines:
         with self._lock:
             return [self._rows.get(one) for one in ids]
 
+    def course(self, trade: TradeId, as_of: datetime) -> list[Outline]:
+        """Return what was known of a trade before `as_of`: what happened while it was open, and its end."""
+        with self._lock:
+            found = self._courses.get(trade, [])
+        return [one for one in found if one.known_at < micros(as_of)]
+
     def follow(self, connection: Connection, counters: Mapping[str, int]) -> None:
         """Read what was committed up to `counters`, which `connection` sees."""
         now, removals = counters["experiences"], counters["removals"]
@@ -96,11 +122,22 @@ class Outlines:
             if now == self._seen:
                 return
             if removals > self._seen_removals:
-                self._rows, self._seen = {}, 0
-            self._rows |= self._fresh(connection, now)
+                self._rows, self._courses, self._seen = {}, {}, 0
+            fresh = self._fresh(connection, now)
+            self._rows |= fresh
+            self._join(fresh.values())
             learnt = (one for one in self._rows.values() if one.is_learnt)
             self._trades = sorted(learnt, key=attrgetter("known_at", "id"))
             self._seen, self._seen_removals, self._known = now, removals, {}
+
+    def _join(self, fresh: Iterable[Outline]) -> None:
+        """Put experiences to their trades; lists are replaced, never changed, since others may be reading them."""
+        added: dict[TradeId, list[Outline]] = defaultdict(list)
+        for one in fresh:
+            added[one.trade].append(one)
+        for trade, new in added.items():
+            known = [*self._courses.get(trade, []), *new]
+            self._courses[trade] = sorted(known, key=attrgetter("known_at", "id"))
 
     def _fresh(self, connection: Connection, now: int) -> dict[int, Outline]:
         fresh = (experiences.c.revision > self._seen) & (experiences.c.revision <= now)

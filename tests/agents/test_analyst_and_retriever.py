@@ -9,10 +9,13 @@ from lived import facts_at, lived, near, remember
 from candlegraph.agents.models.policy import PolicyModel, entry_side, policy_calls
 from candlegraph.graph.builder import graph
 from candlegraph.graph.schema.errors import CandleError
+from candlegraph.graph.schema.experience import PartialExit, RecordedDecision
 from candlegraph.graph.schema.facts import ExperienceFacts, parse_facts, render_facts
 from candlegraph.graph.schema.market import Account
 from candlegraph.graph.settings.context import ContextConfig
 from candlegraph.graph.state import CandleInput, CandleState
+from candlegraph.memory.learning.ranking import drawn
+from candlegraph.memory.learning.report import experience_of_decision, experience_of_part
 from candlegraph.tools.market.facts import facts_of
 from candlegraph.tools.market.situation import situation_of
 
@@ -163,40 +166,145 @@ def test_a_trade_known_at_the_decision_or_later_teaches_nothing(run, make_contex
     [
         (5, {}, [8, 7, 9]),
         (5, {"most_of_a_day": 3}, [8, 7, 6, 9]),
-        (2, {}, [8, 9]),
-        (2, {"least_losing": 0}, [8, 7]),
-        (2, {"least_losing": 0, "importance_weight": 1}, [5, 4]),
-        (2, {"least_losing": 0, "recency_weight": 1}, [1, 2]),
-        (2, {"least_losing": 0, "recency_weight": 1, "half_life_days": 0.05}, [8, 7]),  # all are stale
+        (2, {"most_of_a_day": 8}, [8, 9]),
+        (2, {"most_of_a_day": 8, "least_losing": 0}, [8, 7]),
     ],
 )
-def test_the_cases_of_the_prompt_are_ranked_as_configured(
+def test_the_cases_of_the_prompt_are_chosen_as_configured(
     run, make_context, waiting, entering, top_k, ranking, expected
 ):
-    """Winners 1-8 of one day, the later the more similar and the older, 4 and 5 of large reward; loser 9."""
+    """Winners 1-8 of one day, the later the more similar; loser 9. Of two places 2 x 8/9 and the draw are winners'."""
     rag = {"vector_store": {"top_k": top_k}, "ranking": ranking}
     context = make_context(waiting, experience_config={"rag_config": rag})
     opened_at = entering.as_of - timedelta(days=3)
     for n in range(1, 9):
         at = opened_at + timedelta(hours=9 - n)
         times = {"opened_at": opened_at, "closed_at": at, "known_at": at}
-        profit = 40.0 if n in (4, 5) else 4.0
-        remember(context, lived(entering, n, profit, situation=near(entering, 9 - n), **times))
+        remember(context, lived(entering, n, 4.0, situation=near(entering, 9 - n), **times))
     remember(context, lived(entering, 9, situation=near(entering, 20)))
+    assert drawn(situation_of(facts_at(entering))) > 2 / 9  # so that both places of two are winners'
     assert [case.id for case in asked(run, context, waiting, entering)[0].lessons.cases] == expected
 
 
-@pytest.mark.parametrize("mode, expected", [("documented", [1, 2]), ("quality", [2, 1])])
-def test_cases_and_patterns_are_weighed_by_the_configured_reward(run, make_context, waiting, entering, mode, expected):
-    """A careless loss of 60 % costs little by the documented formula, by the other more than a win of 40 % gains."""
-    rules = {"rag_config": {"ranking": {"importance_weight": 1}}, "reward": {"mode": mode}}
-    context = make_context(waiting, experience_config=rules)
+@pytest.mark.parametrize("mode", ["documented", "quality"])
+def test_the_sum_of_rewards_is_of_the_configured_kind(run, make_context, waiting, entering, mode):
+    context = make_context(waiting, experience_config={"reward": {"mode": mode}})
     remember(context, lived(entering, 1, 40.0), lived(entering, 2, -60.0))
     lessons = asked(run, context, waiting, entering)[0].lessons
     stored = [context.memory.get(one) for one in (1, 2)]
-    assert [case.id for case in lessons.cases] == expected
     names = {"documented": "reward", "quality": "reward_quality"}
     assert lessons.guidance.cumulative_reward == sum(getattr(one, names[mode]) for one in stored)
+
+
+# -- one case a trade ---------------------------------------------------------------------------------------------
+
+HELD = {"decision_type": "hold", "reason": "trend intact", "confidence": 0.7, "current_profit_pct": 7.5}
+
+
+def moment(trade, hours, *, part=False, **changes):
+    """Return what was recorded of a trade `hours` after its entry: a hold, or a partial exit."""
+    kept = {"namespace", "pair", "side", "entry_price", "opened_at", "regime", "situation", "space"}
+    known = trade.source.model_dump(include=kept) | {"decision_id": "d", "key": f"{trade.key}|{hours}"}
+    known |= {"known_at": trade.source.opened_at + timedelta(hours=hours)} | changes
+    if part:
+        return experience_of_part(PartialExit(**known, share=0.5, profit_pct=5.0, exit_price=101, reason="secure half"))
+    return experience_of_decision(RecordedDecision(**known | HELD))
+
+
+@pytest.fixture
+def holding(make_snapshot, entering):
+    """Return a snapshot in a position whose market is that of `entering`."""
+    position = make_snapshot("long").position.model_copy(update={"opened_at": entering.as_of - timedelta(hours=5)})
+    return entering.model_copy(update={"position": position})
+
+
+def test_a_trade_its_partial_exit_and_its_recorded_hold_are_one_case(run, make_context, staying, holding):
+    context = make_context(staying)
+    trades = [lived(holding, n, 4.0 if n % 2 else -4.0) for n in range(1, 7)]
+    for one in trades:
+        remember(context, moment(one, 1), moment(one, 1.5, part=True), one)
+    state, prompt = asked(run, context, staying, holding)
+    assert len(state.lessons.cases) == 5 and {case.kind for case in state.lessons.cases} == {"trade"}
+    assert len({case.duration_minutes for case in state.lessons.cases}) == 1 and state.lessons.similar.trades == 6
+    for case in state.lessons.cases:
+        assert [one.kind for one in case.moments] == ["hold", "reduction"]
+    assert 'decided to hold at +7.5 % after 1.0 h ("trend intact"), closed 50% at +5.0 % after 1.5 h' in prompt
+
+
+def test_a_hold_is_open_until_its_trade_ends_and_from_then_on_judged_by_what_became_of_it(
+    run, make_context, staying, holding
+):
+    context = make_context(staying)
+    trade = lived(holding, 1, -0.8, pair="SOL/USDT:USDT")
+    remember(context, moment(trade, 1), trade)
+    end = trade.source.known_at
+    at = {"open": end, "ended": end + timedelta(microseconds=1)}
+    found = {name: asked(run, context, staying, as_of(holding, one)) for name, one in at.items()}
+    (open_case,), (ended_case,) = (found[name][0].lessons.cases for name in ("open", "ended"))
+    assert open_case.is_open and open_case.profit_pct == 7.5 and found["open"][0].lessons.similar is None
+    assert "still open, +7.50 % net then" in found["open"][1] and "-0.80 %" not in found["open"][1]
+    assert not ended_case.is_open and ended_case.profit_pct == -0.8
+    assert "-0.80 % net" in found["ended"][1] and "decided to hold at +7.5 % after 1.0 h" in found["ended"][1]
+
+
+def as_of(snapshot, time):
+    return snapshot.model_copy(update={"as_of": time})
+
+
+def test_the_trade_that_is_decided_about_is_no_case_of_its_own(run, make_context, staying, holding):
+    context = make_context(staying)
+    opened_at = holding.position.opened_at
+    mine = lived(holding, 1, pair=holding.pair, opened_at=opened_at, closed_at=opened_at, known_at=opened_at)
+    other = lived(holding, 2, pair="SOL/USDT:USDT")
+    remember(context, moment(mine, 1), moment(other, 1))
+    (case,) = asked(run, context, staying, holding)[0].lessons.cases
+    assert case.pair == "SOL/USDT:USDT" and case.is_open
+
+
+def test_flat_only_how_entries_ended_is_evidence(run, make_context, waiting, entering):
+    context = make_context(waiting)
+    remember(context, moment(lived(entering, 1), 1), moment(lived(entering, 2), 1, part=True))
+    assert asked(run, context, waiting, entering)[0].lessons.cases == ()
+
+
+def test_deeper_is_looked_until_there_are_enough_different_trades(run, make_context, staying, holding):
+    context = make_context(staying)
+    near_ones = [moment(lived(holding, 1), n / 100) for n in range(1, 120)]
+    far = [lived(holding, n, situation=near(holding, 20 + n)) for n in range(2, 6)]
+    remember(context, *near_ones, *far)
+    assert len(asked(run, context, staying, holding)[0].lessons.cases) == 5
+
+
+def test_a_trade_that_the_end_of_the_data_closed_stays_open_to_its_moments(run, make_context, staying, holding):
+    context = make_context(staying)
+    forced = lived(holding, 1, -9.0, forced=True)
+    remember(context, moment(forced, 1), forced)
+    (case,) = asked(run, context, staying, holding)[0].lessons.cases
+    assert case.is_open and case.profit_pct == 7.5
+
+
+@pytest.fixture
+def staying(scripted, calling, right):
+    return scripted(calling(right("signal_hold")))
+
+
+@pytest.mark.parametrize("model, told", [("scripted", True), ("another", False)])
+def test_in_a_position_the_model_reads_how_far_off_its_own_scores_were(
+    run, make_context, staying, holding, entering, model, told
+):
+    context = make_context(staying)
+    name = context.model_name if model == "scripted" else model
+    for n in range(1, 11):
+        one = lived(holding, n, model=name)
+        score = context_score(one) + 14
+        remember(context, lived(holding, n, model=name, model_score=score))
+    said = "your last 10 scores were 14 too high"
+    assert (said in asked(run, context, staying, holding)[1]) == told
+    assert said not in asked(run, context, staying, as_of(holding, lived(holding, 1).source.known_at))[1]
+
+
+def context_score(experience):
+    return experience.scores.total
 
 
 def test_the_rule_leaves_a_setup_that_its_pattern_warns_of(run, make_context, entering):

@@ -14,18 +14,22 @@ from candlegraph.agents.decision import check_budget
 from candlegraph.agents.prompt import last_call, sections, timeframes
 from candlegraph.agents.prompt.briefing import brief_of, briefing
 from candlegraph.agents.prompt.budget import PRIORITY, facts_tokens
+from candlegraph.agents.prompt.case_phrases import CaseWords
+from candlegraph.agents.prompt.case_text import CUT, SHORT, WHOLE, case_line, share_line
 from candlegraph.agents.prompt.cases import cases_block, cases_section, learnt_lines
 from candlegraph.agents.prompt.files import prompt_text, prompt_version
 from candlegraph.agents.prompt.phrases import WORDS, Words
 from candlegraph.agents.prompt.tokens import tokens_of
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.schema.facts import ExperienceFacts, parse_facts, render_facts
-from candlegraph.graph.schema.lessons import Case, Guidance, Lessons, Pattern
+from candlegraph.graph.schema.lessons import Case, Guidance, Lessons, Moment, Pattern, Similar
 from candlegraph.graph.schema.market import Reading, Sentiment
+from candlegraph.graph.schema.scene import Scene
 from candlegraph.graph.settings.context import ContextConfig, TokenAllocation
 from candlegraph.graph.settings.settings import Settings
 from candlegraph.graph.state import CandleState
 from candlegraph.tools.market.facts import facts_of
+from candlegraph.tools.market.patterns import FIGURES, named
 
 LANGUAGES = ["en", "zh"]
 EN = WORDS["en"]
@@ -261,9 +265,7 @@ def test_the_facts_count_for_the_sections_that_they_belong_to(full):
 
 
 def test_numbers_of_a_tiny_coin_keep_their_digits(full):
-    text = message(full.model_copy(update={"sentiment": full.sentiment}), Lessons(cases=(case(),)))
-    assert "funding_rate: 0.0000085" in text
-    assert "entry 8.5123e-06" in text
+    assert "funding_rate: 0.0000085" in message(full.model_copy(update={"sentiment": full.sentiment}))
 
 
 def test_the_sentiment_shows_labels_older_values_and_why_one_is_missing(full):
@@ -297,16 +299,77 @@ def test_the_history_shows_series_oldest_first(full):
     assert "30m: rsi " + " ".join(f"{x:.4g}" for x in known) in message(full, settings=roomy)
 
 
-def test_a_case_shows_what_it_was_and_what_came_of_it():
-    one = case()
-    assert cases_block(Lessons(cases=(one,)), EN) == (
-        f"case {one.label}: ETH/USDT:USDT short, similarity 0.88, score 42 (F), entry 8.5123e-06, held 1.5 h, "
-        'profit -3.46 %; lesson: "wait for confirmation"'
+TOLD = {
+    "regime": "trend_down",
+    "trend_strength": "strong",
+    "rsi": 41.6,
+    "scene": Scene(alignment=-3, timeframes=4, touched="resistance", patterns=("bearish_engulfing",)),
+    "entry_reason": "rally into EMA 20 was sold",
+    "best_pct": 1.25,
+    "worst_pct": -4.0,
+    "exit_reason": "stop_loss",
+    "self_evaluation": "right: the trend; wrong: entered too early; next time: wait for the close",
+    "self_score": 55,
+    "moments": (
+        Moment(kind="add", after_minutes=30, share=0.4),
+        Moment(kind="reduction", after_minutes=45, share=0.5, profit_pct=1.2),
+        Moment(kind="hold", after_minutes=60, profit_pct=1.1, said="trend intact"),
+    ),
+}
+
+
+def test_a_case_tells_the_set_up_why_how_it_went_and_what_was_made_of_it():
+    one = case(**TOLD)
+    assert case_line(one, EN, WHOLE) == (
+        f"case {one.label}: short ETH/USDT:USDT, -3.46 % net, score 42 (F), similarity 0.88; entered in strong "
+        "down-trend, RSI 42, alignment -3 of 4, at resistance, bearish_engulfing; "
+        'its reason: "rally into EMA 20 was sold"; held 1.5 h, best +1.2 %, worst -4.0 %, stopped out; '
+        "on the way: added 40% after 0.5 h, closed 50% at +1.2 % after 0.8 h, decided to hold at +1.1 % after 1.0 h "
+        '("trend intact"); said at its exit: "right: the trend; wrong: entered too early; next time: wait for the '
+        'close" (scored itself 55); lesson: "wait for confirmation"'
     )
 
 
-def test_a_recorded_decision_is_shown_as_unscored():
-    assert ", unscored, " in cases_block(Lessons(cases=(case(kind="decision", score=None, grade=""),)), EN)
+def test_a_case_tells_it_in_chinese():
+    line = case_line(case(**TOLD), WORDS["zh"], WHOLE)
+    for said in ("强势下降趋势", "位于阻力", "看跌吞没", "止损出场", "决定持有", "平仓时的自评", "自评分 55"):
+        assert said in line
+    bare = re.sub('"[^"]*"', "", line)
+    assert set(re.findall("[A-Za-z]{2,}", bare)) <= {one.label for one in [case()]} | {"ETH", "USDT", "RSI"} | HEX(bare)
+
+
+def HEX(text):
+    return set(re.findall("[a-f]{2,}", text))
+
+
+def test_of_a_case_in_short_set_up_course_and_result_stay():
+    lengths = [len(case_line(case(**TOLD), EN, detail)) for detail in (WHOLE, CUT, SHORT)]
+    assert lengths == sorted(lengths, reverse=True) and len(set(lengths)) == 3
+    short = case_line(case(**TOLD), EN, SHORT)
+    assert all(one in short for one in ("-3.46 % net", "down-trend", "stopped out", "at resistance", "lesson"))
+    assert "said at its exit" not in short
+
+
+def test_what_was_not_kept_of_an_old_case_is_not_told():
+    one = case(best_pct=1, worst_pct=-4, exit_reason="somebody's own exit")
+    line = case_line(one, EN, WHOLE)
+    assert "entered in an unknown market; held 1.5 h" in line and "somebody's own exit" in line
+    assert "reason" not in line and "on the way" not in line and "said at" not in line
+
+
+def test_a_trade_that_is_open_is_said_to_be_so_and_has_neither_score_nor_lesson():
+    held = Moment(kind="hold", after_minutes=90, profit_pct=6.0, said="trend intact")
+    line = case_line(case(kind="decision", score=None, grade="", profit_pct=6, moments=(held,)), EN)
+    assert "still open, +6.00 % net then" in line and "decided to hold at +6.0 % after 1.5 h" in line
+    assert "score" not in line and "lesson" not in line
+
+
+def test_the_share_that_the_cases_stand_for_is_said_and_where_a_loss_is_forced_too():
+    said = {forced: Similar(trades=9, won=8, is_loss_forced=forced) for forced in (True, False)}
+    assert share_line(said[False], EN.told).startswith("8 of 9 similar closed trades won")
+    assert "one loser is always shown, here more than its share" in share_line(said[True], EN.told)
+    body = next(cases_section(Lessons(cases=(case(),), similar=said[True]), EN).renderings()).body
+    assert body.index("8 of 9") < body.index("similarity")
 
 
 def test_no_case_is_said_in_words():
@@ -402,6 +465,13 @@ def test_both_languages_have_all_words_and_placeholders():
         assert set(phrase) == set(LANGUAGES), phrase
         english, chinese = (re.findall(r"{(\w*)", str(phrase[one])) for one in LANGUAGES)
         assert len(english) == len(chinese), phrase
+    for name in (field.name for field in fields(CaseWords)):
+        english, chinese = (getattr(WORDS[one].told, name) for one in LANGUAGES)
+        if isinstance(english, str):
+            assert sorted(re.findall(r"{(\w*)", english)) == sorted(re.findall(r"{(\w*)", chinese)), name
+        elif name != "patterns":
+            assert english.keys() == chinese.keys(), name
+    assert WORDS["zh"].told.patterns.keys() == every_pattern()
     assert not re.search("[a-z]{4,}", WORDS["zh"].cases + sections.THESIS["zh"] + WORDS["zh"].history)
 
 
@@ -410,6 +480,12 @@ def test_a_chinese_prompt_is_chinese_but_for_the_facts(full):
     outside = text.partition("</facts>")[2]
     assert "相似的历史案例" in outside and "开仓理由" in outside
     assert "Similar past cases" not in text
+
+
+def every_pattern():
+    """Return every name that a candle pattern may have."""
+    found = {named(name, sign) for name in FIGURES for sign in (100, -100)}
+    return found | {"inside_bar"}
 
 
 def test_both_prompts_name_the_same_things():

@@ -30,7 +30,7 @@ ROWS = st.lists(
         st.sampled_from([-30.0, -4.0, 4.0, 30.0]),
         st.integers(0, 60),  # how unlike its market was
         st.booleans(),  # in the present words
-        st.booleans(),  # a recorded decision
+        st.none() | st.integers(0, 6),  # a hold was recorded then, and its trade ended so much later
     ),
     max_size=12,
 )
@@ -48,7 +48,7 @@ def make(request, server, tmp_path_factory):
     kind, name = request.param
     rag = {
         "embedding": {"provider": "openai", "api_base": server.url, "model": "m"},
-        "vector_store": {"index_type": kind, "similarity_threshold": 0.1},
+        "vector_store": {"index_type": kind, "similarity_threshold": 0.0},
         "spaces": WEIGHTS[name],
     }
     rules = {"min_trades_for_learning": 1, "reward": {"min_pattern_trades": 2}}
@@ -63,33 +63,41 @@ def make(request, server, tmp_path_factory):
 
 
 def remember(context, snapshot, unit, rows, earliest=0):
-    """Store and embed what became known `unit` by `unit`, from two before the snapshot on; return the ids by time."""
+    """Store and embed what became known `unit` by `unit`, from two before the snapshot on; return when, by id."""
     stored = {}
-    for known, profit, steps, in_words, is_decision in rows:
+    for number, (known, profit, steps, in_words, after) in enumerate(rows):
         place = max(known, earliest)
-        at = snapshot.as_of + (place - 2) * unit
+        end = place + (after or 0)
+        at, ended_at = (snapshot.as_of + (one - 2) * unit for one in (place, end))
+        said = f"said {1000 * (earliest > 0) + 10 * number} known {end}."
         trade = lived(
             snapshot,
             len(stored) + 100 * earliest,
             profit,
             namespace=context.namespace,
+            pair=f"P{number + 100 * earliest}/USDT:USDT",
             situation=near(snapshot, steps),
-            entry_price=100 + place,
+            entry_reason=said,
+            self_evaluation=said,
+            model=context.model_name,
+            model_score=float(number),
             opened_at=at - timedelta(hours=1),
-            closed_at=at,
-            known_at=at,
+            closed_at=ended_at,
+            known_at=ended_at,
             **({} if in_words else {"entry_rsi": 95.0}),
         )
-        stored[context.memory.add(recorded(trade) if is_decision else trade)] = place
+        stored[context.memory.add(trade)] = end
+        if after is not None:
+            stored[context.memory.add(recorded(trade, at, f"held, known {place}."))] = place
     assert context.memory.embed_waiting(100, now=snapshot.as_of, namespace=context.namespace).problem is None
     return stored
 
 
-def recorded(experience):
-    """Return a decision that was recorded in the trade's place."""
-    kept = {"namespace", "pair", "side", "entry_price", "opened_at", "known_at", "regime", "situation", "space"}
-    known = experience.source.model_dump(include=kept) | {"decision_id": "d", "key": experience.key}
-    words = {"decision_type": "hold", "reason": "trend", "confidence": 0.7, "current_profit_pct": 6.0}
+def recorded(experience, at, reason):
+    """Return a decision that was recorded while the trade was open."""
+    kept = {"namespace", "pair", "side", "entry_price", "opened_at", "regime", "situation", "space"}
+    known = experience.source.model_dump(include=kept) | {"decision_id": "d", "key": experience.key, "known_at": at}
+    words = {"decision_type": "hold", "reason": reason, "confidence": 0.7, "current_profit_pct": 6.0}
     return experience_of_decision(RecordedDecision(**known | words))
 
 
@@ -102,15 +110,22 @@ def recalled(context, snapshot):
 
 
 @settings(max_examples=12, deadline=None)
-@given(rows=ROWS, later=ROWS, unit=UNITS, moment=st.integers(0, 8))
-def test_what_is_known_at_the_decision_or_later_changes_nothing(make, entering, rows, later, unit, moment):
-    context, at = make(), entering.model_copy(update={"as_of": entering.as_of + (moment - 2) * unit})
+@given(rows=ROWS, later=ROWS, unit=UNITS, moment=st.integers(0, 8), in_position=st.booleans())
+def test_what_is_known_at_the_decision_or_later_changes_nothing(
+    make, entering, make_position, rows, later, unit, moment, in_position
+):
+    context = make()
+    opened_at = entering.as_of - timedelta(days=400)
+    position = make_position("long", entering.price, opened_at=opened_at) if in_position else None
+    at = entering.model_copy(update={"as_of": entering.as_of + (moment - 2) * unit, "position": position})
     stored = remember(context, entering, unit, rows)
     lessons, prompt = before = recalled(context, at)
-    past = [(in_words, is_decision) for known, _, _, in_words, is_decision in rows if known < moment]
-    assert lessons.guidance.trades == sum(not is_decision for _, is_decision in past)
-    assert lessons.cases or (True, False) not in past
+    ends = [known + (after or 0) for known, *_, after in rows]
+    assert lessons.guidance.trades == sum(end < moment for end in ends)
     assert all(stored[case.id] < moment for case in lessons.cases)
-    assert all(f"entry {100 + place}" not in prompt for place in range(moment, 9))
+    assert lessons.cases or not any(
+        in_words and end < moment for (*_, in_words, _), end in zip(rows, ends, strict=True)
+    )
+    assert all(f"known {place}." not in prompt for place in range(moment, 15))
     remember(context, entering, unit, later, earliest=max(moment, 1))
     assert recalled(context, at) == before

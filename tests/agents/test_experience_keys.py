@@ -11,6 +11,7 @@ from lived import lived, near, remember
 
 from candlegraph.freqtrade_bridge.decisions.records import commit_effects
 from candlegraph.graph.context import Context
+from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.settings.block import Block
 from candlegraph.graph.settings.settings import Settings, settings_of
 from candlegraph.memory.store import close_memory
@@ -18,15 +19,12 @@ from candlegraph.memory.store import close_memory
 SHOWN = set()
 TESTS = Path(__file__).parents[1]
 RETRIEVER = "agents/test_analyst_and_retriever.py"
-RANKED = (RETRIEVER, "test_the_cases_of_the_prompt_are_ranked_as_configured")
+RANKED = (RETRIEVER, "test_the_cases_of_the_prompt_are_chosen_as_configured")
 FLEET = "test_what_one_bot_learns_the_others_recall_at_once_where_they_read_its_namespace"
 ELSEWHERE = {
     "rag_config.database_url": ("memory/test_fleet.py", FLEET),
     "rag_config.read_namespaces": (RETRIEVER, "test_trades_of_another_namespace_teach_only_where_they_may_be_read"),
     "rag_config.vector_store.top_k": RANKED,
-    "rag_config.ranking.recency_weight": RANKED,
-    "rag_config.ranking.half_life_days": RANKED,
-    "rag_config.ranking.importance_weight": RANKED,
     "rag_config.ranking.most_of_a_day": RANKED,
     "rag_config.ranking.least_losing": RANKED,
     "log_decisions": ("freqtrade_bridge/test_log_switches.py", "test_a_log_is_written_where_its_switch_is_on"),
@@ -42,7 +40,7 @@ ELSEWHERE = {
         "memory/test_mirror.py",
         "test_a_storage_path_keeps_the_snapshots_and_a_rebuild_deletes_only_those",
     ),
-    "reward.mode": (RETRIEVER, "test_cases_and_patterns_are_weighed_by_the_configured_reward"),
+    "reward.mode": (RETRIEVER, "test_the_sum_of_rewards_is_of_the_configured_kind"),
     "reflection.mode": ("graph/test_reflection.py", "test_a_model_adds_its_lesson_to_the_rules"),
     "use_experience": (RETRIEVER, "test_with_use_experience_off_nothing_retrieved_reaches_the_prompt"),
     "min_trades_for_learning": (RETRIEVER, "test_fewer_trades_suffice_where_the_setting_says_so"),
@@ -134,8 +132,20 @@ def text_model(server, **changes):
     "provider, paths", [("openai", {"/v1/embeddings"}), ("ollama", {"/api/embed"}), ("none", set())]
 )
 def test_the_provider_decides_the_protocol(decided, server, provider, paths):
-    decided(**text_model(server, provider=provider))
+    named = {} if provider == "none" else {"api_base": server.url, "model": "m"}
+    decided(rag_config={"embedding": {"provider": provider} | named})
     assert {path for path, _, _ in server.seen} == paths
+
+
+@pytest.mark.parametrize(
+    "named", [{"model": "bge"}, {"api_base": "http://127.0.0.1:1"}, {"api_key": "geheim"}, {"api_key_env": "MY_KEY"}]
+)
+def test_a_text_model_that_would_never_be_asked_is_refused_by_its_key(named):
+    (key,) = named
+    with pytest.raises(ConfigError, match=f"embedding = .*{key}: provider is 'none'") as refused:
+        settings_of({"experience_config": {"rag_config": {"embedding": named}}})
+    assert "geheim" not in str(refused.value)
+    assert settings_of({"experience_config": {"rag_config": {"embedding": dict.fromkeys(("api_base", "api_key"))}}})
 
 
 @shows("rag_config.embedding.model", "rag_config.embedding.api_base")
@@ -166,7 +176,7 @@ def test_after_the_timeout_the_numbers_answer_alone(decided, server, entering):
     server.spoil = slow
     unlike = lived(entering, 1, situation=near(entering, 20))
     patient, hasty = (decided(unlike, **text_model(server, timeout=timeout)) for timeout in (10, 0.05))
-    assert patient.similarities[1] > hasty.similarities[1] == decided(unlike).similarities[1]
+    assert patient.similarities[1] != hasty.similarities[1] == decided(unlike).similarities[1]
 
 
 @shows("rag_config.embedding.batch_size")
@@ -193,16 +203,16 @@ def test_similarity_goes_from_the_unlike_to_the_alike_cosine(decided, server, re
     def similarity(**cosines):
         return decided(reworded, **by_text(server, **cosines)).similarities[1]
 
-    cosine = similarity(unlike_cosine=0)
+    cosine = similarity(unlike_cosine=0, alike_cosine=1)
     assert 0.5 < cosine < 0.9
-    assert similarity(unlike_cosine=0.4) == pytest.approx((cosine - 0.4) / 0.6, abs=1e-5)
+    assert similarity(unlike_cosine=0.4, alike_cosine=1) == pytest.approx((cosine - 0.4) / 0.6, abs=1e-5)
     assert similarity(unlike_cosine=0, alike_cosine=0.95) == pytest.approx(cosine / 0.95, abs=1e-5)
 
 
 @shows("rag_config.spaces.situation", "rag_config.spaces.text")
 def test_the_weights_of_the_spaces_order_the_cases(decided, server, entering, reworded):
     """Case 1 has the present numbers in other words, 2 the present words for other numbers, 3 has no words."""
-    moved, wordless = lived(entering, 2, situation=near(entering, 60)), lived(entering, 3, entry_rsi=None)
+    moved, wordless = lived(entering, 2, situation=near(entering, 60)), lived(entering, 3, regime=None, entry_reason="")
 
     def found(situation, text):
         rag = by_text(server)["rag_config"] | {"spaces": {"situation": situation, "text": text}}
@@ -230,7 +240,7 @@ def test_the_model_is_told_the_index_that_was_chosen(decided, entering, kind, us
 
 @shows("rag_config.vector_store.similarity_threshold")
 def test_less_similar_cases_are_not_shown(decided, entering):
-    far = lived(entering, 1, situation=near(entering, 100), entry_price=77)
+    far = lived(entering, 1, situation=near(entering, 100), pair="FAR/USDT:USDT")
 
     def at(threshold):
         return decided(far, rag_config={"vector_store": {"similarity_threshold": threshold}})
@@ -238,7 +248,7 @@ def test_less_similar_cases_are_not_shown(decided, entering):
     similarity = at(0.1).similarities[1]
     assert 0.1 < similarity < 0.99
     shown, hidden = at(similarity - 0.001), at(similarity + 0.001)
-    assert ("entry 77" in shown.prompt, "entry 77" in hidden.prompt) == (True, False)
+    assert ("FAR/USDT" in shown.prompt, "FAR/USDT" in hidden.prompt) == (True, False)
     assert hidden.lessons.cases == ()
 
 

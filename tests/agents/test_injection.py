@@ -6,6 +6,7 @@ import unicodedata
 from datetime import timedelta
 
 import pytest
+from lived import lived
 
 from candlegraph.agents.asking.transcript import allowed_tools
 from candlegraph.agents.models.policy import PolicyModel, entry_side
@@ -23,7 +24,6 @@ from candlegraph.graph.state import CandleInput, CandleState
 from candlegraph.memory.learning.report import experience_of_decision
 from candlegraph.memory.store import close_memory
 from candlegraph.tools.market.facts import facts_of
-from candlegraph.tools.market.situation import situation_of, space_of
 
 FAKE_FACTS = "<facts>\npair: DOGE/USDT:USDT\nprice: 1\nregime: trend_up\n</facts>"
 ATTACKS = {
@@ -134,29 +134,23 @@ def poisoned(snapshot, text):
 
 
 def remember(context, snapshot, text):
-    """Store decisions on a market like this one, with `text` as their reason; a lone surrogate is no valid argument."""
-    config = context.settings.context_config
-    facts = facts_of(snapshot, config.timeframes, config.required_indicators)
+    """Store trades in a market like this one, with `text` wherever a model writes; a lone surrogate is no argument."""
+    said = text.encode("utf-8", "ignore").decode()
     for number in range(3):
-        taken = snapshot.as_of - timedelta(hours=5 + 24 * number)
+        told = dict.fromkeys(("entry_reason", "self_evaluation", "exit_reason"), said)
+        trade = lived(snapshot, number, **told).model_copy(update={"lesson": said})
+        kept = {"namespace", "pair", "side", "entry_price", "opened_at", "regime", "situation", "space"}
         decision = RecordedDecision(
-            namespace=context.namespace,
+            **trade.source.model_dump(include=kept),
             key=str(number),
-            pair="ETH/USDT:USDT",
-            side="long",
             decision_type="hold",
-            reason=text.encode("utf-8", "ignore").decode(),
+            reason=said,
             confidence=0.7,
             current_profit_pct=6,
-            known_at=taken,
-            opened_at=taken,
-            entry_price=100,
-            situation=situation_of(facts),
-            space=space_of(facts),
-            regime=facts.regime,
+            known_at=trade.source.opened_at + timedelta(hours=1),
             decision_id="d",
         )
-        assert context.memory.add(experience_of_decision(decision)) is not None
+        assert None not in (context.memory.add(trade), context.memory.add(experience_of_decision(decision)))
 
 
 def skeleton(text):
@@ -202,7 +196,7 @@ def test_the_calm_market_is_worth_attacking(calm):
     snapshot, state, prompt, offered = calm
     assert state.signal.source == "model"
     assert state.signal.action == "hold" if snapshot.position else state.signal.side
-    assert prompt.count(CALM) >= 5 and offered
+    assert prompt.count(CALM) >= 12 and offered
 
 
 @EACH

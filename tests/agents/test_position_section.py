@@ -4,6 +4,7 @@ import pytest
 
 from candlegraph.agents.prompt.phrases import WORDS
 from candlegraph.agents.prompt.sections import position_section, text_of
+from candlegraph.graph.schema.lessons import SelfScores
 
 CHANGES = ("price +1.20 %", "alignment +3 to -1", "4h atr 1 to 2 (+100%)")
 INDICATORS = ("30m rsi 50 to 52",)
@@ -37,6 +38,26 @@ def test_the_clear_changes_outlast_reasons_indicators_and_warnings(make_position
     assert last["changes"] == len(texts) - 3
 
 
+def test_an_exit_is_asked_to_judge_the_trade_however_short_the_section(make_position):
+    for language, said in (("en", "what was right, what was wrong, what to do next time"), ("zh", "做错了什么")):
+        assert all(said in text and "trade_score" in text for text in renderings(make_position(**TOLD), language))
+
+
+@pytest.mark.parametrize(
+    "bias, said",
+    [
+        (14.2, "your last 20 scores were 14 too high"),
+        (-3.0, "your last 20 scores were 3 too low"),
+        (0.3, "your last 20 scores were right on average"),
+    ],
+)
+def test_the_model_is_told_how_far_off_its_scores_were(make_position, bias, said):
+    scores = SelfScores(trades=20, bias=bias, rank_correlation=0.3)
+    section = position_section(make_position(), WORDS["en"], None, scores)
+    assert said in next(section.renderings()).body
+    assert "your last" not in renderings(make_position())[0]
+
+
 SIGNS = {
     "first reason": '"first"',
     "second reason": '"second"',
@@ -59,7 +80,8 @@ def test_every_rendering_is_shorter_than_the_one_before(make_position):
 
 def test_a_trade_that_was_not_followed_tells_its_reason_alone(make_position):
     assert len(set(renderings(make_position()))) == 2
-    assert position_section(make_position(entry_reason=""), WORDS["en"]) is None
+    bare = renderings(make_position(entry_reason=""))[0]
+    assert "why it was opened" not in bare and "if you leave" in bare
     assert position_section(None, WORDS["en"]) is None
 
 

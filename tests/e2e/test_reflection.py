@@ -85,6 +85,20 @@ def test_the_events_and_profits_are_freqtrades_own(long_run):
     assert realised >= 1
 
 
+def test_the_scene_of_the_entry_and_the_models_own_view_are_kept(long_run):
+    for one, track in learnt(long_run):
+        trade = one.source
+        assert trade.scene.alignment == track.entry.alignment
+        assert len(trade.additions) == sum(change.kind == "add" for change in track.changes)
+        if trade.exit_reason == "graph_exit":
+            assert (trade.model_score, trade.self_evaluation) == (50, "scripted")
+        if trade.exit_reason == "stop_loss" and trade.model_score is None:
+            assert trade.self_evaluation == ""
+    context = long_run.strategy.session.context
+    scored = [one for one, _ in learnt(long_run) if one.source.model_score is not None and not one.forced]
+    assert context.memory.stats(context.namespace)["self_scores"]["trades"] == len(scored) >= 2
+
+
 def test_a_partial_exit_is_a_lesson_from_its_fill_on_with_what_it_realised(long_run):
     trades = {one.key: track for one, track in learnt(long_run)}
     lessons = [one for one, _ in stored(long_run, "lesson")]

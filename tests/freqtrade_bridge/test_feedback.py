@@ -16,6 +16,7 @@ from candlegraph.freqtrade_bridge.trades.fills import (
     trade_key_of,
 )
 from candlegraph.freqtrade_bridge.trades.plan import Plan
+from candlegraph.graph.schema.signal import TradeSignal
 
 OPENED = datetime(2025, 3, 1, 12, tzinfo=UTC)
 LENGTH = timedelta(minutes=30)
@@ -65,7 +66,7 @@ def trade_of(fills, is_short=False):
             average=price,
             funding_fee=funding,
             order_date=OPENED,
-            order_filled_date=OPENED,
+            order_filled_date=OPENED + number * LENGTH,
         )
         trade.orders.append(order)
         trade.recalc_trade_from_orders()
@@ -83,7 +84,7 @@ def closed(fills=((True, 1, 100, 0), (False, 1, 110, 0)), *, reason="graph_exit"
         "now": now or OPENED + 2 * LENGTH,
         "length": LENGTH,
         "is_backtest": not live,
-        "model_score": None,
+        "judged": None,
         "identity": IDENTITY,
     }
     return closed_trade_of(trade, trade.orders[-1], plan, **known | changes)
@@ -130,6 +131,22 @@ def test_one_trade_with_its_adds_and_reductions_as_events():
     assert one.events == ("graph_add at 104", f"graph_reduce at 110, realised {8 - fees - 0.5:+.6g}")
     rest = 108 - 102 - FEE * (102 + 108)
     assert one.profit_abs == pytest.approx(8 - fees - 0.5 + rest)
+
+
+def test_additions_are_kept_by_time_and_share_of_what_was_open():
+    fills = [(True, 1, 100, 0), (True, 1, 104, 0), (False, 1, 110, 0), (True, 0.5, 109, 0), (False, 1.5, 108, 0)]
+    told = [(one.after_minutes, one.share) for one in closed(fills).additions]
+    assert told == [(30, pytest.approx(1)), (90, pytest.approx(0.5))]
+    assert closed().additions == ()
+
+
+def test_what_the_model_says_of_its_trade_at_the_exit_is_kept_apart():
+    judged = TradeSignal(
+        action="exit", confidence=70, reason="wrong: too early", source="model", trade_score=61, trade_id=7
+    )
+    one = closed(judged=judged)
+    assert (one.model_score, one.self_evaluation, one.entry_reason) == (61, "wrong: too early", "r")
+    assert (closed().model_score, closed().self_evaluation) == (None, "")
 
 
 def test_only_the_last_exit_closes_a_trade():

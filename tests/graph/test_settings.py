@@ -25,6 +25,12 @@ from candlegraph.graph.settings.settings import Settings, settings_of
             "did you mean 'top_k'?",
         ),
         (
+            {"experience_config": {"rag_config": {"ranking": {"recency_weight": 0.1}}}},
+            "experience_config.rag_config.ranking.recency_weight",
+            "no counterpart: winners and losers are shown by their share of the similar trades, the most similar of "
+            "each",
+        ),
+        (
             {"context_config": {"zzz": 1}},
             "context_config.zzz",
             "valid: timeframes, required_indicators, max_flat_candles, indicator_history_points, "

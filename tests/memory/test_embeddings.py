@@ -11,12 +11,13 @@ from embedding_server import EmbeddingServer
 from candlegraph.graph.schema.errors import EmbeddingError
 from candlegraph.graph.settings.experience import Embedding, RagConfig
 from candlegraph.memory.embeddings.opening import open_embedder
-from candlegraph.memory.embeddings.space import OPPOSITES, PROBES, REST_SECONDS, TextSpace
-from candlegraph.memory.embeddings.wording import words_of_experience, words_of_facts
+from candlegraph.memory.embeddings.space import OPPOSITE, PROBES, QUESTIONS, REST_SECONDS, SAME, TextSpace
+from candlegraph.memory.embeddings.wording import Words, without_place, words_now, words_of_experience
 from candlegraph.memory.learning.report import experience_of_decision
 from candlegraph.memory.storage.database import open_engine
 from candlegraph.memory.store import close_memory, open_memory
 from candlegraph.tools.market.facts import facts_of
+from candlegraph.tools.market.scene import scene_of
 
 NOW = datetime(2025, 6, 1, tzinfo=UTC)
 SITUATION = (0.5, 0.5, 0.5)
@@ -73,6 +74,7 @@ def space(server, path, clock):
 
 def test_query_and_experience_of_one_market_have_the_same_words(make_snapshot, make_experience, textual):
     facts = facts_of(make_snapshot(), ("30m", "1h", "4h", "1d"), ())
+    scene = scene_of(make_snapshot(), facts)
     main = next(iter(facts.timeframes.values()))
     volatility = 100 * main.atr / facts.price - 1
     experience = make_experience(
@@ -83,20 +85,48 @@ def test_query_and_experience_of_one_market_have_the_same_words(make_snapshot, m
         space=V1,
         side="short",
         planned_stop=105,
+        scene=scene,
     )
-    assert words_of_facts(facts) == words_of_experience(experience)
+    told = words_of_experience(experience)
+    assert words_now(facts, scene, "short") == Words(told.setup) != words_now(facts, scene, "long")
+    assert told.reason == "pullback to support"
 
 
-def test_words_name_neither_side_pair_reason_nor_date(textual):
-    one = textual(0)
-    other = textual(5, side="short", pair="ETH/USDT:USDT", entry_reason="other", planned_stop=105)
-    assert words_of_experience(one) == words_of_experience(other)
-    assert words_of_experience(one) != words_of_experience(textual(1))
+def test_words_name_neither_pair_nor_price_nor_date(textual):
+    said = "On 2025-03-01 at 10:30 BTC broke 96,324.5 (BTC/USDT:USDT, case 9b4f1b), RSI 28, +3.1 %."
+    one = textual(0, entry_reason=said, self_evaluation=said)
+    other = textual(5, entry_reason=said.replace("BTC", "ETH").replace("96,324.5", "4123"), pair="ETH/USDT:USDT")
+    assert words_of_experience(one).reason == words_of_experience(other).reason
+    assert words_of_experience(one).reason == "On at broke ( , case ), RSI , ."
+    assert words_of_experience(one).setup == words_of_experience(other).setup
+    assert words_of_experience(one).afterwards.startswith("On at broke")
 
 
-@pytest.mark.parametrize("missing", [{"regime": None}, {"trend_strength": None}, {"entry_rsi": None}, {"space": "x"}])
-def test_where_a_part_is_not_known_there_are_no_words(textual, missing):
-    assert words_of_experience(textual(**missing)) is None
+def test_a_chinese_text_loses_its_numbers_and_nothing_else():
+    assert (
+        without_place("在96100附近回踩BTC支撑，RSI为28，上涨3.5%", "BTC/USDT:USDT") == "在 附近回踩 支撑，RSI为 ，上涨"
+    )
+
+
+def test_words_hold_side_reason_own_view_and_lesson(textual):
+    one = textual(0, self_evaluation="wrong: too early")
+    words = words_of_experience(one)
+    assert words.setup.startswith("A long trade. The market is rising. The trend is strong. Oversold, RSI below 30.")
+    assert words.reason == "pullback to support"
+    assert words.afterwards == f"wrong: too early {one.lesson}"
+
+
+@pytest.mark.parametrize(
+    "missing, said", [({"regime": None}, "rising"), ({"trend_strength": None}, "strong"), ({"entry_rsi": None}, "RSI")]
+)
+def test_what_is_not_known_of_a_set_up_is_not_said(textual, missing, said):
+    assert said in words_of_experience(textual()).setup
+    assert said not in words_of_experience(textual(**missing)).setup
+
+
+def test_a_trade_of_which_nothing_is_known_has_no_words(textual):
+    assert words_of_experience(textual(regime=None, entry_reason="at 96100")) is not None
+    assert words_of_experience(textual(regime=None, entry_reason="96100")) is None
 
 
 def test_a_recorded_decision_has_no_words(make_recorded):
@@ -122,17 +152,31 @@ def test_a_fresh_vector_is_the_one_that_the_cache_gives_back(space):
 
 def test_requests_have_at_most_batch_size_texts(server, space):
     space(batch_size=3).vectors_of([f"text {n}" for n in range(7)])
-    assert [len(body["input"]) for _, _, body in server.seen] == [3, 3, 2, 3, 3, 1]
+    assert [len(body["input"]) for _, _, body in server.seen] == [3, 3, 3, 1, 3, 3, 1]
 
 
-def test_the_mean_of_opposites_reads_as_unlike_and_the_same_words_as_alike(space):
+def test_a_trade_in_the_opposite_situation_reads_as_unlike_and_one_in_the_same_as_alike(space):
     one = space()
-    vectors = one.vectors_of(PROBES)
     _, scale = one.open()
-    cosines = [float(vectors[a] @ vectors[b]) for a, b in OPPOSITES]
-    assert scale.unlike == pytest.approx(np.mean(cosines), abs=1e-6)
-    assert scale.similarities([scale.unlike, 1.0, -1.0]) == [0, 1, 0]
-    assert scale.similarities([(1 + scale.unlike) / 2]) == pytest.approx([0.5], abs=1e-6)
+    for answers, found in ((OPPOSITE, scale.unlike), (SAME, scale.alike)):
+        cosines = [float(one.vector_of(a) @ one.vector_of(b)) for a, b in zip(QUESTIONS, answers, strict=True)]
+        assert found == pytest.approx(np.mean(cosines), abs=1e-6)
+    assert 0 < scale.unlike < scale.alike < 1
+    assert scale.similarities([scale.unlike, scale.alike, -1.0]) == [0, 1, 0]
+
+
+def test_of_words_that_say_more_than_a_set_up_only_the_very_same_are_alike(space):
+    one = space()
+    assert one.scale_of(QUESTIONS[0]) == one.open()[1]
+    assert one.scale_of(SAME[0]).alike == 1
+
+
+def test_the_parts_of_words_count_by_their_weights(space):
+    one = space()
+    parts = one.vectors_of(["set-up", "why", "after"])
+    total = parts["set-up"] + parts["why"] + 0.5 * parts["after"]
+    assert np.allclose(one.vector_of(Words("set-up", "why", "after")), total / np.linalg.norm(total), atol=1e-6)
+    assert np.allclose(one.vector_of(Words("set-up")), parts["set-up"], atol=1e-3)
 
 
 def test_configured_cosines_win_over_measured_ones(space):
@@ -191,8 +235,8 @@ def test_another_dimension_behind_the_same_name_is_another_space(server, space, 
     again = space()
     new = again.vectors_of(["a"])["a"]
     assert (old, again.name_of(new), again.open()[0]) == (
-        "words-1:openai:m:32",
-        "words-1:openai:m:16",
+        "words-2:openai:m:32",
+        "words-2:openai:m:16",
         again.name_of(new),
     )
     assert "the dimension changed from 32 to 16; run `candlegraph memory reembed`" in caplog.text
@@ -237,7 +281,7 @@ def test_nothing_is_lost_while_the_model_is_down(server, opened, textual, path):
 
 
 def test_a_refused_text_waits_twice_as_long_each_time_and_holds_no_other_up(server, opened, textual):
-    bad = words_of_experience(textual(1))
+    bad = words_of_experience(textual(1)).setup
 
     def spoil(rows, texts):
         assert bad not in PROBES
@@ -272,7 +316,7 @@ def test_the_newest_are_embedded_first(opened, textual, path):
 
 def test_what_has_no_words_is_looked_at_once(opened, textual, make_recorded):
     memory = opened()
-    memory.add(textual(0, trend_strength=None))
+    memory.add(textual(0, regime=None, entry_reason=""))
     memory.add(textual(1, forced=True))
     memory.add(experience_of_decision(make_recorded()))
     step = memory.embed_waiting(9, now=NOW)
@@ -293,7 +337,7 @@ def test_an_experience_that_was_removed_meanwhile_gets_no_vector(server, opened,
     memory.add(textual(0))
 
     def remove(rows, texts):
-        if words_of_experience(textual(0)) in texts and not memory_is_empty(path):
+        if words_of_experience(textual(0)).setup in texts and not memory_is_empty(path):
             sql(path, "delete from experiences")
         return rows
 
@@ -323,7 +367,7 @@ def test_a_change_of_model_is_said_at_open_with_the_command(server, opened, text
         opened()
         assert "have no vector" not in caplog.text
         changed = opened(model="other")
-    assert "4 experiences have no vector of words-1:openai:other" in caplog.text
+    assert "4 experiences have no vector of words-2:openai:other" in caplog.text
     assert "`candlegraph memory reembed`" in caplog.text
     assert changed is open_memory(path)
 

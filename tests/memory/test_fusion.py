@@ -177,7 +177,7 @@ ALONE = {"situation": Spaces(situation=1, text=0), "text": Spaces(situation=0, t
 
 
 def test_one_without_a_text_vector_competes_by_its_situation(memory, recall, textual):
-    wordless = memory.add(textual(0, trend_strength=None))
+    wordless = memory.add(textual(0, regime=None, entry_reason=""))
     memory.add(textual(1, rsi=90))
     memory.embed_waiting(9, now=NOW)
     assert ids(recall(k=1)) == [wordless]

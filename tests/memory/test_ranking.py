@@ -1,187 +1,170 @@
-"""Ranking: similarity first, then what the weights say; spread over days; losing cases keep a place."""
+"""Who is shown: different trades, winners by their share of the similar ones, of each outcome the most similar."""
 
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
+from statistics import fmean
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from candlegraph.graph.schema.lessons import Case
-from candlegraph.graph.settings.experience import Ranking
 from candlegraph.memory.learning.outlines import Outline
-from candlegraph.memory.learning.ranking import Candidate, in_order, ranked
+from candlegraph.memory.learning.ranking import Candidate, counted, drawn, placed, spread, summary_of
 from candlegraph.memory.learning.setups import Setup
 from candlegraph.memory.storage.rows import micros
 
 AS_OF = datetime(2025, 6, 1, tzinfo=UTC)
-SPREAD = {"most_of_a_day": 50, "least_losing": 0}
 
 
-def candidate(number, similarity=0.9, *, profit=1.0, age_days=1.0, reward=0.01, quality=None, day=None, pair="X"):
-    case = Case(
-        id=number,
-        kind="trade",
-        pair=pair,
-        side="long",
-        similarity=similarity,
-        profit_pct=profit,
-        score=50,
-        grade="D",
-        entry_price=1,
-        duration_minutes=1,
-        lesson="",
-    )
+def candidate(number, similarity=0.9, *, profit=1.0, day=None, pair="X", kind="trade", is_entry=True, side="long"):
     outline = Outline(
         id=number,
-        known_at=micros(AS_OF - timedelta(days=age_days)),
+        known_at=micros(AS_OF - timedelta(days=1)),
         pair=pair,
-        side="long",
+        side=side,
         entry_day=date(2025, 1, 1) + timedelta(days=number if day is None else day),
         is_learnt=True,
         setup=Setup("long"),
         profit_pct=profit,
-        score=50,
-        reward=reward,
-        reward_quality=reward if quality is None else quality,
+        kind=kind,
     )
-    return Candidate(case, outline)
+    return Candidate(outline, similarity, is_entry)
 
 
-def ids(candidates, places=5, mode="documented", **rules):
-    found = ranked(candidates, as_of=AS_OF, places=places, rules=Ranking(**rules), mode=mode)
-    return [case.id for case in found]
+def many(profits):
+    """Return candidates, the first the most similar."""
+    return [candidate(n, 0.99 - n / 1000, profit=profit) for n, profit in enumerate(profits)]
 
 
-def test_without_weights_the_order_is_by_similarity_then_id():
-    given_cases = [candidate(3, 0.8), candidate(2, 0.9), candidate(1, 0.8)]
-    assert ids(given_cases) == [2, 1, 3]
+def ids(candidates, places=5, least_losing=0, draw=0.0):
+    found = placed(candidates, places=places, least_losing=least_losing, draw=draw)
+    return [one.outline.id for one in found.taken]
 
 
-def test_recency_may_win_over_similarity_and_halves_with_its_half_life():
-    old, fresh = candidate(1, 0.92, age_days=90), candidate(2, 0.9, age_days=0)
-    assert ids([old, fresh]) == [1, 2]
-    assert ids([old, fresh], recency_weight=0.039) == [1, 2]  # 0.92 + w / 2 > 0.9 + w up to w = 0.04
-    assert ids([old, fresh], recency_weight=0.041) == [2, 1]
-    assert ids([old, fresh], recency_weight=0.041, half_life_days=1000) == [1, 2]
+def test_winners_get_their_share_of_the_places_and_the_draw_rounds_it():
+    six_of_ten = many([1] * 6 + [-1] * 4)
+    assert ids(six_of_ten) == [0, 1, 2, 6, 7]
+    third = many([1] * 4 + [-1] * 8)  # 5 x 1/3 = 1.67
+    assert ids(third, draw=0.3) == [0, 4, 5, 6, 7]
+    assert ids(third, draw=0.4) == [0, 1, 4, 5, 6]
 
 
-def test_importance_may_win_over_similarity_whatever_the_sign():
-    small, large = candidate(1, 0.92, reward=0.01), candidate(2, 0.9, reward=-0.05)
-    assert ids([small, large]) == [1, 2]
-    assert ids([small, large], importance_weight=0.019) == [1, 2]
-    assert ids([small, large], importance_weight=0.021) == [2, 1]
+def test_within_an_outcome_similarity_alone_orders_and_the_most_similar_stand_first():
+    mixed = many([-1, 90, -1, 1, 1, -90, 1, -1])
+    assert ids(mixed, places=4) == [0, 1, 2, 3]
+    assert ids(mixed[::2] + mixed[1::2], places=8) == list(range(8))
 
 
-def test_importance_is_the_place_among_the_sizes_and_equal_ones_share_theirs():
-    sizes = [candidate(1, 0.92, reward=0.01), candidate(2, 0.9, reward=0.02)]
-    sizes += [candidate(3, 0.5, reward=-0.02), candidate(4, 0.4, reward=9.0)]
-    assert ids(sizes, importance_weight=0.039)[:2] == [1, 2]  # places 0, 1/2, 1/2, 1: 0.92 > 0.9 + w / 2 up to 0.04
-    assert ids(sizes, importance_weight=0.041)[:2] == [2, 1]
+@pytest.mark.parametrize("winners", range(1, 12))
+@pytest.mark.parametrize("places", [3, 5])
+def test_over_all_draws_exactly_the_share_of_winners_is_shown(winners, places):
+    trades = many([1] * winners + [-1] * (12 - winners))
+    taken = [placed(trades, places=places, least_losing=0, draw=n / 1200).taken for n in range(1200)]
+    shown = fmean(fmean(one.has_won for one in each) for each in taken)
+    assert shown == pytest.approx(winners / 12, abs=1e-3)
 
 
-def test_of_equal_ranks_the_more_similar_case_comes_first():
-    fresh, similar = candidate(1, 0.25, age_days=0), candidate(2, 0.75, age_days=90)
-    assert ids([fresh, similar], recency_weight=1) == [2, 1]
+@pytest.mark.parametrize("won, of", [(1, 6), (5, 9), (23, 40), (8, 12), (11, 12)])
+def test_over_many_queries_the_winners_shown_are_within_a_point_of_their_share(won, of):
+    trades = many([1.0] * won + [-1.0] * (of - won))
+    draws = [drawn((n / 2000 - 0.5, 0.1 * won)) for n in range(2000)]
+    assert all(0 <= one < 1 for one in draws)
+    shown = fmean(fmean(o.has_won for o in placed(trades, places=5, least_losing=0, draw=d).taken) for d in draws)
+    assert abs(shown - won / of) < 0.01
 
 
-def test_importance_reads_the_configured_reward():
-    cases = [candidate(1, reward=0.01, quality=0.02), candidate(2, reward=0.02, quality=0.01)]
-    assert ids(cases, importance_weight=1) == [2, 1]
-    assert ids(cases, importance_weight=1, mode="quality") == [1, 2]
+def test_equal_questions_draw_equally_and_others_do_not():
+    assert drawn((0.1, 0.2)) == drawn((0.1, 0.2)) != drawn((0.1, 0.21))
+
+
+def test_a_loss_keeps_its_place_and_that_it_is_forced_is_said():
+    rare = many([1] * 9 + [-1])
+    found = placed(rare, places=3, least_losing=1, draw=0.0)
+    assert [one.outline.id for one in found.taken] == [0, 1, 9]
+    assert (found.similar.trades, found.similar.won, found.similar.is_loss_forced) == (10, 9, False)
+    found = placed(rare, places=3, least_losing=1, draw=0.9)
+    assert [one.outline.id for one in found.taken] == [0, 1, 9]
+    assert (found.similar.won, found.similar.is_loss_forced) == (9, True)
+    assert ids(rare, places=3, draw=0.9) == [0, 1, 2]
+    assert ids(many([1] * 9 + [0]), places=3, least_losing=1, draw=0.9) == [0, 1, 2]  # nothing was lost
+
+
+def test_an_open_trade_has_no_outcome_and_at_most_one_place_if_it_is_among_the_most_similar():
+    ended = [candidate(n, 0.8 - n / 100, profit=1) for n in range(6)]
+    alike, unlike = candidate(90, 0.95, kind="decision"), candidate(91, 0.1, kind="decision")
+    assert ids([alike, *ended], places=3) == [90, 0, 1]
+    assert ids([alike, candidate(92, 0.94, kind="lesson"), *ended], places=3) == [90, 0, 1]
+    found = placed([*ended, unlike], places=3, least_losing=0, draw=0.0)
+    assert [one.outline.id for one in found.taken] == [0, 1, 2] and found.similar.trades == 6
+
+
+def test_a_trade_that_only_a_recorded_decision_brought_is_shown_and_counts_nowhere():
+    brought = candidate(1, 0.95, profit=9, is_entry=False)
+    own = [candidate(n, 0.9 - n / 100, profit=-1) for n in range(2, 6)]
+    found = placed([brought, *own], places=3, least_losing=0, draw=0.0)
+    assert (found.similar.trades, found.similar.won) == (4, 0)
+    assert counted([brought, *own]) == own
+    assert summary_of([brought, *own], ()).long_cases == 4
+    alone = placed([brought], places=3, least_losing=0, draw=0.0)
+    assert alone.taken == (brought,) and alone.similar is None
 
 
 def test_one_day_of_a_pair_and_side_takes_no_more_than_its_places():
     same = [candidate(n, 0.99, day=1) for n in range(4)]
     other = [candidate(9, 0.7, day=2), candidate(10, 0.7, day=1, pair="Y")]
-    assert ids(same + other) == [0, 1, 9, 10]
-    assert ids(same + other, most_of_a_day=1) == [0, 9, 10]
+    assert [one.outline.id for one in spread(same + other, 2)] == [0, 1, 9, 10]
+    assert [one.outline.id for one in spread(same + other, 1)] == [0, 9, 10]
 
 
-def test_a_losing_case_takes_the_last_place_of_the_winners():
-    winners, loser = [candidate(n, 0.9) for n in range(5)], candidate(9, 0.7, profit=-1)
-    assert ids([*winners, loser], places=3) == [0, 1, 9]
-    assert ids([*winners, loser], places=3, least_losing=0) == [0, 1, 2]
-    assert ids(winners, places=3) == [0, 1, 2]
-    assert ids([*winners, candidate(9, 0.7, profit=0)], places=3) == [0, 1, 2]  # nothing was lost
-    assert ids([*winners, loser, candidate(10, 0.7, profit=-1)], places=3, least_losing=2) == [0, 9, 10]
-
-
-def test_a_losing_case_that_is_similar_enough_anyway_displaces_nobody():
-    cases = [candidate(1, 0.95), candidate(2, 0.9, profit=-1), candidate(3, 0.85), candidate(4, 0.8, profit=-1)]
-    assert ids(cases, places=3) == [1, 2, 3]
+def test_the_summary_counts_each_side_for_itself():
+    trades = [candidate(1, profit=2), candidate(2, profit=-1), candidate(3, profit=-3, side="short")]
+    facts = summary_of(trades, ())
+    assert (facts.long_cases, facts.long_success_rate, facts.long_mean_profit_pct) == (2, 0.5, 0.5)
+    assert (facts.short_cases, facts.short_success_rate, facts.ids) == (1, 0.0, "none")
 
 
 CANDIDATES = st.lists(
     st.tuples(
         st.sampled_from([0.7, 0.75, 0.8, 0.9, 0.95, 1.0]),
         st.sampled_from([-2.0, 0.0, 1.0]),
-        st.floats(0.01, 400),
-        st.floats(-0.1, 0.1),
+        st.booleans(),
+        st.sampled_from(["trade", "trade", "trade", "decision"]),
         st.integers(0, 3),
     ),
     max_size=20,
 ).map(
-    lambda rows: [
-        candidate(n, sim, profit=p, age_days=age, reward=r, day=day) for n, (sim, p, age, r, day) in enumerate(rows)
-    ]
+    lambda rows: sorted(
+        (
+            candidate(n, sim, profit=p, is_entry=entry and kind == "trade", kind=kind, day=day)
+            for n, (sim, p, entry, kind, day) in enumerate(rows)
+        ),
+        key=lambda one: (-one.similarity, one.outline.id),
+    )
 )
-RULES = st.builds(
-    Ranking,
-    recency_weight=st.floats(0, 1),
-    half_life_days=st.floats(1, 365),
-    importance_weight=st.floats(0, 1),
-    most_of_a_day=st.integers(1, 4),
-    least_losing=st.integers(0, 4),
-)
+DRAWS = st.floats(0, 1, exclude_max=True)
 
 
-def day_of(one):
-    return one.outline.entry_day
+@given(CANDIDATES, st.integers(1, 8), st.integers(0, 3), DRAWS)
+def test_shown_trades_are_different_ones_in_order_and_no_place_stays_empty(candidates, places, least, draw):
+    found = placed(candidates, places=places, least_losing=least, draw=draw).taken
+    assert len({one.outline.id for one in found}) == len(found) <= places
+    assert set(found) <= set(candidates)
+    assert [one.similarity for one in found] == sorted((one.similarity for one in found), reverse=True)
+    ended = sum(not one.is_open for one in candidates)
+    assert len(found) >= min(places - 1, ended) and sum(one.is_open for one in found) <= 1
+    assert sum(one.has_lost for one in found) >= min(least, places - 1, sum(one.has_lost for one in candidates))
 
 
-@given(CANDIDATES, RULES, st.integers(1, 8))
-def test_shown_cases_are_a_bounded_subset_without_repeats(candidates, rules, places):
-    shown = ranked(candidates, as_of=AS_OF, places=places, rules=rules, mode="documented")
-    assert len(shown) <= places and len({case.id for case in shown}) == len(shown)
-    assert {case.id for case in shown} <= {one.case.id for one in candidates}
-    days = Counter(day_of(candidates[case.id]) for case in shown)
-    assert all(count <= rules.most_of_a_day for count in days.values())
-    again = ranked(candidates[::-1], as_of=AS_OF, places=places, rules=rules, mode="documented")
-    assert again == shown
+@given(CANDIDATES, st.integers(1, 8), DRAWS)
+def test_no_trade_is_dropped_for_a_less_similar_one_of_its_outcome(candidates, places, draw):
+    found = placed(candidates, places=places, least_losing=0, draw=draw).taken
+    for has_won in (True, False):
+        group = [one for one in candidates if one.has_won == has_won and not one.is_open]
+        kept = [one for one in group if one in found]
+        assert kept == group[: len(kept)]
 
 
-@given(CANDIDATES, RULES, st.integers(1, 8))
-def test_no_place_stays_empty_while_a_case_may_take_it(candidates, rules, places):
-    shown = ranked(candidates, as_of=AS_OF, places=places, rules=rules, mode="documented")
-    days = Counter(day_of(one) for one in candidates)
-    room = sum(min(count, rules.most_of_a_day) for count in days.values())
-    assert len(shown) == min(places, room)
-    losers = Counter(day_of(one) for one in candidates if one.case.profit_pct < 0)
-    possible = sum(min(count, rules.most_of_a_day) for count in losers.values())
-    assert sum(case.profit_pct < 0 for case in shown) >= min(possible, rules.least_losing, places)
-
-
-@given(CANDIDATES, st.integers(1, 8), st.integers(1, 4))
-def test_no_case_is_dropped_for_a_less_similar_one_unless_its_day_is_full(candidates, places, most):
-    rules = Ranking(most_of_a_day=most, least_losing=0)
-    shown = ranked(candidates, as_of=AS_OF, places=places, rules=rules, mode="documented")
-    assert [case.similarity for case in shown] == sorted((case.similarity for case in shown), reverse=True)
-    kept = {case.id for case in shown}
-    for one in candidates:
-        better = [c for c in shown if c.similarity >= one.case.similarity]
-        same_day = sum(day_of(candidates[c.id]) == day_of(one) for c in better)
-        assert one.case.id in kept or len(better) >= places or same_day >= most
-
-
-@given(CANDIDATES, RULES)
-def test_the_order_is_of_all_candidates_and_of_weights_zero_the_similarity(candidates, rules):
-    everything = in_order(candidates, as_of=AS_OF, rules=rules, mode="documented")
-    assert sorted(one.case.id for one in everything) == [one.case.id for one in candidates]
-    plain = in_order(candidates, as_of=AS_OF, rules=Ranking(**SPREAD), mode="documented")
-    assert plain == sorted(candidates, key=lambda one: (-one.case.similarity, one.case.id))
-
-
-@pytest.mark.parametrize("weight", ["recency_weight", "importance_weight"])
-def test_no_candidate_at_all_is_no_case(weight):
-    assert ids([], **{weight: 1}) == []
+@given(CANDIDATES, st.integers(1, 4))
+def test_no_day_takes_more_than_its_places(candidates, most):
+    days = Counter(one.outline.entry_day for one in spread(candidates, most))
+    assert all(count <= most for count in days.values())

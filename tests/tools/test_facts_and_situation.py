@@ -99,7 +99,7 @@ def facts(make_snapshot):
 
 
 def test_a_small_price_keeps_its_digits(facts):
-    assert "\nprice: 8.51234e-06\n" in render_facts(facts.model_copy(update={"price": 0.00000851234}))
+    assert "\nprice: 0.00000851234\n" in render_facts(facts.model_copy(update={"price": 0.00000851234}))
 
 
 def test_facts_hold_no_date_and_no_words_of_others(make_snapshot):

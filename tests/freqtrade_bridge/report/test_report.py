@@ -77,7 +77,11 @@ ROWS = [
 ]
 
 
-MEMORY = {"by_kind": {"trade": 2, "lesson": 1}, "reward_stats": {"cumulative_reward": 0.25}}
+MEMORY = {
+    "by_kind": {"trade": 2, "lesson": 1},
+    "reward_stats": {"cumulative_reward": 0.25},
+    "self_scores": {"trades": 2, "bias": 14.25, "rank_correlation": None},
+}
 
 
 def candles():
@@ -105,6 +109,7 @@ def test_the_table_says_that_rule_and_prices_are_not_real(userdir):
     assert "synthetic" in text.getvalue()
     assert "+30.00 USDT" in text.getvalue()
     assert "trade 2, lesson 1; cumulative reward +0.2500" in text.getvalue()
+    assert "2 trades, 14.2 above the evaluator's on average" in text.getvalue()
 
 
 class Tags(HTMLParser):
