@@ -17,7 +17,7 @@ from candlegraph.freqtrade_bridge.commands.decide import Candle, before_decision
 from candlegraph.graph.builder import graph
 from candlegraph.graph.context import Context
 from candlegraph.graph.settings.places import DATABASE
-from candlegraph.graph.settings.settings import Settings, settings_of
+from candlegraph.graph.settings.settings import Settings
 from candlegraph.graph.state import CandleInput, CandleState
 from candlegraph.memory.books.ledger import DecisionRow, Ledger
 
@@ -56,11 +56,11 @@ def entries(
     userdir: Path, rows: list[DecisionRow], namespace: str
 ) -> Iterator[tuple[DecisionRow, CandleInput, Context]]:
     """Yield the entries that the rule repeats when it is asked again, and that all cases were shown for."""
-    settings = settings_of({"experience_config": {"rag_config": {"read_namespaces": [namespace]}}})
+    config = {"experience_config": {"rag_config": {"read_namespaces": [namespace]}}}
     for row in rows:
         if row.pair == PAIR and row.signal.entry_side == "long" and len(row.case_ids) == 5:
             candle = Candle(row.pair, row.as_of, userdir / "data" / "sample", userdir, namespace)
-            given, context = candle_and_context(candle, settings)
+            given, context = candle_and_context(candle, config)
             if run(given, context).signal.entry_side == "long":
                 yield row, given, context
 
