@@ -74,7 +74,10 @@ def lessons_of(context: Context, cases: Sequence[Case], facts: Facts, as_of: dat
     """Return the cases to show, and what they and all trades say."""
     config = context.settings.experience_config
     reader = context.memory.outlines(context.namespaces)
-    guidance = guidance_of(reader.known(as_of), facts, rules=config.reward, needed=config.min_trades_for_learning)
+    guidance = reader.asked(
+        as_of,
+        lambda counts: guidance_of(counts, facts, rules=config.reward, needed=config.min_trades_for_learning),
+    )
     known = zip(cases, reader.of([case.id for case in cases]), strict=True)
     candidates = [Candidate(case, outline) for case, outline in known if outline is not None]
     shown = ranked(

@@ -65,6 +65,7 @@ def pattern_line(one: Pattern, words: Words) -> str:
         rate=one.win_rate,
         low=one.win_rate_low,
         high=one.win_rate_high,
+        net=words.unknown_r if one.mean_r is None else words.net_r.format(one.mean_r),
         reward=one.mean_reward,
         reward_low=one.reward_low,
         reward_high=one.reward_high,

@@ -68,6 +68,8 @@ class Words:
     setup: str
     any: str
     pattern: str
+    net_r: str
+    unknown_r: str
     comma: str
     colon: str
     done: str
@@ -151,14 +153,16 @@ WORDS: dict[Language, Words] = {
         no_lesson="none",
         similar="{side}: {count} similar closed trades, {rate:.0%} of them won, mean profit {profit:+.2f} %",
         guidance="all {trades} closed trades: cumulative reward {reward:+.4f}, recent trend {trend}; "
-        "in brackets: {level:.0%} intervals",
+        "R: the loss at the first stop, fees included; in brackets: {level:.0%} intervals",
         no_trend="unknown",
         too_few="no guidance yet: {} of {} closed trades",
         verdicts=("warning", "favourable", "undecided"),
         setup="{side} in {regime}, trend strength {strength}, RSI {rsi}, volatility {volatility}, leverage {leverage}",
         any="any",
-        pattern="{verdict}: {setup}: {trades} trades, {rate:.0%} won ({low:.0%} to {high:.0%}), "
+        pattern="{verdict}: {setup}: {trades} trades, {rate:.0%} won ({low:.0%} to {high:.0%}), mean result {net}, "
         "mean reward {reward:+.4f} ({reward_low:+.4f} to {reward_high:+.4f})",
+        net_r="{:+.2f} R",
+        unknown_r="in R unknown",
         comma=", ",
         colon=": ",
         done="the last call, {call}, was carried out at {price:.6g}",
@@ -230,14 +234,17 @@ WORDS: dict[Language, Words] = {
         score="评分 {:.0f}（{}）",
         no_lesson="无",
         similar="{side}：{count} 笔相似的已平仓交易，胜率 {rate:.0%}，平均收益 {profit:+.2f} %",
-        guidance="全部 {trades} 笔已平仓交易：累计奖励 {reward:+.4f}，近期趋势 {trend}；括号内为 {level:.0%} 置信区间",
+        guidance="全部 {trades} 笔已平仓交易：累计奖励 {reward:+.4f}，近期趋势 {trend}；"
+        "R：触及初始止损的亏损（含手续费）；括号内为 {level:.0%} 置信区间",
         no_trend="未知",
         too_few="暂无指导：已平仓交易 {} 笔，需要 {} 笔",
         verdicts=("警告", "有利", "未定"),
         setup="{side}，市况 {regime}，趋势强度 {strength}，RSI {rsi}，波动 {volatility}，杠杆 {leverage}",
         any="任意",
-        pattern="{verdict}：{setup}：{trades} 笔交易，胜率 {rate:.0%}（{low:.0%} 至 {high:.0%}），"
+        pattern="{verdict}：{setup}：{trades} 笔交易，胜率 {rate:.0%}（{low:.0%} 至 {high:.0%}），平均净结果 {net}，"
         "平均奖励 {reward:+.4f}（{reward_low:+.4f} 至 {reward_high:+.4f}）",
+        net_r="{:+.2f} R",
+        unknown_r="未知（R）",
         comma="，",
         colon="：",
         done="上次调用 {call} 已执行，价格 {price:.6g}",

@@ -48,12 +48,14 @@ class Pattern(Frozen):
     volatility: VolatilityBand | None
     leverage: LeverageBand | None
     trades: int = Field(ge=2)
+    observations: int = Field(description="trades that overlap on one side are one; only those whose risk is known")
     wins: int = Field(description="net profit > 0")
     losses: int = Field(description="net profit < 0")
     successes: int = Field(description="wins with a score of 70 or more")
     win_rate: float = Field(ge=0, le=1)
     win_rate_low: float
     win_rate_high: float
+    mean_r: float | None = Field(description="net, in losses at the initial stop, shrunk; None: no risk is known")
     mean_reward: float = Field(description="of the configured mode")
     reward_low: float
     reward_high: float

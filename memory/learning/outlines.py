@@ -1,68 +1,28 @@
-"""What patterns and ranking need of every experience, in RAM, following the database.
+"""The outlines of every experience in RAM, following the database, and what they count to.
 
-Rows are read once, by the number of their commit; a cleanup makes them be read again.
+Rows are read once, by the number of their commit; only a purge makes them be read again. Counts go on from trade to
+trade: only who asks for an earlier moment, or what came late, makes them begin anew.
 """
 
 from __future__ import annotations
 
 import threading
 from bisect import bisect_left
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
 from operator import attrgetter
-from typing import NamedTuple
+from typing import TypeVar
 
 from sqlalchemy import Connection, select
 
-from candlegraph.graph.schema.experience import ClosedTrade, Experience
-from candlegraph.graph.schema.market import Side
-from candlegraph.memory.learning.setups import Setup, setup_of_trade
+from candlegraph.graph.schema.experience import Experience
+from candlegraph.memory.learning.counts import Counts
+from candlegraph.memory.learning.outline import Outline, outline_of
 from candlegraph.memory.storage.rows import micros
 from candlegraph.memory.storage.tables import experiences
 
-
-class Outline(NamedTuple):
-    """One experience in short; a recorded decision has no score and no reward: 0, and is never counted as a trade."""
-
-    id: int
-    known_at: int
-    pair: str
-    side: Side
-    entry_day: date
-    is_learnt: bool
-    setup: Setup
-    profit_pct: float
-    score: float = 0.0
-    reward: float = 0.0
-    reward_quality: float = 0.0
-
-
-@dataclass(frozen=True, eq=False)
-class Known:
-    """What was known before one moment; the same object as long as nothing new is."""
-
-    trades: tuple[Outline, ...]
-    """Closed trades that something is learnt from, in the order in which they became known."""
-
-
-def outline_of(experience_id: int, experience: Experience) -> Outline:
-    """Return the experience in short."""
-    source, scores = experience.source, experience.scores
-    is_trade = isinstance(source, ClosedTrade)
-    return Outline(
-        id=experience_id,
-        known_at=micros(source.known_at),
-        pair=source.pair,
-        side=source.side,
-        entry_day=source.opened_at.date(),
-        is_learnt=is_trade and not experience.forced,
-        setup=setup_of_trade(source) if isinstance(source, ClosedTrade) else Setup(source.side, source.regime),
-        profit_pct=experience.profit_pct,
-        score=scores.total if scores else 0.0,
-        reward=experience.reward or 0.0,
-        reward_quality=experience.reward_quality or 0.0,
-    )
+BECAME_KNOWN = attrgetter("known_at", "id")
+Answer = TypeVar("Answer")
 
 
 class Outlines:
@@ -72,17 +32,14 @@ class Outlines:
         self._namespaces = namespaces
         self._rows: dict[int, Outline] = {}
         self._trades: list[Outline] = []
-        self._seen = self._seen_removals = 0
-        self._known: dict[int, Known] = {}
+        self._counts = Counts()
+        self._seen = self._seen_purges = 0
         self._lock = threading.Lock()
 
-    def known(self, as_of: datetime) -> Known:
-        """Return what was known before `as_of`."""
+    def asked(self, as_of: datetime, question: Callable[[Counts], Answer]) -> Answer:
+        """Return what a question makes of the counts of all trades known before `as_of`; it must not keep them."""
         with self._lock:
-            before = bisect_left(self._trades, micros(as_of), key=attrgetter("known_at"))
-            if before not in self._known:
-                self._known = {before: Known(tuple(self._trades[:before]))}
-            return self._known[before]
+            return question(self._counted(bisect_left(self._trades, micros(as_of), key=attrgetter("known_at"))))
 
     def of(self, ids: Sequence[int]) -> list[Outline | None]:
         """Return the outlines of experiences; None for one that was removed meanwhile."""
@@ -91,16 +48,31 @@ class Outlines:
 
     def follow(self, connection: Connection, counters: Mapping[str, int]) -> None:
         """Read what was committed up to `counters`, which `connection` sees."""
-        now, removals = counters["experiences"], counters["removals"]
+        now, purges = counters["experiences"], counters["purges"]
         with self._lock:
             if now == self._seen:
                 return
-            if removals > self._seen_removals:
-                self._rows, self._seen = {}, 0
-            self._rows |= self._fresh(connection, now)
-            learnt = (one for one in self._rows.values() if one.is_learnt)
-            self._trades = sorted(learnt, key=attrgetter("known_at", "id"))
-            self._seen, self._seen_removals, self._known = now, removals, {}
+            if purges > self._seen_purges:
+                self._rows, self._trades, self._seen, self._counts = {}, [], 0, Counts()
+            self._take(self._fresh(connection, now))
+            self._seen, self._seen_purges = now, purges
+
+    def _take(self, fresh: Mapping[int, Outline]) -> None:
+        self._rows |= fresh
+        learnt = sorted((one for one in fresh.values() if one.is_learnt), key=BECAME_KNOWN)
+        is_late = bool(learnt and self._trades) and BECAME_KNOWN(learnt[0]) < BECAME_KNOWN(self._trades[-1])
+        self._trades += learnt
+        if is_late:
+            self._trades.sort(key=BECAME_KNOWN)
+            self._counts = Counts()
+
+    def _counted(self, before: int) -> Counts:
+        """Return the counts of the first trades, from those before where these are no more."""
+        if self._counts.trades > before:
+            self._counts = Counts()
+        for trade in self._trades[self._counts.trades : before]:
+            self._counts.add(trade)
+        return self._counts
 
     def _fresh(self, connection: Connection, now: int) -> dict[int, Outline]:
         fresh = (experiences.c.revision > self._seen) & (experiences.c.revision <= now)

@@ -12,8 +12,7 @@ from candlegraph.graph.schema.facts import ABSENT, ExperienceFacts
 from candlegraph.graph.schema.lessons import Case
 from candlegraph.graph.schema.market import Side
 from candlegraph.graph.settings.experience import Ranking, RewardMode
-from candlegraph.memory.learning.outlines import Outline
-from candlegraph.memory.learning.patterns import reward_of
+from candlegraph.memory.learning.outline import Outline, reward_of
 from candlegraph.memory.storage.rows import micros
 
 DAY = 86_400 * 10**6

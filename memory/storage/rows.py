@@ -45,7 +45,7 @@ def delete_experiences(connection: Connection, revision: int, ids: Sequence[int]
     for table in BELONGING:
         connection.execute(delete(table).where(table.c.experience_id == bindparam("doomed")), doomed)
     connection.execute(delete(experiences).where(experiences.c.id == bindparam("doomed")), doomed)
-    connection.execute(update(meta).where(meta.c.key == "removals").values(value=revision))
+    connection.execute(update(meta).where(meta.c.key.in_(("removals", "purges"))).values(value=revision))
 
 
 def vectors_by_id(

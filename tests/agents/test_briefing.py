@@ -46,12 +46,14 @@ PATTERN = Pattern(
     volatility=None,
     leverage=None,
     trades=15,
+    observations=14,
     wins=3,
     losses=12,
     successes=2,
     win_rate=0.2,
     win_rate_low=0.1,
     win_rate_high=0.36,
+    mean_r=-0.456,
     mean_reward=-0.0123,
     reward_low=-0.02,
     reward_high=-0.004,
@@ -315,11 +317,12 @@ def test_no_case_is_said_in_words():
 def test_what_is_learnt_stands_before_the_cases_with_warnings_first():
     assert learnt_lines(FULL_LESSONS, EN) == [
         "warning: short in range, trend strength weak, RSI 45-55, volatility any, leverage any: 15 trades, 20% won "
-        "(10% to 36%), mean reward -0.0123 (-0.0200 to -0.0040)",
+        "(10% to 36%), mean result -0.46 R, mean reward -0.0123 (-0.0200 to -0.0040)",
         "favourable: long in range, trend strength weak, RSI 45-55, volatility calm, leverage 1-5x: 15 trades, 20% won "
-        "(10% to 36%), mean reward -0.0123 (-0.0200 to -0.0040)",
+        "(10% to 36%), mean result -0.46 R, mean reward -0.0123 (-0.0200 to -0.0040)",
         "short: 4 similar closed trades, 25% of them won, mean profit -1.50 %",
-        "all 36 closed trades: cumulative reward -0.5000, recent trend unknown; in brackets: 80% intervals",
+        "all 36 closed trades: cumulative reward -0.5000, recent trend unknown; R: the loss at the first stop, "
+        "fees included; in brackets: 80% intervals",
     ]
     body = next(cases_section(FULL_LESSONS, EN).renderings()).body
     assert body.index("warning") < body.index("36 closed") < body.index("similarity")

@@ -1,6 +1,7 @@
 """No dead key in `experience_config`: for every key two values, all else equal, and what a user sees of it differs."""
 
 import json
+import re
 import time
 from itertools import count
 from pathlib import Path
@@ -272,24 +273,27 @@ def test_the_model_forgets_as_much_as_the_settings_say(decided, entering, key):
 
 
 @pytest.fixture
-def warned(decided, entering):
-    """Return whether the prompt warns after losses and one win: `warned(losses, confidence_level=...)`."""
+def learnt(decided, entering):
+    """Return the prompt's line of the present pattern after losses and one win; None: it has none."""
 
     def go(losses, **reward):
         trades = [lived(entering, 0, 4.0), *(lived(entering, n + 1) for n in range(losses))]
-        return "warning: " in decided(*trades, reward=reward, min_trades_for_learning=1).prompt
+        prompt = decided(*trades, reward=reward, min_trades_for_learning=1).prompt
+        return next((line for line in prompt.splitlines() if "mean result" in line), None)
 
     return go
 
 
 @shows("reward.confidence_level")
-def test_more_confidence_is_asked_for_before_a_pattern_warns(warned):
-    assert (warned(5, confidence_level=0.8), warned(5, confidence_level=0.99)) == (True, False)
+def test_more_confidence_widens_the_intervals_that_are_shown(learnt):
+    narrow, wide = (re.search(r"17% won \((\d+)% to (\d+)%\)", learnt(5, confidence_level=one)) for one in (0.8, 0.99))
+    assert int(wide[1]) < int(narrow[1]) < 17 < int(narrow[2]) < int(wide[2])
 
 
 @shows("reward.min_pattern_trades")
-def test_fewer_trades_are_no_pattern(warned):
-    assert (warned(5, min_pattern_trades=6), warned(5, min_pattern_trades=7)) == (True, False)
+def test_fewer_trades_are_no_pattern(learnt):
+    assert learnt(5, min_pattern_trades=6).startswith("undecided: ")
+    assert learnt(5, min_pattern_trades=7) is None
 
 
 @shows("record_min_profit_pct")
