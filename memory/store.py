@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, func, select, true
 
 from candlegraph.graph.schema.errors import ConfigError, EmbeddingError
 from candlegraph.graph.schema.experience import Closing, Experience
@@ -21,7 +21,7 @@ from candlegraph.graph.schema.lessons import Case
 from candlegraph.graph.schema.market import Side
 from candlegraph.graph.settings.experience import Cleanup, RagConfig, Spaces
 from candlegraph.memory import outbox
-from candlegraph.memory.cleanup import CleanupReport, Strategy, clean_up, preview
+from candlegraph.memory.cleanup import CleanupReport, Purged, Strategy, clean_up, preview, purge, to_purge
 from candlegraph.memory.embeddings.opening import open_embedder
 from candlegraph.memory.embeddings.space import TextSpace
 from candlegraph.memory.embeddings.waiting import Embedded, count_waiting, embed_waiting, try_again
@@ -170,15 +170,16 @@ class ExperienceMemory:
         if self._texts is None:
             return 0
         with reading(self.engine) as connection:
-            return count_waiting(connection, self._texts.model, namespace)
+            own = true() if namespace is None else experiences.c.namespace == namespace
+            return count_waiting(connection, self._texts.model, own)
 
-    def stats(self, namespace: str) -> dict[str, Any]:
-        """Return what the namespace holds, in plain JSON types."""
+    def stats(self, namespace: str, as_of: datetime | None = None) -> dict[str, Any]:
+        """Return what the namespace knew before `as_of`, None: all that it holds, in plain JSON types."""
         with self._lock, reading(self.engine) as connection:
             self._mirror.refresh(connection)
-            found = stats_of(connection, self._mirror, namespace, self.engine)
+            found = stats_of(connection, self._mirror, namespace, self.engine, as_of)
             if self._texts is not None:
-                found["embedding"] = text_stats(connection, self._texts.model, namespace)
+                found["embedding"] = text_stats(connection, self._texts.model, namespace, as_of)
         return found
 
     def namespaces(self) -> tuple[str, ...]:
@@ -191,12 +192,20 @@ class ExperienceMemory:
     def preview_cleanup(
         self, namespace: str, strategy: Strategy, *, as_of: datetime, settings: Cleanup
     ) -> CleanupReport:
-        """Return what `cleanup` would find, and remove nothing."""
+        """Return what `cleanup` would find, and take nothing out."""
         return preview(self.engine, namespace, strategy, as_of, settings)
 
     def cleanup(self, namespace: str, strategy: Strategy, *, as_of: datetime, settings: Cleanup) -> CleanupReport:
-        """Archive, then delete what the strategy selects among what the namespace knew before `as_of`."""
+        """Archive, then take out of the retrieval what the strategy selects of what was known before `as_of`."""
         return clean_up(self.engine, self.path, namespace, strategy, as_of, settings)
+
+    def to_purge(self, namespace: str, what: Purged) -> int:
+        """Return how many experiences `purge` would erase."""
+        return to_purge(self.engine, namespace, what)
+
+    def purge(self, namespace: str, what: Purged, *, at: datetime) -> Path | None:
+        """Archive, then erase for good what cleanups retired, or all of a namespace; return the archive."""
+        return purge(self.engine, self.path, namespace, what, at)
 
     def _of(self, namespaces: Collection[str]) -> Outlines:
         return self._outlines.setdefault(frozenset(namespaces), Outlines(frozenset(namespaces)))

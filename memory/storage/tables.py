@@ -158,5 +158,12 @@ courses = Table(
     Column("doc", Text, nullable=False, comment="the Track of a trade that has been learnt from, as JSON"),
 )
 
-SHARED = (meta, experiences, vectors, text_vectors, embedding_refusals, embedding_cache, courses)
+retired = Table(
+    "retired",
+    metadata,
+    # A cleanup takes an experience out of the retrieval; what is counted from it stays.
+    Column("experience_id", ForeignKey("experiences.id", ondelete="CASCADE"), primary_key=True),
+)
+
+SHARED = (meta, experiences, vectors, text_vectors, embedding_refusals, embedding_cache, courses, retired)
 """What several bots share where the memory is a database by URL; the rest stays in each bot's own file."""

@@ -247,26 +247,38 @@ def test_less_similar_cases_are_not_shown(decided, entering):
 
 
 FORGETTING = {
-    "low_quality_below": ("low_quality", {"max_share": 1}, (20, 3), (50, 1)),
-    "old_after_days": ("old_records", {"max_share": 1}, (3.5, 3), (30, 5)),
+    "low_quality_below": ("low_quality", {"max_share": 1}, (0, 6), (50, 4)),
+    "old_after_days": ("old_records", {"max_share": 1}, (3.5, 3), (30, 6)),
     "keep_newest": ("compress", {"max_share": 1}, (2, 2), (4, 4)),
-    "max_share": ("compress", {"keep_newest": 1}, (0.2, 4), (0.6, 2)),
+    "max_share": ("compress", {"keep_newest": 1}, (0.2, 5), (0.5, 3)),
 }
-"""By key: the strategy, what else is set, and two values with how many of five trades they leave."""
+"""By key: the strategy, what else is set, and two values with how many of six trades they leave."""
 
 
 @shows(*(f"rag_config.cleanup.{key}" for key in FORGETTING))
 @pytest.mark.parametrize("key", FORGETTING)
-def test_the_model_forgets_as_much_as_the_settings_say(decided, entering, key):
+def test_the_model_forgets_as_much_as_the_settings_say_and_is_told_how_much(decided, entering, key):
     strategy, others, *rows = FORGETTING[key]
     for value, left in rows:
         one = decided(
-            *(lived(entering, n, profit) for n, profit in enumerate((-60, -40, -4, -2, 4))),
+            *(lived(entering, n, profit) for n, profit in enumerate((-2, -4, -30, -40, -60, 4))),
             calls=[("cleanup_rag_history", {"strategy": strategy})],
             rag_config={"cleanup": others | {key: value}},
         )
+        told = one.model.seen[1][-1].content
+        assert (f" {6 - left} of 6 experiences leave" if left < 6 else " none of 6 experiences may leave") in told
         commit_effects(one.context, one.state)
-        assert one.context.memory.stats("studio")["total_experiences"] == left
+        stats = one.context.memory.stats("studio")
+        assert (stats["total_experiences"], stats["index"]["size"]) == (6, left)
+
+
+def test_statistics_that_the_model_asks_for_hold_what_was_known_at_the_candle(decided, entering):
+    at = entering.as_of
+    known_later = lived(entering, 1, closed_at=at, known_at=at, trade_key="later")
+    one = decided(lived(entering, 1), known_later, calls=[("query_rag_stats", {})])
+    told = json.loads(one.model.seen[1][-1].content)
+    assert (told["total_experiences"], told["reward_stats"]["total_trades"], told["index"]["size"]) == (1, 1, 1)
+    assert one.context.memory.stats("studio")["total_experiences"] == 2
 
 
 # -- learning -----------------------------------------------------------------------------------------------------

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from candlegraph.memory.counterfactual.advice import BETS as ADVICE_BETS
-from candlegraph.memory.counterfactual.advice import TRIED, Gains, Paired, paired
-from candlegraph.memory.counterfactual.advice import WEIGHTS as ADVICE_WEIGHTS
 from candlegraph.memory.counterfactual.outcomes import table_of
+from candlegraph.memory.learning.advice import BETS as ADVICE_BETS
+from candlegraph.memory.learning.advice import TRIED, Gains, Paired, paired
+from candlegraph.memory.learning.advice import WEIGHTS as ADVICE_WEIGHTS
 from candlegraph.memory.learning.evidence import (
     AGAINST,
     FOR,
