@@ -19,16 +19,23 @@ from candlegraph.graph.schema.errors import ConfigError, EmbeddingError
 from candlegraph.graph.schema.experience import Closing, Experience
 from candlegraph.graph.schema.lessons import Case
 from candlegraph.graph.schema.market import Side
+from candlegraph.graph.settings.context import Language
 from candlegraph.graph.settings.experience import Cleanup, RagConfig, Spaces
 from candlegraph.memory import outbox
 from candlegraph.memory.cleanup import CleanupReport, Purged, Strategy, clean_up, preview, purge, to_purge
+from candlegraph.memory.counterfactual.lessons import lesson_of
+from candlegraph.memory.counterfactual.table import Table
+from candlegraph.memory.counterfactuals import Pending, complete, give_up, next_due, pending, table_of_id
 from candlegraph.memory.embeddings.opening import open_embedder
 from candlegraph.memory.embeddings.space import TextSpace
 from candlegraph.memory.embeddings.waiting import Embedded, count_waiting, embed_waiting, try_again
 from candlegraph.memory.index.mirror import Mirror
 from candlegraph.memory.index.saved import snapshot_folder
 from candlegraph.memory.index.search import Asked, Filters, search, situation_asked, text_asked
+from candlegraph.memory.learning.advice import paired
+from candlegraph.memory.learning.evidence import Span
 from candlegraph.memory.learning.outlines import Outlines
+from candlegraph.memory.learning.report import with_insight
 from candlegraph.memory.learning.track import Track
 from candlegraph.memory.stats import stats_of, text_stats
 from candlegraph.memory.storage.database import close_engine, open_engine, open_shared, reading, writing
@@ -117,9 +124,11 @@ class ExperienceMemory:
             counters = self._mirror.refresh(connection, next((one.space for one in asked if one.is_text), None))
             near = search(self._mirror, connection, asked, filters, k, threshold)
             found = self._cases_of(connection, [hit.id for hit in near])
-            self._of(namespaces).follow(connection, counters)
+            outlines = self._of(namespaces)
+            outlines.follow(connection, counters)
         return tuple(
-            case.model_copy(update={"similarity": hit.similarity}) for case, hit in zip(found, near, strict=True)
+            case.model_copy(update={"similarity": hit.similarity, **outlines.later(case.id, as_of)})
+            for case, hit in zip(found, near, strict=True)
         )
 
     def outlines(self, namespaces: Collection[str]) -> Outlines:
@@ -140,9 +149,34 @@ class ExperienceMemory:
         """Return an enqueued trade with its track, None if it does not wait."""
         return outbox.take(self._own, namespace, trade_key)
 
-    def settle(self, experience: Experience, track: Track | None, *, is_queued: bool) -> int | None:
+    def settle(
+        self, experience: Experience, track: Track | None, table: Table | None = None, *, is_queued: bool
+    ) -> int | None:
         """Store what was learnt from a trade and empty the outbox of it; None where it was learnt already."""
-        return outbox.settle(self._own, experience, track, is_queued=is_queued, into=self.engine)
+        return outbox.settle(self._own, experience, track, table, is_queued=is_queued, into=self.engine)
+
+    def next_due(self, namespace: str) -> datetime | None:
+        """Return when more will be known of the next closed trade; None where nothing waits."""
+        return next_due(self.engine, namespace)
+
+    def pending(self, namespace: str, before: datetime) -> tuple[Pending, ...]:
+        """Return the closed trades of which more can be known by then."""
+        return tuple(pending(self.engine, namespace, before))
+
+    def complete(self, one: Pending, table: Table, language: Language) -> None:
+        """Put what is known of a trade by now in the place of what was known at its close."""
+        said = with_insight(lesson_of(table, language), one.experience.insight)
+        span = Span(one.trade.side, one.trade.opened_at, one.trade.ended_at)
+        complete(self.engine, one, table, said, paired(table, span) if table.is_complete else None)
+
+    def give_up(self, one: Pending) -> None:
+        """Wait no longer for candles of a trade that cannot be had any more."""
+        give_up(self.engine, one)
+
+    def table(self, experience_id: int) -> Table | None:
+        """Return what a closed trade would have made otherwise, as far as it is known; None where it has no table."""
+        with reading(self.engine) as connection:
+            return table_of_id(connection, experience_id)
 
     def embed_waiting(self, limit: int, *, now: datetime, namespace: str | None = None) -> Embedded:
         """Give at most `limit` experiences the vector of their words; a model that is down is said, not raised.

@@ -8,6 +8,7 @@ from typing import Literal
 
 from candlegraph.graph.schema.facts import Verdict
 from candlegraph.graph.schema.fate import Door, FateKind
+from candlegraph.graph.schema.lessons import AdvisedKind
 from candlegraph.graph.schema.market import Side
 from candlegraph.graph.settings.context import Language
 
@@ -70,6 +71,7 @@ class Words:
     pattern: str
     net_r: str
     unknown_r: str
+    advice: str
     comma: str
     colon: str
     done: str
@@ -78,6 +80,7 @@ class Words:
     keeps_failing: str
     doors: Mapping[Door, str] = field(hash=False)
     ends: Mapping[FateKind, str] = field(hash=False)
+    rules: Mapping[AdvisedKind, str] = field(hash=False)
 
     @property
     def titles(self) -> dict[SectionName, str]:
@@ -163,6 +166,8 @@ WORDS: dict[Language, Words] = {
         "mean reward {reward:+.4f} ({reward_low:+.4f} to {reward_high:+.4f})",
         net_r="{:+.2f} R",
         unknown_r="in R unknown",
+        advice="advice: {setup}: over {trades} trades {rule} would have made {gain:+.1f} ATR a trade more than what "
+        "was done, more than luck explains",
         comma=", ",
         colon=": ",
         done="the last call, {call}, was carried out at {price:.6g}",
@@ -188,6 +193,12 @@ WORDS: dict[Language, Words] = {
             "expired": "it expired",
             "superseded": "another call took its place",
             "no_order_needed": "no order was needed",
+        },
+        rules={
+            "stop": "a stop of {:g} ATR",
+            "target": "a target of {:g} R",
+            "later": "leaving {:g} candles later",
+            "time": "leaving after {:g} candles",
         },
     ),
     "zh": Words(
@@ -245,6 +256,7 @@ WORDS: dict[Language, Words] = {
         "平均奖励 {reward:+.4f}（{reward_low:+.4f} 至 {reward_high:+.4f}）",
         net_r="{:+.2f} R",
         unknown_r="未知（R）",
+        advice="建议：{setup}：在 {trades} 笔交易中，{rule}平均每笔会比实际多赚 {gain:+.1f} ATR，超出运气所能解释",
         comma="，",
         colon="：",
         done="上次调用 {call} 已执行，价格 {price:.6g}",
@@ -267,5 +279,11 @@ WORDS: dict[Language, Words] = {
             "exchange": "没有产生订单",
         },
         ends={"expired": "已过期", "superseded": "已被另一次调用取代", "no_order_needed": "不需要订单"},
+        rules={
+            "stop": "{:g} ATR 的止损",
+            "target": "{:g} R 的目标",
+            "later": "晚 {:g} 根K线平仓",
+            "time": "持有 {:g} 根K线后平仓",
+        },
     ),
 }

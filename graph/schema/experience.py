@@ -148,6 +148,7 @@ class Experience(Frozen):
     strengths: tuple[str, ...] = ()
     weaknesses: tuple[str, ...] = ()
     lesson: str
+    insight: str = Field("", description="the part of the lesson that a model wrote")
     text: str = Field(description="the facts in words, without pair and date")
 
     @property

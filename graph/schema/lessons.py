@@ -13,6 +13,7 @@ from candlegraph.graph.schema.market import Frozen, Regime, Side, Strength
 Kind = Literal["trade", "decision", "lesson"]
 RsiBand = Literal["0-30", "30-45", "45-55", "55-70", "70-100"]
 VolatilityBand = Literal["calm", "normal", "wild"]
+AdvisedKind = Literal["stop", "target", "later", "time"]
 LeverageBand = Literal["1-5x", "5-10x", "10-20x", "20x+"]
 
 
@@ -62,6 +63,20 @@ class Pattern(Frozen):
     verdict: Verdict
 
 
+class Advice(Frozen):
+    """A rule that is shown to do better over the trades of one setup; a property that is None may be any."""
+
+    side: Side
+    regime: Regime
+    trend_strength: Strength | None
+    rsi: RsiBand | None
+    volatility: VolatilityBand | None
+    kind: AdvisedKind
+    value: float = Field(description="ATR, R, or candles: later, or in the trade")
+    trades: int
+    gain_atr: float = Field(description="a trade, mean, shrunk towards 0")
+
+
 class Guidance(Frozen):
     """What is learnt from all closed trades that may be read; patterns only from `needed` trades on."""
 
@@ -70,6 +85,7 @@ class Guidance(Frozen):
     level: float = Field(description="confidence level of the intervals")
     patterns: tuple[Pattern, ...] = Field((), description="of the present setup, at most one a side")
     by_leverage: tuple[Pattern, ...] = Field((), description="same setup, where its leverage changes the verdict")
+    advice: tuple[Advice, ...] = Field((), description="for the present setup, at most one a side")
     cumulative_reward: float
     recent_trend: float | None = Field(description="mean reward of the newest trades minus that of those before")
 

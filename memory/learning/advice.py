@@ -1,6 +1,7 @@
 """Standing advice for a set-up: which rule would have done better over its trades, where luck does not explain it.
 
-complete tables -> difference to what was, each alternative, at equal stake -> running products -> the one that is shown
+complete table after complete table -> difference to what was, each alternative, at equal stake -> running products ->
+the one that is shown
 
 The best of many alternatives flatters, so the capital is spread over all that were tried: their average has to reach
 20, and the named one's own. Only rules that could have been followed: what needs hindsight is in no advice.
@@ -8,13 +9,15 @@ The best of many alternatives flatters, so the capital is spread over all that w
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from pydantic import Field
 
 from candlegraph.graph.schema.market import Frozen
 from candlegraph.memory.counterfactual.outcomes import EXITS, STOPS_ATR, TARGETS_R, TIMES
 from candlegraph.memory.counterfactual.replay import BLURRED_ATR
-from candlegraph.memory.counterfactual.table import Alternative, Kind, Table
+from candlegraph.memory.counterfactual.table import Alternative, Table
 from candlegraph.memory.learning.evidence import PRIOR_TRADES, PROOF, Running, Span
 
 UNIT_ATR = 2.5
@@ -48,16 +51,17 @@ def paired(table: Table, span: Span) -> Paired:
     return Paired(span=span, gains_atr=tuple(gains.get(one, 0.0) for one in TRIED))
 
 
-class Advice(Frozen):
-    """A rule that is shown to do better over the trades of a set-up."""
+class Better(NamedTuple):
+    """A rule that is shown to do better."""
 
-    kind: Kind
-    value: float
+    rule: Alternative
     trades: int
-    observations: int = Field(description="trades that overlap on one side are one")
-    gain_atr: float = Field(description="a trade, mean, shrunk towards 0; the best of many flatters")
-    capital: float = Field(description="of the bet on this rule")
-    average: float = Field(description="of the bets on all rules tried")
+    gain_atr: float
+    """A trade, mean, shrunk towards 0: the best of many flatters."""
+    capital: float
+    """Of the bet on this rule."""
+    average: float
+    """Of the bets on all rules tried."""
 
 
 class Gains:
@@ -73,19 +77,11 @@ class Gains:
         self._running.add(one.span, one.gains_atr)
 
     @property
-    def advice(self) -> Advice | None:
+    def better(self) -> Better | None:
         """Return the best rule once the bets on all together have reached 20: the best one's own is then above."""
         capital = self._running.products @ WEIGHTS
         if capital.mean() < PROOF:
             return None
         best = int(capital.argmax())
-        observations = len(self._running)
-        return Advice(
-            kind=TRIED[best].kind,
-            value=TRIED[best].value,
-            trades=self.trades,
-            observations=observations,
-            gain_atr=float(self._running.means[:, best].sum() / (observations + PRIOR_TRADES)),
-            capital=float(capital[best]),
-            average=float(capital.mean()),
-        )
+        gain = self._running.means[:, best].sum() / (len(self._running) + PRIOR_TRADES)
+        return Better(TRIED[best], self.trades, float(gain), float(capital[best]), float(capital.mean()))

@@ -1,6 +1,7 @@
-"""What closed trades gave, set-up by set-up, counted as they become known.
+"""What closed trades gave, and what would have done better, set-up by set-up, counted as it becomes known.
 
-outline after outline -> the counts of every set-up that it belongs to, at every level, and of all trades
+outline after outline, complete table after complete table -> the counts of every set-up that it belongs to, at every
+level, and of all trades
 
 One more trade costs as much after a hundred thousand as after ten; whoever reads an earlier moment counts anew.
 """
@@ -10,8 +11,10 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from candlegraph.graph.settings.experience import RewardMode
+from candlegraph.memory.learning.advice import Gains, Paired
 from candlegraph.memory.learning.evidence import Evidence, Result
 from candlegraph.memory.learning.outline import Outline, reward_of
 from candlegraph.memory.learning.scores import TREND_TRADES, recent_trend
@@ -62,12 +65,22 @@ class Tally:
             self.evidence.add(Result(trade.span, trade.net_r))
 
 
+class Completed(NamedTuple):
+    """A trade whose counterfactual table is complete."""
+
+    id: int
+    known_at: int
+    setup: Setup
+    paired: Paired
+
+
 class Counts:
-    """All closed trades known at one moment, in the order in which they became known."""
+    """All closed trades and complete tables known at one moment, in the order in which they became known."""
 
     def __init__(self) -> None:
-        self.trades = 0
+        self.trades = self.tables = 0
         self.by_setup: dict[Setup, Tally] = {}
+        self.gains: dict[Setup, Gains] = {}
         self._earned = dict.fromkeys(MODES, 0.0)
         self._newest = {mode: deque[float](maxlen=2 * TREND_TRADES) for mode in MODES}
 
@@ -79,6 +92,13 @@ class Counts:
             self._newest[mode].append(reward_of(trade, mode))
         for setup in setups_of(trade):
             self.by_setup.setdefault(setup, Tally()).add(trade)
+
+    def complete(self, table: Completed) -> None:
+        """Count one more complete table in every set-up that it belongs to."""
+        self.tables += 1
+        for level in LEVELS:
+            if (setup := table.setup.at(level)) is not None:
+                self.gains.setdefault(setup, Gains()).add(table.paired)
 
     def earned(self, mode: RewardMode) -> tuple[float, float | None]:
         """Return the sum of all rewards, and their recent trend."""

@@ -8,7 +8,7 @@ from statistics import NormalDist
 from typing import NamedTuple
 
 from candlegraph.graph.schema.facts import ExperienceFacts, Facts
-from candlegraph.graph.schema.lessons import Guidance, Pattern
+from candlegraph.graph.schema.lessons import Advice, Guidance, Pattern
 from candlegraph.graph.schema.market import Side
 from candlegraph.graph.settings.experience import Reward
 from candlegraph.memory.learning.counts import Counts, Moments, Tally
@@ -23,14 +23,15 @@ NORMAL_FROM = 200
 def guidance_of(counts: Counts, facts: Facts, *, rules: Reward, needed: int) -> Guidance:
     """Return what is known of both sides of the present situation, once `needed` trades were closed."""
     cumulative, trend = counts.earned(rules.mode)
-    sides = SIDES if counts.trades >= needed else ()
-    found = [one for side in sides if (one := judged(counts, setup_of_facts(facts, side), rules)) is not None]
+    setups = [setup_of_facts(facts, side) for side in SIDES] if counts.trades >= needed else []
+    found = [one for setup in setups if (one := judged(counts, setup, rules)) is not None]
     return Guidance(
         trades=counts.trades,
         needed=needed,
         level=rules.confidence_level,
         patterns=tuple(pattern for _, pattern in found),
         by_leverage=tuple(one for level, pattern in found for one in by_leverage(counts, level, pattern, rules)),
+        advice=tuple(advice for setup in setups if (advice := advised(counts, setup)) is not None),
         cumulative_reward=cumulative,
         recent_trend=trend,
     )
@@ -49,6 +50,18 @@ def judged(counts: Counts, setup: Setup, rules: Reward) -> tuple[Level, Pattern]
     verdict = verdict_of([tally.evidence for *_, tally in cells])
     level, found, tally = cells[verdict.level]
     return level, pattern_of(found, tally, verdict.mean, rules)
+
+
+def advised(counts: Counts, setup: Setup) -> Advice | None:
+    """Return the standing advice of the finest level that has any."""
+    for level in LEVELS:
+        found = setup.at(level)
+        better = None if found is None or found not in counts.gains else counts.gains[found].better
+        if found is not None and better is not None:
+            where = {name: value for name, value in found._asdict().items() if name != "leverage"}
+            rule = {"kind": better.rule.kind, "value": better.rule.value}
+            return Advice(**where, **rule, trades=better.trades, gain_atr=better.gain_atr)
+    return None
 
 
 def pattern_of(setup: Setup, tally: Tally, mean_r: float | None, rules: Reward) -> Pattern:

@@ -24,7 +24,8 @@ from candlegraph.memory.storage.backup import back_up, backup_path
 from candlegraph.memory.storage.tables import SHARED, meta, metadata
 
 SCHEMA = 4
-"""2 added the tables `account` and `proposals`, 3 those of open trades and of embeddings, 4 `retired`."""
+"""2 added the tables `account` and `proposals`, 3 those of open trades and of embeddings,
+4 `retired` and `counterfactuals`."""
 FIRST_TABLES = {"meta", "experiences", "vectors", "outbox", "decisions"}
 COUNTERS = ("removals", "purges", "experiences", "embeddings", "outbox", "decisions", "account", "proposals")
 BUSY_SECONDS = 30

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Table, bindparam, delete, exis
 
 from candlegraph.graph.schema.experience import Experience
 from candlegraph.memory.storage.tables import (
+    counterfactuals,
     courses,
     embedding_refusals,
     experiences,
@@ -22,7 +23,7 @@ from candlegraph.memory.storage.vectors import Vectors, packed, unit, unpacked
 
 SEARCHED = (vectors, text_vectors, embedding_refusals)
 """Tables whose rows go when an experience leaves the retrieval."""
-BELONGING = (*SEARCHED, courses, retired)
+BELONGING = (*SEARCHED, courses, retired, counterfactuals)
 """Tables whose rows go with their experience."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

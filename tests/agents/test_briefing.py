@@ -18,7 +18,7 @@ from candlegraph.agents.prompt.phrases import WORDS
 from candlegraph.agents.prompt.tokens import tokens_of
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.schema.facts import ExperienceFacts, parse_facts, render_facts
-from candlegraph.graph.schema.lessons import Case, Guidance, Lessons, Pattern
+from candlegraph.graph.schema.lessons import Advice, Case, Guidance, Lessons, Pattern
 from candlegraph.graph.schema.market import Reading, Sentiment
 from candlegraph.graph.settings.context import ContextConfig, TokenAllocation
 from candlegraph.graph.settings.settings import Settings
@@ -326,6 +326,17 @@ def test_what_is_learnt_stands_before_the_cases_with_warnings_first():
     ]
     body = next(cases_section(FULL_LESSONS, EN).renderings()).body
     assert body.index("warning") < body.index("36 closed") < body.index("similarity")
+
+
+@pytest.mark.parametrize("kind, rule", [("stop", "a stop of 2 ATR"), ("later", "leaving 2 candles later")])
+def test_standing_advice_names_the_setup_the_rule_and_what_it_gains(kind, rule):
+    setup = PATTERN.model_dump(include={"side", "regime", "trend_strength", "rsi", "volatility"})
+    one = Advice(**setup, kind=kind, value=2.0, trades=45, gain_atr=0.83)
+    lessons = FULL_LESSONS.model_copy(update={"guidance": GUIDANCE.model_copy(update={"advice": (one,)})})
+    assert learnt_lines(lessons, EN)[2] == (
+        "advice: short in range, trend strength weak, RSI 45-55, volatility any, leverage any: over 45 trades "
+        f"{rule} would have made +0.8 ATR a trade more than what was done, more than luck explains"
+    )
 
 
 def test_before_enough_trades_their_number_is_said_and_before_any_nothing():

@@ -4,12 +4,15 @@ import asyncio
 from datetime import timedelta
 from itertools import count
 
+import null_world
+import numpy as np
 import pytest
 from embedding_server import EmbeddingServer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from langgraph.runtime import Runtime
 from lived import facts_at, lived, near
+from replayed import track_of
 
 from candlegraph.agents.prompt.briefing import market_text
 from candlegraph.agents.retriever import retriever
@@ -17,6 +20,10 @@ from candlegraph.graph.context import Context
 from candlegraph.graph.schema.experience import RecordedDecision
 from candlegraph.graph.settings.settings import settings_of
 from candlegraph.graph.state import CandleState
+from candlegraph.memory.counterfactual.outcomes import table_of
+from candlegraph.memory.counterfactuals import Pending, complete
+from candlegraph.memory.learning.advice import TRIED, Paired
+from candlegraph.memory.learning.evidence import Span
 from candlegraph.memory.learning.report import experience_of_decision
 from candlegraph.memory.store import close_memory
 from candlegraph.tools.market.situation import situation_of
@@ -31,6 +38,7 @@ ROWS = st.lists(
         st.integers(0, 60),  # how unlike its market was
         st.booleans(),  # in the present words
         st.booleans(),  # a recorded decision
+        st.none() | st.integers(0, 8),  # when its table was complete
     ),
     max_size=12,
 )
@@ -65,7 +73,7 @@ def make(request, server, tmp_path_factory):
 def remember(context, snapshot, unit, rows, earliest=0):
     """Store and embed what became known `unit` by `unit`, from two before the snapshot on; return the ids by time."""
     stored = {}
-    for known, profit, steps, in_words, is_decision in rows:
+    for known, profit, steps, in_words, is_decision, complete_after in rows:
         place = max(known, earliest)
         at = snapshot.as_of + (place - 2) * unit
         trade = lived(
@@ -80,9 +88,25 @@ def remember(context, snapshot, unit, rows, earliest=0):
             known_at=at,
             **({} if in_words else {"entry_rsi": 95.0}),
         )
-        stored[context.memory.add(recorded(trade) if is_decision else trade)] = place
+        if is_decision or complete_after is None:
+            stored[context.memory.add(recorded(trade) if is_decision else trade)] = place
+        else:
+            ripe = max(place, complete_after)
+            stored[completed(context, trade, ripe, snapshot.as_of + (ripe - 2) * unit)] = place
     assert context.memory.embed_waiting(100, now=snapshot.as_of, namespace=context.namespace).problem is None
     return stored
+
+
+def completed(context, experience, place, at):
+    """Store a trade whose table was complete, and advises against all that was done, at a moment; return its id."""
+    memory, trade, path = context.memory, experience.source, next(null_world.trades(np.random.default_rng(1), 1))[0]
+    track, early = track_of(trade), table_of(path, path.ending.known_at)
+    row = memory.settle(experience, track, early, is_queued=False)
+    late = table_of(path, null_world.known_by(path)).model_copy(update={"as_of": at})
+    gains = Paired(span=Span(trade.side, trade.opened_at, trade.closed_at), gains_atr=(50.0,) * len(TRIED))
+    waits = Pending(row, experience, trade, track, at)
+    complete(memory.engine, waits, late, f"learnt at {place}", gains)
+    return row
 
 
 def recorded(experience):
@@ -107,10 +131,13 @@ def test_what_is_known_at_the_decision_or_later_changes_nothing(make, entering, 
     context, at = make(), entering.model_copy(update={"as_of": entering.as_of + (moment - 2) * unit})
     stored = remember(context, entering, unit, rows)
     lessons, prompt = before = recalled(context, at)
-    past = [(in_words, is_decision) for known, _, _, in_words, is_decision in rows if known < moment]
+    past = [(in_words, is_decision) for known, _, _, in_words, is_decision, _ in rows if known < moment]
     assert lessons.guidance.trades == sum(not is_decision for _, is_decision in past)
     assert lessons.cases or (True, False) not in past
     assert all(stored[case.id] < moment for case in lessons.cases)
     assert all(f"entry {100 + place}" not in prompt for place in range(moment, 9))
+    assert all(f"learnt at {place}" not in prompt for place in range(moment, 9))
+    ripe = sum(not is_decision and at is not None and max(known, at) < moment for known, *_, is_decision, at in rows)
+    assert ripe or not lessons.guidance.advice
     remember(context, entering, unit, later, earliest=max(moment, 1))
     assert recalled(context, at) == before

@@ -99,16 +99,17 @@ def test_another_schema_version_is_refused(filled):
         open_memory(filled)
 
 
-ADDED = {
-    1: ("account", "proposals", "positions", "courses", "text_vectors", "embedding_refusals", "embedding_cache"),
-    2: ("positions", "courses", "text_vectors", "embedding_refusals", "embedding_cache"),
-}
+SINCE_3 = ("retired", "counterfactuals")
+SINCE_2 = ("positions", "courses", "text_vectors", "embedding_refusals", "embedding_cache", *SINCE_3)
+ADDED = {1: ("account", "proposals", *SINCE_2), 2: SINCE_2, 3: SINCE_3}
 """Tables that a file of that schema has not."""
 
 
 @pytest.mark.parametrize("version", ADDED)
 def test_a_file_of_an_older_schema_is_brought_up_to_date_and_loses_nothing(filled, version, make_experience):
-    counters = "'embeddings'" if version == 2 else "'embeddings', 'account', 'proposals'"
+    counters = {1: "'account', 'proposals', 'embeddings', 'purges'", 2: "'embeddings', 'purges'", 3: "'purges'"}[
+        version
+    ]
     for table in ADDED[version]:
         sql(filled, f"drop table {table}")
     sql(filled, f"delete from meta where key in ({counters})")

@@ -140,21 +140,21 @@ def advised_by(gains, count):
     counted = Gains()
     for one in results([0.0] * count):
         counted.add(Paired(span=one.span, gains_atr=gains))
-    return counted.advice
+    return counted.better
 
 
 def test_advice_names_the_rule_that_did_better_once_all_bets_together_have_won():
     better = {("stop", 2.0): 2.5, ("target", 1.0): 1.0}
     assert advised_by(better, 12) is None
     advice = advised_by(better, 25)
-    assert (advice.kind, advice.value, advice.trades) == ("stop", 2.0, 25)
+    assert (*advice.rule, advice.trades) == ("stop", 2.0, 25)
     gains = np.array([[better.get(one, 0.0) for one in TRIED]] * 25)
     capital = grown(gains, ADVICE_BETS, ADVICE_WEIGHTS, axis=-2)[-1]
     assert (advice.average, advice.capital) == pytest.approx((capital.mean(), capital.max()))
     assert advice.average >= PROOF
     assert advice.gain_atr == pytest.approx(2.5 * 25 / 33)
     assert advised_by({("stop", 2.0): -2.5}, 100) is None
-    assert Gains().advice is None
+    assert Gains().better is None
 
 
 def test_advice_holds_nothing_that_needs_hindsight_and_no_blurred_stop():
