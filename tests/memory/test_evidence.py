@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from candlegraph.graph.settings.experience import Reward
 from candlegraph.memory.counterfactual.outcomes import table_of
 from candlegraph.memory.learning.advice import BETS as ADVICE_BETS
 from candlegraph.memory.learning.advice import TRIED, Gains, Paired, paired
 from candlegraph.memory.learning.advice import WEIGHTS as ADVICE_WEIGHTS
+from candlegraph.memory.learning.counts import Counts
 from candlegraph.memory.learning.evidence import (
     AGAINST,
     FOR,
@@ -25,6 +27,9 @@ from candlegraph.memory.learning.evidence import (
     shrunk_mean,
     verdict_of,
 )
+from candlegraph.memory.learning.outline import Outline
+from candlegraph.memory.learning.patterns import judged
+from candlegraph.memory.learning.setups import Setup
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 
@@ -249,3 +254,54 @@ def test_nothing_to_learn_is_hardly_ever_advised_in_a_thousand_courses():
     gains = courses(7, 1_000, 300)
     assert advised(gains[:, :60]) <= 0.064
     assert advised(gains) <= 0.064
+
+
+TREE = Setup("long", "trend_up", "strong", "45-55", "normal", "1-5x")
+RULES, OUTCOMES = Reward(), ("favoured", "warned")
+
+
+def judged_ever(rng, trades, share):
+    """Return which verdicts a course of trades of +-1 R in several set-ups is ever given, read after every one."""
+    counts, said = Counts(), set()
+    for number, won in enumerate(rng.random(trades) < share):
+        rsi, volatility = rng.choice(["45-55", "55-70"]), rng.choice(["calm", "normal"])
+        setup, value = TREE._replace(rsi=str(rsi), volatility=str(volatility)), 1.0 if won else -1.0
+        span = result(value, 2 * number, 2 * number + 1).span
+        counts.add(Outline(number, number, "X", "long", START.date(), True, setup, span, value, value))
+        found = judged(counts, setup._replace(leverage=None), RULES)
+        said |= set() if found is None else {found[1].verdict}
+    return said
+
+
+def rates(courses, trades, share=0.5):
+    """Return in what share of the courses each verdict is ever shown."""
+    rng = np.random.default_rng([trades, courses])
+    said = [judged_ever(rng, trades, share) for _ in range(courses)]
+    return [sum(one in verdicts for verdicts in said) / courses for one in OUTCOMES]
+
+
+def test_guidance_is_hardly_ever_wrong_where_nothing_is_to_be_found():
+    assert max(rates(200, 60)) <= 0.064
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("trades", [60, 300])
+def test_guidance_is_hardly_ever_wrong_in_a_thousand_courses(trades):
+    assert max(rates(1_000, trades)) <= 0.064
+
+
+@pytest.mark.slow
+def test_guidance_finds_a_planted_set_up():
+    assert rates(1_000, 40, 0.75)[0] >= 0.80
+
+
+@pytest.mark.slow
+def test_advice_of_the_product_is_hardly_ever_wrong():
+    gains = courses(8, 200, 60)
+    for course in gains:
+        counted, spans = Gains(), results([0.0] * len(course))
+        capitals = []
+        for one, values in zip(spans, course, strict=True):
+            counted.add(Paired(span=one.span, gains_atr=tuple(values)))
+            capitals.append(counted.better is not None)
+        assert capitals == list(grown(course, ADVICE_BETS, ADVICE_WEIGHTS, axis=-2).mean(-1) >= PROOF)
