@@ -1,4 +1,4 @@
-"""The three memory functions. What they change is queued and committed after the reviewer (DECISIONS 4)."""
+"""The three memory functions. What they change is queued and committed after the reviewer (docs/decisions/01)."""
 
 from __future__ import annotations
 

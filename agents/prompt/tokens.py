@@ -1,4 +1,4 @@
-"""One estimate of tokens for every model: offline, deterministic, on the high side (DECISIONS 25).
+"""One estimate of tokens for every model: offline, deterministic, on the high side (docs/decisions/10).
 
 Two counters would cut two prompts and break replay. Some vocabularies take one token per digit, others one per
 three, so a digit counts as one; on our prompts the estimate lies above cl100k and o200k even so.

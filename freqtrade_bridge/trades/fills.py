@@ -1,6 +1,6 @@
 """Fills to memory: the final exit of a trade becomes a ClosedTrade, a partial exit a PartialExit.
 
-In a backtest `order_filled` fires before `trade.close()`, so profit and reason come from the order (DECISIONS 10).
+In a backtest `order_filled` fires before `trade.close()`, so profit and reason come from the order (docs/decisions/03).
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from candlegraph.tools.memory import MEMORY_TOOLS
 from candlegraph.tools.signals import FLAT_TOOLS, POSITION_TOOLS
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FILES = [*PAGES, *(ROOT / name for name in ("config.example.json", "Dockerfile", "compose.yaml"))]
 ROW = re.compile(r"^\| `((?:llm|experience|risk|context)_\w+\.[\w.]+)` \| `(.*?)` \| (.+) \|$", re.MULTILINE)
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
@@ -129,3 +129,21 @@ def test_the_prompt_page_names_what_four_timeframes_need(language):
     facts = wide_facts(config.timeframes, in_position=True)
     fixed = fixed_of(facts, [*POSITION_TOOLS, *MEMORY_TOOLS], WORDS[language].titles, config)
     assert f"{fixed.total:,}" in (ROOT / "docs" / "prompt.md").read_text(encoding="utf-8")
+
+
+def test_a_comment_that_names_a_decision_names_a_page_that_is_there():
+    code = [
+        path
+        for room in ("graph", "agents", "tools", "memory", "freqtrade_bridge")
+        for path in (ROOT / room).rglob("*.py")
+    ]
+    named = {
+        number for path in code for number in re.findall(r"docs/decisions/(\d+)", path.read_text(encoding="utf-8"))
+    }
+    there = {path.name[:2] for path in (ROOT / "docs/decisions").glob("[0-9]*.md")}
+    assert named and named <= there
+
+
+def test_the_list_of_decisions_names_every_page_newest_first():
+    pages = sorted((path.name for path in (ROOT / "docs/decisions").glob("[0-9]*.md")), reverse=True)
+    assert re.findall(r"\]\((.+?\.md)\)", (ROOT / "docs/decisions/README.md").read_text(encoding="utf-8")) == pages

@@ -3,9 +3,9 @@
 window -> series (one value per row, NaN where unavailable) -> the newest values, and the twelve before them
 
 RSI, ADX, ATR, MFI and the Bollinger bands come from TA-Lib, because `ta` loops over rows in Python for some of them and
-takes 0.4 to 1 ms for the others (DECISIONS 23). EMA and MACD are `ta`'s to the last bit, at a fifth of its time: pandas
-takes most of it to look at a window that we know to be whole. Each is unavailable until enough candles
-are there for its warm-up to fade, and where nothing moved or was traded in its span: a ratio of nothing says nothing.
+takes 0.4 to 1 ms for the others (docs/decisions/08). EMA and MACD are `ta`'s to the last bit, at a fifth of its time:
+pandas takes most of it to look at a window that we know to be whole. Each is unavailable until enough candles are there
+for its warm-up to fade, and where nothing moved or was traded in its span: a ratio of nothing says nothing.
 """
 
 from __future__ import annotations
@@ -115,8 +115,8 @@ def _mfi(high: Values, low: Values, close: Values, volume: Values) -> Values:
 def _obv_slope(close: Values, volume: Values) -> Values:
     """Return the change of OBV over 20 candles per volume traded in them, in -1..1; NaN if nothing was traded.
 
-    A slope, not the level: the level depends on where the window starts (DECISIONS 11). A candle that closes where the
-    last one did adds nothing, as in TA-Lib; `ta` would count its volume as bought.
+    A slope, not the level: the level depends on where the window starts (docs/decisions/04). A candle that closes where
+    the last one did adds nothing, as in TA-Lib; `ta` would count its volume as bought.
     """
     slope = np.full(len(close), math.nan)
     if len(close) > OBV_SPAN:

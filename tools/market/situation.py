@@ -1,6 +1,6 @@
 """The situation vector: a market state as numbers on fixed, stated scales.
 
-Nothing is fitted to data, so the vector is causal by construction (DECISIONS 24). Each component is divided by its
+Nothing is fitted to data, so the vector is causal by construction (docs/decisions/09). Each component is divided by its
 scale and cut at ±1; a constant component keeps the size of a calm market's numbers apart from those of a wild one.
 """
 

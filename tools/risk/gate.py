@@ -1,7 +1,7 @@
 """The risk gate: the model proposes, arithmetic disposes.
 
 Pure functions that may lower a proposal and never raise it. They run in the reviewer, and again at the order against
-the true wallet (DECISIONS 15). Order: halts -> slots -> confidence -> stop and target -> leverage and liquidation
+the true wallet (docs/decisions/06). Order: halts -> slots -> confidence -> stop and target -> leverage and liquidation
 buffer -> stake by risk, position, exposure, funds.
 """
 
