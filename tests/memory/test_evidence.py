@@ -261,14 +261,14 @@ RULES, OUTCOMES = Reward(), ("favoured", "warned")
 
 
 def judged_ever(rng, trades, share):
-    """Return which verdicts a course of trades of +-1 R in several set-ups is ever given, read after every one."""
+    """Return which verdicts one set-up is ever given, read after each of +-1 R in it and in its neighbours."""
     counts, said = Counts(), set()
     for number, won in enumerate(rng.random(trades) < share):
         rsi, volatility = rng.choice(["45-55", "55-70"]), rng.choice(["calm", "normal"])
         setup, value = TREE._replace(rsi=str(rsi), volatility=str(volatility)), 1.0 if won else -1.0
         span = result(value, 2 * number, 2 * number + 1).span
         counts.add(Outline(number, number, "X", "long", START.date(), True, setup, span, value, value))
-        found = judged(counts, setup._replace(leverage=None), RULES)
+        found = judged(counts, TREE._replace(leverage=None), RULES)
         said |= set() if found is None else {found[1].verdict}
     return said
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from candlegraph.graph.schema.lessons import Case
 from candlegraph.graph.settings.experience import Ranking
-from candlegraph.memory.learning.outlines import Outline
+from candlegraph.memory.learning.evidence import Span
+from candlegraph.memory.learning.outline import Outline
 from candlegraph.memory.learning.ranking import Candidate, in_order, ranked
 from candlegraph.memory.learning.setups import Setup
 from candlegraph.memory.storage.rows import micros
@@ -40,6 +41,8 @@ def candidate(number, similarity=0.9, *, profit=1.0, age_days=1.0, reward=0.01, 
         entry_day=date(2025, 1, 1) + timedelta(days=number if day is None else day),
         is_learnt=True,
         setup=Setup("long"),
+        span=Span("long", AS_OF - timedelta(days=age_days), AS_OF),
+        net_r=None,
         profit_pct=profit,
         score=50,
         reward=reward,
