@@ -84,6 +84,7 @@ def closed(fills=((True, 1, 100, 0), (False, 1, 110, 0)), *, reason="graph_exit"
         "length": LENGTH,
         "is_backtest": not live,
         "model_score": None,
+        "risk_pct": None,
         "identity": IDENTITY,
     }
     return closed_trade_of(trade, trade.orders[-1], plan, **known | changes)
