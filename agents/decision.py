@@ -7,6 +7,7 @@ decision -> route -> tools -> reviewer, or back for another call after a memory 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Literal
 
 from langchain_core.messages import AnyMessage, BaseMessage, HumanMessage, ToolCall, ToolMessage
@@ -22,7 +23,7 @@ from candlegraph.agents.prompt.opinions import opinions_text, with_room
 from candlegraph.graph.context import Context
 from candlegraph.graph.settings.settings import Settings
 from candlegraph.graph.state import CandleState
-from candlegraph.tools.memory import ANYTIME_TOOLS, MEMORY_TOOLS, query_rag_stats
+from candlegraph.tools.memory import ANYTIME_TOOLS, MEMORY_TOOLS, at_candle
 from candlegraph.tools.signals import FLAT_TOOLS, POSITION_TOOLS, TERMINAL_NAMES
 
 
@@ -81,14 +82,15 @@ def after_tools(state: CandleState) -> Literal["decision", "reviewer"]:
 
 async def tools(state: CandleState) -> dict[str, Any]:
     """Execute every call of a faultless answer, in its order; LangGraph's ToolNode takes a thread for each."""
-    return {"messages": [await executed(call) for call in last_answer(state).tool_calls]}
+    assert state.snapshot is not None, "the analyst runs first"
+    return {"messages": [await executed(call, state.snapshot.as_of) for call in last_answer(state).tool_calls]}
 
 
-async def executed(call: ToolCall) -> ToolMessage:
+async def executed(call: ToolCall, as_of: datetime) -> ToolMessage:
     """Return what a function gives: its arguments were found right. One that reads the memory is left to a thread."""
     one = BY_NAME[call["name"]]
-    if one is query_rag_stats:
-        read: ToolMessage = await one.ainvoke({**call, "type": "tool_call"})
+    if one in ANYTIME_TOOLS:
+        read: ToolMessage = await one.ainvoke({**call, "type": "tool_call"}, at_candle(as_of))
         return read
     assert isinstance(one, StructuredTool) and one.func is not None, "a plain function stands behind each"
     content, artifact = one.func(**validated(one.name, call["args"]))

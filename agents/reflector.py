@@ -8,6 +8,7 @@ The model is asked with the role `reviewer`; an answer that cannot be used is no
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Iterator
 from typing import Annotated
 
@@ -20,6 +21,9 @@ from candlegraph.agents.prompt.outside_text import plain, quoted
 from candlegraph.graph.context import Context
 from candlegraph.graph.schema.calls import CallRecord
 from candlegraph.graph.schema.experience import ClosedTrade, Scores
+from candlegraph.graph.settings.context import Language
+from candlegraph.memory.counterfactual.lessons import lesson_of
+from candlegraph.memory.counterfactual.table import Kind, Table
 from candlegraph.memory.learning.report import Insight, lesson, strengths, weaknesses
 from candlegraph.memory.learning.track import Track
 
@@ -29,6 +33,17 @@ LESSON_LENGTH, LINE_LENGTH = 140, 120
 """Characters; the rules' lesson and the model's together stay below what a prompt shows of one."""
 SHOWN_REASONS = 5
 NAME = "report_trade"
+NUMBER = re.compile(r"\d+(?:\.\d+)?")
+OTHERWISE: dict[Kind, str] = {
+    "stop": "stop of {} ATR",
+    "target": "target of {} R",
+    "earlier": "exit {} candles earlier",
+    "later": "exit {} candles later",
+    "time": "closed after {} candles",
+    "entry": "entry {} candles later",
+    "leverage": "{} times the leverage",
+    "best": "best price while it was held",
+}
 Text = Annotated[str, StringConstraints(strip_whitespace=True)]
 
 
@@ -43,20 +58,22 @@ class TradeReport(BaseModel):
 
 
 async def insight_into(
-    trade: ClosedTrade, track: Track | None, scores: Scores, context: Context
+    trade: ClosedTrade, track: Track | None, scores: Scores, table: Table | None, context: Context
 ) -> tuple[Insight | None, CallRecord | None]:
     """Return what the model adds, None where its answer cannot be used, and its call; raise ModelError if none came."""
     language = context.settings.context_config.language
-    messages: list[BaseMessage] = [
-        SystemMessage(prompt_text("reflection", language)),
-        HumanMessage(trade_text(trade, track, scores)),
-    ]
+    told = trade_text(trade, track, scores, table, language)
+    messages: list[BaseMessage] = [SystemMessage(prompt_text("reflection", language)), HumanMessage(told)]
     answer = await context.ask(
         "reviewer", messages, [TradeReport], prompt_version=prompt_version("reflection", language)
     )
     report = report_of(answer)
     if report is None:
         logger.warning("%s: the reviewer's answer cannot be used, the rules' lesson stands", trade.trade_key)
+    elif made_up := invented(report, told):
+        shown = ", ".join(made_up[:5])
+        logger.warning("%s: the reviewer's answer cannot be used, nobody told it %s", trade.trade_key, shown)
+        report = None
     return report, call_of(answer)
 
 
@@ -76,11 +93,26 @@ def report_of(answer: AIMessage) -> Insight | None:
     )
 
 
-def trade_text(trade: ClosedTrade, track: Track | None, scores: Scores) -> str:
+def invented(report: Insight, told: str) -> list[str]:
+    """Return the numbers that a report cites and the model was not told; it may round, and leave a sign away."""
+    known = [abs(float(one)) for one in NUMBER.findall(told)]
+    cited = NUMBER.findall(" ".join([report.lesson, report.went_well, report.to_improve]))
+    return [one for one in cited if not any(_rounds_to(number, one) for number in known)]
+
+
+def _rounds_to(number: float, cited: str) -> bool:
+    digits = len(cited.partition(".")[2])
+    return abs(number - abs(float(cited))) <= 0.5 * 10.0**-digits + 1e-9
+
+
+def trade_text(
+    trade: ClosedTrade, track: Track | None, scores: Scores, table: Table | None = None, language: Language = "en"
+) -> str:
     """Return the trade as the model reads it; without pair, date and size, so that equal trades read equal."""
     lines = [*_trade_lines(trade), *_score_lines(scores), *_track_lines(track)]
     lines += [f"good: {one}" for one in strengths(trade, track)] + [f"bad: {one}" for one in weaknesses(trade, track)]
-    lines += [f"lesson by the rules: {lesson(trade, track)}"]
+    lines += [f"lesson by the rules: {lesson(trade, track) if table is None else lesson_of(table, language)}"]
+    lines += [] if table is None else [*_table_lines(table)]
     return "Closed trade\n<trade>\n" + "\n".join(lines) + "\n</trade>"
 
 
@@ -110,6 +142,18 @@ def _track_lines(track: Track | None) -> Iterator[str]:
         yield from _named("from entry to exit", track.comparison.lines)
     yield from _named("warning", [quoted(one, LINE_LENGTH) for one in track.warnings])
     yield from _named("reason", [quoted(one, LINE_LENGTH) for one in track.reasons[-SHOWN_REASONS:]])
+
+
+def _table_lines(table: Table) -> Iterator[str]:
+    """Yield what the first fill would have made with one thing done otherwise, the strongest of each kind first."""
+    yield f"its first fill, closed where the trade was: {table.actual_pct:+.2f} %"
+    for one in sorted(table.outcomes, key=lambda one: (one.kind, -abs(table.gain_atr(one)))):
+        made = "no trade" if one.end == "none" else f"{one.profit_pct:+.2f} % by {one.end}"
+        remarks = f" ({', '.join(one.remarks)})" if one.remarks else ""
+        yield f"otherwise, {OTHERWISE[one.kind].format(f'{one.value:g}')}: {made}{remarks}"
+    if (after := table.afterwards) is not None:
+        away = f"{after.best_atr:.1f} ATR for it, {after.worst_atr:.1f} ATR against it"
+        yield f"within {table.further} candles after the end: {away}"
 
 
 def _named(name: str, lines: Iterable[str]) -> Iterator[str]:

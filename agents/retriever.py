@@ -19,7 +19,7 @@ from candlegraph.graph.schema.market import MarketSnapshot, Side
 from candlegraph.graph.state import CandleState
 from candlegraph.memory.cases import SIDES, Question, cases_of, similar_trades
 from candlegraph.memory.embeddings.wording import Words, words_now
-from candlegraph.memory.learning.outlines import TradeId
+from candlegraph.memory.learning.outline import TradeId
 from candlegraph.memory.learning.patterns import guidance_of, with_patterns
 from candlegraph.memory.learning.ranking import drawn, placed, summary_of
 from candlegraph.memory.learning.self_scores import told_to_model
@@ -96,9 +96,12 @@ def lessons_of(context: Context, asked: Question, facts: Facts) -> Lessons:
     similar = similar_trades(memory, asked, count=max(LOOKED_AT, 4 * places), most_of_a_day=rules.most_of_a_day)
     shown = placed(similar, places=places, least_losing=rules.least_losing, draw=drawn(asked.situation))
     cases = cases_of(memory, shown.taken, asked)
-    known = memory.outlines(asked.namespaces).known(asked.as_of)
-    guidance = guidance_of(known, facts, rules=config.reward, needed=config.min_trades_for_learning)
+    reader = memory.outlines(asked.namespaces)
+    guidance = reader.asked(
+        asked.as_of,
+        lambda counts: guidance_of(counts, facts, rules=config.reward, needed=config.min_trades_for_learning),
+    )
     enough = guidance.trades >= guidance.needed
     summary = with_patterns(summary_of(similar, cases), guidance) if enough else None
-    own = None if asked.without is None else told_to_model(known, context.model_name)
+    own = None if asked.without is None else told_to_model(reader.newest_first(asked.as_of), context.model_name)
     return Lessons(cases=cases, summary=summary, guidance=guidance, similar=shown.similar, self_scores=own)

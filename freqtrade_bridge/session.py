@@ -40,10 +40,12 @@ from candlegraph.freqtrade_bridge.decisions.stopped import stopped
 from candlegraph.freqtrade_bridge.feeds.account import AccountGuard, WalletWatch, candles_since_loss, position_of
 from candlegraph.freqtrade_bridge.feeds.candles import MarketFeed
 from candlegraph.freqtrade_bridge.feeds.doors import Doors
+from candlegraph.freqtrade_bridge.feeds.paths import TradePaths
 from candlegraph.freqtrade_bridge.feeds.sentiment import SentimentFeed, sentiment_client
 from candlegraph.freqtrade_bridge.host.run_name import given_name, namespace_of_run, namespace_offline, new_name
 from candlegraph.freqtrade_bridge.trades.fills import closed_trade_of, is_entry, is_final_exit, partial_exit_of
 from candlegraph.freqtrade_bridge.trades.learner import Learner
+from candlegraph.freqtrade_bridge.trades.opening import opening_of
 from candlegraph.freqtrade_bridge.trades.orders import Orders
 from candlegraph.freqtrade_bridge.trades.plan import Plans
 from candlegraph.freqtrade_bridge.trades.track import PositionWatch
@@ -57,6 +59,7 @@ from candlegraph.graph.state import CandleState
 from candlegraph.memory.books.approvals import ApprovalRequest, Verdict
 from candlegraph.memory.books.ledger import DecisionRow, Ledger
 from candlegraph.memory.books.spending import Spending
+from candlegraph.memory.counterfactual.path import risk_pct
 from candlegraph.memory.learning.track import Track
 from candlegraph.tools.market.frames import duration, snapshot_of
 from candlegraph.tools.risk.stops import is_protective
@@ -117,7 +120,8 @@ class Session:
         budget, started = context.settings.llm_config.budget, datetime.now(UTC)
         self._spending = Spending.of(budget, Ledger(context.database), context.namespace, started)
         self._watch = PositionWatch(context, self.length, is_backtest=self.is_backtest)
-        self.learner = Learner(context, self._reflected, self._budget_spent, is_backtest=self.is_backtest)
+        paths = TradePaths(self._feed, provider, is_backtest=self.is_backtest)
+        self.learner = Learner(context, self._reflected, self._budget_spent, paths.of, is_backtest=self.is_backtest)
         self._decided = 0
         if not self.is_backtest:
             self._recover(started)
@@ -385,9 +389,11 @@ class Session:
         self.fates.filled(trade, order, now, None if plan is None else plan.decision_id, is_final=is_final)
         if plan is not None:
             self.plans.keep(trade, plan)
-            self._watch.entered(trade, plan, self._state(trade.pair))
+            opening = opening_of(trade, plan, self._atr(trade.pair), self._provider._exchange)
+            self._watch.entered(trade, plan, self._state(trade.pair), opening)
         elif is_final:
-            track = self._watch.closing(trade, self._state(trade.pair))
+            moved = self.plans.of(trade).is_tightened
+            track = self._watch.closing(trade, self._state(trade.pair), stop_moved=moved)
             self.context.memory.enqueue(self._closed(trade, order, now, track), track)
             self.book.consume(trade.pair)
         else:
@@ -403,6 +409,11 @@ class Session:
     def _state(self, pair: str) -> CandleState | None:
         """Return how the graph ended on the pair's newest candle."""
         return self._known.get(pair, (None, None))[1]
+
+    def _atr(self, pair: str) -> float | None:
+        """Return the main timeframe's ATR as it was at the pair's newest decision."""
+        known = self._known.get(pair)
+        return None if known is None else known[0].timeframes[0].indicators.atr
 
     def _name_stop(self, trade: Trade) -> None:
         """Let the stop be called trailing if a rule moved it, and only then.
@@ -426,6 +437,7 @@ class Session:
             length=self.length,
             is_backtest=self.is_backtest,
             judged=signal if signal is not None and signal.is_exit and signal.trade_id == trade.id else None,
+            risk_pct=None if track.opening is None else risk_pct(track.opening, track.side),
             identity={
                 "namespace": self.context.namespace,
                 "model": self.context.model_name,

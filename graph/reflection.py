@@ -17,6 +17,10 @@ from candlegraph.graph.context import Context
 from candlegraph.graph.schema.calls import CallRecord
 from candlegraph.graph.schema.errors import MemoryStoreError, ModelError
 from candlegraph.graph.schema.experience import ClosedTrade, Closing, Experience, Occasion, PartialExit, Scores
+from candlegraph.memory.counterfactual.outcomes import table_of
+from candlegraph.memory.counterfactual.path import TradePath
+from candlegraph.memory.counterfactual.table import Table
+from candlegraph.memory.counterfactual.trades import first_known_at
 from candlegraph.memory.learning.report import Insight, experience_of, experience_of_part
 from candlegraph.memory.learning.scores import evaluate as marks_of
 from candlegraph.memory.learning.track import Track
@@ -31,6 +35,7 @@ class ReflectionInput(BaseModel):
 
     trade_key: str | None = None
     trade: ClosedTrade | PartialExit | None = None
+    path: TradePath | None = Field(None, description="its candles; None: they are not known, or not yet")
 
 
 class ReflectionState(ReflectionInput):
@@ -39,6 +44,7 @@ class ReflectionState(ReflectionInput):
     track: Track | None = Field(None, description="how it went while it was open")
     is_queued: bool = Field(False, description="it came from the outbox")
     scores: Scores | None = None
+    table: Table | None = Field(None, description="what it would have made otherwise, as known at its close")
     insight: Insight | None = None
     call: CallRecord | None = Field(None, description="of the reviewer model")
     experience: Experience | None = None
@@ -48,18 +54,19 @@ class ReflectionState(ReflectionInput):
 
 
 def evaluate(state: ReflectionState, runtime: Runtime[Context]) -> dict[str, Any]:
-    """Fetch the trade and mark it."""
+    """Fetch the trade, mark it, and replay it over its candles with one thing changed at a time."""
     context = runtime.context or Context()
     if state.trade is not None:
         refuse_foreign(state.trade, context)
-        return {"scores": marks(state.trade), "is_queued": False}
+        return {"scores": marks(state.trade), "table": counterfactuals(state.trade, state.path), "is_queued": False}
     if state.trade_key is None:
         raise MemoryStoreError('expected a "trade", or the "trade_key" of one in the outbox; found neither')
     found = context.memory.take(context.namespace, state.trade_key)
     if found is None:
         raise MemoryStoreError(f"no closed trade {state.trade_key} waits in namespace {context.namespace}")
     trade, track = found
-    return {"trade": trade, "track": track, "scores": marks(trade), "is_queued": True}
+    table = counterfactuals(trade, state.path)
+    return {"trade": trade, "track": track, "scores": marks(trade), "table": table, "is_queued": True}
 
 
 async def review(state: ReflectionState, runtime: Runtime[Context]) -> dict[str, Any]:
@@ -72,8 +79,10 @@ async def review(state: ReflectionState, runtime: Runtime[Context]) -> dict[str,
     insight, call = None, None
     is_asked = context.settings.experience_config.reflection.mode == "llm" and context.spent is None
     if is_asked and not state.trade.forced:
-        insight, call = await _asked(state.trade, state.track, state.scores, context)
-    return {"insight": insight, "call": call, "experience": experience_of(state.trade, state.track, insight)}
+        insight, call = await _asked(state.trade, state.track, state.scores, state.table, context)
+    language = context.settings.context_config.language
+    learnt = experience_of(state.trade, state.track, insight, state.table, language)
+    return {"insight": insight, "call": call, "experience": learnt}
 
 
 def remember(state: ReflectionState, runtime: Runtime[Context]) -> dict[str, Any]:
@@ -81,7 +90,7 @@ def remember(state: ReflectionState, runtime: Runtime[Context]) -> dict[str, Any
     context = runtime.context or Context()
     assert state.experience is not None, "review runs first"
     refuse_foreign(state.experience.source, context)  # a person may have changed what evaluate let pass
-    learnt = context.memory.settle(state.experience, state.track, is_queued=state.is_queued)
+    learnt = context.memory.settle(state.experience, state.track, state.table, is_queued=state.is_queued)
     return {"experience_id": learnt}
 
 
@@ -100,6 +109,13 @@ def marks(closing: Closing) -> Scores | None:
     return marks_of(closing) if isinstance(closing, ClosedTrade) else None
 
 
+def counterfactuals(closing: Closing, path: TradePath | None) -> Table | None:
+    """Return what a trade would have made otherwise, as far as was known at its close."""
+    if path is None or not isinstance(closing, ClosedTrade) or closing.forced:
+        return None
+    return table_of(path, first_known_at(closing))
+
+
 def refuse_foreign(trade: Occasion, context: Context) -> None:
     """Raise MemoryStoreError unless the trade belongs to the context's namespace: Studio writes into its own only."""
     if trade.namespace != context.namespace:
@@ -107,11 +123,11 @@ def refuse_foreign(trade: Occasion, context: Context) -> None:
 
 
 async def _asked(
-    trade: ClosedTrade, track: Track | None, scores: Scores, context: Context
+    trade: ClosedTrade, track: Track | None, scores: Scores, table: Table | None, context: Context
 ) -> tuple[Insight | None, CallRecord | None]:
     """Return what the model adds; when none answers it costs its lesson, and stops a backtest."""
     try:
-        return await insight_into(trade, track, scores, context)
+        return await insight_into(trade, track, scores, table, context)
     except ModelError as e:
         if context.is_backtest:
             raise

@@ -14,7 +14,8 @@ from candlegraph.graph.schema.lessons import Case, Kind
 from candlegraph.graph.schema.market import Side
 from candlegraph.graph.settings.experience import Spaces
 from candlegraph.memory.embeddings.wording import Words
-from candlegraph.memory.learning.outlines import Outline, Outlines, TradeId
+from candlegraph.memory.learning.outline import Outline, TradeId
+from candlegraph.memory.learning.outlines import Outlines
 from candlegraph.memory.learning.ranking import Candidate, spread
 from candlegraph.memory.store import EVEN, ExperienceMemory
 
@@ -111,4 +112,5 @@ def _told(memory: ExperienceMemory, one: Candidate, reader: Outlines, as_of: dat
     if shown not in found:
         return None
     moments = sorted({m for case in found.values() for m in case.moments}, key=lambda m: (m.after_minutes, m.kind))
-    return found[shown].model_copy(update={"similarity": one.similarity, "moments": tuple(moments)})
+    told = {"similarity": one.similarity, "moments": tuple(moments), **reader.later(shown, as_of)}
+    return found[shown].model_copy(update=told)

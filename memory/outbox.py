@@ -14,6 +14,8 @@ from sqlalchemy import ColumnElement, Connection, Engine, delete, insert, select
 
 from candlegraph.graph.schema.errors import MemoryStoreError
 from candlegraph.graph.schema.experience import ClosedTrade, Closing, Experience, PartialExit
+from candlegraph.memory.counterfactual.table import Table
+from candlegraph.memory.counterfactuals import insert_table
 from candlegraph.memory.learning.track import Track, write_tracks
 from candlegraph.memory.storage.database import reading, writing
 from candlegraph.memory.storage.rows import insert_experience, micros
@@ -67,6 +69,7 @@ def settle(
     engine: Engine,
     experience: Experience,
     track: Track | None = None,
+    table: Table | None = None,
     *,
     is_queued: bool = True,
     into: Engine | None = None,
@@ -80,20 +83,24 @@ def settle(
     if into is None or into is engine:
         with writing(engine, "experiences") as (connection, revision):
             was_queued = _emptied(connection, experience)
-            return None if is_queued and not was_queued else _stored(connection, revision, experience, track)
+            return None if is_queued and not was_queued else _stored(connection, revision, experience, track, table)
     if is_queued and take(engine, experience.source.namespace, experience.key) is None:
         return None
     with writing(into, "experiences") as (connection, revision):
-        row_id = _stored(connection, revision, experience, track)
+        row_id = _stored(connection, revision, experience, track, table)
     with writing(engine, "outbox") as (connection, _):
         _emptied(connection, experience)
     return row_id
 
 
-def _stored(connection: Connection, revision: int, experience: Experience, track: Track | None) -> int | None:
+def _stored(
+    connection: Connection, revision: int, experience: Experience, track: Track | None, table: Table | None
+) -> int | None:
     row_id = insert_experience(connection, revision, experience)
     if row_id is not None and track is not None:
         _insert_course(connection, row_id, track)
+        if isinstance(experience.source, ClosedTrade) and track.opening is not None and not experience.forced:
+            insert_table(connection, revision, row_id, experience.source, table)
     return row_id
 
 

@@ -13,15 +13,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, func, select, true
 
 from candlegraph.graph.schema.errors import ConfigError, EmbeddingError
 from candlegraph.graph.schema.experience import Closing, Experience
 from candlegraph.graph.schema.lessons import Case, Kind
 from candlegraph.graph.schema.market import Side
+from candlegraph.graph.settings.context import Language
 from candlegraph.graph.settings.experience import Cleanup, RagConfig, Spaces
 from candlegraph.memory import outbox
-from candlegraph.memory.cleanup import CleanupReport, Strategy, clean_up, preview
+from candlegraph.memory.cleanup import CleanupReport, Purged, Strategy, clean_up, preview, purge, to_purge
+from candlegraph.memory.counterfactual.lessons import lesson_of
+from candlegraph.memory.counterfactual.table import Table
+from candlegraph.memory.counterfactuals import Pending, complete, give_up, next_due, pending, table_of_id
 from candlegraph.memory.embeddings.opening import open_embedder
 from candlegraph.memory.embeddings.space import TextSpace
 from candlegraph.memory.embeddings.waiting import Embedded, count_waiting, embed_waiting, try_again
@@ -29,13 +33,16 @@ from candlegraph.memory.embeddings.wording import Words
 from candlegraph.memory.index.mirror import Mirror
 from candlegraph.memory.index.saved import snapshot_folder
 from candlegraph.memory.index.search import Asked, Filters, search, situation_asked, text_asked
+from candlegraph.memory.learning.advice import paired
+from candlegraph.memory.learning.evidence import Span
 from candlegraph.memory.learning.outlines import Outlines
+from candlegraph.memory.learning.report import with_insight
 from candlegraph.memory.learning.self_scores import self_scores_of
 from candlegraph.memory.learning.telling import case_of
 from candlegraph.memory.learning.track import Track
 from candlegraph.memory.stats import stats_of, text_stats
 from candlegraph.memory.storage.database import close_engine, open_engine, open_shared, reading, writing
-from candlegraph.memory.storage.rows import counters_of, experiences_by_id, insert_experience, micros
+from candlegraph.memory.storage.rows import counters_of, experiences_by_id, insert_experience, is_retired, micros
 from candlegraph.memory.storage.tables import experiences, meta
 from candlegraph.memory.storage.vectors import unit
 
@@ -123,13 +130,18 @@ class ExperienceMemory:
             counters = self._mirror.refresh(connection, next((one.space for one in asked if one.is_text), None))
             near = search(self._mirror, connection, asked, filters, k, threshold)
             found = self._cases_of(connection, [hit.id for hit in near])
-            self._of(namespaces).follow(connection, counters)
-        return tuple(found[hit.id].model_copy(update={"similarity": hit.similarity}) for hit in near)
+            outlines = self._of(namespaces)
+            outlines.follow(connection, counters)
+        return tuple(
+            found[hit.id].model_copy(update={"similarity": hit.similarity, **outlines.later(hit.id, as_of)})
+            for hit in near
+        )
 
     def cases(self, ids: Sequence[int]) -> dict[int, Case]:
-        """Return experiences as cases; those that are gone are left out."""
+        """Return experiences as cases; those that are gone, or that a cleanup retired, are left out."""
         with reading(self.engine) as connection:
-            return self._cases_of(connection, ids)
+            retired = set(connection.scalars(select(experiences.c.id).where(experiences.c.id.in_(ids), is_retired())))
+            return self._cases_of(connection, [one for one in ids if one not in retired])
 
     def outlines(self, namespaces: Collection[str]) -> Outlines:
         """Return what patterns and ranking read of these namespaces, as of the last `recall` of them, or `follow`."""
@@ -149,9 +161,34 @@ class ExperienceMemory:
         """Return an enqueued trade with its track, None if it does not wait."""
         return outbox.take(self._own, namespace, trade_key)
 
-    def settle(self, experience: Experience, track: Track | None, *, is_queued: bool) -> int | None:
+    def settle(
+        self, experience: Experience, track: Track | None, table: Table | None = None, *, is_queued: bool
+    ) -> int | None:
         """Store what was learnt from a trade and empty the outbox of it; None where it was learnt already."""
-        return outbox.settle(self._own, experience, track, is_queued=is_queued, into=self.engine)
+        return outbox.settle(self._own, experience, track, table, is_queued=is_queued, into=self.engine)
+
+    def next_due(self, namespace: str) -> datetime | None:
+        """Return when more will be known of the next closed trade; None where nothing waits."""
+        return next_due(self.engine, namespace)
+
+    def pending(self, namespace: str, before: datetime) -> tuple[Pending, ...]:
+        """Return the closed trades of which more can be known by then."""
+        return tuple(pending(self.engine, namespace, before))
+
+    def complete(self, one: Pending, table: Table, language: Language) -> None:
+        """Put what is known of a trade by now in the place of what was known at its close."""
+        said = with_insight(lesson_of(table, language), one.experience.insight)
+        span = Span(one.trade.side, one.trade.opened_at, one.trade.ended_at)
+        complete(self.engine, one, table, said, paired(table, span) if table.is_complete else None)
+
+    def give_up(self, one: Pending) -> None:
+        """Wait no longer for candles of a trade that cannot be had any more."""
+        give_up(self.engine, one)
+
+    def table(self, experience_id: int) -> Table | None:
+        """Return what a closed trade would have made otherwise, as far as it is known; None where it has no table."""
+        with reading(self.engine) as connection:
+            return table_of_id(connection, experience_id)
 
     def embed_waiting(self, limit: int, *, now: datetime, namespace: str | None = None) -> Embedded:
         """Give at most `limit` experiences the vector of their words; a model that is down is said, not raised.
@@ -179,16 +216,17 @@ class ExperienceMemory:
         if self._texts is None:
             return 0
         with reading(self.engine) as connection:
-            return count_waiting(connection, self._texts.model, namespace)
+            own = true() if namespace is None else experiences.c.namespace == namespace
+            return count_waiting(connection, self._texts.model, own)
 
-    def stats(self, namespace: str) -> dict[str, Any]:
-        """Return what the namespace holds, in plain JSON types."""
+    def stats(self, namespace: str, as_of: datetime | None = None) -> dict[str, Any]:
+        """Return what the namespace knew before `as_of`, None: all that it holds, in plain JSON types."""
         with self._lock, reading(self.engine) as connection:
             self._mirror.refresh(connection)
-            found = stats_of(connection, self._mirror, namespace, self.engine)
-            found["self_scores"] = self._self_scores(connection, namespace)
+            found = stats_of(connection, self._mirror, namespace, self.engine, as_of)
+            found["self_scores"] = self._self_scores(connection, namespace, as_of)
             if self._texts is not None:
-                found["embedding"] = text_stats(connection, self._texts.model, namespace)
+                found["embedding"] = text_stats(connection, self._texts.model, namespace, as_of)
         return found
 
     def namespaces(self) -> tuple[str, ...]:
@@ -201,18 +239,26 @@ class ExperienceMemory:
     def preview_cleanup(
         self, namespace: str, strategy: Strategy, *, as_of: datetime, settings: Cleanup
     ) -> CleanupReport:
-        """Return what `cleanup` would find, and remove nothing."""
+        """Return what `cleanup` would find, and take nothing out."""
         return preview(self.engine, namespace, strategy, as_of, settings)
 
     def cleanup(self, namespace: str, strategy: Strategy, *, as_of: datetime, settings: Cleanup) -> CleanupReport:
-        """Archive, then delete what the strategy selects among what the namespace knew before `as_of`."""
+        """Archive, then take out of the retrieval what the strategy selects of what was known before `as_of`."""
         return clean_up(self.engine, self.path, namespace, strategy, as_of, settings)
 
-    def _self_scores(self, connection: Connection, namespace: str) -> dict[str, Any] | None:
+    def _self_scores(self, connection: Connection, namespace: str, as_of: datetime | None) -> dict[str, Any] | None:
         own = self._of((namespace,))
         own.follow(connection, counters_of(connection))
-        found = self_scores_of(own.known(EVER).trades)
+        found = self_scores_of(own.newest_first(as_of or EVER))
         return None if found is None else found.model_dump()
+
+    def to_purge(self, namespace: str, what: Purged) -> int:
+        """Return how many experiences `purge` would erase."""
+        return to_purge(self.engine, namespace, what)
+
+    def purge(self, namespace: str, what: Purged, *, at: datetime) -> Path | None:
+        """Archive, then erase for good what cleanups retired, or all of a namespace; return the archive."""
+        return purge(self.engine, self.path, namespace, what, at)
 
     def _of(self, namespaces: Collection[str]) -> Outlines:
         return self._outlines.setdefault(frozenset(namespaces), Outlines(frozenset(namespaces)))

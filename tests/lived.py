@@ -32,6 +32,7 @@ def lived(snapshot, number, profit_pct=-4.0, **changes):
         "entry_price": 100,
         "exit_price": 100 + sign * profit_pct / 5,
         "planned_stop": 100 - sign * 5,
+        "risk_pct": 4,
         "opened_at": opened_at,
         "closed_at": opened_at + timedelta(hours=2),
         "known_at": opened_at + timedelta(hours=2),

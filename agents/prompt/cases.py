@@ -9,8 +9,11 @@ from candlegraph.agents.prompt.outside_text import quoted
 from candlegraph.agents.prompt.phrases import Words
 from candlegraph.agents.prompt.sections import Rendering, Section
 from candlegraph.graph.schema.facts import ExperienceFacts
-from candlegraph.graph.schema.lessons import Lessons, Pattern
+from candlegraph.graph.schema.lessons import Advice, Lessons, Pattern
 from candlegraph.graph.schema.market import Side
+
+LESSON_LENGTH = 500
+"""Characters: of a counterfactual lesson with what a model adds."""
 
 
 def cases_section(lessons: Lessons, words: Words) -> Section:
@@ -44,6 +47,7 @@ def learnt_lines(lessons: Lessons, words: Words) -> list[str]:
         return [words.too_few.format(guidance.trades, guidance.needed)]
     patterns = sorted((*guidance.patterns, *guidance.by_leverage), key=lambda one: one.verdict != "warned")
     lines = [pattern_line(one, words) for one in patterns]
+    lines += [advice_line(one, words) for one in guidance.advice]
     lines += similar_lines(lessons.summary, words) if lessons.summary else []
     trend = words.no_trend if guidance.recent_trend is None else f"{guidance.recent_trend:+.4f}"
     total = words.guidance.format(
@@ -54,24 +58,35 @@ def learnt_lines(lessons: Lessons, words: Words) -> list[str]:
 
 def pattern_line(one: Pattern, words: Words) -> str:
     """Return one pattern with its counts and intervals."""
-    setup = words.setup.format(
+    return words.pattern.format(
+        verdict=words.verdict_of(one.verdict),
+        setup=setup_words(one, words, one.leverage),
+        trades=one.trades,
+        rate=one.win_rate,
+        low=one.win_rate_low,
+        high=one.win_rate_high,
+        net=words.unknown_r if one.mean_r is None else words.net_r.format(one.mean_r),
+        reward=one.mean_reward,
+        reward_low=one.reward_low,
+        reward_high=one.reward_high,
+    )
+
+
+def advice_line(one: Advice, words: Words) -> str:
+    """Return what would have done better over the trades of a setup."""
+    rule = words.rules[one.kind].format(one.value)
+    return words.advice.format(setup=setup_words(one, words), trades=one.trades, rule=rule, gain=one.gain_atr)
+
+
+def setup_words(one: Pattern | Advice, words: Words, leverage: str | None = None) -> str:
+    """Return the setup that trades had in common."""
+    return words.setup.format(
         side=words.side_of(one.side),
         regime=one.regime,
         strength=one.trend_strength or words.any,
         rsi=one.rsi or words.any,
         volatility=one.volatility or words.any,
-        leverage=one.leverage or words.any,
-    )
-    return words.pattern.format(
-        verdict=words.verdict_of(one.verdict),
-        setup=setup,
-        trades=one.trades,
-        rate=one.win_rate,
-        low=one.win_rate_low,
-        high=one.win_rate_high,
-        reward=one.mean_reward,
-        reward_low=one.reward_low,
-        reward_high=one.reward_high,
+        leverage=leverage or words.any,
     )
 
 

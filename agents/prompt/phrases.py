@@ -5,11 +5,13 @@ What only one section says stands beside the code that says it, as a `Phrase` in
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from candlegraph.agents.prompt.case_phrases import EN, ZH, CaseWords
 from candlegraph.graph.schema.facts import Verdict
+from candlegraph.graph.schema.lessons import AdvisedKind
 from candlegraph.graph.schema.market import Side
 from candlegraph.graph.settings.context import Language
 
@@ -50,8 +52,12 @@ class Words:
     setup: str
     any: str
     pattern: str
+    net_r: str
+    unknown_r: str
+    advice: str
     comma: str
     colon: str
+    rules: Mapping[AdvisedKind, str] = field(hash=False)
 
     @property
     def titles(self) -> dict[SectionName, str]:
@@ -101,16 +107,26 @@ WORDS: dict[Language, Words] = {
         told=EN,
         similar="{side}: {count} similar closed trades, {rate:.0%} of them won, mean profit {profit:+.2f} %",
         guidance="all {trades} closed trades: cumulative reward {reward:+.4f}, recent trend {trend}; "
-        "in brackets: {level:.0%} intervals",
+        "R: the loss at the first stop, fees included; in brackets: {level:.0%} intervals",
         no_trend="unknown",
         too_few="no guidance yet: {} of {} closed trades",
         verdicts=("warning", "favourable", "undecided"),
         setup="{side} in {regime}, trend strength {strength}, RSI {rsi}, volatility {volatility}, leverage {leverage}",
         any="any",
-        pattern="{verdict}: {setup}: {trades} trades, {rate:.0%} won ({low:.0%} to {high:.0%}), "
+        pattern="{verdict}: {setup}: {trades} trades, {rate:.0%} won ({low:.0%} to {high:.0%}), mean result {net}, "
         "mean reward {reward:+.4f} ({reward_low:+.4f} to {reward_high:+.4f})",
+        net_r="{:+.2f} R",
+        unknown_r="in R unknown",
+        advice="advice: {setup}: over {trades} trades {rule} would have made {gain:+.1f} ATR a trade more than what "
+        "was done, more than luck explains",
         comma=", ",
         colon=": ",
+        rules={
+            "stop": "a stop of {:g} ATR",
+            "target": "a target of {:g} R",
+            "later": "leaving {:g} candles later",
+            "time": "leaving after {:g} candles",
+        },
     ),
     "zh": Words(
         language="zh",
@@ -135,15 +151,25 @@ WORDS: dict[Language, Words] = {
         sides=("做多", "做空"),
         told=ZH,
         similar="{side}：{count} 笔相似的已平仓交易，胜率 {rate:.0%}，平均收益 {profit:+.2f} %",
-        guidance="全部 {trades} 笔已平仓交易：累计奖励 {reward:+.4f}，近期趋势 {trend}；括号内为 {level:.0%} 置信区间",
+        guidance="全部 {trades} 笔已平仓交易：累计奖励 {reward:+.4f}，近期趋势 {trend}；"
+        "R：触及初始止损的亏损（含手续费）；括号内为 {level:.0%} 置信区间",
         no_trend="未知",
         too_few="暂无指导：已平仓交易 {} 笔，需要 {} 笔",
         verdicts=("警告", "有利", "未定"),
         setup="{side}，市况 {regime}，趋势强度 {strength}，RSI {rsi}，波动 {volatility}，杠杆 {leverage}",
         any="任意",
-        pattern="{verdict}：{setup}：{trades} 笔交易，胜率 {rate:.0%}（{low:.0%} 至 {high:.0%}），"
+        pattern="{verdict}：{setup}：{trades} 笔交易，胜率 {rate:.0%}（{low:.0%} 至 {high:.0%}），平均净结果 {net}，"
         "平均奖励 {reward:+.4f}（{reward_low:+.4f} 至 {reward_high:+.4f}）",
+        net_r="{:+.2f} R",
+        unknown_r="未知（R）",
+        advice="建议：{setup}：在 {trades} 笔交易中，{rule}平均每笔会比实际多赚 {gain:+.1f} ATR，超出运气所能解释",
         comma="，",
         colon="：",
+        rules={
+            "stop": "{:g} ATR 的止损",
+            "target": "{:g} R 的目标",
+            "later": "晚 {:g} 根K线平仓",
+            "time": "持有 {:g} 根K线后平仓",
+        },
     ),
 }

@@ -1,4 +1,4 @@
-"""`candlegraph memory stats`, `search`, `cleanup`, `rebuild`, `reembed`: the experience memory in tables."""
+"""`candlegraph memory stats`, `search`, `cleanup`, `purge`, `rebuild`, `reembed`: the experience memory in tables."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from candlegraph.graph.schema.lessons import Case
 from candlegraph.graph.schema.market import Frozen
 from candlegraph.graph.settings.experience import RagConfig
 from candlegraph.graph.settings.settings import settings_of
+from candlegraph.memory.cleanup import Purged
 from candlegraph.memory.embeddings.wording import Words, words_of_experience
 from candlegraph.memory.store import ExperienceMemory, open_memory
 from candlegraph.memory.transfer.restore import rebuild
@@ -50,13 +51,28 @@ def print_search(arguments: Namespace) -> None:
 
 
 def print_cleanup(arguments: Namespace) -> None:
-    """Print what a cleanup would remove; with --yes archive and remove it."""
+    """Print what a cleanup would take out of the retrieval; with --yes archive it and do so."""
     memory, namespace = opened(arguments, rag_config(arguments))
     as_of = arguments.as_of or datetime.now(UTC)
     act = memory.cleanup if arguments.yes else memory.preview_cleanup
     report = act(namespace, arguments.strategy, as_of=as_of, settings=rag_config(arguments).cleanup)
-    told = report.message if arguments.yes else f"{report.message}; nothing was removed, --yes removes"
+    told = report.message if arguments.yes else f"{report.plan}; nothing was done, --yes does it"
     console().print(f"{namespace}: {told}", soft_wrap=True)
+
+
+def print_purge(arguments: Namespace) -> None:
+    """Print what a purge would erase for good; with --yes archive and erase it."""
+    memory, namespace = opened(arguments, rag_config(arguments))
+    what: Purged = "all" if arguments.all else "retired"
+    count = memory.to_purge(namespace, what)
+    told = f"{count} {'experiences' if what == 'all' else 'retired experiences'}"
+    warning = "statistics, rewards and patterns lose them too"
+    if not arguments.yes:
+        console().print(f"{namespace}: {told}; {warning}; nothing was done, --yes erases them", soft_wrap=True)
+    elif archive := memory.purge(namespace, what, at=datetime.now(UTC)):
+        console().print(f"{namespace}: erased {told}; {warning}; archived in {archive}", soft_wrap=True)
+    else:
+        console().print(f"{namespace}: nothing to erase", soft_wrap=True)
 
 
 def print_rebuild(arguments: Namespace) -> None:

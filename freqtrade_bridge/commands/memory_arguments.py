@@ -95,7 +95,15 @@ def _cleanup(action: ArgumentParser) -> None:
     _one_namespace(action)
     action.add_argument("--strategy", choices=["low_quality", "compress", "old_records"], required=True)
     action.add_argument("--as-of", type=utc, help="data time; default: now")
-    action.add_argument("--yes", action="store_true", help="remove; without it only the count is shown")
+    action.add_argument("--yes", action="store_true", help="do it; without it only the count is shown")
+
+
+def _purge(action: ArgumentParser) -> None:
+    _one_namespace(action)
+    what = action.add_mutually_exclusive_group(required=True)
+    what.add_argument("--retired", action="store_true", help="what cleanups have taken out of the retrieval")
+    what.add_argument("--all", action="store_true", help="every experience of the namespace")
+    action.add_argument("--yes", action="store_true", help="erase; without it only the count is shown")
 
 
 def _backup(action: ArgumentParser) -> None:
@@ -117,7 +125,8 @@ def _reembed(action: ArgumentParser) -> None:
 ACTIONS: tuple[tuple[str, str, str, Callable[[ArgumentParser], Any]], ...] = (
     ("stats", COMMANDS, "counts, scores and rewards of a namespace", _stats),
     ("search", COMMANDS, "the experiences most like a stored one", _search),
-    ("cleanup", COMMANDS, "archive and remove experiences", _cleanup),
+    ("cleanup", COMMANDS, "take experiences out of the retrieval; statistics keep them", _cleanup),
+    ("purge", COMMANDS, "erase experiences for good, also from the statistics", _purge),
     ("rebuild", COMMANDS, "forget the index snapshots and build the indexes anew", _place),
     ("reembed", COMMANDS, "give every experience a vector of the configured text model", _reembed),
     ("ablation", ABLATION, "one backtest with the memory on and off, and what differs", add_backtest),

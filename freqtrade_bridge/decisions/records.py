@@ -221,7 +221,7 @@ def _course(track: Track | None) -> dict[str, Any]:
     if track is None:
         return {"course": None}
     changed = () if track.comparison is None else track.comparison.lines
-    return {"course": track.model_dump(mode="json") | {"comparison": changed}}
+    return {"course": track.model_dump(mode="json", exclude={"opening"}) | {"comparison": changed}}
 
 
 def _reward_line(one: Experience) -> dict[str, Any]:

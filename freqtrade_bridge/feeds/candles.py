@@ -31,6 +31,11 @@ class MarketFeed:
         """Return the main candles of a pair that is known to have them."""
         return self.candles(pair)[self._timeframes[0]]
 
+    def closed(self, pair: str, first: datetime, as_of: datetime) -> tuple[list[int], list[list[float]]] | None:
+        """Return times and prices of the main candles from one on that had closed; None where not all are there."""
+        main = self._of(pair, self._timeframes[0])
+        return None if main is None else main.closed(first, as_of)
+
     def last_candle(self, pair: str, now: datetime) -> datetime | None:
         """Return the open time of the main candle that closed last, None if it is missing or not there yet."""
         main = self._of(pair, self._timeframes[0])

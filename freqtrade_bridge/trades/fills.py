@@ -50,6 +50,7 @@ def closed_trade_of(
     length: timedelta,
     is_backtest: bool,
     judged: TradeSignal | None,
+    risk_pct: float | None,
     identity: dict[str, Any],
 ) -> ClosedTrade:
     """Return the facts of a trade that `order` closes.
@@ -73,6 +74,7 @@ def closed_trade_of(
         entry_price=trade.open_rate,
         exit_price=rate,
         planned_stop=plan.initial_stop,
+        risk_pct=risk_pct,
         opened_at=trade.open_date_utc,
         closed_at=max(now, trade.open_date_utc),
         known_at=max(known_at, trade.open_date_utc),

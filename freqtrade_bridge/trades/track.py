@@ -19,6 +19,7 @@ from candlegraph.graph.schema.errors import MemoryStoreError
 from candlegraph.graph.schema.market import MarketSnapshot, TimeframeView
 from candlegraph.graph.schema.signal import TradeSignal
 from candlegraph.graph.state import CandleState
+from candlegraph.memory.counterfactual.path import Opening
 from candlegraph.memory.learning.comparison import MarketState, compare, market_state_of
 from candlegraph.memory.learning.track import Change, PositionTracker, Track
 from candlegraph.memory.storage.database import open_engine
@@ -44,10 +45,11 @@ class PositionWatch:
         known = self._tracker.of(self._key(trade))
         return self._begun(trade, None) if known is None else known
 
-    def entered(self, trade: Trade, plan: Plan, state: CandleState | None) -> None:
+    def entered(self, trade: Trade, plan: Plan, state: CandleState | None, opening: Opening | None) -> None:
         """Follow a trade from its entry fill on; `state` is the pair's newest decision."""
         is_same = state is not None and state.situation == plan.situation
-        self._keep(self._begun(trade, market_of(state) if is_same else None))
+        track = self._begun(trade, market_of(state) if is_same else None)
+        self._keep(track.model_copy(update={"opening": opening}))
 
     def candles_closed(
         self, trades: Mapping[str, Trade], due: Mapping[str, datetime], candles: Mapping[str, Candles]
@@ -84,11 +86,11 @@ class PositionWatch:
         )
         self._keep(self.of(trade).after_change(change, trade.open_rate))
 
-    def closing(self, trade: Trade, state: CandleState | None) -> Track:
+    def closing(self, trade: Trade, state: CandleState | None, *, stop_moved: bool) -> Track:
         """Return how the trade went, at its final exit, and follow it no more; `state`: the pair's newest decision."""
         track = self._sampled(self.of(trade), trade)
         self._tracker.drop(track.trade_key)
-        return track.model_copy(update={"exit": market_of(state)})
+        return track.model_copy(update={"exit": market_of(state), "stop_moved": stop_moved})
 
     def with_changes(self, snapshot: MarketSnapshot, trade: Trade) -> MarketSnapshot:
         """Return the snapshot of an open trade with what has changed in the market since its entry."""

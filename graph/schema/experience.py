@@ -51,6 +51,9 @@ class ClosedTrade(Occasion):
     stake: float = Field(gt=0, description="margin, the most during the trade, quote currency")
     exit_price: Price
     planned_stop: Price | None = Field(description="as planned at entry")
+    risk_pct: float | None = Field(
+        None, gt=0, description="what a fill at that stop would have lost of the first fill; None: not recorded"
+    )
     closed_at: AwareDatetime
     candle_minutes: float = Field(gt=0)
     profit_pct: float
@@ -156,6 +159,7 @@ class Experience(Frozen):
     strengths: tuple[str, ...] = ()
     weaknesses: tuple[str, ...] = ()
     lesson: str
+    insight: str = Field("", description="the part of the lesson that a model wrote")
     text: str = Field(description="the facts in words, without pair and date")
 
     @property

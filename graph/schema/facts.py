@@ -23,7 +23,7 @@ from candlegraph.graph.schema.indicators import TimeframeFacts
 from candlegraph.graph.schema.market import Frozen, Regime, Side, Strength
 
 Verdict = Literal["warned", "favoured", "open", "unknown"]
-"""Of a pattern of past trades; open: the intervals allow either, unknown: too few trades."""
+"""Of a pattern of past trades; open: they prove neither, unknown: too few trades."""
 
 ABSENT = "none"
 BLOCK = re.compile(r"<facts>\n(.*?)\n</facts>", re.DOTALL)

@@ -92,12 +92,12 @@ class Ranking(Block):
 
 
 class Cleanup(Block):
-    """What `cleanup_rag_history` removes."""
+    """What `cleanup_rag_history` takes out of the retrieval."""
 
     low_quality_below: float = Field(50, ge=0, le=100, description="score")
     old_after_days: float = Field(30, gt=0, description="data time")
     keep_newest: int = Field(1000, ge=1)
-    max_share: float = Field(0.5, gt=0, le=1, description="largest share of the memory removed in one step")
+    max_share: float = Field(0.5, gt=0, le=1, description="largest share of a kind taken out in one step")
 
 
 class RagConfig(Block):

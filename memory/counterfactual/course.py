@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from candlegraph.memory.counterfactual.path import TradePath, moment
+from candlegraph.memory.counterfactual.path import TradePath, moment, risk_pct
 from candlegraph.memory.counterfactual.replay import Replay
 from candlegraph.memory.counterfactual.table import Afterwards, Alternative, Course, Outcome
 
@@ -34,16 +34,9 @@ def course_of(replay: Replay) -> Course:
         worst_after=length * held_extreme(replay, -1).candle,
         stop_atr=None if path.risk is None else path.risk / path.atr,
         target_r=_target_r(path),
-        risk_pct=risk_pct(path),
+        risk_pct=risk_pct(path, path.side),
         is_first_fill=path.is_changed,
     )
-
-
-def risk_pct(path: TradePath) -> float | None:
-    """Return what a fill at the planned stop loses, % of the stake, both fees included; None without a stop."""
-    if path.risk is None:
-        return None
-    return 100 * path.leverage * (path.risk / path.entry_price + 2 * path.fee)
 
 
 def held_extreme(replay: Replay, way: int) -> Extreme:

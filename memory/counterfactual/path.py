@@ -54,6 +54,20 @@ class Tier(NamedTuple):
     maintenance_amount: float
 
 
+class Opening(Frozen):
+    """What a replay needs of a trade's first fill, noted when it was made."""
+
+    entry_price: Price
+    stake: float = Field(gt=0, description="margin, quote currency")
+    leverage: float = Field(ge=1)
+    stop: Price | None = Field(description="as planned at the entry")
+    target: Price | None = Field(description="as planned at the entry")
+    atr: float = Field(gt=0, description="main timeframe at the entry, price units")
+    tick: float = Field(gt=0, description="smallest step of a price")
+    fee: float = Field(ge=0, lt=1, description="of the value, each way")
+    tiers: tuple[Tier, ...] = Field(min_length=1, description="smallest notional first")
+
+
 class Ending(Frozen):
     """How the trade really ended; percentages are net of the stake, and of the whole trade."""
 
@@ -66,20 +80,11 @@ class Ending(Frozen):
     mae_pct: float
 
 
-class TradePath(Frozen):
+class TradePath(Opening):
     """All that a replay of one closed trade reads."""
 
     side: Side
     entered_at: AwareDatetime
-    entry_price: Price = Field(description="of the first fill")
-    stake: float = Field(gt=0, description="margin of the first fill, quote currency")
-    leverage: float = Field(ge=1)
-    stop: Price | None = Field(description="as planned at the entry")
-    target: Price | None = Field(description="as planned at the entry")
-    atr: float = Field(gt=0, description="main timeframe at the entry, price units")
-    tick: float = Field(gt=0, description="smallest step of a price")
-    fee: float = Field(ge=0, lt=1, description="of the value, each way")
-    tiers: tuple[Tier, ...] = Field(min_length=1, description="smallest notional first")
     funding: tuple[Funding, ...] = Field((), description="oldest first")
     candle_minutes: float = Field(gt=0)
     candles: Candles = Field(description="from the entry on, as far as they are known")
@@ -105,6 +110,11 @@ class TradePath(Frozen):
         return int((self.ending.at.timestamp() - self.candles.time[0]) // self.length)
 
     @property
+    def known_until(self) -> datetime:
+        """Return when the last candle closed."""
+        return moment(self.candles.time[-1] + self.length)
+
+    @property
     def sign(self) -> int:
         """Return 1 of a long, -1 of a short."""
         return sign_of(self.side)
@@ -117,8 +127,19 @@ class TradePath(Frozen):
     @property
     def risk(self) -> float | None:
         """Return the distance to the planned stop in price units; None without one on the losing side."""
-        away = 0.0 if self.stop is None else self.sign * (self.entry_price - self.stop)
-        return away if away > 0 else None
+        return risk_of(self, self.side)
+
+
+def risk_of(opening: Opening, side: Side) -> float | None:
+    """Return the distance to the planned stop in price units; None without one on the losing side."""
+    away = 0.0 if opening.stop is None else sign_of(side) * (opening.entry_price - opening.stop)
+    return away if away > 0 else None
+
+
+def risk_pct(opening: Opening, side: Side) -> float | None:
+    """Return what a fill at the planned stop loses, % of the stake, both fees included; None without a stop."""
+    risk = risk_of(opening, side)
+    return None if risk is None else 100 * opening.leverage * (risk / opening.entry_price + 2 * opening.fee)
 
 
 def moment(seconds: int) -> datetime:

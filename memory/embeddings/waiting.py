@@ -19,7 +19,7 @@ from candlegraph.graph.schema.market import Frozen
 from candlegraph.memory.embeddings.space import TextSpace, combined
 from candlegraph.memory.embeddings.wording import Words, words_of_experience
 from candlegraph.memory.storage.database import reading, writing
-from candlegraph.memory.storage.rows import experiences_by_id, micros
+from candlegraph.memory.storage.rows import experiences_by_id, is_retired, micros
 from candlegraph.memory.storage.tables import embedding_refusals as refusals
 from candlegraph.memory.storage.tables import experiences, text_vectors
 from candlegraph.memory.storage.vectors import Vectors, packed
@@ -53,13 +53,14 @@ def embed_waiting(engine: Engine, space: TextSpace, limit: int, *, now: datetime
     return _stored(engine, space, outcomes, now) if outcomes else Embedded()
 
 
-def count_waiting(connection: Connection, model: str, namespace: str | None = None) -> int:
-    """Return how many experiences may have words, and have no vector of the model in its present dimension."""
+def count_waiting(connection: Connection, model: str, own: ColumnElement[bool]) -> int:
+    """Return how many of `own` may have words, and have no vector of the model in its present dimension."""
     theirs = text_vectors.c.space.startswith(f"{model}:", autoescape=True)
     newest = select(text_vectors.c.space).where(theirs).order_by(text_vectors.c.revision.desc()).limit(1)
     present = text_vectors.c.space == connection.scalar(newest)
     never = _refused(model, refusals.c.not_before == NEVER)
-    query = select(func.count()).select_from(experiences).where(_may_have_words(namespace), ~_embedded(present), ~never)
+    where = own, _may_have_words(None), ~_embedded(present), ~never
+    query = select(func.count()).select_from(experiences).where(*where)
     return connection.execute(query).scalar_one()
 
 
@@ -83,7 +84,7 @@ def _due(
 
 
 def _may_have_words(namespace: str | None) -> ColumnElement[bool]:
-    ours = (experiences.c.kind == "trade") & ~experiences.c.forced
+    ours = (experiences.c.kind == "trade") & ~experiences.c.forced & ~is_retired()
     return ours if namespace is None else ours & (experiences.c.namespace == namespace)
 
 

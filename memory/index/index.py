@@ -56,9 +56,9 @@ class SituationIndex:
         """Return the type in use."""
         return self._vectors.kind
 
-    def count(self, namespace: str) -> int:
-        """Return how many vectors belong to the namespace."""
-        return int((self._alive & self._labels.of(namespace)).sum())
+    def count(self, namespace: str, known_before: int) -> int:
+        """Return how many vectors belong to the namespace and were known before that time."""
+        return int((self._alive & self._labels.of(namespace, known_before)).sum())
 
     def add(self, labels: Sequence[Labels], vectors: Vectors) -> None:
         """Append vectors with their labels."""

@@ -42,9 +42,11 @@ class LabelTable:
         ids: NDArray[np.int64] = self._labels["id"]
         return ids
 
-    def of(self, namespace: str) -> NDArray[np.bool_]:
-        """Return which rows belong to the namespace."""
-        return np.isin(self._labels["namespace"], self._known_codes("namespace", [namespace]))
+    def of(self, namespace: str, known_before: int) -> NDArray[np.bool_]:
+        """Return which rows belong to the namespace and were known before that time."""
+        rows = self._labels
+        known: NDArray[np.bool_] = rows["known_at"] < known_before
+        return known & np.isin(rows["namespace"], self._known_codes("namespace", [namespace]))
 
     def add(self, labels: Sequence[Labels]) -> None:
         """Append rows."""

@@ -17,7 +17,7 @@ from candlegraph.graph.settings.experience import IndexType
 from candlegraph.memory.index.index import Hit, SituationIndex, type_for
 from candlegraph.memory.index.labels import Labels
 from candlegraph.memory.index.saved import load, save, snapshot_path
-from candlegraph.memory.storage.rows import counters_of
+from candlegraph.memory.storage.rows import counters_of, is_retired
 from candlegraph.memory.storage.tables import experiences, text_vectors, vectors
 from candlegraph.memory.storage.vectors import Vectors, unpacked
 
@@ -81,10 +81,10 @@ class Mirror:
         index = self._indexes.get((space, query.size))
         return () if index is None else index.search(query, k, known_before=known_before, where=where)
 
-    def count(self, space: str, dimension: int, namespace: str) -> int:
-        """Return how many vectors of the namespace can be searched."""
+    def count(self, space: str, dimension: int, namespace: str, known_before: int) -> int:
+        """Return how many vectors of the namespace that were known before that time can be searched."""
         index = self._indexes.get((space, dimension))
-        return 0 if index is None else index.count(namespace)
+        return 0 if index is None else index.count(namespace, known_before)
 
     def kind(self, space: str, dimension: int) -> IndexType:
         """Return the type of an index; of one that is not there yet, the type it would begin with."""
@@ -155,7 +155,7 @@ class Mirror:
             index.add(labels, unpacked([row.vector for row in group], dimension))
 
     def _drop_removed(self, connection: Connection) -> None:
-        ids = np.array(connection.scalars(select(experiences.c.id)).all(), dtype=np.int64)
+        ids = np.array(connection.scalars(select(experiences.c.id).where(~is_retired())).all(), dtype=np.int64)
         for index in self._indexes.values():
             index.keep_only(ids)
 

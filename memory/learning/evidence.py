@@ -1,6 +1,7 @@
 """Whether closed trades prove anything, by a rule that may be read after every one of them.
 
-trades -> observations: trades that overlap on one side are one -> two running products -> verdict of the finest level
+trades, one after another -> observations: trades that overlap on one side are one -> running products -> verdict of
+the finest level
 
 Each product is a capital that bets on the mean net result being above (or below) zero. Were it zero, the capital
 would reach 20 in at most one course of 20, at any time, ever (Ville, 1939; e-processes, Ramdas and others, 2023).
@@ -8,9 +9,8 @@ would reach 20 in at most one course of 20, at any time, ever (Ville, 1939; e-pr
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from statistics import fmean
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -32,6 +32,9 @@ PRIOR_TRADES = 8.0
 
 Judgement = Literal["favoured", "warned", "open"]
 Numbers = NDArray[np.float64]
+BETS: Numbers = np.array([*FOR, *(-bet for bet in AGAINST)])
+BEGIN, END, COUNT, FIRST = 0, 1, 2, 3
+"""Columns of a group of trades; behind them the sums of its values, then the products up to it."""
 
 
 class Span(NamedTuple):
@@ -57,11 +60,107 @@ class Capital(NamedTuple):
     down: float
 
 
-class Cell(NamedTuple):
-    """The results of one set-up at one level."""
+class Running:
+    """One side's trades as observations in the order of time, and the product of every bet on every value.
 
-    key: Hashable
-    results: Sequence[Result]
+    Trades that overlap are one observation, their mean; one begins when all before it have ended. A factor is
+    1 + bet x value, at least 0.02. What comes out depends on the trades and their order alone, not on when it is read.
+    """
+
+    def __init__(self, values: int, bets: Numbers) -> None:
+        self._bets, self._values, self._products = bets, values, values * bets.size
+        self._sums = slice(FIRST, FIRST + values)
+        self._rows = np.empty((4, FIRST + values + self._products))
+        self._size = 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    @property
+    def means(self) -> Numbers:
+        """Return the observations, one row each."""
+        rows = self._rows[: self._size]
+        means: Numbers = rows[:, self._sums] / rows[:, COUNT, None]
+        return means
+
+    @property
+    def products(self) -> Numbers:
+        """Return the products over all observations, one row for each value."""
+        return self._before(self._size).reshape(self._values, self._bets.size)
+
+    def add(self, span: Span, values: Sequence[float] | Numbers) -> None:
+        """Add one more trade, whether it closed after those before it or not."""
+        opened, closed = span.opened_at.timestamp(), span.closed_at.timestamp()
+        first = last = self._size
+        while first and self._rows[first - 1, END] > opened:
+            first -= 1
+        while last > first and self._rows[last - 1, BEGIN] >= closed:
+            last -= 1
+        group = np.array([opened, closed, 1.0, *values])
+        self._put(first, last, group if first == last else _joined(group, self._rows[first:last, : self._sums.stop]))
+
+    def _put(self, first: int, last: int, group: Numbers) -> None:
+        """Let a group take the place of those from `first` to before `last`."""
+        later = self._rows[last : self._size].copy()
+        self._size = first + 1 + len(later)
+        if self._size > len(self._rows):
+            self._rows = np.concatenate([self._rows, np.empty_like(self._rows)])
+        self._rows[first, : self._sums.stop] = group
+        self._rows[first + 1 : self._size] = later
+        for place in range(first, self._size):
+            row = self._rows[place]
+            factors = 1 + (row[self._sums, None] / row[COUNT] * self._bets).ravel()
+            np.maximum(factors, LEAST_FACTOR, out=factors)
+            np.multiply(factors, self._before(place), out=row[self._sums.stop :])
+
+    def _before(self, place: int) -> Numbers:
+        """Return the products over the groups before a place."""
+        products: Numbers = self._rows[place - 1, self._sums.stop :] if place else np.ones(self._products)
+        return products
+
+
+def _joined(group: Numbers, others: Numbers) -> Numbers:
+    """Return a group and those that it overlaps as one."""
+    all_of_them = np.vstack([others, group])
+    begin, end = all_of_them[:, BEGIN].min(), all_of_them[:, END].max()
+    joined: Numbers = np.concatenate([[begin, end], all_of_them[:, COUNT:].sum(0)])
+    return joined
+
+
+class Evidence:
+    """The trades of one set-up at one level, as far as they can be judged."""
+
+    def __init__(self) -> None:
+        self.trades = self.wins = 0
+        self.total = 0.0
+        """Sum of the net results, R."""
+        self._running = Running(1, BETS)
+
+    def add(self, result: Result) -> None:
+        """Count one more trade."""
+        self.trades += 1
+        self.wins += result.value > 0
+        self.total += result.value
+        self._running.add(result.span, [result.value])
+
+    @property
+    def observations(self) -> int:
+        """Return how many they are where those that overlap are one."""
+        return len(self._running)
+
+    @property
+    def capital(self) -> Capital:
+        """Return what the bets on a mean above and below zero have made."""
+        up, down = self._running.products[0].reshape(2, len(WEIGHTS)) @ WEIGHTS
+        return Capital(float(up), float(down))
+
+    @property
+    def judgement(self) -> Judgement:
+        """Return what the two capitals show."""
+        capital = self.capital
+        if max(capital) < PROOF:
+            return "open"
+        return "favoured" if capital.up >= capital.down else "warned"
 
 
 class Verdict(Frozen):
@@ -73,101 +172,38 @@ class Verdict(Frozen):
     observations: int = Field(ge=0, description="trades that overlap on one side are one")
     wins: int = Field(ge=0)
     mean: float | None = Field(description="net R, shrunk towards the coarser set-ups; only for display")
-    for_it: float = Field(description="capital that bets on a positive mean")
-    against_it: float = Field(description="capital that bets on a negative mean")
 
 
-def verdict_of(cells: Sequence[Cell]) -> Verdict:
+def verdict_of(cells: Sequence[Evidence]) -> Verdict:
     """Return the verdict of the finest level that has one, else `open` at the finest that has trades; finest first.
 
     A cell's trades are among those of the coarser ones after it.
     """
     if not cells:
         raise ValueError("expected the cells of at least one level")
-    judged = [(place, judgement_of(capital_of(observed(cell.results)))) for place, cell in enumerate(cells)]
-    shown = next((place for place, said in judged if said != "open"), None)
+    shown = next((place for place, cell in enumerate(cells) if cell.judgement != "open"), None)
     if shown is None:
-        shown = next((place for place, cell in enumerate(cells) if cell.results), len(cells) - 1)
-    return _verdict(cells, shown)
+        shown = next((place for place, cell in enumerate(cells) if cell.trades), len(cells) - 1)
+    cell = cells[shown]
+    return Verdict(
+        judgement=cell.judgement,
+        level=shown,
+        trades=cell.trades,
+        observations=cell.observations,
+        wins=cell.wins,
+        mean=shrunk_mean(cells[shown:]),
+    )
 
 
-def judgement_of(capital: Capital) -> Judgement:
-    """Return what the two capitals show."""
-    if max(capital) < PROOF:
-        return "open"
-    return "favoured" if capital.up >= capital.down else "warned"
-
-
-def capital_of(values: Sequence[float]) -> Capital:
-    """Return the capitals after results in the order of their ends."""
-    if not values:
-        return Capital(1.0, 1.0)
-    up, down = running(np.asarray(values, dtype=np.float64))
-    return Capital(float(up[-1]), float(down[-1]))
-
-
-def running(values: Numbers) -> tuple[Numbers, Numbers]:
-    """Return both capitals after each result along the last axis."""
-    return grown(values, FOR, WEIGHTS), grown(-values, AGAINST, WEIGHTS)
-
-
-def grown(values: Numbers, bets: Sequence[float], weights: Sequence[float], axis: int = -1) -> Numbers:
-    """Return a weighted sum of running products of 1 + bet x value, each factor at least 0.02."""
-    total = np.zeros_like(values)
-    for bet, weight in zip(bets, weights, strict=True):
-        total += weight * np.cumprod(np.maximum(1 + bet * values, LEAST_FACTOR), axis=axis)
-    return total
-
-
-def observed(results: Sequence[Result]) -> list[float]:
-    """Return the independent values: of trades that overlap on one side the mean, in the order of their ends."""
-    groups = overlapping([one.span for one in results])
-    return [fmean(results[place].value for place in group) for group in groups]
-
-
-def overlapping(spans: Sequence[Span]) -> list[list[int]]:
-    """Return the places of the spans in groups that overlap on one side, in the order of the groups' ends.
-
-    A group ends when a trade of that side begins after all of it has ended.
-    """
-    groups: list[list[int]] = []
-    newest: dict[Side, list[int]] = {}
-    ends: dict[Side, datetime] = {}
-    for place in sorted(range(len(spans)), key=lambda one: (spans[one].opened_at, spans[one].closed_at)):
-        side, opened_at, closed_at = spans[place]
-        if side not in newest or opened_at >= ends[side]:
-            newest[side] = []
-            groups.append(newest[side])
-        newest[side].append(place)
-        ends[side] = closed_at if len(newest[side]) == 1 else max(ends[side], closed_at)
-    return sorted(groups, key=lambda group: max(spans[place].closed_at for place in group))
-
-
-def shrunk_mean(cells: Sequence[Sequence[float]]) -> float | None:
+def shrunk_mean(cells: Sequence[Evidence]) -> float | None:
     """Return the finest mean, drawn towards the coarser ones and these towards 0; cells finest first.
 
     Each coarser mean leaves out the finer cell's own trades, which would count twice. None without any trade.
     """
-    sums = [(len(values), float(sum(values))) for values in reversed(cells)]
+    sums = [(cell.trades, cell.total) for cell in reversed(cells)]
     if not sums[0][0]:
         return None
     mean = 0.0
     for (count, total), (own, own_total) in zip(sums, [*sums[1:], (0, 0.0)], strict=True):
         mean = (PRIOR_TRADES * mean + total - own_total) / (PRIOR_TRADES + count - own)
     return mean
-
-
-def _verdict(cells: Sequence[Cell], level: int) -> Verdict:
-    results = cells[level].results
-    values = observed(results)
-    capital = capital_of(values)
-    return Verdict(
-        judgement=judgement_of(capital),
-        level=level,
-        trades=len(results),
-        observations=len(values),
-        wins=sum(one.value > 0 for one in results),
-        mean=shrunk_mean([[one.value for one in cell.results] for cell in cells[level:]]),
-        for_it=capital.up,
-        against_it=capital.down,
-    )

@@ -1,124 +1,105 @@
-"""Success and failure patterns: what the closed trades of one setup gave together, with intervals, and what follows."""
+"""Success and failure patterns: what the closed trades of one setup gave together, their intervals and verdict."""
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from functools import cache, lru_cache
-from statistics import NormalDist, fmean, stdev
+from functools import cache
+from statistics import NormalDist
 from typing import NamedTuple
 
-from candlegraph.graph.schema.facts import ExperienceFacts, Facts, Verdict
-from candlegraph.graph.schema.lessons import Guidance, Pattern
+from candlegraph.graph.schema.facts import ExperienceFacts, Facts
+from candlegraph.graph.schema.lessons import Advice, Guidance, Pattern
 from candlegraph.graph.schema.market import Side
-from candlegraph.graph.settings.experience import Reward, RewardMode
-from candlegraph.memory.learning.outlines import Known, Outline
-from candlegraph.memory.learning.scores import recent_trend
-from candlegraph.memory.learning.setups import LEVELS, Level, Setup, setup_of_facts
+from candlegraph.graph.settings.experience import Reward
+from candlegraph.memory.learning.counts import Counts, Moments, Tally
+from candlegraph.memory.learning.evidence import shrunk_mean, verdict_of
+from candlegraph.memory.learning.setups import BANDS, LEVELS, Level, Setup, setup_of_facts
 
 SIDES: tuple[Side, ...] = ("long", "short")
-WELL_TRADED = 70
-"""The score from which on a win is a success and not luck."""
-
-Patterns = Mapping[Setup, Pattern]
-
 NORMAL_FROM = 200
 """Degrees of freedom from which on t is taken as normal: the quantiles differ by less than 1 %."""
 
 
-@lru_cache(maxsize=16)  # the known trades change when one is closed, not at every candle
-def patterns_of(known: Known, rules: Reward) -> Patterns:
-    """Return every pattern of every level, each also by band of leverage; forced trades taught nothing."""
-    groups: dict[Setup, list[Outline]] = defaultdict(list)
-    for trade in known.trades:
-        for level in LEVELS:
-            for wanted in (level, (*level, "leverage")):
-                if (setup := trade.setup.at(wanted)) is not None:
-                    groups[setup].append(trade)
-    enough = rules.min_pattern_trades
-    return {setup: pattern_of(setup, group, rules) for setup, group in groups.items() if len(group) >= enough}
-
-
-def pattern_of(setup: Setup, trades: Sequence[Outline], rules: Reward) -> Pattern:
-    """Return what at least two trades of a setup gave."""
-    wins, losses = sum(one.profit_pct > 0 for one in trades), sum(one.profit_pct < 0 for one in trades)
-    successes = sum(one.profit_pct > 0 and one.score >= WELL_TRADED for one in trades)
-    rewards = [reward_of(one, rules.mode) for one in trades]
-    rate = win_rate_interval(wins, len(trades), rules.confidence_level)
-    reward = mean_interval(rewards, rules.confidence_level)
-    return Pattern(
-        **setup._asdict(),
-        trades=len(trades),
-        wins=wins,
-        losses=losses,
-        successes=successes,
-        win_rate=wins / len(trades),
-        win_rate_low=rate.low,
-        win_rate_high=rate.high,
-        mean_reward=fmean(rewards),
-        reward_low=reward.low,
-        reward_high=reward.high,
-        verdict=verdict_of(rate, reward, is_well_traded=successes > losses),
-    )
-
-
-def verdict_of(rate: Interval, reward: Interval, *, is_well_traded: bool) -> Verdict:
-    """Return what the intervals say: warned or favoured by one of them, if the other does not say the opposite.
-
-    A trend follower loses often and earns on the whole: that is open, not warned. More lucky or lost trades than
-    successes are nothing to recommend.
-    """
-    bad = rate.high < 0.5 or reward.high < 0
-    good = rate.low > 0.5 or reward.low > 0
-    if bad and not good:
-        return "warned"
-    return "favoured" if good and not bad and is_well_traded else "open"
-
-
-def guidance_of(known: Known, facts: Facts, *, rules: Reward, needed: int) -> Guidance:
+def guidance_of(counts: Counts, facts: Facts, *, rules: Reward, needed: int) -> Guidance:
     """Return what is known of both sides of the present situation, once `needed` trades were closed."""
-    patterns = patterns_of(known, rules) if len(known.trades) >= needed else {}
-    cumulative, trend = earned(known, rules.mode)
-    found = [one for side in SIDES if (one := finest(patterns, setup_of_facts(facts, side))) is not None]
+    cumulative, trend = counts.earned(rules.mode)
+    setups = [setup_of_facts(facts, side) for side in SIDES] if counts.trades >= needed else []
+    found = [one for setup in setups if (one := judged(counts, setup, rules)) is not None]
     return Guidance(
-        trades=len(known.trades),
+        trades=counts.trades,
         needed=needed,
         level=rules.confidence_level,
         patterns=tuple(pattern for _, pattern in found),
-        by_leverage=tuple(one for level, pattern in found for one in by_leverage(patterns, level, pattern)),
+        by_leverage=tuple(one for level, pattern in found for one in by_leverage(counts, level, pattern, rules)),
+        advice=tuple(advice for setup in setups if (advice := advised(counts, setup)) is not None),
         cumulative_reward=cumulative,
         recent_trend=trend,
     )
 
 
-@lru_cache(maxsize=16)
-def earned(known: Known, mode: RewardMode) -> tuple[float, float | None]:
-    """Return the sum of all rewards, and their recent trend."""
-    rewards = [reward_of(one, mode) for one in known.trades]
-    return sum(rewards), recent_trend(rewards)
+def judged(counts: Counts, setup: Setup, rules: Reward) -> tuple[Level, Pattern] | None:
+    """Return the pattern of the finest level that has a verdict, else of the finest one; None without any.
+
+    A level is a pattern from `min_pattern_trades` on; it backs off no further than to side and regime.
+    """
+    levels = [(level, one) for level in LEVELS if (one := setup.at(level)) is not None]
+    cells = [(level, one, counts.by_setup[one]) for level, one in levels if one in counts.by_setup]
+    cells = [cell for cell in cells if cell[2].trades >= rules.min_pattern_trades]
+    if not cells:
+        return None
+    verdict = verdict_of([tally.evidence for *_, tally in cells])
+    level, found, tally = cells[verdict.level]
+    return level, pattern_of(found, tally, verdict.mean, rules)
 
 
-def finest(patterns: Patterns, setup: Setup) -> tuple[Level, Pattern] | None:
-    """Return the pattern of the finest level that has enough trades; the coarsest is side and regime."""
+def advised(counts: Counts, setup: Setup) -> Advice | None:
+    """Return the standing advice of the finest level that has any."""
     for level in LEVELS:
-        wanted = setup.at(level)
-        if wanted is not None and wanted in patterns:
-            return level, patterns[wanted]
+        found = setup.at(level)
+        better = None if found is None or found not in counts.gains else counts.gains[found].better
+        if found is not None and better is not None:
+            where = {name: value for name, value in found._asdict().items() if name != "leverage"}
+            rule = {"kind": better.rule.kind, "value": better.rule.value}
+            return Advice(**where, **rule, trades=better.trades, gain_atr=better.gain_atr)
     return None
 
 
-def by_leverage(patterns: Patterns, level: Level, whole: Pattern) -> list[Pattern]:
+def pattern_of(setup: Setup, tally: Tally, mean_r: float | None, rules: Reward) -> Pattern:
+    """Return what at least two trades of a setup gave."""
+    rewards = tally.rewards[rules.mode]
+    rate = win_rate_interval(tally.wins, tally.trades, rules.confidence_level)
+    reward = mean_interval(rewards, rules.confidence_level)
+    return Pattern(
+        **setup._asdict(),
+        trades=tally.trades,
+        observations=tally.evidence.observations,
+        wins=tally.wins,
+        losses=tally.losses,
+        successes=tally.successes,
+        win_rate=tally.wins / tally.trades,
+        win_rate_low=rate.low,
+        win_rate_high=rate.high,
+        mean_r=mean_r,
+        mean_reward=rewards.mean,
+        reward_low=reward.low,
+        reward_high=reward.high,
+        verdict=tally.evidence.judgement,
+    )
+
+
+def by_leverage(counts: Counts, level: Level, whole: Pattern, rules: Reward) -> list[Pattern]:
     """Return the bands of leverage whose trades say something else than all trades of the setup do."""
-    same = {name: getattr(whole, name) for name in ("side", *level)}
-    bands = [one for setup, one in patterns.items() if setup == Setup(**same, leverage=setup.leverage)]
-    telling = [one for one in bands if one.leverage is not None and one.verdict not in ("open", whole.verdict)]
-    return sorted(telling, key=lambda one: str(one.leverage))
-
-
-def reward_of(trade: Outline, mode: RewardMode) -> float:
-    """Return the stored reward of the configured mode."""
-    return trade.reward if mode == "documented" else trade.reward_quality
+    same = Setup(**{name: getattr(whole, name) for name in ("side", *level)})
+    all_of_them = counts.by_setup[same].evidence
+    found = []
+    for band in BANDS:
+        setup = same._replace(leverage=band)
+        tally = counts.by_setup.get(setup)
+        if tally is None or tally.trades < rules.min_pattern_trades:
+            continue
+        if tally.evidence.judgement not in ("open", whole.verdict):
+            found.append(pattern_of(setup, tally, shrunk_mean([tally.evidence, all_of_them]), rules))
+    return found
 
 
 def with_patterns(summary: ExperienceFacts, guidance: Guidance) -> ExperienceFacts:
@@ -150,11 +131,10 @@ def win_rate_interval(wins: int, trades: int, level: float) -> Interval:
     return Interval(0.0 if wins == 0 else centre - half, 1.0 if wins == trades else centre + half)
 
 
-def mean_interval(values: Sequence[float], level: float) -> Interval:
+def mean_interval(values: Moments, level: float) -> Interval:
     """Return Student's interval of the mean of at least two values."""
-    mean = fmean(values)
-    half = t_quantile((1 + level) / 2, len(values) - 1) * stdev(values) / math.sqrt(len(values))
-    return Interval(mean - half, mean + half)
+    half = t_quantile((1 + level) / 2, values.count - 1) * values.deviation / math.sqrt(values.count)
+    return Interval(values.mean - half, values.mean + half)
 
 
 @cache

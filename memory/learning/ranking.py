@@ -14,7 +14,7 @@ from typing import NamedTuple
 from candlegraph.graph.schema.facts import ABSENT, ExperienceFacts
 from candlegraph.graph.schema.lessons import Case, Similar
 from candlegraph.graph.schema.market import Side
-from candlegraph.memory.learning.outlines import Outline
+from candlegraph.memory.learning.outline import Outline
 
 
 class Candidate(NamedTuple):

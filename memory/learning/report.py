@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from candlegraph.graph.schema.experience import ClosedTrade, Experience, Occasion, PartialExit, RecordedDecision
 from candlegraph.graph.schema.market import Frozen, sign_of
+from candlegraph.graph.settings.context import Language
+from candlegraph.memory.counterfactual.lessons import lesson_of
+from candlegraph.memory.counterfactual.table import Table
 from candlegraph.memory.learning.scores import Components, components, evaluate, reward, reward_quality, within_stop
 from candlegraph.memory.learning.track import Track
 
@@ -50,9 +53,19 @@ class Insight(Frozen):
 NOTHING = Insight()
 
 
-def experience_of(trade: ClosedTrade, track: Track | None = None, insight: Insight | None = None) -> Experience:
-    """Return the trade with its scores, rewards and lesson; `track` says how it went while it was open."""
+def experience_of(
+    trade: ClosedTrade,
+    track: Track | None = None,
+    insight: Insight | None = None,
+    table: Table | None = None,
+    language: Language = "en",
+) -> Experience:
+    """Return the trade with its scores, rewards and lesson; `track` says how it went while it was open.
+
+    The lesson is that of the counterfactual table; without one it is what rules say of the trade alone, in English.
+    """
     scores, said = evaluate(trade), insight or NOTHING
+    learnt = lesson(trade, track) if table is None or trade.forced else lesson_of(table, language)
     return Experience(
         source=trade,
         scores=scores,
@@ -60,9 +73,15 @@ def experience_of(trade: ClosedTrade, track: Track | None = None, insight: Insig
         reward_quality=reward_quality(trade.profit_pct, scores.total, trade.leverage),
         strengths=(*strengths(trade, track), *filter(None, [said.went_well])),
         weaknesses=(*weaknesses(trade, track), *filter(None, [said.to_improve])),
-        lesson=" ".join(filter(None, [lesson(trade, track), said.lesson])),
+        lesson=with_insight(learnt, said.lesson),
+        insight=said.lesson,
         text=_text(trade, trade.entry_reason, f"closed by {trade.exit_reason}"),
     )
+
+
+def with_insight(learnt: str, said: str) -> str:
+    """Return a lesson with what a model adds."""
+    return " ".join(filter(None, [learnt, said]))
 
 
 def experience_of_decision(decision: RecordedDecision) -> Experience:

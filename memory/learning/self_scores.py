@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
 
 from candlegraph.graph.schema.lessons import SelfScores
-from candlegraph.memory.learning.outlines import Known, Outline
+from candlegraph.memory.learning.outline import Outline
 
 NEWEST = 20
 """Of so many of its newest scores a model is told."""
@@ -27,9 +28,10 @@ def self_scores_of(trades: Iterable[Outline]) -> SelfScores | None:
     return SelfScores(trades=len(pairs), bias=bias, rank_correlation=rank_correlation(pairs))
 
 
-def told_to_model(known: Known, model: str) -> SelfScores | None:
+def told_to_model(newest_first: Iterable[Outline], model: str) -> SelfScores | None:
     """Return how far off the newest scores of this model are; None before it has given enough of them."""
-    own = [one for one in known.trades if one.model == model and one.self_score is not None][-NEWEST:]
+    scored = (one for one in newest_first if one.model == model and one.self_score is not None)
+    own = list(islice(scored, NEWEST))
     return self_scores_of(own) if len(own) >= LEAST else None
 
 

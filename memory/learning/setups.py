@@ -6,7 +6,7 @@ RSI of the main timeframe: below 30, 45, 55, 70, and from there on. Volatility: 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from candlegraph.graph.schema.experience import ClosedTrade
 from candlegraph.graph.schema.facts import Facts
@@ -17,6 +17,7 @@ from candlegraph.tools.market.situation import volatility_pct_of
 RSI: tuple[tuple[float, RsiBand], ...] = ((30, "0-30"), (45, "30-45"), (55, "45-55"), (70, "55-70"))
 CALM_PCT, WILD_PCT = 0.4, 1.0
 LEVERAGE: tuple[tuple[float, LeverageBand], ...] = ((5, "1-5x"), (10, "5-10x"), (20, "10-20x"))
+BANDS: tuple[LeverageBand, ...] = get_args(LeverageBand)
 
 Level = tuple[str, ...]
 LEVELS: tuple[Level, ...] = (

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, delete, insert, select
 
 from candlegraph.graph.schema.market import PUNCTUAL, Frozen, Price, Side, TimeframeView
 from candlegraph.graph.schema.signal import TradeSignal
+from candlegraph.memory.counterfactual.path import Opening
 from candlegraph.memory.learning.comparison import Comparison, MarketState, compare
 from candlegraph.memory.storage.database import reading, writing
 from candlegraph.memory.storage.tables import positions
@@ -60,12 +61,19 @@ class Track(Frozen):
     warnings: tuple[str, ...] = Field((), description="of the checker, newest last, one a rule")
     changes: tuple[Change, ...] = ()
     entry: MarketState | None = Field(None, description="None: it was not known")
+    opening: Opening | None = Field(None, description="None: it was not followed from its entry fill on")
+    stop_moved: bool = Field(False, description="by the close")
     exit: MarketState | None = Field(None, description="at the last decision before the close")
 
     @property
     def deepest_give_back_pct(self) -> float:
         """Return the most that was given back of the best profit at any close, % of the stake, before fees."""
         return 100 * self.leverage * self.deepest_retreat
+
+    @property
+    def is_changed(self) -> bool:
+        """Return whether the trade was more than its first fill: added to, partly closed, or its stop was moved."""
+        return self.stop_moved or bool(self.changes)
 
     @property
     def comparison(self) -> Comparison | None:

@@ -23,10 +23,11 @@ from candlegraph.graph.schema.errors import ConfigError, MemoryAway, MemoryStore
 from candlegraph.memory.storage.backup import back_up, backup_path
 from candlegraph.memory.storage.tables import SHARED, meta, metadata
 
-SCHEMA = 3
-"""2 added the tables `account` and `proposals`, 3 those of open trades and of embeddings."""
+SCHEMA = 4
+"""2 added the tables `account` and `proposals`, 3 those of open trades and of embeddings,
+4 `retired` and `counterfactuals`."""
 FIRST_TABLES = {"meta", "experiences", "vectors", "outbox", "decisions"}
-COUNTERS = ("removals", "experiences", "embeddings", "outbox", "decisions", "account", "proposals")
+COUNTERS = ("removals", "purges", "experiences", "embeddings", "outbox", "decisions", "account", "proposals")
 BUSY_SECONDS = 30
 CREATING = 0x63616E646C65
 """Number of the advisory lock under which the tables of a shared database are made."""

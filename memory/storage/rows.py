@@ -6,13 +6,24 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Table, bindparam, delete, exists, insert, select, update
 
 from candlegraph.graph.schema.experience import Experience
-from candlegraph.memory.storage.tables import courses, embedding_refusals, experiences, meta, text_vectors, vectors
+from candlegraph.memory.storage.tables import (
+    counterfactuals,
+    courses,
+    embedding_refusals,
+    experiences,
+    meta,
+    retired,
+    text_vectors,
+    vectors,
+)
 from candlegraph.memory.storage.vectors import Vectors, packed, unit, unpacked
 
-BELONGING = (vectors, text_vectors, embedding_refusals, courses)
+SEARCHED = (vectors, text_vectors, embedding_refusals)
+"""Tables whose rows go when an experience leaves the retrieval."""
+BELONGING = (*SEARCHED, courses, retired, counterfactuals)
 """Tables whose rows go with their experience."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -37,6 +48,22 @@ def insert_experience(connection: Connection, revision: int, experience: Experie
     return row_id
 
 
+def is_retired() -> ColumnElement[bool]:
+    """Return whether a cleanup took an experience out of the retrieval."""
+    return exists().where(retired.c.experience_id == experiences.c.id)
+
+
+def retire(connection: Connection, revision: int, ids: Sequence[int]) -> None:
+    """Take rows out of the retrieval with their vectors; what is counted from them stays."""
+    if not ids:
+        return
+    doomed = [{"doomed": row_id} for row_id in ids]
+    for table in SEARCHED:
+        connection.execute(delete(table).where(table.c.experience_id == bindparam("doomed")), doomed)
+    connection.execute(insert(retired), [{"experience_id": row_id} for row_id in ids])
+    connection.execute(update(meta).where(meta.c.key == "removals").values(value=revision))
+
+
 def delete_experiences(connection: Connection, revision: int, ids: Sequence[int]) -> None:
     """Delete rows with all that belongs to them, and tell every process's index to look for what is gone."""
     if not ids:
@@ -45,7 +72,7 @@ def delete_experiences(connection: Connection, revision: int, ids: Sequence[int]
     for table in BELONGING:
         connection.execute(delete(table).where(table.c.experience_id == bindparam("doomed")), doomed)
     connection.execute(delete(experiences).where(experiences.c.id == bindparam("doomed")), doomed)
-    connection.execute(update(meta).where(meta.c.key == "removals").values(value=revision))
+    connection.execute(update(meta).where(meta.c.key.in_(("removals", "purges"))).values(value=revision))
 
 
 def vectors_by_id(

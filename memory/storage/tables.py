@@ -158,5 +158,34 @@ courses = Table(
     Column("doc", Text, nullable=False, comment="the Track of a trade that has been learnt from, as JSON"),
 )
 
-SHARED = (meta, experiences, vectors, text_vectors, embedding_refusals, embedding_cache, courses)
+retired = Table(
+    "retired",
+    metadata,
+    # A cleanup takes an experience out of the retrieval; what is counted from it stays.
+    Column("experience_id", ForeignKey("experiences.id", ondelete="CASCADE"), primary_key=True),
+)
+
+counterfactuals = Table(
+    "counterfactuals",
+    metadata,
+    Column("experience_id", ForeignKey("experiences.id", ondelete="CASCADE"), primary_key=True),
+    Column("revision", BigInteger, nullable=False, index=True, comment="ordered by commit, see `writing`"),
+    Column("due_at", BigInteger, index=True, comment="when more can be known, microseconds; null: never"),
+    Column("doc", LargeBinary, comment="the Table as JSON, deflated; null: not known yet"),
+    Column("known_at", BigInteger, comment="of what follows; null: the experience holds all there is"),
+    Column("lesson", Text, comment="takes the place of the experience's"),
+    Column("gains", Text, comment="the Paired of a complete table as JSON"),
+)
+
+SHARED = (
+    meta,
+    experiences,
+    vectors,
+    text_vectors,
+    embedding_refusals,
+    embedding_cache,
+    courses,
+    retired,
+    counterfactuals,
+)
 """What several bots share where the memory is a database by URL; the rest stays in each bot's own file."""

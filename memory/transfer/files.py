@@ -20,7 +20,7 @@ from sqlalchemy import Engine, select
 from candlegraph.graph.schema.errors import MemoryStoreError
 from candlegraph.graph.schema.experience import ClosedTrade, Experience
 from candlegraph.memory.storage.database import reading, writing
-from candlegraph.memory.storage.rows import insert_experience
+from candlegraph.memory.storage.rows import insert_experience, is_retired
 from candlegraph.memory.storage.tables import experiences
 from candlegraph.memory.storage.text_files import write_whole
 
@@ -92,9 +92,10 @@ def export(engine: Engine, namespace: str, target: Path, *, replace: bool = Fals
     return len(docs)
 
 
-def stored_docs(engine: Engine, namespace: str) -> Sequence[str]:
+def stored_docs(engine: Engine, namespace: str, *, with_retired: bool = True) -> Sequence[str]:
     """Return the experiences of a namespace as JSON, oldest first."""
     own = experiences.c.namespace == namespace
+    own = own if with_retired else own & ~is_retired()
     query = select(experiences.c.doc).where(own).order_by(experiences.c.known_at, experiences.c.id)
     with reading(engine) as connection:
         return connection.scalars(query).all()

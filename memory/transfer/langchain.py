@@ -61,7 +61,8 @@ def unit_of(situation: Sequence[float]) -> list[float]:
 
 
 def _known(memory: ExperienceMemory, namespace: str, as_of: datetime) -> list[Experience]:
-    found = (Experience.model_validate_json(doc) for doc in stored_docs(memory.engine, namespace))
+    docs = stored_docs(memory.engine, namespace, with_retired=False)
+    found = (Experience.model_validate_json(doc) for doc in docs)
     return [one for one in found if one.source.known_at < as_of and not one.forced]
 
 

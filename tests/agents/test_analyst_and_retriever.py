@@ -114,18 +114,18 @@ def test_guidance_and_summary_come_with_the_tenth_closed_trade(run, make_context
     assert len(state.lessons.cases) == 5
     facts = parse_facts(prompt)
     assert (facts.experience is not None) == learnt
-    assert ("warning: " in prompt) == learnt
+    assert ("undecided: " in prompt) == learnt
     assert ("no guidance yet: 9 of 10 closed trades" in prompt) != learnt
     if learnt:
         side = entry_side(facts_at(entering))
-        assert getattr(facts.experience, f"{side}_pattern") == "warned"
+        assert getattr(facts.experience, f"{side}_pattern") == "open"
         assert getattr(facts.experience, f"{side}_pattern_trades") == getattr(facts.experience, f"{side}_cases") == 10
 
 
 def test_fewer_trades_suffice_where_the_setting_says_so(run, make_context, waiting, entering):
     context = make_context(waiting, experience_config={"min_trades_for_learning": 5})
     remember(context, *(lived(entering, n) for n in range(5)))
-    assert "warning: " in asked(run, context, waiting, entering)[1]
+    assert "undecided: " in asked(run, context, waiting, entering)[1]
 
 
 def test_with_use_experience_off_nothing_retrieved_reaches_the_prompt(run, make_context, waiting, entering):
@@ -144,7 +144,7 @@ def test_trades_of_another_namespace_teach_only_where_they_may_be_read(run, make
         make_context(waiting, namespace="live"),
         make_context(waiting, namespace="live", experience_config=readable),
     )
-    remember(closed, *(lived(entering, n) for n in range(12)))
+    remember(closed, *(lived(entering, n) for n in range(16)))
     assert "warning: " not in asked(run, closed, waiting, entering)[1]
     assert "warning: " in asked(run, opened, waiting, entering)[1]
 
@@ -312,7 +312,7 @@ def test_the_rule_leaves_a_setup_that_its_pattern_warns_of(run, make_context, en
     context = make_context(PolicyModel())
     before = run(context, entering)
     assert before.signal.side is not None
-    remember(context, *(lived(entering, n, space="other-1:30m") for n in range(12)))
+    remember(context, *(lived(entering, n, space="other-1:30m") for n in range(16)))
     state = run(context, entering)
     assert state.lessons.cases == () and state.lessons.guidance.patterns[0].verdict == "warned"
     facts = state.facts.model_copy(update={"experience": state.lessons.summary})

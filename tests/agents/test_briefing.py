@@ -22,7 +22,7 @@ from candlegraph.agents.prompt.phrases import WORDS, Words
 from candlegraph.agents.prompt.tokens import tokens_of
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.schema.facts import ExperienceFacts, parse_facts, render_facts
-from candlegraph.graph.schema.lessons import Case, Guidance, Lessons, Moment, Pattern, Similar
+from candlegraph.graph.schema.lessons import Advice, Case, Guidance, Lessons, Moment, Pattern, Similar
 from candlegraph.graph.schema.market import Reading, Sentiment
 from candlegraph.graph.schema.scene import Scene
 from candlegraph.graph.settings.context import ContextConfig, TokenAllocation
@@ -52,12 +52,14 @@ PATTERN = Pattern(
     volatility=None,
     leverage=None,
     trades=15,
+    observations=14,
     wins=3,
     losses=12,
     successes=2,
     win_rate=0.2,
     win_rate_low=0.1,
     win_rate_high=0.36,
+    mean_r=-0.456,
     mean_reward=-0.0123,
     reward_low=-0.02,
     reward_high=-0.004,
@@ -380,14 +382,26 @@ def test_no_case_is_said_in_words():
 def test_what_is_learnt_stands_before_the_cases_with_warnings_first():
     assert learnt_lines(FULL_LESSONS, EN) == [
         "warning: short in range, trend strength weak, RSI 45-55, volatility any, leverage any: 15 trades, 20% won "
-        "(10% to 36%), mean reward -0.0123 (-0.0200 to -0.0040)",
+        "(10% to 36%), mean result -0.46 R, mean reward -0.0123 (-0.0200 to -0.0040)",
         "favourable: long in range, trend strength weak, RSI 45-55, volatility calm, leverage 1-5x: 15 trades, 20% won "
-        "(10% to 36%), mean reward -0.0123 (-0.0200 to -0.0040)",
+        "(10% to 36%), mean result -0.46 R, mean reward -0.0123 (-0.0200 to -0.0040)",
         "short: 4 similar closed trades, 25% of them won, mean profit -1.50 %",
-        "all 36 closed trades: cumulative reward -0.5000, recent trend unknown; in brackets: 80% intervals",
+        "all 36 closed trades: cumulative reward -0.5000, recent trend unknown; R: the loss at the first stop, "
+        "fees included; in brackets: 80% intervals",
     ]
     body = next(cases_section(FULL_LESSONS, EN).renderings()).body
     assert body.index("warning") < body.index("36 closed") < body.index("similarity")
+
+
+@pytest.mark.parametrize("kind, rule", [("stop", "a stop of 2 ATR"), ("later", "leaving 2 candles later")])
+def test_standing_advice_names_the_setup_the_rule_and_what_it_gains(kind, rule):
+    setup = PATTERN.model_dump(include={"side", "regime", "trend_strength", "rsi", "volatility"})
+    one = Advice(**setup, kind=kind, value=2.0, trades=45, gain_atr=0.83)
+    lessons = FULL_LESSONS.model_copy(update={"guidance": GUIDANCE.model_copy(update={"advice": (one,)})})
+    assert learnt_lines(lessons, EN)[2] == (
+        "advice: short in range, trend strength weak, RSI 45-55, volatility any, leverage any: over 45 trades "
+        f"{rule} would have made +0.8 ATR a trade more than what was done, more than luck explains"
+    )
 
 
 def test_before_enough_trades_their_number_is_said_and_before_any_nothing():

@@ -4,12 +4,15 @@ import asyncio
 from datetime import timedelta
 from itertools import count
 
+import null_world
+import numpy as np
 import pytest
 from embedding_server import EmbeddingServer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from langgraph.runtime import Runtime
 from lived import facts_at, lived, near
+from replayed import track_of
 
 from candlegraph.agents.prompt.briefing import market_text
 from candlegraph.agents.retriever import retriever
@@ -17,6 +20,10 @@ from candlegraph.graph.context import Context
 from candlegraph.graph.schema.experience import RecordedDecision
 from candlegraph.graph.settings.settings import settings_of
 from candlegraph.graph.state import CandleState
+from candlegraph.memory.counterfactual.outcomes import table_of
+from candlegraph.memory.counterfactuals import Pending, complete
+from candlegraph.memory.learning.advice import TRIED, Paired
+from candlegraph.memory.learning.evidence import Span
 from candlegraph.memory.learning.report import experience_of_decision
 from candlegraph.memory.store import close_memory
 from candlegraph.tools.market.situation import situation_of
@@ -31,6 +38,7 @@ ROWS = st.lists(
         st.integers(0, 60),  # how unlike its market was
         st.booleans(),  # in the present words
         st.none() | st.integers(0, 6),  # a hold was recorded then, and its trade ended so much later
+        st.none() | st.integers(0, 8),  # when its table was complete
     ),
     max_size=12,
 )
@@ -65,7 +73,7 @@ def make(request, server, tmp_path_factory):
 def remember(context, snapshot, unit, rows, earliest=0):
     """Store and embed what became known `unit` by `unit`, from two before the snapshot on; return when, by id."""
     stored = {}
-    for number, (known, profit, steps, in_words, after) in enumerate(rows):
+    for number, (known, profit, steps, in_words, after, complete_after) in enumerate(rows):
         place = max(known, earliest)
         end = place + (after or 0)
         at, ended_at = (snapshot.as_of + (one - 2) * unit for one in (place, end))
@@ -86,11 +94,27 @@ def remember(context, snapshot, unit, rows, earliest=0):
             known_at=ended_at,
             **({} if in_words else {"entry_rsi": 95.0}),
         )
-        stored[context.memory.add(trade)] = end
+        if complete_after is None:
+            stored[context.memory.add(trade)] = end
+        else:
+            ripe = max(end, complete_after)
+            stored[completed(context, trade, ripe, snapshot.as_of + (ripe - 2) * unit)] = end
         if after is not None:
             stored[context.memory.add(recorded(trade, at, f"held, known {place}."))] = place
     assert context.memory.embed_waiting(100, now=snapshot.as_of, namespace=context.namespace).problem is None
     return stored
+
+
+def completed(context, experience, place, at):
+    """Store a trade whose table was complete, and advises against all that was done, at a moment; return its id."""
+    memory, trade, path = context.memory, experience.source, next(null_world.trades(np.random.default_rng(1), 1))[0]
+    track, early = track_of(trade), table_of(path, path.ending.known_at)
+    row = memory.settle(experience, track, early, is_queued=False)
+    late = table_of(path, null_world.known_by(path)).model_copy(update={"as_of": at})
+    gains = Paired(span=Span(trade.side, trade.opened_at, trade.closed_at), gains_atr=(50.0,) * len(TRIED))
+    waits = Pending(row, experience, trade, track, at)
+    complete(memory.engine, waits, late, f"learnt at {place}", gains)
+    return row
 
 
 def recorded(experience, at, reason):
@@ -120,12 +144,16 @@ def test_what_is_known_at_the_decision_or_later_changes_nothing(
     at = entering.model_copy(update={"as_of": entering.as_of + (moment - 2) * unit, "position": position})
     stored = remember(context, entering, unit, rows)
     lessons, prompt = before = recalled(context, at)
-    ends = [known + (after or 0) for known, *_, after in rows]
+    ends = [known + (after or 0) for known, *_, after, _ in rows]
     assert lessons.guidance.trades == sum(end < moment for end in ends)
     assert all(stored[case.id] < moment for case in lessons.cases)
     assert lessons.cases or not any(
-        in_words and end < moment for (*_, in_words, _), end in zip(rows, ends, strict=True)
+        in_words and end < moment for (*_, in_words, _, _), end in zip(rows, ends, strict=True)
     )
     assert all(f"known {place}." not in prompt for place in range(moment, 15))
+    assert all(f"learnt at {place}" not in prompt for place in range(moment, 15))
+    complete_by = [row[-1] for row in rows]
+    ripe = any(at is not None and max(end, at) < moment for at, end in zip(complete_by, ends, strict=True))
+    assert ripe or not lessons.guidance.advice
     remember(context, entering, unit, later, earliest=max(moment, 1))
     assert recalled(context, at) == before

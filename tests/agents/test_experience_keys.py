@@ -1,6 +1,7 @@
 """No dead key in `experience_config`: for every key two values, all else equal, and what a user sees of it differs."""
 
 import json
+import re
 import time
 from itertools import count
 from pathlib import Path
@@ -256,50 +257,65 @@ def test_less_similar_cases_are_not_shown(decided, entering):
 
 
 FORGETTING = {
-    "low_quality_below": ("low_quality", {"max_share": 1}, (20, 3), (50, 1)),
-    "old_after_days": ("old_records", {"max_share": 1}, (3.5, 3), (30, 5)),
+    "low_quality_below": ("low_quality", {"max_share": 1}, (0, 6), (50, 4)),
+    "old_after_days": ("old_records", {"max_share": 1}, (3.5, 3), (30, 6)),
     "keep_newest": ("compress", {"max_share": 1}, (2, 2), (4, 4)),
-    "max_share": ("compress", {"keep_newest": 1}, (0.2, 4), (0.6, 2)),
+    "max_share": ("compress", {"keep_newest": 1}, (0.2, 5), (0.5, 3)),
 }
-"""By key: the strategy, what else is set, and two values with how many of five trades they leave."""
+"""By key: the strategy, what else is set, and two values with how many of six trades they leave."""
 
 
 @shows(*(f"rag_config.cleanup.{key}" for key in FORGETTING))
 @pytest.mark.parametrize("key", FORGETTING)
-def test_the_model_forgets_as_much_as_the_settings_say(decided, entering, key):
+def test_the_model_forgets_as_much_as_the_settings_say_and_is_told_how_much(decided, entering, key):
     strategy, others, *rows = FORGETTING[key]
     for value, left in rows:
         one = decided(
-            *(lived(entering, n, profit) for n, profit in enumerate((-60, -40, -4, -2, 4))),
+            *(lived(entering, n, profit) for n, profit in enumerate((-2, -4, -30, -40, -60, 4))),
             calls=[("cleanup_rag_history", {"strategy": strategy})],
             rag_config={"cleanup": others | {key: value}},
         )
+        told = one.model.seen[1][-1].content
+        assert (f" {6 - left} of 6 experiences leave" if left < 6 else " none of 6 experiences may leave") in told
         commit_effects(one.context, one.state)
-        assert one.context.memory.stats("studio")["total_experiences"] == left
+        stats = one.context.memory.stats("studio")
+        assert (stats["total_experiences"], stats["index"]["size"]) == (6, left)
+
+
+def test_statistics_that_the_model_asks_for_hold_what_was_known_at_the_candle(decided, entering):
+    at = entering.as_of
+    known_later = lived(entering, 1, closed_at=at, known_at=at, trade_key="later")
+    one = decided(lived(entering, 1), known_later, calls=[("query_rag_stats", {})])
+    told = json.loads(one.model.seen[1][-1].content)
+    assert (told["total_experiences"], told["reward_stats"]["total_trades"], told["index"]["size"]) == (1, 1, 1)
+    assert one.context.memory.stats("studio")["total_experiences"] == 2
 
 
 # -- learning -----------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def warned(decided, entering):
-    """Return whether the prompt warns after losses and one win: `warned(losses, confidence_level=...)`."""
+def learnt(decided, entering):
+    """Return the prompt's line of the present pattern after losses and one win; None: it has none."""
 
     def go(losses, **reward):
         trades = [lived(entering, 0, 4.0), *(lived(entering, n + 1) for n in range(losses))]
-        return "warning: " in decided(*trades, reward=reward, min_trades_for_learning=1).prompt
+        prompt = decided(*trades, reward=reward, min_trades_for_learning=1).prompt
+        return next((line for line in prompt.splitlines() if "mean result" in line), None)
 
     return go
 
 
 @shows("reward.confidence_level")
-def test_more_confidence_is_asked_for_before_a_pattern_warns(warned):
-    assert (warned(5, confidence_level=0.8), warned(5, confidence_level=0.99)) == (True, False)
+def test_more_confidence_widens_the_intervals_that_are_shown(learnt):
+    narrow, wide = (re.search(r"17% won \((\d+)% to (\d+)%\)", learnt(5, confidence_level=one)) for one in (0.8, 0.99))
+    assert int(wide[1]) < int(narrow[1]) < 17 < int(narrow[2]) < int(wide[2])
 
 
 @shows("reward.min_pattern_trades")
-def test_fewer_trades_are_no_pattern(warned):
-    assert (warned(5, min_pattern_trades=6), warned(5, min_pattern_trades=7)) == (True, False)
+def test_fewer_trades_are_no_pattern(learnt):
+    assert learnt(5, min_pattern_trades=6).startswith("undecided: ")
+    assert learnt(5, min_pattern_trades=7) is None
 
 
 @shows("record_min_profit_pct")

@@ -114,6 +114,24 @@ def test_a_partial_exit_is_a_lesson_from_its_fill_on_with_what_it_realised(long_
         assert (one.scores, one.reward) == (None, None) and "50%" in one.lesson
 
 
+def test_every_trade_is_replayed_over_its_own_candles_fees_and_funding_to_its_own_profit(long_run):
+    context, replayed, complete = long_run.strategy.session.context, 0, 0
+    for number in range(context.memory.stats(context.namespace)["total_experiences"]):
+        one, track = context.memory.get(number + 1), course_of(context.memory, number + 1)
+        table = context.memory.table(number + 1)
+        assert (table is None) == (one.kind != "trade" or one.forced)
+        if table is None:
+            continue
+        assert table.course.is_first_fill == track.is_changed
+        assert table.course.net_r == pytest.approx(one.source.profit_pct / one.source.risk_pct)
+        if not track.is_changed:
+            assert table.actual_pct == pytest.approx(one.profit_pct, abs=1e-6)
+            replayed += 1
+        complete += table.is_complete
+        assert one.lesson.startswith(f"{one.source.side.capitalize()}, ")
+    assert replayed >= 3 and 1 <= complete < len(long_run.trades)
+
+
 def test_best_and_worst_come_from_the_candles_before_the_exit_candle(long_run, sample):
     frame = pd.read_feather(sample.datadir / "futures" / "ETH_USDT_USDT-30m-futures.feather")
     for one, track in learnt(long_run):
@@ -146,10 +164,13 @@ def test_a_later_future_changes_nothing_that_was_learnt(long_run, sample, tmp_pa
     short_run = backtest(sample, tmp_path, 20)
 
     def past(result):
-        kept = [(one.source, track) for one, track in learnt(result) if not one.source.forced]
-        kept = [(trade, track) for trade, track in kept if trade.known_at < DAY + timedelta(hours=19)]
+        kept = [(one, track) for one, track in learnt(result) if not one.source.forced]
+        kept = [(one, track) for one, track in kept if one.source.known_at < DAY + timedelta(hours=19)]
         unnamed = {"namespace", "decision_id"}
-        return [(trade.model_dump(exclude=unnamed), track.model_dump(exclude=unnamed)) for trade, track in kept]
+        return [
+            (one.lesson, one.source.model_dump(exclude=unnamed), track.model_dump(exclude=unnamed))
+            for one, track in kept
+        ]
 
     assert len(past(short_run)) >= 2
     assert past(short_run) == past(long_run)

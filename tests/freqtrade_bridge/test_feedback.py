@@ -85,6 +85,7 @@ def closed(fills=((True, 1, 100, 0), (False, 1, 110, 0)), *, reason="graph_exit"
         "length": LENGTH,
         "is_backtest": not live,
         "judged": None,
+        "risk_pct": None,
         "identity": IDENTITY,
     }
     return closed_trade_of(trade, trade.orders[-1], plan, **known | changes)

@@ -36,7 +36,11 @@ def learner(make_context):
     def make(namespace="dry_run", spent=None, **blocks):
         context, learnt = make_context(namespace=namespace, **blocks), []
         is_backtest = namespace.startswith("backtest")
-        return Learner(context, learnt.append, lambda now: spent, is_backtest=is_backtest), context, learnt
+        return (
+            Learner(context, learnt.append, lambda now: spent, lambda *_: None, is_backtest=is_backtest),
+            context,
+            learnt,
+        )
 
     return make
 

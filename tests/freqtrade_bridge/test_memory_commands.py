@@ -242,11 +242,27 @@ def test_a_named_backup_is_restored(run, userdir, tmp_path):
     assert "total_experiences 9" in run("stats")
 
 
-def test_a_cleanup_counts_first_and_removes_on_demand(run, userdir):
+def test_a_cleanup_counts_first_and_takes_out_on_demand(run, userdir):
     words = ["cleanup", "--strategy", "old_records", "--as-of", "2025-03-01"]
-    assert "live: old_records: removed 0 of 9, 9 matched, limited to 4 by max_share; nothing was removed" in run(*words)
-    assert "removed 4 of 9" in run(*words, "--yes")
+    told = (
+        "live: old_records: 4 of 9 experiences leave the retrieval, 9 matched, limited to 4 by max_share; nothing was"
+    )
+    assert told in run(*words)
+    assert "took 4 of 9 out of the retrieval" in run(*words, "--yes")
+    stats = open_memory(userdir / DATABASE).stats("live")
+    assert (stats["total_experiences"], stats["retired"]) == (9, 4)
+
+
+def test_only_a_purge_erases_and_counts_first(run, userdir):
+    run("cleanup", "--strategy", "old_records", "--as-of", "2025-03-01", "--yes")
+    assert "live: 4 retired experiences; statistics, rewards and patterns lose them too; nothing was" in run(
+        "purge", "--retired"
+    )
+    assert open_memory(userdir / DATABASE).stats("live")["total_experiences"] == 9
+    assert "live: erased 4 retired experiences; " in run("purge", "--retired", "--yes")
+    assert "live: nothing to erase" in run("purge", "--retired", "--yes")
     assert open_memory(userdir / DATABASE).stats("live")["total_experiences"] == 5
+    assert "erased 5 experiences" in run("purge", "--all", "--yes")
 
 
 def test_no_action_but_the_ablation_loads_freqtrade(userdir):

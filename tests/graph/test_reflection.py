@@ -13,12 +13,16 @@ from pathlib import Path
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from learnt import course_of, waiting
+from replayed import replayed, track_of
 
 from candlegraph.agents.prompt.files import prompt_text
 from candlegraph.agents.reflector import LESSON_LENGTH, report_of, trade_text
 from candlegraph.graph.reflection import ReflectionInput, ReflectionState, builder, reflection
 from candlegraph.graph.schema.errors import MemoryStoreError, ModelError
 from candlegraph.memory import outbox
+from candlegraph.memory.counterfactual.lessons import lesson_of
+from candlegraph.memory.counterfactual.outcomes import table_of
+from candlegraph.memory.counterfactual.trades import complete_at, first_known_at
 from candlegraph.memory.learning.comparison import MarketState
 from candlegraph.memory.learning.report import experience_of
 from candlegraph.memory.learning.scores import evaluate
@@ -211,6 +215,46 @@ def test_the_model_is_asked_in_the_configured_language(make_context, server, clo
         trade=closed(),
     )
     assert server.seen[0][2]["messages"][0]["content"] == prompt_text("reflection", "zh") != prompt_text("reflection")
+
+
+def test_a_trade_with_its_candles_is_replayed_and_its_table_is_stored_with_its_lesson(make_context, closed):
+    context = make_context(namespace="dry_run")
+    trade, track, path = replayable(closed)
+    outbox.enqueue(open_engine(context.database), trade, track)
+    state = run(context, trade_key="k", path=path)
+    assert state.table == table_of(path, first_known_at(trade)) == context.memory.table(state.experience_id)
+    assert state.experience.lesson == lesson_of(state.table, "en")
+    assert context.memory.next_due("dry_run") == complete_at(trade)
+
+
+def test_its_lesson_is_in_the_configured_language(make_context, closed):
+    trade, _, path = replayable(closed)
+    state = run(make_context(namespace="dry_run", context_config={"language": "zh"}), trade=trade, path=path)
+    assert state.experience.lesson == lesson_of(state.table, "zh") != lesson_of(state.table, "en")
+
+
+def replayable(closed):
+    opened = KNOWN_AT - timedelta(hours=5)
+    trade = closed(opened_at=opened, closed_at=KNOWN_AT, exit_reason="graph_exit", leverage=5, planned_stop=95)
+    return trade, track_of(trade), replayed(trade)
+
+
+def test_the_model_writes_from_the_table(asking, server, closed):
+    server.script = [{"tools": [("report_trade", REPORT | {"lesson": "A stop of 3 ATR was as good as 5 ATR."})]}]
+    trade, _, path = replayable(closed)
+    state = run(asking(), trade=trade, path=path)
+    assert state.experience.lesson == f"{lesson_of(state.table, 'en')} A stop of 3 ATR was as good as 5 ATR."
+    read = server.seen[0][2]["messages"][1]["content"]
+    assert "otherwise, stop of 3 ATR: " in read and lesson_of(state.table, "en") in read
+
+
+@pytest.mark.parametrize("part", ["lesson", "went_well", "to_improve"])
+def test_a_number_that_is_not_in_the_table_is_a_fault(asking, server, closed, part, caplog):
+    server.script = [{"tools": [("report_trade", REPORT | {part: "A stop of 7.77 ATR makes +123.4 %."})]}]
+    trade, _, path = replayable(closed)
+    state = run(asking(), trade=trade, path=path)
+    assert state.experience == experience_of(trade, None, None, state.table)
+    assert "nobody told it 7.77, 123.4" in caplog.text
 
 
 # -- over the end of the process ----------------------------------------------------------------------------------

@@ -95,26 +95,27 @@ def test_a_foreign_database_is_refused_and_left_alone(path):
 
 def test_another_schema_version_is_refused(filled):
     sql(filled, "update meta set value = 99 where key = 'schema'")
-    with pytest.raises(MemoryStoreError, match="expected schema 3, was 99"):
+    with pytest.raises(MemoryStoreError, match="expected schema 4, was 99"):
         open_memory(filled)
 
 
-ADDED = {
-    1: ("account", "proposals", "positions", "courses", "text_vectors", "embedding_refusals", "embedding_cache"),
-    2: ("positions", "courses", "text_vectors", "embedding_refusals", "embedding_cache"),
-}
+SINCE_3 = ("retired", "counterfactuals")
+SINCE_2 = ("positions", "courses", "text_vectors", "embedding_refusals", "embedding_cache", *SINCE_3)
+ADDED = {1: ("account", "proposals", *SINCE_2), 2: SINCE_2, 3: SINCE_3}
 """Tables that a file of that schema has not."""
 
 
 @pytest.mark.parametrize("version", ADDED)
 def test_a_file_of_an_older_schema_is_brought_up_to_date_and_loses_nothing(filled, version, make_experience):
-    counters = "'embeddings'" if version == 2 else "'embeddings', 'account', 'proposals'"
+    counters = {1: "'account', 'proposals', 'embeddings', 'purges'", 2: "'embeddings', 'purges'", 3: "'purges'"}[
+        version
+    ]
     for table in ADDED[version]:
         sql(filled, f"drop table {table}")
     sql(filled, f"delete from meta where key in ({counters})")
     sql(filled, f"update meta set value = {version} where key = 'schema'")
     memory = open_memory(filled)
-    assert sql(filled, "select value from meta where key = 'schema'") == [(3,)]
+    assert sql(filled, "select value from meta where key = 'schema'") == [(4,)]
     assert {name for (name,) in sql(filled, "select name from sqlite_master")} >= set(ADDED[version])
     assert memory.stats("backtest:a")["index"]["size"] == 50
     assert memory.get(50) == make_experience(49)

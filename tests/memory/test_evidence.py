@@ -6,20 +6,30 @@ from datetime import UTC, datetime, timedelta
 import null_world
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from candlegraph.memory.counterfactual.advice import TRIED, Paired, advice_of, bets, paired
+from candlegraph.graph.settings.experience import Reward
 from candlegraph.memory.counterfactual.outcomes import table_of
+from candlegraph.memory.learning.advice import BETS as ADVICE_BETS
+from candlegraph.memory.learning.advice import TRIED, Gains, Paired, paired
+from candlegraph.memory.learning.advice import WEIGHTS as ADVICE_WEIGHTS
+from candlegraph.memory.learning.counts import Counts
 from candlegraph.memory.learning.evidence import (
+    AGAINST,
+    FOR,
+    LEAST_FACTOR,
     PROOF,
-    Cell,
+    WEIGHTS,
+    Evidence,
     Result,
     Span,
-    capital_of,
-    observed,
-    running,
     shrunk_mean,
     verdict_of,
 )
+from candlegraph.memory.learning.outline import Outline
+from candlegraph.memory.learning.patterns import judged
+from candlegraph.memory.learning.setups import Setup
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 
@@ -33,6 +43,27 @@ def results(values, side="long"):
     return [result(value, 2 * place, 2 * place + 1, side) for place, value in enumerate(values)]
 
 
+def evidence(found):
+    """Return the evidence of results that became known in this order."""
+    made = Evidence()
+    for one in found:
+        made.add(one)
+    return made
+
+
+def grown(values, bets, weights, axis=-1):
+    """Return the weighted sum of running products, whole courses at once."""
+    total = np.zeros_like(values)
+    for bet, weight in zip(bets, weights, strict=True):
+        total += weight * np.cumprod(np.maximum(1 + bet * values, LEAST_FACTOR), axis=axis)
+    return total
+
+
+def running(values):
+    """Return both capitals after each result along the last axis."""
+    return grown(values, FOR, WEIGHTS), grown(-values, AGAINST, WEIGHTS)
+
+
 def product(values, bet):
     return math.prod(max(1 + bet * value, 0.02) for value in values)
 
@@ -41,30 +72,31 @@ def test_the_capitals_are_the_stated_sums_of_products():
     values = [1.0, -1.0, 2.5, -60.0]
     up = 0.05 * product(values, 0.05) + 0.15 * product(values, 0.15) + 0.8 * product(values, 0.4)
     down = 0.05 * product(values, -0.05) + 0.15 * product(values, -0.15) + 0.8 * product(values, -0.25)
-    assert capital_of(values) == pytest.approx((up, down))
-    assert capital_of([]) == (1, 1)
+    assert evidence(results(values)).capital == pytest.approx((up, down))
+    assert Evidence().capital == (1, 1)
+    assert [one[-1] for one in running(np.array(values))] == pytest.approx([up, down])
 
 
 @pytest.mark.parametrize(
     ("values", "said"), [([1.0] * 12, "favoured"), ([-1.0] * 16, "warned"), ([1.0, -1.0] * 30, "open")]
 )
 def test_a_verdict_needs_twenty_times_the_stake(values, said):
-    verdict = verdict_of([Cell("regime", results(values))])
-    assert verdict.judgement == said
-    assert (max(verdict.for_it, verdict.against_it) >= PROOF) == (said != "open")
+    found = evidence(results(values))
+    assert verdict_of([found]).judgement == said
+    assert (max(found.capital) >= PROOF) == (said != "open")
 
 
 def test_many_small_wins_and_few_large_losses_are_not_favoured():
-    verdict = verdict_of([Cell("regime", results(([0.25] * 4 + [-1.5]) * 12))])
+    verdict = verdict_of([evidence(results(([0.25] * 4 + [-1.5]) * 12))])
     assert verdict.wins / verdict.trades == 0.8
     assert verdict.judgement != "favoured"
 
 
 def test_the_finest_level_with_a_verdict_is_shown_by_its_place():
     few, good = results([0.5, 0.5]), results([1.0] * 20)
-    verdict = verdict_of([Cell("fine", few), Cell("middle", good), Cell("coarse", [*good, *results([-1.0] * 3)])])
+    verdict = verdict_of([*map(evidence, (few, good, [*good, *results([-1.0] * 3)]))])
     assert (verdict.judgement, verdict.level, verdict.trades) == ("favoured", 1, 20)
-    nothing = verdict_of([Cell("fine", []), Cell("middle", few), Cell("coarse", few)])
+    nothing = verdict_of([*map(evidence, ([], few, few))])
     assert (nothing.judgement, nothing.level, nothing.trades) == ("open", 1, 2)
 
 
@@ -76,32 +108,58 @@ def test_trades_of_one_side_that_overlap_are_one_observation():
         result(2.0, 12, 13),
         result(3.0, 4, 6, "short"),
     ]
-    assert observed(overlap) == [3.0, 0.0, 2.0]
-    verdict = verdict_of([Cell("regime", overlap)])
-    assert (verdict.trades, verdict.observations) == (5, 3)
+    long = evidence(one for one in overlap if one.span.side == "long")
+    assert long.capital == pytest.approx(evidence(results([0.0, 2.0])).capital)
+    assert (long.trades, long.observations) == (4, 2)
+
+
+SPANS = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 12), st.floats(-3, 6)), max_size=25)
+
+
+@given(SPANS)
+def test_evidence_is_that_of_the_groups_in_whatever_order_trades_become_known(drawn):
+    found = [result(value, begin, begin + length) for begin, length, value in drawn]
+    means, end = [], None
+    for one in sorted(found, key=lambda one: one.span[1:]):
+        if end is None or one.span.opened_at >= end:
+            means.append([])
+            end = one.span.closed_at
+        means[-1].append(one.value)
+        end = max(end, one.span.closed_at)
+    counted = evidence(found)
+    assert counted.observations == len(means)
+    assert counted.capital == pytest.approx(evidence(results([*map(np.mean, means)])).capital)
 
 
 def test_a_coarser_mean_leaves_the_finer_cells_own_trades_out():
     own, all_of_them = [1.0] * 8, [1.0] * 8 + [-1.0] * 8
+    own, all_of_them = (evidence(results(one)) for one in (own, all_of_them))
     assert shrunk_mean([own, all_of_them]) == pytest.approx((8 * (-8 / 16) + 8) / 16)
     assert shrunk_mean([own, own]) == pytest.approx(0.5)
-    assert shrunk_mean([[], []]) is None
+    assert shrunk_mean([Evidence(), Evidence()]) is None
 
 
-def course(gains, count):
+def advised_by(gains, count):
+    """Return the advice of trades that all gain as much."""
     gains = tuple(gains.get(one, 0.0) for one in TRIED)
-    return [Paired(span=one.span, gains_atr=gains) for one in results([0.0] * count)]
+    counted = Gains()
+    for one in results([0.0] * count):
+        counted.add(Paired(span=one.span, gains_atr=gains))
+    return counted.better
 
 
 def test_advice_names_the_rule_that_did_better_once_all_bets_together_have_won():
     better = {("stop", 2.0): 2.5, ("target", 1.0): 1.0}
-    assert advice_of(course(better, 12)) is None
-    advice = advice_of(course(better, 25))
-    assert (advice.kind, advice.value, advice.trades) == ("stop", 2.0, 25)
+    assert advised_by(better, 12) is None
+    advice = advised_by(better, 25)
+    assert (*advice.rule, advice.trades) == ("stop", 2.0, 25)
+    gains = np.array([[better.get(one, 0.0) for one in TRIED]] * 25)
+    capital = grown(gains, ADVICE_BETS, ADVICE_WEIGHTS, axis=-2)[-1]
+    assert (advice.average, advice.capital) == pytest.approx((capital.mean(), capital.max()))
     assert advice.average >= PROOF
     assert advice.gain_atr == pytest.approx(2.5 * 25 / 33)
-    assert advice_of(course({("stop", 2.0): -2.5}, 100)) is None
-    assert advice_of([]) is None
+    assert advised_by({("stop", 2.0): -2.5}, 100) is None
+    assert Gains().better is None
 
 
 def test_advice_holds_nothing_that_needs_hindsight_and_no_blurred_stop():
@@ -161,7 +219,8 @@ def test_pairs_that_move_together_prove_no_more_than_one():
     moves = np.sqrt(0.8) * rng.normal(size=(1_000, 60, 1)) + np.sqrt(0.2) * rng.normal(size=(1_000, 60, 3))
     first = [result(x, 2 * i + 0.1 * k, 2 * i + 1) for i, row in enumerate(moves[0]) for k, x in enumerate(row)]
     together = moves.mean(-1)
-    assert observed(first) == pytest.approx(together[0].tolist())
+    up, down = running(together[0])
+    assert evidence(first).capital == pytest.approx((up[-1], down[-1]))
     assert ever(running(together)[0]) <= 0.064
     assert ever(running(moves.reshape(1_000, -1))[0]) >= 0.15
 
@@ -178,7 +237,8 @@ def courses(seed, count, trades):
 
 def advised(gains):
     """Return in what share of the courses advice is given at any time."""
-    return float((bets(gains).mean(-1).max(-1) >= PROOF).mean())
+    capital = grown(gains, ADVICE_BETS, ADVICE_WEIGHTS, axis=-2)
+    return float((capital.mean(-1).max(-1) >= PROOF).mean())
 
 
 def test_nothing_to_learn_is_hardly_ever_advised():
@@ -194,3 +254,54 @@ def test_nothing_to_learn_is_hardly_ever_advised_in_a_thousand_courses():
     gains = courses(7, 1_000, 300)
     assert advised(gains[:, :60]) <= 0.064
     assert advised(gains) <= 0.064
+
+
+TREE = Setup("long", "trend_up", "strong", "45-55", "normal", "1-5x")
+RULES, OUTCOMES = Reward(), ("favoured", "warned")
+
+
+def judged_ever(rng, trades, share):
+    """Return which verdicts one set-up is ever given, read after each of +-1 R in it and in its neighbours."""
+    counts, said = Counts(), set()
+    for number, won in enumerate(rng.random(trades) < share):
+        rsi, volatility = rng.choice(["45-55", "55-70"]), rng.choice(["calm", "normal"])
+        setup, value = TREE._replace(rsi=str(rsi), volatility=str(volatility)), 1.0 if won else -1.0
+        span = result(value, 2 * number, 2 * number + 1).span
+        counts.add(Outline(number, number, "X", "long", START.date(), True, setup, span, value, value))
+        found = judged(counts, TREE._replace(leverage=None), RULES)
+        said |= set() if found is None else {found[1].verdict}
+    return said
+
+
+def rates(courses, trades, share=0.5):
+    """Return in what share of the courses each verdict is ever shown."""
+    rng = np.random.default_rng([trades, courses])
+    said = [judged_ever(rng, trades, share) for _ in range(courses)]
+    return [sum(one in verdicts for verdicts in said) / courses for one in OUTCOMES]
+
+
+def test_guidance_is_hardly_ever_wrong_where_nothing_is_to_be_found():
+    assert max(rates(200, 60)) <= 0.064
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("trades", [60, 300])
+def test_guidance_is_hardly_ever_wrong_in_a_thousand_courses(trades):
+    assert max(rates(1_000, trades)) <= 0.064
+
+
+@pytest.mark.slow
+def test_guidance_finds_a_planted_set_up():
+    assert rates(1_000, 40, 0.75)[0] >= 0.80
+
+
+@pytest.mark.slow
+def test_advice_of_the_product_is_hardly_ever_wrong():
+    gains = courses(8, 200, 60)
+    for course in gains:
+        counted, spans = Gains(), results([0.0] * len(course))
+        capitals = []
+        for one, values in zip(spans, course, strict=True):
+            counted.add(Paired(span=one.span, gains_atr=tuple(values)))
+            capitals.append(counted.better is not None)
+        assert capitals == list(grown(course, ADVICE_BETS, ADVICE_WEIGHTS, axis=-2).mean(-1) >= PROOF)

@@ -83,7 +83,9 @@ def test_patterns_and_statistics_follow_the_other_bots(bot, make_experience, lat
     for number in range(3):
         reader = other.outlines(["backtest:a"])
         other.follow()
-        assert len(reader.known(late).trades) == other.stats("backtest:a")["total_experiences"] == number
+        assert (
+            reader.asked(late, lambda known: known.trades) == other.stats("backtest:a")["total_experiences"] == number
+        )
         one.add(make_experience(number))
 
 

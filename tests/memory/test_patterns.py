@@ -1,6 +1,6 @@
 """Patterns: bands, counts, intervals, what is warned of, and nothing from the future."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from statistics import fmean
 
 import pytest
@@ -9,17 +9,16 @@ from hypothesis import strategies as st
 
 from candlegraph.graph.schema.facts import AccountFacts, ExperienceFacts, Facts
 from candlegraph.graph.schema.indicators import TimeframeFacts
-from candlegraph.graph.settings.experience import Cleanup, Reward
+from candlegraph.graph.settings.experience import Reward
 from candlegraph.memory.learning import setups
-from candlegraph.memory.learning.outlines import Known, Outline, outline_of
+from candlegraph.memory.learning.counts import Counts, Moments
+from candlegraph.memory.learning.evidence import Span
+from candlegraph.memory.learning.outline import Outline, net_r_of, outline_of
 from candlegraph.memory.learning.patterns import (
-    Interval,
-    finest,
     guidance_of,
+    judged,
     mean_interval,
-    patterns_of,
     t_quantile,
-    verdict_of,
     win_rate_interval,
     with_patterns,
 )
@@ -31,15 +30,16 @@ from candlegraph.memory.learning.setups import (
     setup_of_trade,
     volatility_band,
 )
-from candlegraph.memory.store import close_memory, open_memory
+from candlegraph.memory.store import ExperienceMemory, close_memory, open_memory
 from candlegraph.tools.market import situation as vectors
 from candlegraph.tools.market.situation import VERSION
 
 RULES = Reward()
+LONG = Setup("long", "trend_up")
 WIN = {"profit_pct": 4, "mfe_pct": 5, "exit_price": 101}
 LOSS = {"profit_pct": -4, "mfe_pct": 1, "mae_pct": -5, "exit_price": 99}
 SPACE = f"{VERSION}:30m"
-DAY = date(2025, 1, 1)
+DAY, BEGIN = date(2025, 1, 1), datetime(2025, 1, 1, tzinfo=UTC)
 
 
 def followed(memory, namespace):
@@ -70,14 +70,27 @@ def facts(regime="trend_up", strength="strong", rsi=50.0, atr=0.6):
 
 @pytest.fixture
 def make_known(make_experience):
-    """Return a factory: trades from `(changes, changes, ...)`, all of one setup unless changed."""
+    """Return a factory: what trades from `(changes, changes, ...)` count to, all of one setup unless changed."""
 
     def make(*changes):
         common = {"space": SPACE, "situation": situation(0.6), "entry_rsi": 50}
-        found = [outline_of(n, make_experience(n, **common | one)) for n, one in enumerate(changes)]
-        return Known(tuple(one for one in found if one.is_learnt))
+        return counted(outline_of(n, make_experience(n, **common | one)) for n, one in enumerate(changes))
 
     return make
+
+
+def counted(outlines):
+    made = Counts()
+    for one in outlines:
+        if one.is_learnt:
+            made.add(one)
+    return made
+
+
+def pattern(counts, setup=LONG, rules=RULES):
+    """Return what is said of a setup; None: it is no pattern."""
+    found = judged(counts, setup, rules)
+    return None if found is None else found[1]
 
 
 @pytest.mark.parametrize(
@@ -125,7 +138,10 @@ def test_the_intervals_are_the_published_ones():
     assert win_rate_interval(1, 10, 0.95) == pytest.approx((0.0179, 0.4042), abs=1e-4)
     quantiles = [t_quantile(0.975, n) for n in (1, 2, 4, 5, 30)]
     assert quantiles == pytest.approx([12.7062, 4.3027, 2.7764, 2.5706, 2.0423], abs=1e-4)
-    assert mean_interval([1.0, 2.0, 3.0], 0.95) == pytest.approx((2 - 2.4841, 2 + 2.4841), abs=1e-3)
+    moments = Moments()
+    for value in (1.0, 2.0, 3.0):
+        moments.add(value)
+    assert mean_interval(moments, 0.95) == pytest.approx((2 - 2.4841, 2 + 2.4841), abs=1e-3)
 
 
 @given(st.integers(1, 500), st.data(), st.floats(0.5, 0.99))
@@ -137,50 +153,75 @@ def test_a_win_rate_lies_in_its_interval_and_more_confidence_widens_it(trades, d
     assert wider.low <= low and wider.high >= high
 
 
-BELOW, ABOVE, AROUND = (0.1, 0.4), (0.6, 0.9), (0.4, 0.6)
-MINUS, PLUS, ZERO = (-0.2, -0.1), (0.1, 0.2), (-0.1, 0.1)
+@pytest.mark.parametrize(
+    "changes, expected",
+    [
+        ({}, 4 / (100 * 5 * (0.05 + 0.001))),  # stop 5 % away at 5x, both fees
+        ({"risk_pct": 8}, 0.5),  # as it was recorded, of the first fill
+        ({"side": "short", "planned_stop": 104, "exit_price": 99}, 4 / (100 * 5 * 0.041)),
+        ({"planned_stop": None}, None),
+        ({"planned_stop": 101}, None),  # in profit: it risks nothing
+    ],
+)
+def test_a_result_is_measured_in_losses_at_the_initial_stop(make_trade, changes, expected):
+    assert net_r_of(make_trade(**changes)) == pytest.approx(expected)
+
+
+def runs(*values):
+    """Return trades one after another with these net results in R."""
+    return [
+        WIN | {"risk_pct": 4, "profit_pct": 4 * value} if value > 0 else LOSS | {"risk_pct": 4, "profit_pct": 4 * value}
+        for value in values
+    ]
 
 
 @pytest.mark.parametrize(
-    "rate, reward, well, expected",
+    "values, expected",
     [
-        (BELOW, ZERO, False, "warned"),
-        (AROUND, MINUS, False, "warned"),
-        (BELOW, MINUS, False, "warned"),
-        (BELOW, PLUS, True, "open"),  # seldom right, and earns: a trend follower
-        (ABOVE, MINUS, True, "open"),
-        (ABOVE, ZERO, True, "favoured"),
-        (AROUND, PLUS, True, "favoured"),
-        (ABOVE, PLUS, False, "open"),  # lucky wins
-        (AROUND, ZERO, True, "open"),
-        ((0.1, 0.5), ZERO, False, "open"),  # reaches 50 %
-        (AROUND, (-0.1, 0.0), False, "open"),
-        ((0.5, 0.9), ZERO, True, "open"),
-        (AROUND, (0.0, 0.1), True, "open"),
+        ([-1] * 15, "warned"),
+        ([-1] * 8, "open"),  # an interval at 80 % lies wholly below after five
+        ([1] * 12, "favoured"),
+        ([1] * 6, "open"),
+        ([0.25] * 40 + [-1.5] * 10, "open"),  # often right, and earns nothing
+        ([4, -1, -1, -1, -1] * 20, "open"),  # seldom right, and loses nothing
+        ([3, -1] * 12, "favoured"),
     ],
 )
-def test_verdicts(rate, reward, well, expected):
-    assert verdict_of(Interval(*rate), Interval(*reward), is_well_traded=well) == expected
+def test_verdicts_are_about_the_mean_result_and_not_the_win_rate(make_known, values, expected):
+    assert pattern(make_known(*runs(*values))).verdict == expected
+
+
+def test_trades_without_a_stop_count_and_judge_nothing(make_known):
+    found = pattern(make_known(*[LOSS | {"planned_stop": None}] * 30))
+    assert (found.trades, found.observations, found.mean_r, found.verdict) == (30, 0, None, "open")
+
+
+def test_pairs_that_are_open_at_the_same_time_are_one_observation(make_known, make_trade):
+    first = make_trade(0)
+    hour = {"opened_at": first.opened_at, "closed_at": first.closed_at}
+    found = pattern(make_known(*[LOSS | hour] * 40))
+    assert (found.trades, found.observations, found.verdict) == (40, 1, "open")
 
 
 def test_fewer_than_the_least_trades_are_no_pattern(make_known):
-    four, five = (patterns_of(make_known(*[LOSS] * n), RULES) for n in (4, 5))
-    assert four == {}
-    assert five[Setup("long", "trend_up", "strong", "45-55", "normal")].trades == 5
-    assert patterns_of(make_known(*[LOSS] * 4), Reward(min_pattern_trades=4)) != {}
+    assert pattern(make_known(*[LOSS] * 4)) is None
+    assert pattern(make_known(*[LOSS] * 5)).trades == 5
+    assert pattern(make_known(*[LOSS] * 4), rules=Reward(min_pattern_trades=4)) is not None
 
 
 def test_a_pattern_counts_wins_losses_and_well_traded_wins(make_known):
     known = make_known(WIN, WIN, WIN | {"leverage": 30, "planned_stop": None, "mfe_pct": 20}, LOSS, {"profit_pct": 0})
-    found = patterns_of(known, RULES)[Setup("long", "trend_up")]
-    assert (found.trades, found.wins, found.losses, found.win_rate) == (5, 3, 1, 0.6)
-    assert found.successes == sum(one.profit_pct > 0 and one.score >= 70 for one in known.trades) == 2
+    found = pattern(known)
+    assert (found.trades, found.wins, found.losses, found.successes, found.win_rate) == (5, 3, 1, 2, 0.6)
 
 
 def of_scores(*trades):
     """Return one trade of a setup for each `(profit_pct, score)`."""
-    made = [Outline(n, n, "X", "long", DAY, True, Setup("long", "range"), *one) for n, one in enumerate(trades)]
-    return patterns_of(Known(tuple(made)), Reward(min_pattern_trades=2))[Setup("long", "range")]
+    setup, span = Setup("long", "range"), Span("long", BEGIN, BEGIN)
+    made = [
+        Outline(n, n, "X", "long", DAY, True, setup, span, pct, None, score) for n, (pct, score) in enumerate(trades)
+    ]
+    return pattern(counted(made), setup, Reward(min_pattern_trades=2))
 
 
 @pytest.mark.parametrize(
@@ -197,38 +238,30 @@ def test_a_success_is_a_win_from_70_marks_on(trade, counts):
     assert (found.wins, found.losses, found.successes) == counts
 
 
-def test_as_many_losses_as_well_traded_wins_are_nothing_to_recommend():
-    lucky = [(4, 50)] * 8
-    assert of_scores(*lucky, (4, 80), (4, 80), (-1, 50)).verdict == "favoured"
-    assert of_scores(*lucky, (4, 80), (4, 50), (-1, 50)).verdict == "open"
-
-
-def test_each_reward_mode_is_averaged_on_its_own(make_known):
+def test_each_reward_mode_is_averaged_on_its_own(make_known, make_experience):
     known = make_known(WIN, LOSS, LOSS, LOSS, LOSS)
-    means = [
-        patterns_of(known, Reward(mode=mode))[Setup("long", "trend_up")].mean_reward
-        for mode in ("documented", "quality")
-    ]
-    assert means == [fmean(getattr(one, name) for one in known.trades) for name in ("reward", "reward_quality")]
+    means = [pattern(known, rules=Reward(mode=mode)).mean_reward for mode in ("documented", "quality")]
+    stored = [make_experience(**one) for one in (WIN, LOSS, LOSS, LOSS, LOSS)]
+    assert means == pytest.approx(
+        [fmean(getattr(one, name) for one in stored) for name in ("reward", "reward_quality")]
+    )
     assert means[0] != means[1]
 
 
-def test_more_confidence_widens_the_intervals_of_a_pattern(make_known):
-    known = make_known(WIN, LOSS, LOSS, LOSS, LOSS)
-    some, more = (
-        patterns_of(known, Reward(confidence_level=level))[Setup("long", "trend_up")] for level in (0.6, 0.95)
-    )
+def test_more_confidence_widens_the_intervals_of_a_pattern_and_leaves_its_verdict(make_known):
+    known = make_known(*runs(1, *[-1] * 20))
+    some, more = (pattern(known, rules=Reward(confidence_level=level)) for level in (0.6, 0.95))
     assert more.win_rate_low < some.win_rate_low < some.win_rate_high < more.win_rate_high
     assert more.reward_low < some.reward_low < some.reward_high < more.reward_high
-    assert (some.verdict, more.verdict) == ("warned", "open")
+    assert (some.verdict, more.verdict) == ("warned", "warned")
 
 
 def test_forced_trades_teach_nothing(make_known):
-    assert patterns_of(make_known(*[LOSS | {"forced": True}] * 9), RULES) == {}
+    assert pattern(make_known(*[LOSS | {"forced": True}] * 9)) is None
 
 
 def test_a_trade_that_was_not_decided_by_us_is_no_pattern(make_known):
-    assert patterns_of(make_known(*[LOSS | {"regime": None}] * 9), RULES) == {}
+    assert make_known(*[LOSS | {"regime": None}] * 9).by_setup == {}
 
 
 def test_too_few_of_the_fine_setup_back_off_to_the_coarser_one(make_known):
@@ -242,39 +275,47 @@ def test_too_few_of_the_fine_setup_back_off_to_the_coarser_one(make_known):
         ([LOSS] * 4 + [other_strength] * 3, ("regime",), 7),
     ]
     for trades, level, count in steps:
-        found, pattern = finest(patterns_of(make_known(*trades), RULES), now)
-        assert (found, pattern.trades) == (level, count)
+        found, said = judged(make_known(*trades), now, RULES)
+        assert (found, said.trades) == (level, count)
     elsewhere = [LOSS | {"regime": "range"}] * 9 + [LOSS | {"side": "short", "planned_stop": 105}] * 9
-    assert finest(patterns_of(make_known(*elsewhere), RULES), now) is None
+    assert judged(make_known(*elsewhere), now, RULES) is None
+
+
+def test_the_finest_level_with_a_verdict_is_named_and_one_without_any_does_not_hide_it(make_known):
+    now = setup_of_facts(facts(), "long")
+    others = [one | {"entry_rsi": 65} for one in runs(*[-1] * 20)]
+    level, found = judged(make_known(*runs(*[-1] * 6), *others), now, RULES)
+    assert (level, found.verdict, found.trades, found.rsi) == (("regime", "trend_strength"), "warned", 26, None)
+    assert found.mean_r == pytest.approx((8 * 0 - 26) / (8 + 26))  # the coarser level has no other trades
+    level, found = judged(make_known(*runs(*[-1] * 20), *others), now, RULES)
+    assert (level, found.trades) == (("regime", "trend_strength", "rsi", "volatility"), 20)
 
 
 def test_guidance_comes_with_the_trade_that_is_needed(make_known):
-    nine, ten = (guidance_of(make_known(*[LOSS] * n), facts(), rules=RULES, needed=10) for n in (9, 10))
-    assert (nine.trades, nine.patterns) == (9, ())
-    assert (ten.trades, [one.verdict for one in ten.patterns]) == (10, ["warned"])
-    assert ten.cumulative_reward < nine.cumulative_reward < 0
+    before, then = (guidance_of(make_known(*runs(*[-1] * n)), facts(), rules=RULES, needed=30) for n in (29, 30))
+    assert (before.trades, before.patterns) == (29, ())
+    assert (then.trades, [one.verdict for one in then.patterns]) == (30, ["warned"])
+    assert then.cumulative_reward < before.cumulative_reward < 0
 
 
 def test_guidance_is_of_both_sides_of_the_present_setup_only(make_known):
-    short = LOSS | {"side": "short", "planned_stop": 105, "exit_price": 101}
-    known = make_known(*[WIN] * 6, *[short] * 6, *[LOSS | {"regime": "range"}] * 6)
+    short = [one | {"side": "short", "planned_stop": 105, "exit_price": 101} for one in runs(*[-1] * 30)]
+    known = make_known(*runs(*[1] * 20), *short, *[LOSS | {"regime": "range"}] * 6)
     found = guidance_of(known, facts(), rules=RULES, needed=10)
     assert [(one.side, one.verdict, one.trades) for one in found.patterns] == [
-        ("long", "favoured", 6),
-        ("short", "warned", 6),
+        ("long", "favoured", 20),
+        ("short", "warned", 30),
     ]
 
 
 def test_a_leverage_that_changes_the_verdict_is_named(make_known):
-    high = LOSS | {"leverage": 25}
-    found = guidance_of(make_known(*[WIN] * 20, *[high] * 5), facts(), rules=RULES, needed=10)
+    high, higher = ([one | {"leverage": leverage} for one in runs(*[-1] * 16)] for leverage in (15, 25))
+    found = guidance_of(make_known(*runs(*[1] * 40), *higher), facts(), rules=RULES, needed=10)
     assert [(one.verdict, one.leverage) for one in found.patterns] == [("favoured", None)]
-    assert [(one.verdict, one.leverage, one.trades) for one in found.by_leverage] == [("warned", "20x+", 5)]
-    same = guidance_of(make_known(*[LOSS] * 20, *[high] * 5), facts(), rules=RULES, needed=10)
+    assert [(one.verdict, one.leverage, one.trades) for one in found.by_leverage] == [("warned", "20x+", 16)]
+    same = guidance_of(make_known(*runs(*[-1] * 20), *higher), facts(), rules=RULES, needed=10)
     assert same.by_leverage == ()
-    later = guidance_of(
-        make_known(*[high] * 5, *[WIN] * 40, *[LOSS | {"leverage": 15}] * 5), facts(), rules=RULES, needed=10
-    )
+    later = guidance_of(make_known(*higher, *runs(*[1] * 90), *high), facts(), rules=RULES, needed=10)
     assert [one.leverage for one in later.by_leverage] == ["10-20x", "20x+"]  # in one order, whatever came first
 
 
@@ -286,10 +327,10 @@ def test_the_recent_trend_needs_twenty_trades(make_known):
 
 
 def test_the_pattern_of_each_side_reaches_the_facts(make_known):
-    guidance = guidance_of(make_known(*[LOSS] * 12), facts(), rules=RULES, needed=10)
+    guidance = guidance_of(make_known(*runs(*[-1] * 16)), facts(), rules=RULES, needed=10)
     empty = dict.fromkeys(["long_success_rate", "long_mean_profit_pct", "short_success_rate", "short_mean_profit_pct"])
     summary = with_patterns(ExperienceFacts(long_cases=0, short_cases=0, ids="none", **empty), guidance)
-    assert (summary.long_pattern, summary.long_pattern_trades, summary.long_pattern_rate) == ("warned", 12, 0)
+    assert (summary.long_pattern, summary.long_pattern_trades, summary.long_pattern_rate) == ("warned", 16, 0)
     assert (summary.short_pattern, summary.short_pattern_trades) == ("unknown", 0)
 
 
@@ -317,7 +358,7 @@ def test_what_is_learnt_at_a_moment_uses_nothing_known_then_or_later(
         memory.add(make_experience(0, **changes, opened_at=opened, closed_at=closed))
 
     def learnt():
-        return guidance_of(followed(memory, "a").known(as_of), facts(), rules=RULES, needed=1)
+        return followed(memory, "a").asked(as_of, lambda known: guidance_of(known, facts(), rules=RULES, needed=1))
 
     try:
         for number, trade in enumerate(trades):
@@ -331,22 +372,30 @@ def test_what_is_learnt_at_a_moment_uses_nothing_known_then_or_later(
         close_memory(path)
 
 
-def test_a_cleanup_takes_its_lessons_along(memory, make_experience):
-    for number in range(12):
-        memory.add(make_experience(number, **LOSS))
-    as_of = make_experience(40).source.known_at
-    assert len(followed(memory, "backtest:a").known(as_of).trades) == 12
-    memory.cleanup("backtest:a", "compress", as_of=as_of, settings=Cleanup(keep_newest=5, max_share=1))
-    reader = followed(memory, "backtest:a")
-    assert len(reader.known(as_of).trades) == 5
-    assert reader.of([1, 12])[0] is None and reader.of([12])[0].id == 12
+TIMES = st.lists(st.tuples(st.integers(0, 60), st.booleans()), min_size=1, max_size=15)
 
 
-def test_what_is_known_is_one_object_until_a_trade_closes(memory, make_experience):
-    for number in range(3):
-        memory.add(make_experience(number))
-    reader, later = followed(memory, "backtest:a"), make_experience(10).source.known_at
-    first = reader.known(later)
-    assert reader.known(later + timedelta(hours=1)) is first  # so that patterns are counted once, not at every candle
-    memory.add(make_experience(4))
-    assert len(followed(memory, "backtest:a").known(later).trades) == 4
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(first=TIMES, then=TIMES, moments=st.lists(st.integers(1, 62), min_size=1, max_size=5))
+def test_what_is_counted_is_the_same_whenever_it_was_read_before(
+    first, then, moments, make_experience, tmp_path_factory
+):
+    """One memory is read again and again while trades come in, in any order; the other is opened and read once."""
+    path = tmp_path_factory.mktemp("counted") / "memory.db"
+    memory = open_memory(path)
+    times = [make_experience(hour).source.known_at for hour in moments]
+
+    def read(reader, at):
+        return reader.asked(at, lambda known: guidance_of(known, facts(), rules=RULES, needed=1))
+
+    try:
+        for number, (hour, wins) in enumerate([*first, *then]):
+            common = {"space": SPACE, "situation": situation(0.6), "entry_rsi": 50, "trade_key": str(number)}
+            memory.add(make_experience(hour, **common | (WIN if wins else LOSS)))
+            if number >= len(first):
+                reader = followed(memory, "backtest:a")
+                said = [read(reader, at) for at in times]
+        again = ExperienceMemory(path)
+        assert [read(followed(again, "backtest:a"), at) for at in times] == said
+    finally:
+        close_memory(path)

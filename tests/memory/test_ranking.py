@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from candlegraph.memory.learning.outlines import Outline
+from candlegraph.memory.learning.evidence import Span
+from candlegraph.memory.learning.outline import Outline
 from candlegraph.memory.learning.ranking import Candidate, counted, drawn, placed, spread, summary_of
 from candlegraph.memory.learning.setups import Setup
 from candlegraph.memory.storage.rows import micros
@@ -25,6 +26,8 @@ def candidate(number, similarity=0.9, *, profit=1.0, day=None, pair="X", kind="t
         entry_day=date(2025, 1, 1) + timedelta(days=number if day is None else day),
         is_learnt=True,
         setup=Setup("long"),
+        span=Span("long", AS_OF - timedelta(days=1), AS_OF),
+        net_r=None,
         profit_pct=profit,
         kind=kind,
     )

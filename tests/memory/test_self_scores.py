@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from candlegraph.memory.learning.outlines import Known, outline_of
+from candlegraph.memory.learning.outline import outline_of
 from candlegraph.memory.learning.self_scores import rank_correlation, self_scores_of, told_to_model
 
 SCORES = st.integers(0, 6).map(float)
@@ -43,11 +43,11 @@ def test_the_bias_is_the_mean_of_what_the_model_gave_more(outlines):
 
 
 def test_the_model_is_told_of_its_newest_twenty_from_ten_on(outlines):
-    assert told_to_model(Known(tuple(outlines(*[5.0] * 9, None))), "policy") is None
-    assert told_to_model(Known(tuple(outlines(*[5.0] * 10))), "policy").trades == 10
-    newest = told_to_model(Known(tuple(outlines(*[90.0] * 5, *[5.0] * 20))), "policy")
+    assert told_to_model(reversed(list(outlines(*[5.0] * 9, None))), "policy") is None
+    assert told_to_model(reversed(list(outlines(*[5.0] * 10))), "policy").trades == 10
+    newest = told_to_model(reversed(list(outlines(*[90.0] * 5, *[5.0] * 20))), "policy")
     assert (newest.trades, newest.bias) == (20, pytest.approx(5))
-    assert told_to_model(Known(tuple(outlines(*[5.0] * 10))), "another model") is None
+    assert told_to_model(reversed(list(outlines(*[5.0] * 10))), "another model") is None
 
 
 def test_the_statistics_count_them_and_none_that_the_end_of_the_data_closed(memory, make_experience):

@@ -65,6 +65,21 @@ class Candles:
         end = self._end(as_of)
         return None if end is None else self._candle(end)
 
+    def closed(self, first: datetime, as_of: datetime) -> tuple[list[int], list[list[float]]] | None:
+        """Return opening times (seconds) and prices (open, high, low, close) of the candles from one on.
+
+        Only those that had closed at `as_of`; None where the first one is not there, or one is missing or broken.
+        """
+        wanted, now = (pd.Timestamp(time).as_unit("ns").value for time in (first, as_of))
+        begin = int(np.searchsorted(self._closes_at, wanted + self._length))
+        end = int(np.searchsorted(self._closes_at, now, side="right"))
+        if begin >= end or self._closes_at[begin] != wanted + self._length or self._starts[end - 1] > begin:
+            return None
+        if self._closes_at[end - 1] - self._closes_at[begin] != (end - 1 - begin) * self._length:
+            return None
+        times = (self._closes_at[begin:end] - self._length) // 10**9
+        return times.tolist(), self._numbers[:4, begin:end].tolist()
+
     def _end(self, as_of: datetime) -> int | None:
         """Return how many candles are closed at `as_of`; None if the newest one is missing or broken."""
         now = pd.Timestamp(as_of).as_unit("ns").value

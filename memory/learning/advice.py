@@ -1,6 +1,7 @@
 """Standing advice for a set-up: which rule would have done better over its trades, where luck does not explain it.
 
-complete tables -> difference to what was, each alternative, at equal stake -> running products -> the one that is shown
+complete table after complete table -> difference to what was, each alternative, at equal stake -> running products ->
+the one that is shown
 
 The best of many alternatives flatters, so the capital is spread over all that were tried: their average has to reach
 20, and the named one's own. Only rules that could have been followed: what needs hindsight is in no advice.
@@ -8,7 +9,7 @@ The best of many alternatives flatters, so the capital is spread over all that w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -16,13 +17,13 @@ from pydantic import Field
 from candlegraph.graph.schema.market import Frozen
 from candlegraph.memory.counterfactual.outcomes import EXITS, STOPS_ATR, TARGETS_R, TIMES
 from candlegraph.memory.counterfactual.replay import BLURRED_ATR
-from candlegraph.memory.counterfactual.table import Alternative, Kind, Table
-from candlegraph.memory.learning.evidence import PRIOR_TRADES, PROOF, Numbers, Span, grown, overlapping
+from candlegraph.memory.counterfactual.table import Alternative, Table
+from candlegraph.memory.learning.evidence import PRIOR_TRADES, PROOF, Running, Span
 
-BETS = (0.05, 0.15, 0.4)
-WEIGHTS = (0.2, 0.4, 0.4)
 UNIT_ATR = 2.5
 """About the spread of a difference: a bet is for so many ATR."""
+BETS = np.array([0.05, 0.15, 0.4]) / UNIT_ATR
+WEIGHTS = np.array([0.2, 0.4, 0.4])
 TRIED: tuple[Alternative, ...] = (
     *(Alternative("stop", atr) for atr in STOPS_ATR if atr > BLURRED_ATR),
     *(Alternative("target", many) for many in TARGETS_R),
@@ -39,18 +40,6 @@ class Paired(Frozen):
     gains_atr: tuple[float, ...] = Field(min_length=len(TRIED), max_length=len(TRIED))
 
 
-class Advice(Frozen):
-    """A rule that is shown to do better over the trades of a set-up."""
-
-    kind: Kind
-    value: float
-    trades: int
-    observations: int = Field(description="trades that overlap on one side are one")
-    gain_atr: float = Field(description="a trade, mean, shrunk towards 0; the best of many flatters")
-    capital: float = Field(description="of the bet on this rule")
-    average: float = Field(description="of the bets on all rules tried")
-
-
 def paired(table: Table, span: Span) -> Paired:
     """Return the differences of a complete table; raise ValueError for one whose candles are not all known.
 
@@ -62,27 +51,37 @@ def paired(table: Table, span: Span) -> Paired:
     return Paired(span=span, gains_atr=tuple(gains.get(one, 0.0) for one in TRIED))
 
 
-def advice_of(trades: Sequence[Paired]) -> Advice | None:
-    """Return the best rule once the bets on all rules together have reached 20: the best one's own is then above."""
-    if not trades:
-        return None
-    groups = overlapping([one.span for one in trades])
-    gains = np.array([np.mean([trades[place].gains_atr for place in group], axis=0) for group in groups])
-    capital = bets(gains)[-1]
-    if capital.mean() < PROOF:
-        return None
-    best = int(capital.argmax())
-    return Advice(
-        kind=TRIED[best].kind,
-        value=TRIED[best].value,
-        trades=len(trades),
-        observations=len(gains),
-        gain_atr=float(gains[:, best].sum() / (len(gains) + PRIOR_TRADES)),
-        capital=float(capital[best]),
-        average=float(capital.mean()),
-    )
+class Better(NamedTuple):
+    """A rule that is shown to do better."""
+
+    rule: Alternative
+    trades: int
+    gain_atr: float
+    """A trade, mean, shrunk towards 0: the best of many flatters."""
+    capital: float
+    """Of the bet on this rule."""
+    average: float
+    """Of the bets on all rules tried."""
 
 
-def bets(gains_atr: Numbers) -> Numbers:
-    """Return the capital of the bet on each alternative (last axis) after each observation (the axis before)."""
-    return grown(gains_atr / UNIT_ATR, BETS, WEIGHTS, axis=-2)
+class Gains:
+    """The trades of one set-up whose tables are complete, and what the bets on each rule have made of them."""
+
+    def __init__(self) -> None:
+        self.trades = 0
+        self._running = Running(len(TRIED), BETS)
+
+    def add(self, one: Paired) -> None:
+        """Count one more trade."""
+        self.trades += 1
+        self._running.add(one.span, one.gains_atr)
+
+    @property
+    def better(self) -> Better | None:
+        """Return the best rule once the bets on all together have reached 20: the best one's own is then above."""
+        capital = self._running.products @ WEIGHTS
+        if capital.mean() < PROOF:
+            return None
+        best = int(capital.argmax())
+        gain = self._running.means[:, best].sum() / (len(self._running) + PRIOR_TRADES)
+        return Better(TRIED[best], self.trades, float(gain), float(capital[best]), float(capital.mean()))
