@@ -128,6 +128,9 @@ class ExperienceMemory:
 
     def cases(self, ids: Sequence[int]) -> dict[int, Case]:
         """Return experiences as cases; those that are gone are left out."""
+        known = {one: case for one in ids if (case := self._cases.get(one)) is not None}
+        if len(known) == len(set(ids)):
+            return known
         with reading(self.engine) as connection:
             return self._cases_of(connection, ids)
 
