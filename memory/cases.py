@@ -101,16 +101,22 @@ def ended(outline: Outline, reader: Outlines, as_of: datetime) -> Outline | None
 def cases_of(memory: ExperienceMemory, taken: Sequence[Candidate], asked: Question) -> tuple[Case, ...]:
     """Return what is told of each trade: its end and its moments, as far as they were known; none of a removed one."""
     reader = memory.outlines(asked.namespaces)
-    told = (_told(memory, one, reader, asked.as_of) for one in taken)
-    return tuple(case for case in told if case is not None)
+    parts = {one: _parts(one, reader, asked.as_of) for one in taken}
+    known = memory.cases([part for found in parts.values() for part in found])
+    return tuple(
+        _told(one, parts[one], known, reader.later(parts[one][0], asked.as_of))
+        for one in taken
+        if parts[one][0] in known
+    )
 
 
-def _told(memory: ExperienceMemory, one: Candidate, reader: Outlines, as_of: datetime) -> Case | None:
-    course = [entry.id for entry in reader.course(one.outline.trade, as_of) if entry.kind != "trade"]
-    shown = max(course) if one.is_open else one.outline.id
-    found = memory.cases([shown, *course])
-    if shown not in found:
-        return None
-    moments = sorted({m for case in found.values() for m in case.moments}, key=lambda m: (m.after_minutes, m.kind))
-    told = {"similarity": one.similarity, "moments": tuple(moments), **reader.later(shown, as_of)}
-    return found[shown].model_copy(update=told)
+def _parts(one: Candidate, reader: Outlines, as_of: datetime) -> list[int]:
+    """Return the experience that tells the trade, then those of its moments; of an open trade the newest tells it."""
+    moments = [entry.id for entry in reader.course(one.outline.trade, as_of) if entry.kind != "trade"]
+    return [moments[-1] if one.is_open else one.outline.id, *moments]
+
+
+def _told(one: Candidate, parts: Sequence[int], known: Mapping[int, Case], later: Mapping[str, str]) -> Case:
+    found = dict.fromkeys(part for part in parts if part in known)
+    moments = sorted({m for part in found for m in known[part].moments}, key=lambda m: (m.after_minutes, m.kind))
+    return known[parts[0]].model_copy(update={"similarity": one.similarity, "moments": tuple(moments), **later})

@@ -70,6 +70,7 @@ class ExperienceMemory:
         self._mirror = Mirror(rag.vector_store.index_type, folder)
         self._outlines: dict[frozenset[str], Outlines] = {}
         self._cases: dict[int, Case] = {}
+        self._seen_removals = 0
         self._none_waited: dict[str | None, int | None] = {}
         self._lock = threading.Lock()  # of the mirror; the database has its own
         if rag.database_url is None:
@@ -129,6 +130,8 @@ class ExperienceMemory:
         with self._lock, reading(self.engine) as connection:
             counters = self._mirror.refresh(connection, next((one.space for one in asked if one.is_text), None))
             near = search(self._mirror, connection, asked, filters, k, threshold)
+            if counters["removals"] > self._seen_removals:  # a cleanup retired some of them
+                self._cases, self._seen_removals = {}, counters["removals"]
             found = self._cases_of(connection, [hit.id for hit in near])
             outlines = self._of(namespaces)
             outlines.follow(connection, counters)
@@ -139,6 +142,9 @@ class ExperienceMemory:
 
     def cases(self, ids: Sequence[int]) -> dict[int, Case]:
         """Return experiences as cases; those that are gone, or that a cleanup retired, are left out."""
+        known = {one: case for one in ids if (case := self._cases.get(one)) is not None}
+        if len(known) == len(set(ids)):
+            return known
         with reading(self.engine) as connection:
             retired = set(connection.scalars(select(experiences.c.id).where(experiences.c.id.in_(ids), is_retired())))
             return self._cases_of(connection, [one for one in ids if one not in retired])

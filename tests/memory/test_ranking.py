@@ -120,9 +120,10 @@ def test_one_day_of_a_pair_and_side_takes_no_more_than_its_places():
 
 
 def test_the_summary_counts_each_side_for_itself():
-    trades = [candidate(1, profit=2), candidate(2, profit=-1), candidate(3, profit=-3, side="short")]
-    facts = summary_of(trades, ())
-    assert (facts.long_cases, facts.long_success_rate, facts.long_mean_profit_pct) == (2, 0.5, 0.5)
+    longs = [candidate(1, profit=6), candidate(2, profit=0), candidate(4, profit=-3)]  # break-even is no success
+    facts = summary_of([*longs, candidate(3, profit=-3, side="short")], ())
+    assert (facts.long_cases, facts.long_success_rate, facts.long_mean_profit_pct) == (3, 1 / 3, 1)
+    assert summary_of((), ()).long_success_rate is None
     assert (facts.short_cases, facts.short_success_rate, facts.ids) == (1, 0.0, "none")
 
 
