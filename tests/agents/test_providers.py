@@ -220,15 +220,15 @@ def answer_with(calls, **message):
 
 @pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
 def test_thoughts_beside_the_text_are_kept_and_not_sent_back(over_http, server, right, name):
-    thinking = {name: "long? no: wait", "content": "<think>and again</think>I wait"}
+    thinking = {name: "long? no: wait", "content": "<think>and once more</think>I wait"}
     wrong = answer_with([right(WAIT, confidence_score=0)], **thinking)
     state = over_http(wrong, answer_with([right(WAIT)], **thinking))
     assert state.signal.source == "model"
     for answer in (one for one in state.messages if one.type == "ai"):
-        assert answer.additional_kwargs == {"reasoning_content": "long? no: wait\nand again"}
+        assert answer.additional_kwargs == {"reasoning_content": "long? no: wait\nand once more"}
         assert answer.content == "I wait"
         assert answer.tool_calls[0]["id"] == "call_0"
-    assert "and again" not in json.dumps(server.seen[1][2])
+    assert "and once more" not in json.dumps(server.seen[1][2])
     assert "long? no" not in json.dumps(server.seen[1][2])
 
 

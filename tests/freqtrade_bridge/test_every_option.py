@@ -122,6 +122,14 @@ PAIRS = {
         ),
         "--yes": ("--strategy low_quality --userdir {W}", "--strategy low_quality --userdir {W} --yes"),
     },
+    "memory purge": {
+        "--userdir": ("--all --userdir {W}", "--all --userdir {W2}"),
+        "--config": ("--all --userdir {W}", "--all --userdir {W} -c {C2}"),
+        "--namespace": ("--all --userdir {W}", "--all --userdir {W} --namespace live"),
+        "--retired": ("--all --userdir {W}", "--retired --userdir {W}"),
+        "--all": ("--retired --userdir {W}", "--all --userdir {W}"),
+        "--yes": ("--all --userdir {W}", "--all --userdir {W} --yes"),
+    },
     "memory rebuild": {
         "--userdir": ("--userdir {W}", "--userdir {W2}"),
         "--config": ("--userdir {W}", "--userdir {W} -c {C2}"),

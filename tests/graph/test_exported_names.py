@@ -29,7 +29,7 @@ NAMES = {
     "agents.prompt.cases": ["cases_block(lessons, words)", "learnt_lines(lessons, words)"],
     "agents.prompt.opinions": ["opinions_text(state, language)"],
     "agents.prompt.phrases": ["WORDS"],
-    "agents.retriever": ["lessons_of", "similar"],
+    "agents.retriever": ["lessons_of", "question_of"],
     "agents.critic": ["entry_text(signal)"],
     "agents.asking.transcript": ["allowed_tools(state)"],
     "agents.models.policy": ["PolicyModel"],

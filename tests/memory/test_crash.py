@@ -21,6 +21,7 @@ from candlegraph.memory.index.index import SituationIndex
 from candlegraph.memory.index.labels import Labels
 from candlegraph.memory.index.saved import load, snapshot_folder, snapshot_path
 from candlegraph.memory.storage.database import open_engine, reading
+from candlegraph.memory.storage.rows import is_retired
 from candlegraph.memory.storage.tables import experiences, outbox
 from candlegraph.memory.storage.vectors import unit
 from candlegraph.memory.store import close_memory, open_memory
@@ -159,11 +160,11 @@ def test_keeping_a_snapshot_of_the_index(writer, path, moments, make_trade):
 
 
 def searched(path: Path, make_trade) -> set[str]:
-    """Return the keys that a search finds after a restart; it must find all that is stored, and nothing twice."""
+    """Return the keys that a search finds after a restart: all that is stored and not retired, and nothing twice."""
     close_memory(path)
     memory = open_memory(path)
     with reading(open_engine(path)) as connection:
-        stored = sorted(connection.scalars(select(experiences.c.trade_key)))
+        stored = sorted(connection.scalars(select(experiences.c.trade_key).where(~is_retired())))
     later = make_trade(10**6).known_at
     near = {"namespaces": ("backtest:a",), "threshold": 0}
     cases = memory.recall((1, 1, 0.5), "test-1", as_of=later, k=len(stored) + 1, **near)

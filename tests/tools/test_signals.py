@@ -245,9 +245,8 @@ def test_exit_and_adjustment_keep_their_own_numbers():
     assert executed(adjust_position, adjustment_pct=-40)["adjustment_pct"] == -40
 
 
-@pytest.mark.parametrize("tool, effect", [(record_decision_to_rag, "record"), (cleanup_rag_history, "cleanup")])
-def test_a_memory_function_only_queues_its_effect(tool, effect):
-    assert executed(tool) == RIGHT[tool.name] | {"effect": effect}
+def test_a_record_is_only_queued():
+    assert executed(record_decision_to_rag) == RIGHT["record_decision_to_rag"] | {"effect": "record"}
 
 
 def test_memory_statistics_take_no_argument():
