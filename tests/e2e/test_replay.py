@@ -156,7 +156,7 @@ def edited_copy(folder, was, now):
 
 def test_one_changed_word_of_a_prompt_stops_the_replay_at_the_first_candle(sample, tmp_path, day):
     pairs, config = day
-    edited_copy(tmp_path / "copy", "Waiting is a good decision", "Waiting is a fine decision")
+    edited_copy(tmp_path / "copy", "Weigh what speaks for", "Weigh what argues for")
     order = {"datadir": str(sample.datadir), "userdir": str(tmp_path / "u"), "pairs": pairs, "timerange": SHORT}
     order["llm_config"] = config | {"mode": "replay"}
     words = [str(ROOT / "tests"), str(tmp_path / "copy"), json.dumps(order)]
