@@ -103,7 +103,15 @@ def _own_view(case: Case, told: CaseWords, detail: Detail) -> list[str]:
 
 
 def _lesson(case: Case, told: CaseWords, detail: Detail) -> list[str]:
-    return [told.lesson.format(quoted(case.lesson, detail.lesson))] if case.lesson and not case.is_open else []
+    return [told.lesson.format(quoted(untold(case), detail.lesson))] if case.lesson and not case.is_open else []
+
+
+def untold(case: Case) -> str:
+    """Return the lesson without a first sentence that tells the course again: the line has said how it went."""
+    first, end, rest = next(
+        (parts for one in (". ", "。") if (parts := case.lesson.partition(one))[2]), (case.lesson, "", "")
+    )
+    return rest if end and f"{case.profit_pct:+.1f} %" in first else case.lesson
 
 
 def lines_of(cases: Sequence[Case], words: Words, detail: Detail) -> list[str]:

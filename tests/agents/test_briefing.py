@@ -513,3 +513,19 @@ def test_the_version_changes_with_the_prompt_and_is_short():
     assert re.fullmatch("[0-9a-f]{12}", prompt_version("decision"))
     assert prompt_version("decision") == prompt_version("decision", "en") != prompt_version("decision", "zh")
     assert "exactly one signal function" in prompt_text("decision")
+
+
+@pytest.mark.parametrize(
+    "lesson, told",
+    [
+        (
+            "Short, stopped after 1.5 h at -3.5 %; never green. A stop of 3 ATR would have held. Luck may.",
+            "A stop of 3 ATR would have held. Luck may.",
+        ),
+        ("做空，1.5 小时后以 -3.5 % 止损。3 ATR 的止损本可守住。", "3 ATR 的止损本可守住。"),
+        ("Short, stopped after 1.5 h at -3.5 %.", "Short, stopped after 1.5 h at -3.5 %."),
+        ("wait for confirmation. Then enter.", "wait for confirmation. Then enter."),
+    ],
+)
+def test_a_case_does_not_say_twice_how_it_went(lesson, told):
+    assert f'lesson: "{told}"' in case_line(case(profit_pct=-3.46, lesson=lesson), EN, WHOLE)
