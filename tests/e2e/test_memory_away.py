@@ -23,7 +23,7 @@ CLEANUP = ("cleanup_rag_history", {"strategy": "compress", "reason": "tidy up"})
 
 def test_a_dry_run_trades_on_while_its_memory_is_away(sample, monkeypatch, caplog):
     turns = count()
-    # Each decision first asks for a cleanup, so that the memory is also written to.
+    # Each decision first asks for a cleanup, which looks into the memory for what it would take out.
     monkeypatch.setattr(script, "decide", lambda facts: CLEANUP if next(turns) % 2 == 0 else acted(facts))
     pair = sample.pairs[0]
     with VirtualDryRun(CONFIG, [market_of(pair, sample_series(pair))], START) as run:
@@ -42,7 +42,7 @@ def test_a_dry_run_trades_on_while_its_memory_is_away(sample, monkeypatch, caplo
         trades = Trade.get_trades().all()
         assert trades and all(trade.stop_loss for trade in trades)
     assert "decided without memory" in caplog.text
-    assert "what the model wanted remembered or removed is lost" in caplog.text
+    assert "the model asked a memory that cannot be read" in caplog.text
 
 
 def test_a_dry_run_starts_while_its_shared_memory_is_away_and_uses_it_once_it_is_there(
