@@ -170,7 +170,7 @@ def test_the_memory_commands_read_and_clean(run, command):
     assert status == 0 and "reward_stats" in shown
     status, shown, _ = command("memory", "search", "--userdir", userdir, "--like", 3, "-k", 2)
     assert status == 0 and "similarity" in shown
-    words = ["memory", "cleanup", "--userdir", userdir, "--strategy", "low_quality"]
+    words = ["memory", "cleanup", "--userdir", userdir, "--strategy", "old_records", "--as-of", "2027-01-01"]
     assert "nothing was done, --yes does it" in command(*words)[1]
     status, shown, _ = command(*words, "--yes")
     assert status == 0 and "archived" in shown
