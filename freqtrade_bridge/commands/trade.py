@@ -87,7 +87,7 @@ def own_api() -> dict[str, Any]:
     return {
         "enabled": True,
         "listen_ip_address": ADDRESS,
-        "listen_port": PORT if is_free(ADDRESS, PORT) else free_port(),
+        "listen_port": free_port(),  # not the usual one: of two that start at once, both would find it free
         "username": "candlegraph",
         "password": secrets.token_urlsafe(12),
         "jwt_secret_key": secrets.token_urlsafe(32),

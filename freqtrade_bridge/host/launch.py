@@ -7,12 +7,18 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr
 from pathlib import Path
+
+PATIENCE = 10
+"""Seconds that threads have after freqtrade has put its things in order."""
 
 
 def launched(words: Sequence[str], variables: Mapping[str, str], seconds: float | None = None) -> tuple[int, str]:
@@ -56,8 +62,18 @@ def main(reason: Path, words: Sequence[str]) -> None:
         sys.exit(2)
     try:
         freqtrade(list(words))
+    except SystemExit as e:
+        if words[0] == "trade":
+            threading.Thread(target=_leave, args=(e.code,), daemon=True).start()
+        raise
     finally:
         reason.write_text(last_error(bufferHandler.buffer), encoding="utf-8")
+
+
+def _leave(status: object) -> None:
+    """End the process where a thread will not: a web server of freqtrade that was stopped while it began never does."""
+    time.sleep(PATIENCE)
+    os._exit(status if isinstance(status, int) else int(status is not None))
 
 
 def last_error(records: Sequence[logging.LogRecord]) -> str:
