@@ -69,7 +69,7 @@ def question_of(context: Context, state: CandleState) -> Question:
         namespaces=context.namespaces,
         kinds=ENTRIES if snapshot.position is None else RECALLED,
         threshold=rag.vector_store.similarity_threshold,
-        words=words_now_of(state.snapshot, state.facts),
+        words=words_now_of(state.snapshot, state.facts) if context.memory.has_texts else {},
         weights=rag.spaces,
         is_strict=context.is_backtest,
         without=open_trade(context, snapshot),

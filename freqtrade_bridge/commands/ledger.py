@@ -136,8 +136,7 @@ def _entry(row: DecisionRow, length: int | None) -> Entry:
     )
     below = [_taken(row), one_line(why, length)]
     if row.acts:
-        fate = "not known yet" if row.fate is None else row.fate.line
-        below.append(one_line(f"fate of {row.signal.wanted.name}: {fate}", length))
+        below.append(one_line(f"fate of {row.signal.wanted.name}: {row.fate_line}", length))
     return Entry(cells, tuple(below))
 
 

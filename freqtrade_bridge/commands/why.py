@@ -60,13 +60,8 @@ def story(row: DecisionRow) -> Iterator[str]:
     yield from (f"Changed on the way: {clamp.line}" for clamp in row.changes)
     yield from (f"A rule warned: {plain(warning, REASON_LENGTH)}" for warning in signal.warnings)
     if row.acts:
-        yield f"What became of {signal.wanted.name}: {told_fate(row)}"
+        yield f"What became of {signal.wanted.name}: {row.fate_line}"
     yield f"The whole row: candlegraph ledger show --namespace {row.namespace} --decision {row.decision_id[:8]}"
-
-
-def told_fate(row: DecisionRow) -> str:
-    """Return the fate in words."""
-    return "not known yet" if row.fate is None else row.fate.line
 
 
 def _who(row: DecisionRow) -> str:
@@ -101,7 +96,7 @@ def is_opened(row: DecisionRow) -> bool:
 def _opened(last: DecisionRow | None, rows: Sequence[DecisionRow]) -> str:
     if last is None:
         return f"no entry was filled since the first decision, {rows[0].as_of:%Y-%m-%d %H:%M} UTC"
-    return f"the last entry, {last.signal.name} of {last.as_of:%Y-%m-%d %H:%M} UTC, was {told_fate(last)}"
+    return f"the last entry, {last.signal.name} of {last.as_of:%Y-%m-%d %H:%M} UTC, was {last.fate_line}"
 
 
 def kept_flat(row: DecisionRow) -> str:
@@ -109,7 +104,7 @@ def kept_flat(row: DecisionRow) -> str:
     if row.error is not None:
         return "the decision failed"
     if row.acts:
-        return f"{row.signal.wanted.action} {'not known yet' if row.fate is None else row.fate.door}"
+        return f"{row.signal.wanted.action} {row.fate_door}"
     if row.signal.source in UNASKED:
         return f"{row.signal.source}: {UNASKED[row.signal.source]}"
     return f"{row.signal.action} by {row.signal.source}"

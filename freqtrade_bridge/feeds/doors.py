@@ -16,6 +16,7 @@ from freqtrade.persistence import PairLocks, Trade
 from candlegraph.freqtrade_bridge.host.state import is_paused
 from candlegraph.graph.schema.fate import Refusal
 from candlegraph.graph.schema.market import Lock, OrderLimits, Side
+from candlegraph.tools.risk.possible import refused_by
 
 ADJUSTING = -0.1
 """The stop for which freqtrade's backtest keeps a reserve when it reduces a position."""
@@ -67,14 +68,8 @@ class Doors:
             return Refusal(door="paused", why=paused)
         if pair not in self._provider.current_whitelist():
             return Refusal(door="pair_not_tradable", why="the pair is not in freqtrade's pair list")
-        return self._locked(pair, side, as_of) or self._no_slot() or self._no_stake(pair)
-
-    def _locked(self, pair: str, side: Side, as_of: datetime) -> Refusal | None:
-        held = [lock for lock in self.locks(pair, as_of) if lock.side in (side, "*")]
-        if not held:
-            return None
-        last = max(held, key=lambda lock: lock.until)
-        return Refusal(door="lock", key=last.name, why="freqtrade had locked the pair", until=last.until)
+        locked = refused_by(self.locks(pair, as_of), side, "freqtrade had locked the pair")
+        return locked or self._no_slot() or self._no_stake(pair)
 
     def _no_slot(self) -> Refusal | None:
         used, slots = Trade.get_open_trade_count(), int(self._config["max_open_trades"])

@@ -15,12 +15,11 @@ from pydantic import BaseModel, ValidationError
 
 from candlegraph.freqtrade_bridge.migration.freqtrade_keys import carry_freqtrade
 from candlegraph.graph.settings.block import Block
-from candlegraph.graph.settings.context import MOST_PAST, ContextConfig, Series
+from candlegraph.graph.settings.context import MOST_PAST, ContextConfig, Series, minutes_of
 from candlegraph.graph.settings.moved_keys import FATES, RAG, meant
 from candlegraph.graph.settings.settings import Settings
 
 Became: TypeAlias = Literal["taken", "moved", "replaced", "added", "left out", "no counterpart", "became"]
-MINUTES = {"m": 1, "h": 60, "d": 1440, "w": 10_080}
 PROVIDERS = {"openai": "openai", "ollama": "ollama", "local": "local", "sentence_transformers": "sentence_transformers"}
 MULTI, HISTORY = "context_config.include_multi_timeframe_data", "context_config.multi_timeframe_history"
 API_TYPE = f"{RAG}.embedding.api_type"
@@ -114,7 +113,8 @@ def _choose_timeframes(new: Migration, old: Mapping[str, Any]) -> None:
     main, history = str(old.get("timeframe", ours[0])), context.get("multi_timeframe_history")
     several = _truth(context.get("include_multi_timeframe_data", True))
     wanted = history if several and isinstance(history, Mapping) and history else ours[1:] if several else ()
-    longer = sorted((one for one in wanted if _minutes(one) > _minutes(main)), key=_minutes)
+    lengths = {one: minutes_of(one) or 0 for one in (main, *wanted)}
+    longer = sorted((one for one in wanted if lengths[one] > lengths[main]), key=lengths.__getitem__)
     chosen = [main, *longer]
     if tuple(chosen) != ours:
         new.put("context_config.timeframes", chosen)
@@ -260,9 +260,3 @@ def _at(config: Mapping[str, Any], path: str) -> Any:
 
 def _truth(value: Any) -> bool:
     return str(value).strip().lower() not in ("false", "0", "no", "off", "none", "null", "")
-
-
-def _minutes(timeframe: str) -> int:
-    """Return the length of a timeframe; 0 where it is none."""
-    found = re.fullmatch(r"(\d+)([mhdw])", timeframe)
-    return int(found[1]) * MINUTES[found[2]] if found else 0

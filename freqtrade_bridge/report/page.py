@@ -89,7 +89,7 @@ def _decision(row: DecisionRow) -> list[Any]:
         ", ".join(f"{case} ({similarity:.2f})" for case, similarity in pairs),
         "; ".join(f"{clamp.key}: {_short(clamp.before)} → {_short(clamp.after)}" for clamp in signal.clamps),
         _short(signal.stop),
-        f"{signal.wanted.name}: {row.fate.line if row.fate else 'not known yet'}" if row.acts else "",
+        f"{signal.wanted.name}: {row.fate_line}" if row.acts else "",
     ]
 
 

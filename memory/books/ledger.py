@@ -29,6 +29,10 @@ class FunctionCall(Frozen):
     accepted: bool
 
 
+UNKNOWN = "not known yet"
+"""The fate of a call that acts while its candle lasts."""
+
+
 class DecisionRow(Frozen):
     """What was decided on one candle of one pair, from what, by whom, and at what cost."""
 
@@ -68,6 +72,16 @@ class DecisionRow(Frozen):
     def acts(self) -> bool:
         """Return whether an order should come of it, or should have, had nothing refused it."""
         return self.signal.wanted.acts
+
+    @property
+    def fate_line(self) -> str:
+        """Return what became of it in one line; only of a call that acts."""
+        return UNKNOWN if self.fate is None else self.fate.line
+
+    @property
+    def fate_door(self) -> str:
+        """Return how it ended in a word or two to count by; only of a call that acts."""
+        return UNKNOWN if self.fate is None else self.fate.door
 
     @property
     def changes(self) -> tuple[Clamp, ...]:
@@ -159,7 +173,7 @@ def _columns(row: DecisionRow) -> dict[str, object]:
 
 def fate_counts(rows: Sequence[DecisionRow]) -> Counter[str]:
     """Return how many calls that act came to what end, refusals by their door."""
-    return Counter("not known yet" if row.fate is None else row.fate.door for row in rows if row.acts)
+    return Counter(row.fate_door for row in rows if row.acts)
 
 
 def cost_told(rows: Sequence[DecisionRow]) -> str:

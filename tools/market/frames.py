@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from candlegraph.graph.schema.errors import CandleError
 from candlegraph.graph.schema.market import Account, MarketSnapshot, Position, TimeframeView
+from candlegraph.graph.settings.context import minutes_of
 from candlegraph.tools.market.indicators import PAST, newest_of, past_indicators_of, series_of
 from candlegraph.tools.market.patterns import patterns_of
 from candlegraph.tools.market.structure import levels_of, swings
@@ -23,15 +24,14 @@ WINDOW = 600
 COLUMNS = ["date", "open", "high", "low", "close", "volume"]
 MAX_FLAT = 12
 """The default of `context_config.max_flat_candles`."""
-UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def duration(timeframe: str) -> timedelta:
     """Return the length of one candle; raise CandleError for a text that is not like 30m, 4h or 1d."""
-    number, unit = timeframe[:-1], timeframe[-1:]
-    if not number.isdigit() or unit not in UNITS:
+    minutes = minutes_of(timeframe)
+    if minutes is None:
         raise CandleError(f"expected a timeframe like 30m, 4h or 1d, was {timeframe!r}")
-    return timedelta(**{UNITS[unit]: int(number)})
+    return timedelta(minutes=minutes)
 
 
 class Candles:

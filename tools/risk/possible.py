@@ -6,10 +6,11 @@ snapshot + rules -> Possible. Pure; whatever is refused here the gate or Freqtra
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import timedelta
 
 from candlegraph.graph.schema.fate import Possible, Refusal
-from candlegraph.graph.schema.market import Account, MarketSnapshot, OrderLimits, Position, Side
+from candlegraph.graph.schema.market import Account, Lock, MarketSnapshot, OrderLimits, Position, Side
 from candlegraph.graph.settings.risk import RiskManagement
 from candlegraph.tools.risk.gate import Limits, halt_of, no_entry, size_add, too_small
 
@@ -48,12 +49,17 @@ def pause_of(snapshot: MarketSnapshot) -> Refusal | None:
 
 
 def lock_of(snapshot: MarketSnapshot, side: Side) -> Refusal | None:
-    """Return the lock of this side that lasts longest."""
-    held = [lock for lock in snapshot.locks if lock.side in (side, "*")]
+    """Return the lock that no entry of this side comes past."""
+    return refused_by(snapshot.locks, side, "freqtrade has locked the pair")
+
+
+def refused_by(locks: Sequence[Lock], side: Side, why: str) -> Refusal | None:
+    """Return the lock of this side that lasts longest, as a refusal."""
+    held = [lock for lock in locks if lock.side in (side, "*")]
     if not held:
         return None
     last = max(held, key=lambda lock: lock.until)
-    return Refusal(door="lock", key=last.name, why="freqtrade has locked the pair", until=last.until)
+    return Refusal(door="lock", key=last.name, why=why, until=last.until)
 
 
 def _no_room(account: Account, limits: OrderLimits, rules: RiskManagement) -> Refusal | None:
