@@ -15,7 +15,7 @@ from candlegraph.agents.prompt.outside_text import plain
 from candlegraph.agents.prompt.phrases import SectionName
 from candlegraph.agents.prompt.tokens import tokens_of, tool_tokens
 from candlegraph.graph.schema.errors import ConfigError
-from candlegraph.graph.schema.facts import ABSENT, Facts
+from candlegraph.graph.schema.facts import ABSENT, Facts, written
 from candlegraph.graph.schema.market import Frozen
 from candlegraph.graph.settings.llm import ModelSettings
 
@@ -79,5 +79,5 @@ def _of(section: SectionName, part: Frozen, names: Sequence[str]) -> Iterator[Li
 
 def _shown(name: str, value: float | int | str) -> str:
     if isinstance(value, float):
-        return f"{value:.6g}" if name in EXACT else f"{value:.3g}"
+        return written(value, 6 if name in EXACT else 3)
     return plain(value, LONGEST) if isinstance(value, str) else str(value)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from candlegraph.agents.prompt.outside_text import plain
 from candlegraph.agents.prompt.phrases import Words
+from candlegraph.graph.schema.facts import written
 from candlegraph.graph.schema.fate import Door, FateKind, LastCall
 from candlegraph.graph.settings.context import Phrase
 
 WHY_LENGTH = 160
 
 DONE: Phrase = {
-    "en": "the last call, {call}, was carried out at {price:.6g}",
-    "zh": "上次调用 {call} 已执行，价格 {price:.6g}",
+    "en": "the last call, {call}, was carried out at {price}",
+    "zh": "上次调用 {call} 已执行，价格 {price}",
 }
 DONE_IN_PART: Phrase = {
-    "en": "the last call, {call}, was carried out in part, at {price:.6g}",
-    "zh": "上次调用 {call} 已部分执行，价格 {price:.6g}",
+    "en": "the last call, {call}, was carried out in part, at {price}",
+    "zh": "上次调用 {call} 已部分执行，价格 {price}",
 }
 NOT_DONE: Phrase = {
     "en": "the last call, {call}, made {ago} candles ago, was not carried out: {why}",
@@ -52,7 +53,7 @@ def last_call_line(last: LastCall, words: Words) -> str:
     call = last.function if last.adjustment_pct is None else f"{last.function} {last.adjustment_pct:+.6g} %"
     if last.price is not None:
         told = DONE_IN_PART if last.kind == "partly_filled" else DONE
-        return told[words.language].format(call=call, price=last.price)
+        return told[words.language].format(call=call, price=written(last.price))
     failed = NOT_DONE[words.language].format(call=call, ago=last.candles_ago, why=_why(last, words))
     if last.times == 1:
         return failed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from candlegraph.agents.prompt.outside_text import quoted
 from candlegraph.agents.prompt.tokens import tokens_of
+from candlegraph.graph.schema.facts import written
 from candlegraph.graph.schema.opinions import Argument, View
 from candlegraph.graph.settings.context import Language
 from candlegraph.graph.settings.settings import Settings
@@ -44,7 +45,7 @@ def view_lines(view: View | None) -> list[str]:
     if view is None:
         return []
     known = (("support", view.key_support), ("resistance", view.key_resistance))
-    levels = [f"{name} {price:.6g}" for name, price in known if price is not None]
+    levels = [f"{name} {written(price)}" for name, price in known if price is not None]
     return [
         f"analyst: {view.bias}, regime {short(view.regime)}" + "".join(f", {one}" for one in levels),
         f"analyst, conflicts: {short(view.conflicts)}",

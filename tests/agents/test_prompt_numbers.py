@@ -8,12 +8,18 @@ from pathlib import Path
 import pytest
 
 from candlegraph.agents.prompt.briefing import market_text
+from candlegraph.agents.prompt.compact import compact_facts
 from candlegraph.agents.prompt.files import prompt_text
+from candlegraph.agents.prompt.last_call import last_call_line
+from candlegraph.agents.prompt.opinions import view_lines
 from candlegraph.agents.prompt.phrases import WORDS
 from candlegraph.agents.prompt.timeframes import pattern_name
+from candlegraph.graph.schema.calls import CallRecord
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.schema.facts import parse_facts, written
+from candlegraph.graph.schema.fate import LastCall
 from candlegraph.graph.schema.market import Account
+from candlegraph.graph.schema.opinions import View
 from candlegraph.graph.settings.settings import settings_of
 from candlegraph.graph.state import CandleState
 from candlegraph.tools.market.candle_files import read_candles
@@ -144,3 +150,14 @@ def test_every_pattern_has_a_chinese_name():
 def test_the_task_praises_no_action(name, language):
     text = prompt_text(name, language)
     assert not re.search(r"wait|hold|观望|等待|持有", text, re.IGNORECASE)
+
+
+def test_the_prices_of_a_tiny_coin_have_no_exponent_outside_the_sections_either(snapshots):
+    facts = facts_of(snapshots[0], ("30m",), ())
+    small = facts.model_copy(update={"price": 0.00000851234, "support": 0.0000085})
+    last = LastCall(function="signal_exit", kind="filled", candles_ago=1, price=0.0000085)
+    said = {"bias": "bullish", "regime": "r", "conflicts": "c", "would_change_mind": "w"}
+    view = View(**said, key_support=0.0000085, key_resistance=None, call=CallRecord(role="analyst", model="m"))
+    told = [compact_facts(small), last_call_line(last, WORDS["en"]), *view_lines(view)]
+    assert not re.search(r"\d[eE][+-]?\d", "\n".join(told))
+    assert "0.0000085" in told[1] and "0.0000085" in told[2]
