@@ -18,6 +18,7 @@ from freqtrade.enums import RunMode
 from freqtrade.persistence import Order, Trade
 
 from candlegraph.agents.prompt.files import deciding_version
+from candlegraph.freqtrade_bridge.audit.opening import auditor_of
 from candlegraph.freqtrade_bridge.decisions.admission import (
     FAILED,
     KEY,
@@ -122,6 +123,7 @@ class Session:
         self._watch = PositionWatch(context, self.length, is_backtest=self.is_backtest)
         paths = TradePaths(self._feed, provider, is_backtest=self.is_backtest)
         self.learner = Learner(context, self._reflected, self._budget_spent, paths.of, is_backtest=self.is_backtest)
+        self.audit = auditor_of(config, provider, context, self.plans, self.orders.on_its_way)
         self._decided = 0
         if not self.is_backtest:
             self._recover(started)
