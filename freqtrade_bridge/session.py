@@ -16,27 +16,11 @@ from typing import Any
 from freqtrade.enums import RunMode
 from freqtrade.persistence import Trade
 
-<<<<<<< HEAD
-from candlegraph.agents.prompt.files import deciding_version
 from candlegraph.freqtrade_bridge.audit.opening import auditor_of
-from candlegraph.freqtrade_bridge.decisions.admission import (
-    FAILED,
-    KEY,
-    EntryPause,
-    paused,
-    punctual,
-    signal_of,
-    too_late,
-    waiting_pairs,
-)
-from candlegraph.freqtrade_bridge.decisions.approvals import Approvals, check_approval, price_now
-from candlegraph.freqtrade_bridge.decisions.book import DecisionBook
-=======
 from candlegraph.freqtrade_bridge.decisions.acceptance import Acceptance
 from candlegraph.freqtrade_bridge.decisions.answers import Answers
 from candlegraph.freqtrade_bridge.decisions.approvals import check_approval
 from candlegraph.freqtrade_bridge.decisions.book import DecisionBook, Known
->>>>>>> main
 from candlegraph.freqtrade_bridge.decisions.estimate import announce, candles_in
 from candlegraph.freqtrade_bridge.decisions.failures import Failures
 from candlegraph.freqtrade_bridge.decisions.fates import Fates, without_fate
@@ -79,37 +63,11 @@ class Session:
         if self.is_backtest:
             candles = candles_in(config.get("timerange") or "", self.length)
             announce(context.settings, len(provider.current_whitelist()), candles)
-<<<<<<< HEAD
-        self._runner = Runner(context)
-        self._approvals = Approvals(context, datetime.now(UTC)) if rules.approval.required else None
-        self._records = Records(context)
-        self.book = DecisionBook(self.length)
-        self._known: dict[str, tuple[MarketSnapshot, CandleState | None]] = {}
-        fee = float(config.get("fee") or DEFAULT_FEE)
-        self.plans = Plans(rules, fee, self._known)
-        self.guard = AccountGuard(
-            context.database, context.namespace, rules.emergency_stop_loss, is_backtest=self.is_backtest
-        )
-        self._wallet = WalletWatch(config, wallets, self.guard)
-        self._doors = Doors(config, provider, wallets, is_backtest=self.is_backtest)
-        self.fates = Fates(self._records.fate, self._doors.closed, self.length, is_backtest=self.is_backtest)
-        self.orders = Orders(
-            rules, fee, self.book, self._known, self.plans, self._wallet.account, self._records.late_clamps, self.fates
-        )
-        self._pause = EntryPause(context.settings.llm_config.pause_entries_after)
-        budget, started = context.settings.llm_config.budget, datetime.now(UTC)
-        self._spending = Spending.of(budget, Ledger(context.database), context.namespace, started)
-        self._watch = PositionWatch(context, self.length, is_backtest=self.is_backtest)
-        paths = TradePaths(self._feed, provider, is_backtest=self.is_backtest)
-        self.learner = Learner(context, self._reflected, self._budget_spent, paths.of, is_backtest=self.is_backtest)
-        self.audit = auditor_of(config, provider, context, self.plans, self.orders.on_its_way)
-        self._decided = 0
-=======
         self._open_market(config, provider, wallets)
         self._open_decisions(provider)
         self._open_trades(float(config.get("fee") or DEFAULT_FEE), provider)
         self._join(config)
->>>>>>> main
+        self.audit = auditor_of(config, provider, context, self.plans, self.orders)
         if not self.is_backtest:
             self._recover(datetime.now(UTC))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +15,8 @@ from candlegraph.freqtrade_bridge.audit.auditor import Auditor
 from candlegraph.freqtrade_bridge.audit.books import far_stop, nearer
 from candlegraph.freqtrade_bridge.audit.seen import Position
 from candlegraph.freqtrade_bridge.host.state import bot_of
-from candlegraph.freqtrade_bridge.trades.plan import Plan, Plans
+from candlegraph.freqtrade_bridge.trades.orders import Orders
+from candlegraph.freqtrade_bridge.trades.plan import Plans
 from candlegraph.graph.context import Context
 from candlegraph.memory.books.audit import AuditBook
 from candlegraph.memory.books.ledger import Ledger
@@ -23,13 +24,12 @@ from candlegraph.tools.risk.stops import derived_stop
 
 logger = logging.getLogger(__name__)
 
-OnItsWay = Callable[[str], Plan | None]
 DECIDED_WITHIN = timedelta(hours=1)
 """An entry is on the exchange within minutes of its decision, or never."""
 
 
 def auditor_of(
-    config: Mapping[str, Any], provider: Any, context: Context, plans: Plans, on_its_way: OnItsWay
+    config: Mapping[str, Any], provider: Any, context: Context, plans: Plans, orders: Orders
 ) -> Auditor | None:
     """Return the auditor of a live account; None in a backtest, in dry-run, and where nobody could look."""
     if config["runmode"] != RunMode.LIVE:
@@ -43,7 +43,7 @@ def auditor_of(
             ", ".join(KNOWN_EXCHANGES),
         )
         return None
-    stops = Stops(context, plans, on_its_way)
+    stops = Stops(context, plans, orders)
     send = lambda message: provider.send_msg(message, always_send=True)  # noqa: E731
     return Auditor(bot_of(provider), AuditBook(context.database), context.namespace, send, stops.planned, stops.unknown)
 
@@ -51,8 +51,8 @@ def auditor_of(
 class Stops:
     """Where stops belong: by the plan of a trade, or, of what no trade knows, by the decision behind it."""
 
-    def __init__(self, context: Context, plans: Plans, on_its_way: OnItsWay) -> None:
-        self._context, self._plans, self._on_its_way = context, plans, on_its_way
+    def __init__(self, context: Context, plans: Plans, orders: Orders) -> None:
+        self._context, self._plans, self._orders = context, plans, orders
 
     def planned(self, trade: Trade) -> float:
         """Return where the stop of an open trade belongs: freqtrade's or the plan's, which fires first."""
@@ -70,7 +70,7 @@ class Stops:
         return far if derived is None else nearer(position.side, far, derived)
 
     def _decided(self, position: Position) -> float | None:
-        plan = self._on_its_way(position.pair)
+        plan = self._orders.on_its_way(position.pair)
         if plan is not None and plan.side == position.side:
             return plan.stop
         rows = Ledger(self._context.database).rows(self._context.namespace, since=position.updated_at - DECIDED_WITHIN)
