@@ -59,6 +59,7 @@ format: $(DEV)  ## rewrite the files in house style
 	$(BIN)/ruff format .
 
 bench: $(DEV)  ## time per decision, and against stock freqtrade
+	$(BIN)/python benchmarks/imports.py
 	$(BIN)/python benchmarks/context.py
 	$(BIN)/python benchmarks/decision.py
 	$(BIN)/python benchmarks/walk.py

@@ -8,13 +8,15 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from candlegraph.agents.prompt.outside_text import plain
-from candlegraph.graph.context import Context
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.settings.settings import Settings
 from candlegraph.memory.books.approvals import ApprovalRequest, Proposals, StoredRequest, Verdict
+
+if TYPE_CHECKING:
+    from candlegraph.graph.context import Context  # here: `candlegraph approve` needs no LangChain
 
 SHORT_ID = 10
 """Digits of an id that are typed; the command takes any prefix that fits one proposal."""

@@ -12,7 +12,7 @@ from candlegraph.graph.schema.experience import ClosedTrade
 from candlegraph.graph.schema.facts import Facts
 from candlegraph.graph.schema.lessons import LeverageBand, RsiBand, VolatilityBand
 from candlegraph.graph.schema.market import Regime, Side, Strength
-from candlegraph.tools.market.situation import volatility_pct_of
+from candlegraph.tools.market.situation_versions import volatility_pct_of
 
 RSI: tuple[tuple[float, RsiBand], ...] = ((30, "0-30"), (45, "30-45"), (55, "45-55"), (70, "55-70"))
 CALM_PCT, WILD_PCT = 0.4, 1.0

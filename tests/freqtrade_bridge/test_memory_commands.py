@@ -2,13 +2,11 @@
 
 import argparse
 import json
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from candlegraph.freqtrade_bridge.commands.memory_arguments import ACTIONS, add_memory
+from candlegraph.freqtrade_bridge.commands.memory.arguments import ACTIONS, add_memory
 from candlegraph.graph.schema.errors import ConfigError, MemoryStoreError
 from candlegraph.graph.schema.experience import ClosedTrade
 from candlegraph.graph.settings.places import DATABASE
@@ -263,18 +261,6 @@ def test_only_a_purge_erases_and_counts_first(run, userdir):
     assert "live: nothing to erase" in run("purge", "--retired", "--yes")
     assert open_memory(userdir / DATABASE).stats("live")["total_experiences"] == 5
     assert "erased 5 experiences" in run("purge", "--all", "--yes")
-
-
-def test_no_action_but_the_ablation_loads_freqtrade(userdir):
-    code = (
-        "import argparse, sys; from candlegraph.freqtrade_bridge.commands import memory_arguments as m;"
-        "p = argparse.ArgumentParser(); m.add_memory(p);"
-        f"a = p.parse_args(['stats', '--userdir', {str(userdir)!r}]); a.run(a);"
-        "[__import__(module) for _, module, _, _ in m.ACTIONS if module != m.ABLATION];"
-        "assert 'freqtrade' not in sys.modules"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
 
 
 def test_every_action_says_what_it_does(capsys):

@@ -12,7 +12,7 @@ from rich.text import Text
 from candlegraph.agents.asking.transcript import allowed_tools
 from candlegraph.agents.decision import opening_of
 from candlegraph.freqtrade_bridge.commands.arguments import database_of
-from candlegraph.freqtrade_bridge.commands.ledger import rows_of
+from candlegraph.freqtrade_bridge.commands.books.ledger import rows_of
 from candlegraph.freqtrade_bridge.decisions.evidence import Evidence
 from candlegraph.freqtrade_bridge.decisions.records import prompt_hash
 from candlegraph.freqtrade_bridge.report.listing import console
