@@ -36,6 +36,7 @@ COMMANDS = (
     Command("memory", "the experience memory: look, measure, carry, clean up", "memory.arguments:add_memory"),
     Command("why", "one candle's story, or why there was no trade since the last one", "books.arguments:add_why"),
     Command("ledger", "what was decided: show, compare two runs, export", "books.arguments:add_ledger"),
+    Command("parity", "live against a backtest of the same span: what differs, and why", "books.arguments:add_parity"),
     Command("account", "drawdown and emergency stop: look, or reset", "books.arguments:add_account"),
     Command("approvals", "the entries that wait for a person", "books.arguments:add_approvals"),
     Command("approve", "let a waiting entry trade", "books.arguments:add_approve"),

@@ -58,6 +58,19 @@ def _add_export(action: ArgumentParser) -> None:
     action.set_defaults(run=later(f"{HERE}.ledger:print_export"))
 
 
+def add_parity(command: ArgumentParser) -> None:
+    """Let the command be told which two runs."""
+    command.add_argument("--live", type=Path, required=True, metavar="DIR", help="user_data of the live or dry-run bot")
+    command.add_argument(
+        "--backtest", type=Path, required=True, metavar="DIR", help="user_data that holds the backtest"
+    )
+    command.add_argument("--live-namespace", default="live", metavar="NAME", help="default: live; or dry_run")
+    command.add_argument("--backtest-namespace", metavar="NAME", help="default: the newest backtest")
+    command.add_argument("--pair", help="only this pair")
+    add_output(command)
+    command.set_defaults(run=later(f"{HERE}.parity:print_parity"))
+
+
 def add_account(command: ArgumentParser) -> None:
     """Add the actions to `candlegraph account`."""
     actions = command.add_subparsers(required=True, metavar="ACTION")
