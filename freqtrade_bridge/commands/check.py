@@ -15,7 +15,7 @@ from candlegraph.freqtrade_bridge.host.keys import MAIN, refuse_conflicts, refus
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.settings.context import minutes_of
 from candlegraph.graph.settings.llm import ModelSettings
-from candlegraph.graph.settings.refusal import Place
+from candlegraph.graph.settings.refusal import PlaceOf
 from candlegraph.graph.settings.settings import Settings, settings_of
 
 VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,60}")
@@ -73,7 +73,7 @@ def _sound(read: ConfigFiles, *, is_run: bool) -> Settings:
 
 
 def _conflicts(
-    config: Mapping[str, Any], given: Mapping[str, Any], settings: Settings, place: Place, main: str
+    config: Mapping[str, Any], given: Mapping[str, Any], settings: Settings, place: PlaceOf, main: str
 ) -> Iterator[str]:
     """Yield what the strategy would refuse at its start; `given` is what the user wrote."""
     try:

@@ -9,7 +9,7 @@ from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.settings.experience import Embedding
 from candlegraph.graph.settings.keys import KEY_NAMES, key_of
 from candlegraph.memory.embeddings import local, sentence
-from candlegraph.memory.embeddings.embedder import Ask, Embedder
+from candlegraph.memory.embeddings.embedder import Embed, Embedder
 
 BLOCK = "experience_config.rag_config.embedding"
 
@@ -22,7 +22,7 @@ def open_embedder(settings: Embedding, env: Mapping[str, str] = os.environ) -> E
     return Embedder(f"{settings.provider}:{model}", _asker(settings, env))
 
 
-def _asker(settings: Embedding, env: Mapping[str, str]) -> Ask:
+def _asker(settings: Embedding, env: Mapping[str, str]) -> Embed:
     """Return what asks the model; the HTTP client, which takes 0.2 s, is loaded only if one is needed."""
     if settings.provider == "local":
         return local.asker()

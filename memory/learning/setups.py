@@ -19,8 +19,8 @@ CALM_PCT, WILD_PCT = 0.4, 1.0
 LEVERAGE: tuple[tuple[float, LeverageBand], ...] = ((5, "1-5x"), (10, "5-10x"), (20, "10-20x"))
 BANDS: tuple[LeverageBand, ...] = get_args(LeverageBand)
 
-Level = tuple[str, ...]
-LEVELS: tuple[Level, ...] = (
+Grain = tuple[str, ...]
+GRAINS: tuple[Grain, ...] = (
     ("regime", "trend_strength", "rsi", "volatility"),
     ("regime", "trend_strength", "rsi"),
     ("regime", "trend_strength"),
@@ -39,9 +39,9 @@ class Setup(NamedTuple):
     volatility: VolatilityBand | None = None
     leverage: LeverageBand | None = None
 
-    def at(self, level: Level) -> Setup | None:
-        """Return the setup with only the properties of `level`; None where one of them is not known."""
-        kept = {name: getattr(self, name) for name in level}
+    def at(self, grain: Grain) -> Setup | None:
+        """Return the setup with only the properties of `grain`; None where one of them is not known."""
+        kept = {name: getattr(self, name) for name in grain}
         return None if None in kept.values() else Setup(self.side, **kept)
 
 

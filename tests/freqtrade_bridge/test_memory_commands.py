@@ -10,7 +10,7 @@ from candlegraph.freqtrade_bridge.commands.memory.arguments import ACTIONS, add_
 from candlegraph.graph.schema.errors import ConfigError, MemoryStoreError
 from candlegraph.graph.schema.experience import ClosedTrade
 from candlegraph.graph.settings.places import DATABASE
-from candlegraph.memory.index.saved import snapshot_folder
+from candlegraph.memory.index.saved import index_folder
 from candlegraph.memory.learning.report import experience_of
 from candlegraph.memory.storage.backup import backup_path
 from candlegraph.memory.store import close_memory, open_memory
@@ -195,7 +195,7 @@ def test_a_memory_is_not_imported_into_a_folder_that_is_not_there(run, tmp_path)
 
 
 def test_a_rebuild_forgets_snapshots_and_says_what_it_found(run, userdir):
-    folder = snapshot_folder(userdir / DATABASE)
+    folder = index_folder(userdir / DATABASE)
     folder.mkdir()
     (folder / "0123456789abcdef.hnsw").write_bytes(b"damaged")
     said = run("rebuild")

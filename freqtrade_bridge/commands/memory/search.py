@@ -12,7 +12,7 @@ from candlegraph.freqtrade_bridge.commands.memory.tables import opened, rag_conf
 from candlegraph.freqtrade_bridge.report.listing import Entry, print_entries, print_json
 from candlegraph.graph.schema.errors import ConfigError, MemoryStoreError
 from candlegraph.graph.schema.lessons import Case
-from candlegraph.memory.embeddings.wording import Words, words_of_experience
+from candlegraph.memory.embeddings.wording import SituationWords, words_of_experience
 from candlegraph.memory.store import ExperienceMemory
 
 LESSON_LENGTH = 240
@@ -30,12 +30,12 @@ def print_search(arguments: Namespace) -> None:
     print_entries(f"like {like_what(arguments)}, in {namespace}", SHOWN, entries, wide=arguments.wide)
 
 
-class Question(NamedTuple):
+class SearchQuestion(NamedTuple):
     """What a search asks for."""
 
     situation: Sequence[float]
     space: str
-    words: Words | None
+    words: SituationWords | None
     as_of: datetime
 
 
@@ -44,24 +44,24 @@ def like_what(arguments: Namespace) -> str:
     return f"experience {arguments.like}" if arguments.text is None else repr(arguments.text)
 
 
-def question(memory: ExperienceMemory, arguments: Namespace) -> Question:
+def question(memory: ExperienceMemory, arguments: Namespace) -> SearchQuestion:
     """Return what is searched for; raise MemoryStoreError or ConfigError where it is like nothing."""
     if arguments.text is not None:
         if not memory.has_texts:
             raise ConfigError(
                 "memory search: --text needs a text model: experience_config.rag_config.embedding.provider"
             )
-        return Question((), "", Words(arguments.text), arguments.as_of or datetime.now(UTC))
+        return SearchQuestion((), "", SituationWords(arguments.text), arguments.as_of or datetime.now(UTC))
     model = memory.get(arguments.like)
     if model is None:
         raise MemoryStoreError(f"memory search: --like {arguments.like}: there is no experience of that id")
     if model.source.situation is None:
         raise MemoryStoreError(f"memory search: --like {arguments.like}: it has no situation, so it is like nothing")
     known = arguments.as_of or model.source.known_at + timedelta(microseconds=1)
-    return Question(model.source.situation, model.source.space, words_of_experience(model), known)
+    return SearchQuestion(model.source.situation, model.source.space, words_of_experience(model), known)
 
 
-def matching(memory: ExperienceMemory, asked: Question, namespace: str, arguments: Namespace) -> list[Case]:
+def matching(memory: ExperienceMemory, asked: SearchQuestion, namespace: str, arguments: Namespace) -> list[Case]:
     """Return the most similar cases that pass every filter."""
     looked_at = arguments.k
     while True:
