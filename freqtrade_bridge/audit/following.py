@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from freqtrade.persistence import Order, Trade
 
-from candlegraph.freqtrade_bridge.audit.account import Account, Unanswered
+from candlegraph.freqtrade_bridge.audit.account import LiveAccount, RequestUnanswered
 from candlegraph.freqtrade_bridge.audit.seen import SeenOrder, exceeds
 from candlegraph.freqtrade_bridge.host.tags import BY_HAND, LIQUIDATION, ON_EXCHANGE, UNANSWERED
 
@@ -40,11 +40,11 @@ def explained(missing: float, orders: Sequence[SeenOrder]) -> tuple[SeenOrder, .
 class Follower:
     """Books what happened to trades at the exchange; `exits` are the tags of exits that were sent, by trade."""
 
-    def __init__(self, bot: Any, account: Account, exits: Mapping[int, str]) -> None:
+    def __init__(self, bot: Any, account: LiveAccount, exits: Mapping[int, str]) -> None:
         self._bot, self._account, self._exits = bot, account, exits
 
     def follow(self, trade: Trade, missing: float) -> str:
-        """Book what closed so much of a trade; return it in words, raise Unanswered while it cannot be found."""
+        """Book what closed so much of a trade; return it in words, raise RequestUnanswered while it cannot be found."""
         causes = self._causes(trade, missing)
         self._count_funding(trade)
         for cause in causes:
@@ -66,7 +66,9 @@ class Follower:
         ]
         found = explained(missing, ours)
         if found is None:
-            raise Unanswered(f"what closed {missing:g} of it is not among the orders that the exchange lists yet")
+            raise RequestUnanswered(
+                f"what closed {missing:g} of it is not among the orders that the exchange lists yet"
+            )
         return [Cause(one, stops.get(one.id) or stops.get(one.client_id)) for one in found]
 
     def _fired(self, trade: Trade) -> dict[str, Order | None]:
