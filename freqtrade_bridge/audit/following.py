@@ -19,7 +19,7 @@ BEFORE = timedelta(seconds=10)
 """The exchange's clock may be behind ours by so much."""
 
 
-class Cause(NamedTuple):
+class ClosingOrder(NamedTuple):
     """An order that took from a position; `stop` is the trade's own stop that it came from."""
 
     order: SeenOrder
@@ -54,7 +54,7 @@ class Follower:
                 self._book_exit(trade, cause.order)
         return ", ".join(self._told(trade, cause) for cause in causes)
 
-    def _causes(self, trade: Trade, missing: float) -> list[Cause]:
+    def _causes(self, trade: Trade, missing: float) -> list[ClosingOrder]:
         stops = self._fired(trade)
         listed = self._account.orders(trade.pair, trade.open_date_utc - BEFORE)
         booked = {number for number, stop in stops.items() if stop is None}
@@ -69,7 +69,7 @@ class Follower:
             raise RequestUnanswered(
                 f"what closed {missing:g} of it is not among the orders that the exchange lists yet"
             )
-        return [Cause(one, stops.get(one.id) or stops.get(one.client_id)) for one in found]
+        return [ClosingOrder(one, stops.get(one.id) or stops.get(one.client_id)) for one in found]
 
     def _fired(self, trade: Trade) -> dict[str, Order | None]:
         """Return the trade's stops by the numbers of the orders that they became; None for one that is booked."""
@@ -109,7 +109,7 @@ class Follower:
             return LIQUIDATION
         return self._exits.get(trade.id, UNANSWERED) if order.sender == "bot" else BY_HAND
 
-    def _told(self, trade: Trade, cause: Cause) -> str:
+    def _told(self, trade: Trade, cause: ClosingOrder) -> str:
         order = cause.order
         sold = f"{order.side} {order.filled:g} at {order.price:g} on {order.at:%Y-%m-%d %H:%M} UTC"
         if cause.stop is not None:
