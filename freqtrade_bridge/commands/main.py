@@ -48,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
     add_memory(commands.add_parser("memory", help="the experience memory: look, measure, carry, clean up"))
     _add_why(commands.add_parser("why", help="one candle's story, or why there was no trade since the last one"))
     _add_ledger(commands.add_parser("ledger", help="what was decided: show, compare two runs, export"))
+    _add_parity(commands.add_parser("parity", help="live against a backtest of the same span: what differs, and why"))
     _add_account(commands.add_parser("account", help="drawdown and emergency stop: look, or reset"))
     _add_approvals(commands.add_parser("approvals", help="the entries that wait for a person"))
     _add_answer(commands.add_parser("approve", help="let a waiting entry trade"), "approve")
@@ -197,6 +198,24 @@ def _ledger(arguments: argparse.Namespace) -> None:
     from candlegraph.freqtrade_bridge.commands import ledger as ledger_commands
 
     getattr(ledger_commands, f"print_{arguments.action}")(arguments)
+
+
+def _add_parity(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--live", type=Path, required=True, metavar="DIR", help="user_data of the live or dry-run bot")
+    command.add_argument(
+        "--backtest", type=Path, required=True, metavar="DIR", help="user_data that holds the backtest"
+    )
+    command.add_argument("--live-namespace", default="live", metavar="NAME", help="default: live; or dry_run")
+    command.add_argument("--backtest-namespace", metavar="NAME", help="default: the newest backtest")
+    command.add_argument("--pair", help="only this pair")
+    add_output(command)
+    command.set_defaults(run=_parity)
+
+
+def _parity(arguments: argparse.Namespace) -> None:
+    from candlegraph.freqtrade_bridge.commands.parity import print_parity
+
+    print_parity(arguments)
 
 
 def _add_account(command: argparse.ArgumentParser) -> None:

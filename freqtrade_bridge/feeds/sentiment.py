@@ -18,6 +18,7 @@ import ccxt
 from requests.adapters import HTTPAdapter
 
 from candlegraph.freqtrade_bridge.feeds.sentiment_record import Record, Recorded, read_record, record_file, sentiment_of
+from candlegraph.graph.context import Context
 from candlegraph.graph.schema.errors import SentimentError
 from candlegraph.graph.schema.market import PUNCTUAL, Reading, Sentiment
 from candlegraph.graph.settings.context import SentimentSettings, SentimentSource
@@ -146,6 +147,13 @@ class SentimentFeed:
 
 def _key(name: SentimentSource, pair: str) -> Asked:
     return name, ALL if name == "fear_greed" else pair
+
+
+def sentiment_feed(config: Mapping[str, Any], context: Context, *, is_backtest: bool) -> SentimentFeed:
+    """Return the feed of a run; a backtest asks nothing, nor does one that wants no sentiment."""
+    wanted = context.settings.context_config.sentiment
+    client = None if is_backtest or not wanted.sources else sentiment_client(config, wanted.timeout)
+    return SentimentFeed(wanted, Path(context.user_data_dir), client)
 
 
 def sentiment_client(config: Mapping[str, Any], timeout: float) -> ccxt.Exchange:

@@ -142,6 +142,17 @@ proposals = Table(
     Index("proposals_by_status", "namespace", "status"),
 )
 
+audits = Table(
+    "audits",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("namespace", String(200), nullable=False),
+    Column("at", BigInteger, nullable=False, comment="microseconds since 1970, UTC"),
+    Column("pair", String(60), nullable=False),
+    Column("doc", Text, nullable=False, comment="the AuditRow as JSON"),
+    Index("audits_by_time", "namespace", "at"),
+)
+
 positions = Table(
     "positions",
     metadata,
