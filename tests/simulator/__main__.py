@@ -5,6 +5,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from simulator.command import main  # noqa: E402
+from simulator.command import main
 
 main(sys.argv[1:])

@@ -5,7 +5,6 @@ import warnings
 from collections.abc import Sequence
 
 import conftest  # noqa: F401  # LangSmith off, databases in RAM
-
 from simulator.run import Report, simulate
 from simulator.storm import KINDS
 from simulator.world import PAIRS, World
@@ -37,5 +36,6 @@ def _print(report: Report, world: World, *, is_quiet: bool) -> None:
     print(*lines, sep="\n")  # noqa: T201
     per_candle = 1000 * report.cpu_seconds / world.candles
     told = f"{report.loops} loops, {report.examined} examined, {sum(report.injected.values())} blows"
-    end = f"{len(report.violations)} violations, {report.naked_seconds:.0f} s without a stop, {per_candle:.0f} ms CPU a candle"
+    cost = f"{per_candle:.0f} ms CPU a candle"
+    end = f"{len(report.violations)} violations, {report.naked_seconds:.0f} s without a stop, {cost}"
     print(f"{command_line(world)}\n{told}; {end}")  # noqa: T201

@@ -1,4 +1,4 @@
-"""`kill -9` inside one process: an exception that no handler of freqtrade or ours catches, at a line or at an answer."""
+"""`kill -9` inside one process: an exception that no handler catches, raised at a line or at an answer."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ from candlegraph.freqtrade_bridge import session as our_session
 OURS = Path(our_session.__file__).parent
 TRACED = (
     freqtrade.freqtradebot.__file__,
-    *(str(OURS / part) for part in ("session.py", "trades", "audit", "strategies")),
+    *(str(OURS / part) for part in ("session.py", "trades", "audit", "strategies", "decisions/acceptance.py")),
 )
 """Where lines are counted: each of them runs as often in a process's first run as in its last."""
 

@@ -3,14 +3,13 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from candlegraph.freqtrade_bridge.decisions.fates import without_fate
-from candlegraph.freqtrade_bridge.loopback.account.books import Books
-from candlegraph.memory.books.ledger import DecisionRow
 from simulator.invariants import Violation, openings, symbol_of
 from simulator.person import BY_HAND
 from simulator.world import LENGTH
 
-FORCED = "forced"
+from candlegraph.freqtrade_bridge.decisions.fates import without_fate
+from candlegraph.freqtrade_bridge.loopback.account.books import Books
+from candlegraph.memory.books.ledger import DecisionRow
 
 
 def decided(rows: Iterable[DecisionRow], wanted: Iterable[tuple[str, datetime]]) -> Iterator[Violation]:
@@ -29,7 +28,7 @@ def fated(rows: Sequence[DecisionRow], now: datetime) -> Iterator[Violation]:
 
 
 def true(rows: Iterable[DecisionRow], books: Books, forced: Collection[tuple[str, datetime]]) -> Iterator[Violation]:
-    """Yield the fates that the exchange contradicts; in `forced` (pair, close of the candle) a person has traded, too."""
+    """Yield the fates that the exchange contradicts; in `forced` (pair, candle's close) a person has traded, too."""
     for row in rows:
         if not row.acts or row.fate is None:
             continue

@@ -1,4 +1,4 @@
-"""A model that a seed makes: its answer depends on seed, pair and candle alone, so any order of asking gives the same."""
+"""A model that a seed makes: its answer depends on seed, pair and candle alone, in whatever order it is asked."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -6,9 +6,9 @@ from random import Random
 from typing import Any
 
 import script
+from simulator.world import LENGTH, World
 
 from candlegraph.graph.schema.facts import Facts
-from simulator.world import LENGTH, World
 
 FLAT = {"enter_long": 20, "enter_short": 20, "stay": 55, "fail": 3, "nonsense": 2}
 OPEN = {"leave": 8, "reduce": 8, "add": 10, "reverse": 3, "stay": 66, "fail": 3, "nonsense": 2}

@@ -1,6 +1,6 @@
 """One seed, one run: stock freqtrade in live mode, and what a storm does to it; every undisturbed loop is examined.
 
-blows of the candle -> a loop of the worker, perhaps killed in it -> (loop over, time stands still) rules -> sleep -> ...
+blows of the candle -> a loop of the worker, perhaps killed in it -> rules, while time stands still -> sleep -> ...
 """
 
 import logging
@@ -17,15 +17,15 @@ from freqtrade.enums import State
 from freqtrade.exceptions import FreqtradeException
 from freqtrade.persistence import Trade
 from freqtrade.rpc import RPC
-from virtual_live import VirtualLive
-
-from candlegraph.memory.books.ledger import Ledger
 from simulator import ledger_rules, person
 from simulator.invariants import Violation, books_against, holdings, one_opening, symbol_of
 from simulator.killing import Killed, kill_at_answer, killed_at
 from simulator.mind import Mind
 from simulator.storm import KINDS, WAITS, Blow, Kind, blows
 from simulator.world import LENGTH, START, World
+from virtual_live import VirtualLive
+
+from candlegraph.memory.books.ledger import Ledger
 
 CONFIG = {
     "strategy": "ScriptStrategy",

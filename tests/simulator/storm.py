@@ -6,6 +6,8 @@ from decimal import Decimal
 from random import Random
 from typing import Literal, get_args
 
+from simulator.world import World
+
 from candlegraph.freqtrade_bridge.loopback.account.faults import (
     Endpoint,
     Fault,
@@ -17,7 +19,6 @@ from candlegraph.freqtrade_bridge.loopback.account.faults import (
     What,
 )
 from candlegraph.freqtrade_bridge.loopback.account.orders import Partial
-from simulator.world import World
 
 Kind = Literal[
     "answer_lost_entry_or_exit",

@@ -1,4 +1,4 @@
-"""A market that a seed makes: short walks with jumps, holes in the candles, and wicks of the mark price that liquidate."""
+"""A market that a seed makes: walks with jumps, holes in the candles, wicks of the mark price that liquidate."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
