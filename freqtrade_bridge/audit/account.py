@@ -6,7 +6,7 @@ Binance's futures only: its conditional orders have an endpoint of their own, wh
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -14,13 +14,12 @@ from typing import Any
 import ccxt
 from freqtrade.exceptions import FreqtradeException, InvalidOrderException
 
-from candlegraph.freqtrade_bridge.audit.seen import Look, OrderSide, Position, Stop, StopState
+from candlegraph.freqtrade_bridge.audit.seen import Look, OrderSide, Position, SeenOrder, Stop, StopState
 from candlegraph.graph.schema.errors import BridgeError
 
 KNOWN_EXCHANGES = ("binance",)
 STOPS = ("STOP", "STOP_MARKET")
-STATES: Mapping[str, StopState] = {"open": "alive", "closed": "fired"}
-"""What ccxt calls a conditional order; every other word means that it will never fire."""
+MOST_ROWS = 1000
 Row = dict[str, Any]
 
 
@@ -55,7 +54,43 @@ class Account:
                 row = self._api.fetch_order(stop_id, pair, {"trigger": True})
         except (Refused, Unanswered):
             return "unknown"
-        return STATES.get(row["status"], "gone")
+        if row["status"] == "closed":
+            return "fired" if self._is_shown(row["info"].get("actualOrderId"), pair) else "fired_unseen"
+        return "alive" if row["status"] == "open" else "gone"
+
+    def _is_shown(self, order_id: str | None, pair: str) -> bool:
+        """Return whether an order can be asked for: late ones cannot yet."""
+        try:
+            with _asked(f"ask for order {order_id}"):
+                return bool(order_id) and bool(self._api.fetch_order(order_id, pair))
+        except (Refused, Unanswered):
+            return False
+
+    def became(self, stop_id: str, pair: str) -> tuple[str, str]:
+        """Return the numbers of the order that a stop became: the exchange's, and the client's; raise Unanswered."""
+        with _asked(f"ask for stop {stop_id}"):
+            row = self._api.fetch_order(stop_id, pair, {"trigger": True})["info"]
+        return str(row.get("actualOrderId") or ""), str(row["clientAlgoId"])
+
+    def orders(self, pair: str, since: datetime) -> tuple[SeenOrder, ...]:
+        """Return the orders of a pair, oldest first; raise Unanswered."""
+        with _asked(f"list the orders since {since:%Y-%m-%d %H:%M}"):
+            rows = self._exchange.fetch_orders(pair, since)
+        return tuple(sorted((_order(row) for row in rows), key=lambda one: one.at))
+
+    def income(self, pair: str, since: datetime) -> dict[str, float]:
+        """Return what the wallet gained and lost by a pair in its own currency, by kind; raise Unanswered."""
+        found: dict[str, float] = {}
+        currency = self._exchange.get_pair_quote_currency(pair)
+        asked = {"symbol": self._api.market_id(pair), "startTime": int(since.timestamp() * 1000), "limit": MOST_ROWS}
+        with _asked("list what was earned and paid"):
+            while rows := self._api.fapiPrivateGetIncome(asked):
+                for row in (one for one in rows if one["asset"] == currency):
+                    found[row["incomeType"]] = found.get(row["incomeType"], 0.0) + float(row["income"])
+                if len(rows) < MOST_ROWS:
+                    break
+                asked = asked | {"startTime": int(rows[-1]["time"]) + 1}
+        return found
 
     def place_stop(self, pair: str, side: OrderSide, amount: float, trigger: float) -> Row:
         """Send a stop that can only reduce; return ccxt's order, raise Refused or Unanswered.
@@ -123,6 +158,19 @@ class Account:
             closes_all=_is_true(row["closePosition"]),
             is_firing=row["algoStatus"] != "NEW",
         )
+
+
+def _order(row: Row) -> SeenOrder:
+    return SeenOrder(
+        id=str(row["id"]),
+        side=row["side"],
+        filled=row["filled"] or 0.0,
+        price=row["average"] or row["price"],
+        client_id=row["clientOrderId"] or "",
+        reduces=bool(row["reduceOnly"]),
+        at=_time(row["timestamp"]),
+        row=row,
+    )
 
 
 def client_id(pair: str, side: OrderSide, amount: float, trigger: float) -> str:

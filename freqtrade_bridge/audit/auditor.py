@@ -6,156 +6,146 @@ And within the loop of a fill: the stop is on the exchange before freqtrade's ow
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from freqtrade.persistence import Trade
 
 from candlegraph.freqtrade_bridge.audit.account import Account, Refused, Unanswered
-from candlegraph.freqtrade_bridge.audit.books import Planned, exit_side, know_stop, on_grid, open_trade_of, real
-from candlegraph.freqtrade_bridge.audit.hands import Hands, Reporter, Send
+from candlegraph.freqtrade_bridge.audit.books import Stops, on_grid, open_trade_of, real
+from candlegraph.freqtrade_bridge.audit.doubts import Doubts
+from candlegraph.freqtrade_bridge.audit.fills import FillStops
+from candlegraph.freqtrade_bridge.audit.following import Follower
+from candlegraph.freqtrade_bridge.audit.hands import Hands
+from candlegraph.freqtrade_bridge.audit.holds import Holds
 from candlegraph.freqtrade_bridge.audit.judge import judge
-from candlegraph.freqtrade_bridge.audit.seen import Action, Look, PairState, Position, exceeds
+from candlegraph.freqtrade_bridge.audit.results import copy_result, settle
+from candlegraph.freqtrade_bridge.audit.seen import Action, Look, PairState, Position
+from candlegraph.freqtrade_bridge.audit.telling import Reporter, Send
+from candlegraph.freqtrade_bridge.audit.unknown import Unknown
 from candlegraph.graph.schema.market import Side
 from candlegraph.memory.books.audit import AuditBook
 
 logger = logging.getLogger(__name__)
 
-UnknownStop = Callable[[Position], float]
-"""Where the stop of a position belongs that no trade knows."""
-NO_LOOK = "the exchange could not be looked at"
-
-
-Row = dict[str, Any]
-
-
-class Prepared(NamedTuple):
-    """A stop that was set before an addition: for all that the position will be."""
-
-    order: Row
-    amount: float
-    trigger: float
+PATIENCE = 3
+"""So many looks in a row may fail before somebody is woken."""
+NO_LOOK, BROKEN = "the exchange could not be looked at", "the auditor failed; its error is in the log"
+BLIND_DONE = "no entry is made until it is; freqtrade goes on with its exits and stops"
+BLIND_TODO = "look at the positions and stops on the exchange yourself, and at the log for why"
 
 
 class Auditor:
-    """Watches one live account; `bot` is freqtrade's, `planned` and `unknown_stop` say where stops belong."""
+    """Watches one live account; `bot` is freqtrade's, `stops` says where stops belong."""
 
-    def __init__(
-        self, bot: Any, book: AuditBook, namespace: str, send: Send, planned: Planned, unknown_stop: UnknownStop
-    ) -> None:
-        self._bot, self._planned, self._unknown_stop = bot, planned, unknown_stop
-        self._sets_stops = bool(bot.strategy.order_types["stoploss_on_exchange"])
-        self._account = Account(bot.exchange)
-        self._hands = Hands(bot, self._account, Reporter(book, send), namespace)
-        self._prepared: dict[int, Prepared] = {}
+    def __init__(self, bot: Any, book: AuditBook, namespace: str, send: Send, stops: Stops) -> None:
+        self._bot, self._stops = bot, stops
+        self._account = account = Account(bot.exchange)
+        self._exits: dict[int, str] = {}
+        self._reporter = reporter = Reporter(book, send, namespace)
+        self._hands = Hands(bot, account, reporter, Follower(bot, account, self._exits))
+        self._holds = Holds(bot, book, namespace)
+        self._unknown = Unknown(bot, account, self._holds, reporter, stops)
+        self._doubts = Doubts(account)
+        self.fills = FillStops(bot, account)
         self._waits: dict[str, str] = {}
-        self._blind = NO_LOOK
+        self._blind, self._failed = NO_LOOK, 0
 
     # -- at every loop ------------------------------------------------------------------------------------------------
 
     def look(self, pairs: Sequence[str], now: datetime) -> None:
-        """Look at the account, and put right what is wrong with the pairs that are ours."""
-        self._prepared.clear()
+        """Look at the account, and put right what is wrong with the pairs that are ours.
+
+        Until it has been done once, and after it failed for whatever reason, entries wait.
+        """
+        self.fills.forget()
+        self._failed += 1
+        if self._failed > PATIENCE:
+            self._reporter.tell("blind", "all pairs", now, self._blind, BLIND_DONE, BLIND_TODO)
         # Nobody may trade between the exchange's answer and the reading of the books: forced entries and exits wait.
         with self._bot._exit_lock:
             try:
                 seen = self._account.look(now)
             except (Refused, Unanswered) as e:
-                self._say_blind(str(e))
+                logger.warning("%s: %s", NO_LOOK, e)
+                self._blind = f"{NO_LOOK}: {e}"
                 return
-            self._blind = ""
-            self._waits = {}
+            self._blind, self._waits = BROKEN, {}
+            self._holds.refresh(now)
             for state in self._states(seen, pairs):
                 self._put_right(state)
-
-    def why_not_enter(self, pair: str) -> str | None:
-        """Return why nothing may be opened in the pair now."""
-        return self._blind or self._waits.get(pair)
-
-    def _say_blind(self, why: str) -> None:
-        if self._blind != why:
-            logger.warning("%s (%s): entries wait until it can be", NO_LOOK, why)
-        self._blind = f"{NO_LOOK}: {why}"
+        self._blind, self._failed = "", 0
 
     def _states(self, seen: Look, pairs: Sequence[str]) -> list[PairState]:
         trades = {trade.pair: trade for trade in Trade.get_open_trades()}
-        ours = dict.fromkeys([*pairs, *trades, *_traded_before(seen)])
+        ours = dict.fromkeys([*pairs, *trades, *self._holds.pairs, *_traded_before(seen)])
         return [self._state(pair, seen, trades.get(pair)) for pair in ours]
 
     def _state(self, pair: str, seen: Look, trade: Trade | None) -> PairState:
         stops = seen.stops_of(pair)
-        known = None if trade is None else open_trade_of(trade, self._planned, self._bot.exchange)
+        known = None if trade is None else open_trade_of(trade, self._stops, self._bot.exchange)
         hidden = set(() if known is None else known.stop_ids) - {one.id for one in stops}
         asked = {one: self._account.state_of(one, pair) for one in sorted(hidden)}
         return PairState(pair=pair, position=seen.position(pair), stops=stops, trade=known, asked=asked, now=seen.at)
 
     def _put_right(self, state: PairState) -> None:
-        for action in judge(state):
-            if action.kind == "set_stop" and not self._sets_stops:
-                continue
-            if not self._hands.carry_out(self._priced(action, state.position), state.now):
-                self._waits[state.pair] = "the auditor could not put its stops right yet"
+        """Carry out what is to be done for a pair; its entries wait while something is left."""
+        asks = [action for action in judge(state) if not self._is_done(self._priced(action, state.position), state)]
+        is_lost = self._is_lost(state)
+        excess = next((action.amount for action in asks if action.kind == "ask_person"), 0.0)
+        if why := self._unknown.settle(state, excess, is_lost=is_lost):
+            self._waits[state.pair] = why
+
+    def _is_done(self, action: Action, state: PairState) -> bool:
+        """Carry out an action; return False for what is a person's to decide."""
+        if action.kind == "ask_person":
+            return False
+        if action.kind == "set_stop" and not self.fills.is_on_exchange:
+            return True
+        if not self._hands.carry_out(action, state.now):
+            self._waits[action.pair] = "the auditor could not put its books right yet"
+        return True
+
+    def _is_lost(self, state: PairState) -> bool:
+        """Return whether the last entry is on the exchange and in no trade; let the pair wait while nobody knows."""
+        try:
+            if why := self._doubts.look(state.pair, state.now):
+                self._waits[state.pair] = why
+                return self._doubts.was_lost(state.pair)
+        except (Refused, Unanswered) as e:
+            self._waits[state.pair] = str(e)
+        return False
 
     def _priced(self, action: Action, position: Position | None) -> Action:
         """Return the action with the price of a stop that no plan gives."""
         if action.kind != "protect_unknown" or position is None:
             return action
-        price = on_grid(self._bot.exchange, action.pair, self._unknown_stop(position), position.side)
+        price = on_grid(self._bot.exchange, action.pair, self._stops.unknown(position), position.side)
         return action.model_copy(update={"price": price})
 
-    # -- within the loop of a fill ------------------------------------------------------------------------------------
+    # -- what the strategy's callbacks say and ask --------------------------------------------------------------------
 
-    def before_addition(self, trade: Trade, stake: float, rate: float) -> None:
-        """Set a stop for all that a position will be, before it grows: freqtrade cancels the old one after the fill."""
-        if not self._sets_stops:
-            return
-        kept = real(trade)
-        added = self._bot.exchange.amount_to_contract_precision(trade.pair, stake / rate * (trade.leverage or 1.0))
-        amount, trigger = kept.amount + added, self._trigger(kept, kept.stoploss_or_liquidation)
-        if (order := self._placed(kept, amount, trigger)) is not None:
-            self._prepared[kept.id] = Prepared(order, amount, trigger)
+    def why_not_enter(self, pair: str) -> str | None:
+        """Return why nothing may be opened in the pair now."""
+        return self._blind or self._waits.get(pair)
 
-    def after_fill(self, trade: Trade, rate: float, ratio: float | None) -> None:
-        """Put the stop of an entry or addition on the exchange at once; `ratio` is what freqtrade is about to set.
+    def let_through(self, pair: str, side: Side, now: datetime) -> None:
+        """Note that freqtrade is about to send an entry."""
+        self._doubts.let_through(pair, side, now)
 
-        `trade` is the callback's copy: it is moved as freqtrade will move the real one, so that both count alike.
-        """
-        if not self._sets_stops:
-            return
-        if ratio is not None:
-            trade.adjust_stop_loss(rate, ratio, allow_refresh=True)
-        kept, trigger = real(trade), self._trigger(trade, trade.stoploss_or_liquidation)
-        if any(not exceeds(kept.amount, one.safe_amount) for one in kept.open_sl_orders):
-            return
-        ready = self._prepared.pop(kept.id, None)
-        if ready is not None and ready.trigger == trigger and not exceeds(kept.amount, ready.amount):
-            know_stop(kept, ready.order, ready.amount, trigger)
-        elif (placed := self._placed(kept, kept.amount, trigger)) is not None:
-            know_stop(kept, placed, kept.amount, trigger)
-            self._drop(kept, ready)
+    def leaving(self, trade_id: int, tag: str) -> None:
+        """Note why freqtrade is about to send an exit, should its answer be lost."""
+        self._exits[trade_id] = tag
 
-    def _trigger(self, trade: Trade, stop: float) -> float:
-        side: Side = "short" if trade.is_short else "long"
-        return on_grid(self._bot.exchange, trade.pair, stop, side)
-
-    def _placed(self, trade: Trade, amount: float, trigger: float) -> Row | None:
-        """Set a stop; one that fails here is found missing, and put right, by the next look."""
-        side: Side = "short" if trade.is_short else "long"
-        try:
-            return self._account.place_stop(trade.pair, exit_side(side), amount, trigger)
-        except (Refused, Unanswered) as e:
-            logger.warning("%s: trade %s: %s; the next look puts it right", trade.pair, trade.id, e)
-            return None
-
-    def _drop(self, trade: Trade, ready: Prepared | None) -> None:
-        """Cancel a stop that was set before an addition and does not fit it; else the next look finds it."""
-        if ready is None:
-            return
-        try:
-            self._account.cancel_stop(ready.order["id"], trade.pair, ready.amount)
-        except (Refused, Unanswered) as e:
-            logger.warning("%s: trade %s: %s; the next look puts it right", trade.pair, trade.id, e)
+    def filled(self, trade: Trade) -> None:
+        """Let the books of a trade that has just closed hold its true result; `trade` is the callback's copy."""
+        if not trade.is_open:
+            kept = real(trade)
+            if missing := settle(kept, self._account):
+                logger.info("%s: trade %s: %+.2f that freqtrade had not booked", trade.pair, trade.id, missing)
+            copy_result(kept, trade)
+            self._exits.pop(trade.id, None)
 
 
 def _traded_before(seen: Look) -> list[str]:

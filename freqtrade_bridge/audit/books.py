@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol
 
 from freqtrade.exchange import ROUND_DOWN, ROUND_UP
 from freqtrade.persistence import Order, Trade
@@ -11,12 +11,23 @@ from freqtrade.persistence import Order, Trade
 from candlegraph.freqtrade_bridge.audit.seen import OpenTrade, OrderSide, Position, Stop
 from candlegraph.graph.schema.market import Side, sign_of
 
-Planned = Callable[[Trade], float]
-"""Where the stop of an open trade belongs now, in the exchange's price."""
 Row = dict[str, Any]
 
 
-def open_trade_of(trade: Trade, planned: Planned, exchange: Any) -> OpenTrade:
+class Stops(Protocol):
+    """The plans of one session."""
+
+    def planned(self, trade: Trade) -> float:
+        """Return where the stop of an open trade belongs."""
+
+    def unknown(self, position: Position) -> float:
+        """Return where the stop of a position belongs that no trade knows."""
+
+    def expect(self, pair: str, side: Side, since: datetime) -> None:
+        """Get the plan of a lost entry ready: its fill is about to be booked."""
+
+
+def open_trade_of(trade: Trade, stops: Stops, exchange: Any) -> OpenTrade:
     """Return an open trade as the judge sees it."""
     left = {side: sum(one.safe_remaining for one in trade.open_orders if one.ft_order_side == side) for side in SIDES}
     side: Side = "short" if trade.is_short else "long"
@@ -25,7 +36,7 @@ def open_trade_of(trade: Trade, planned: Planned, exchange: Any) -> OpenTrade:
         pair=trade.pair,
         side=side,
         amount=max(0.0, trade.amount or 0.0),
-        stop=on_grid(exchange, trade.pair, planned(trade), side),
+        stop=on_grid(exchange, trade.pair, stops.planned(trade), side),
         stop_ids=tuple(one.order_id for one in trade.open_sl_orders),
         growing=left[trade.entry_side],
         shrinking=left[trade.exit_side],

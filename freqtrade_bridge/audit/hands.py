@@ -1,81 +1,54 @@
-"""Carries out what was judged, at the exchange and in freqtrade's books; says each of it in one row."""
+"""Carries out what was judged, at the exchange and in freqtrade's books; each of it is told."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from freqtrade.persistence import Trade
 
 from candlegraph.freqtrade_bridge.audit.account import Account, Refused, Unanswered
 from candlegraph.freqtrade_bridge.audit.books import exit_side, know_cancelled, know_stop
+from candlegraph.freqtrade_bridge.audit.following import Follower
 from candlegraph.freqtrade_bridge.audit.seen import Action
-from candlegraph.freqtrade_bridge.audit.words import KINDS, NOTHING, done_told, found_told
-from candlegraph.graph.schema.errors import MemoryStoreError
-from candlegraph.memory.books.audit import AuditBook, AuditRow
+from candlegraph.freqtrade_bridge.audit.telling import (
+    KINDS,
+    NOTHING,
+    Reporter,
+    done_told,
+    found_told,
+    todo_told,
+    watch_told,
+)
 
-logger = logging.getLogger(__name__)
-
-SAID_AGAIN_AFTER = timedelta(hours=1)
-"""What stays as it is would be told at every loop."""
 AGAIN = "it is tried again at the next loop"
-Send = Callable[[str], None]
-
-
-class Reporter:
-    """Tells a row: in the book, as a warning in the log, and as a message; the same one at most once an hour."""
-
-    def __init__(self, book: AuditBook, send: Send) -> None:
-        self._book, self._send = book, send
-        self._said: dict[tuple[str, str, str, str], datetime] = {}
-
-    def tell(self, row: AuditRow) -> None:
-        """Tell a row, unless it was told lately; a database that fails keeps no stop from being set."""
-        key = (row.pair, row.kind, row.found, row.done)
-        if row.at - self._said.get(key, row.at - SAID_AGAIN_AFTER) < SAID_AGAIN_AFTER:
-            return
-        self._said[key] = row.at
-        logger.warning("%s", row.line)
-        self._send(f"candlegraph: {row.line}")
-        try:
-            self._book.append(row)
-        except MemoryStoreError as e:
-            logger.error("what the auditor did could not be written down: %s", e)
+SETTING = ("set_stop", "protect_unknown")
 
 
 class Hands:
     """Carries out actions; `bot` is freqtrade's."""
 
-    def __init__(self, bot: Any, account: Account, reporter: Reporter, namespace: str) -> None:
-        self._bot, self._account, self._reporter, self._namespace = bot, account, reporter, namespace
+    def __init__(self, bot: Any, account: Account, reporter: Reporter, follower: Follower) -> None:
+        self._bot, self._account, self._reporter, self._follower = bot, account, reporter, follower
 
     def carry_out(self, action: Action, now: datetime) -> bool:
         """Do it and tell it; return whether it is done."""
         try:
-            done, todo, is_done = self._do(action), NOTHING, True
+            done, todo, is_done = self._do(action), todo_told(action), True
         except Unanswered as e:
-            done, todo, is_done = f"{e}: nobody knows whether it was done; {AGAIN}", self._watch(action), False
+            done, todo, is_done = f"{e}; {AGAIN}", watch_told(action), False
         except Refused as e:
             done, todo, is_done = self._instead(action, e)
         self._reporter.tell(
-            AuditRow(
-                namespace=self._namespace,
-                at=now,
-                pair=action.pair,
-                kind=KINDS[action.kind],
-                trade_id=action.trade_id,
-                found=found_told(action),
-                done=done,
-                todo=todo,
-            )
+            KINDS[action.kind], action.pair, now, found_told(action), done, todo, trade_id=action.trade_id
         )
         return is_done
 
     def _do(self, action: Action) -> str:
-        if action.kind in ("set_stop", "protect_unknown"):
+        if action.kind in SETTING:
             self._set_stop(action)
+        elif action.kind == "follow_position":
+            return f"booked as it was: {self._follower.follow(self._trade(action), action.amount)}"
         elif action.stop is not None and action.kind == "take_over":
             know_stop(self._trade(action), self._account.order_of(action.stop), action.stop.amount, action.stop.trigger)
         elif action.stop is not None:
@@ -91,8 +64,8 @@ class Hands:
 
     def _instead(self, action: Action, error: Refused) -> tuple[str, str, bool]:
         """Close a position whose stop the exchange refuses; leave a stop that it will not cancel for the next look."""
-        if action.kind not in ("set_stop", "protect_unknown"):
-            return f"{error}; {AGAIN}", self._watch(action), False
+        if action.kind not in SETTING:
+            return f"{error}; {AGAIN}", watch_told(action), False
         try:
             self._close(action)
         except (Refused, Unanswered) as e:
@@ -108,10 +81,6 @@ class Hands:
         self._bot.emergency_exit(trade, trade.stop_loss)
         if trade.is_open and not trade.has_open_orders:
             raise Refused("freqtrade could not close it; its own lines above say why")
-
-    def _watch(self, action: Action) -> str:
-        verb = "set it" if action.kind in ("set_stop", "protect_unknown") else "cancel it"
-        return f"{verb} on the exchange if this is said again"
 
     def _trade(self, action: Action) -> Trade:
         found = Trade.session.get(Trade, action.trade_id)

@@ -8,19 +8,35 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from datetime import timedelta
 
-from candlegraph.freqtrade_bridge.audit.seen import Action, OpenTrade, PairState, Position, Stop, exceeds
+from candlegraph.freqtrade_bridge.audit.seen import Action, OpenTrade, PairState, Position, Stop, StopState, exceeds
 
 SETTLES = timedelta(seconds=10)
 """So long after it was placed a stop without a position is left alone: its position may not be shown yet."""
+FIRED: set[StopState] = {"fired", "fired_unseen"}
 Kept = Generator[Action, None, list[Stop]]
 """Actions, and in the end the stops that stay."""
 
 
 def judge(state: PairState) -> tuple[Action, ...]:
     """Return what makes every position covered by the fewest stops, at its plan, in the order to be done."""
+    return (*_followed(state), *_stops(state))
+
+
+def _followed(state: PairState) -> Iterator[Action]:
+    """Yield that a trade's position is not what it was, unless freqtrade knows an order that explains it."""
+    trade, position = state.trade, state.position
+    if trade is None or trade.growing or trade.shrinking or "fired" in state.asked.values():
+        return
+    left = position.size if position is not None and position.side == trade.side else 0.0
+    if exceeds(trade.amount, left):
+        yield Action(kind="follow_position", pair=state.pair, trade_id=trade.id, amount=trade.amount - left)
+
+
+def _stops(state: PairState) -> Iterator[Action]:
     if state.position is None:
-        return tuple(_orphans(state))
-    return tuple(_covered(state, state.position))
+        yield from _orphans(state)
+    elif not any(stop.is_firing for stop in state.stops) and not FIRED & set(state.asked.values()):
+        yield from _covered(state, state.position)  # else it is on its way out: the next look shows what is left
 
 
 def _orphans(state: PairState) -> Iterator[Action]:
@@ -34,8 +50,6 @@ def _orphans(state: PairState) -> Iterator[Action]:
 
 def _covered(state: PairState, position: Position) -> Iterator[Action]:
     trade = state.trade if state.trade is not None and state.trade.side == position.side else None
-    if any(stop.is_firing for stop in state.stops) or "fired" in state.asked.values():
-        return  # the position is on its way out; the next look shows what is left
     ours = min(position.size, trade.amount + trade.growing) if trade is not None else 0.0
     kept = (yield from _of_trade(state, trade, ours)) if trade is not None and ours > 0 else []
     rest = _by_size([one for one in state.stops if one not in kept and one.closes(position.side)])
@@ -71,6 +85,7 @@ def _of_unknown(state: PairState, position: Position, rest: Sequence[Stop], amou
         left = 0.0 if stop.closes_all else left - stop.amount
     if exceeds(left, 0):
         yield Action(kind="protect_unknown", pair=state.pair, side=position.side, amount=left)
+    yield Action(kind="ask_person", pair=state.pair, side=position.side, amount=amount)
     return kept
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import AwareDatetime, Field
 
@@ -116,9 +116,40 @@ class PairState(Frozen):
     now: datetime
 
 
-StopState = Literal["alive", "fired", "gone", "unknown"]
-"""What the exchange says of a stop by its number. unknown: it never heard of it, or does not answer."""
-ActionKind = Literal["set_stop", "take_over", "cancel_surplus", "cancel_orphan", "protect_unknown"]
+StopState = Literal["alive", "fired", "fired_unseen", "gone", "unknown"]
+"""What the exchange says of a stop by its number. fired: and the order that it became can be asked for, so that
+freqtrade books it by itself. unknown: it never heard of it, or does not answer."""
+ActionKind = Literal[
+    "set_stop", "take_over", "cancel_surplus", "cancel_orphan", "protect_unknown", "ask_person", "follow_position"
+]
+"""ask_person: of `amount` no trade knows. follow_position: `amount` of the trade is not there any more."""
+Sender = Literal["bot", "exchange", "person"]
+
+
+class SeenOrder(Frozen):
+    """An order in the exchange's list of a pair; `row` is ccxt's."""
+
+    id: str
+    side: OrderSide
+    filled: float = Field(ge=0)
+    price: float | None
+    client_id: str
+    reduces: bool
+    at: AwareDatetime
+    row: dict[str, Any]
+
+    @property
+    def sender(self) -> Sender:
+        """Return who sent it, by the number that its sender gave it."""
+        if self.client_id.startswith(BY_EXCHANGE):
+            return "exchange"
+        return "bot" if self.client_id.startswith(BY_BOT) else "person"
+
+
+BY_BOT = ("x-", "cg-")
+"""ccxt's numbers begin with its broker's mark, ours with our own; the exchange's app and site have other ones."""
+BY_EXCHANGE = ("autoclose", "adl_autoclose", "settlement_autoclose")
+"""Liquidation, reduction by the exchange, settlement."""
 
 
 class Action(Frozen):

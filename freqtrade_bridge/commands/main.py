@@ -50,6 +50,9 @@ def parser() -> argparse.ArgumentParser:
     _add_ledger(commands.add_parser("ledger", help="what was decided: show, compare two runs, export"))
     _add_parity(commands.add_parser("parity", help="live against a backtest of the same span: what differs, and why"))
     _add_account(commands.add_parser("account", help="drawdown and emergency stop: look, or reset"))
+    _add_audit(commands.add_parser("audit", help="what the auditor of a live account found, did, and leaves to you"))
+    _add_wish(commands.add_parser("adopt", help="make a position that no trade knows a trade of the bot"), "adopt")
+    _add_wish(commands.add_parser("flatten", help="close a position that no trade knows, at the market"), "flatten")
     _add_approvals(commands.add_parser("approvals", help="the entries that wait for a person"))
     _add_answer(commands.add_parser("approve", help="let a waiting entry trade"), "approve")
     _add_answer(commands.add_parser("reject", help="refuse a waiting entry"), "reject")
@@ -233,6 +236,27 @@ def _account(arguments: argparse.Namespace) -> None:
     from candlegraph.freqtrade_bridge.commands import account as account_commands
 
     getattr(account_commands, f"print_{arguments.action}")(arguments)
+
+
+def _add_audit(command: argparse.ArgumentParser) -> None:
+    add_userdir(command)
+    add_output(command)
+    command.add_argument("--namespace", default="live", help="default: live")
+    command.add_argument("--limit", type=int, default=20, help="newest findings; default: 20")
+    command.set_defaults(run=_audit, action="audit")
+
+
+def _add_wish(command: argparse.ArgumentParser, action: str) -> None:
+    add_userdir(command)
+    command.add_argument("pair", metavar="PAIR")
+    command.add_argument("--namespace", default="live", help="default: live")
+    command.set_defaults(run=_audit, action=action)
+
+
+def _audit(arguments: argparse.Namespace) -> None:
+    from candlegraph.freqtrade_bridge.commands import audit as audit_commands
+
+    getattr(audit_commands, f"print_{arguments.action}")(arguments)
 
 
 def _add_approvals(command: argparse.ArgumentParser) -> None:

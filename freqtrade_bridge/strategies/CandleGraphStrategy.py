@@ -252,7 +252,10 @@ class CandleGraphStrategy(IStrategy):
         if self.session.audit is not None and (why := self.session.audit.why_not_enter(pair)):
             self.session.orders.refuse(ask, why)
             return False
-        return bool(self.session.orders.confirm(ask, amount))
+        is_confirmed = bool(self.session.orders.confirm(ask, amount))
+        if is_confirmed and self.session.audit is not None:
+            self.session.audit.let_through(pair, ask.side, current_time)
+        return is_confirmed
 
     def _ask(self, pair: str, side: str, rate: float, now: datetime, entry_tag: str | None) -> Any:
         """Return what freqtrade wants to open; a tag that is not ours comes from a person (`/forceenter`)."""
@@ -263,7 +266,14 @@ class CandleGraphStrategy(IStrategy):
     @fail_closed()
     def order_filled(self, pair: str, trade: Trade, order: Order, current_time: datetime, **kwargs: Any) -> None:
         """Keep the plan at the entry, learn at the exit."""
+        self._settle(trade)
         self.session.fills.filled(trade, order, current_time)
+
+    @fail_closed()
+    def _settle(self, trade: Trade) -> None:
+        """Let a closed trade's books hold what the exchange paid; live only."""
+        if self.session.audit is not None:
+            self.session.audit.filled(trade)
 
     @fail_closed()
     def custom_stoploss(
@@ -289,7 +299,7 @@ class CandleGraphStrategy(IStrategy):
     def _protect(self, trade: Trade, rate: float, ratio: float) -> None:
         """Put the stop of a fill on the exchange at once; live only."""
         if self.session.audit is not None:
-            self.session.audit.after_fill(trade, rate, ratio)
+            self.session.audit.fills.after_fill(trade, rate, ratio)
 
     @fail_closed()
     def custom_roi(self, pair: str, trade: Trade, **kwargs: Any) -> float | None:
@@ -304,6 +314,12 @@ class CandleGraphStrategy(IStrategy):
     ) -> str | None:
         """Close at the emergency stop or without a stop; live, deliver the exit of this very trade."""
         self.session.saw(pair, current_rate)
+        tag = self._exit_tag(pair, trade, current_time)
+        if tag is not None and self.session.audit is not None:
+            self.session.audit.leaving(trade.id, tag)
+        return tag
+
+    def _exit_tag(self, pair: str, trade: Trade, current_time: datetime) -> str | None:
         if self.session.guard.halt is not None:
             return EMERGENCY_TAG
         plan = self.session.plans.of(trade)
@@ -336,4 +352,4 @@ class CandleGraphStrategy(IStrategy):
     def _prepare(self, trade: Trade, stake: float, rate: float) -> None:
         """Set a stop for what an addition will make of the position, before it is made; live only."""
         if self.session.audit is not None:
-            self.session.audit.before_addition(trade, stake, rate)
+            self.session.audit.fills.before_addition(trade, stake, rate)

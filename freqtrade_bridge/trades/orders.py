@@ -199,6 +199,10 @@ class Orders:
         """Return the confirmed plan of a pair whose fill is not known."""
         return self._pending.get(pair)
 
+    def expect(self, pair: str, plan: Plan) -> None:
+        """Keep the plan of an entry whose fill is about to be booked late."""
+        self._pending[pair] = plan
+
     def entered(self, pair: str) -> Plan | None:
         """Return the confirmed plan of a pair that was just filled, once."""
         return self._pending.pop(pair, None)

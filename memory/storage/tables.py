@@ -153,6 +153,14 @@ audits = Table(
     Index("audits_by_time", "namespace", "at"),
 )
 
+holds = Table(
+    "holds",
+    metadata,
+    Column("namespace", String(200), primary_key=True),
+    Column("pair", String(60), primary_key=True),
+    Column("doc", Text, nullable=False, comment="the Hold as JSON; gone once a person has decided"),
+)
+
 positions = Table(
     "positions",
     metadata,

@@ -1,13 +1,18 @@
 """The faults of test_live_faults.py with the auditor beside freqtrade: the exchange's books are right after a loop."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import backtests
+import pytest
 import script
 from freqtrade.persistence import Trade
-from live_scenes import BTC, at, drift, known_stops, living_stops, lost, refused, scene, timetable
+from live_scenes import BTC, at, drift, known_stops, late, living_stops, lost, refused, scene, timetable
 from virtual_live import VirtualLive
 
+from candlegraph.freqtrade_bridge.commands.main import main
+from candlegraph.freqtrade_bridge.loopback.account.orders import OrderRequest
+from candlegraph.freqtrade_bridge.loopback.account.placing import cancel_algo, close_by_hand, place
 from candlegraph.freqtrade_bridge.loopback.markets import market_of
 from candlegraph.freqtrade_bridge.loopback.sample_market import sample_series
 from candlegraph.memory.books.audit import AuditBook
@@ -87,3 +92,130 @@ def test_the_strategy_itself_sets_its_planned_stop_in_the_loop_of_the_entry_and_
         assert float(stop.trigger) == trade.stop_loss
         audited = AuditBook(run.bot.strategy.session.context.database).rows("live")
         assert audited == []
+
+
+def test_an_entry_whose_answer_is_lost_is_protected_told_and_held_and_not_entered_again():
+    with audited(THERE_AND_BACK) as run:
+        run.run_until(at("00:29"))
+        run.exchange.plan(lost("POST /fapi/v1/order"))
+        run.run_until(at("00:33"))
+        assert run.books.summary()["positions"] == {"BTCUSDT": "0.0299 @ 100010.00"}  # once
+        assert len(living_stops(run)) == 1 and not Trade.get_trades().all()
+        assert kinds(run) == ["position_unknown", "position_unknown"]
+        (hold,) = run.bot.strategy.book.holds("live")
+        assert (hold.side, hold.amount, hold.cause, hold.wanted) == ("long", 0.0299, "answer_lost", None)
+        run.run_until(at("03:00"))
+        assert run.books.summary()["positions"] == {"BTCUSDT": "0.0299 @ 100010.00"}
+        assert len(living_stops(run)) == 1
+
+
+def decide(run, wish):
+    """Decide as the command does; it runs beside the bot."""
+    arguments = ["--userdir", str(run.bot.config["user_data_dir"])]
+    assert main([wish, BTC, *arguments]) == 0
+
+
+def test_a_lost_entry_that_a_person_adopts_is_a_trade_by_its_true_fills_and_ends_like_any_other():
+    with audited({"00:30": "enter_long", "02:30": "exit_long"}, loop_seconds=300) as run:
+        run.run_until(at("00:29"))
+        run.exchange.plan(lost("POST /fapi/v1/order"))
+        run.run_until(at("00:51"))
+        run.stop()
+        run.begin()  # what was held before a restart is held after it
+        run.run_until(at("01:01"))
+        assert len(run.bot.strategy.book.holds("live")) == 1 and not Trade.get_trades().all()
+        decide(run, "adopt")
+        run.run_until(at("01:11"))
+        (trade,) = Trade.get_open_trades()
+        assert (trade.amount, trade.open_rate, trade.leverage, trade.enter_tag) == (
+            0.0299,
+            100_010.0,
+            3.0,
+            "graph_long",
+        )
+        assert len(living_stops(run)) == len(known_stops(run)) == 1 and not run.bot.strategy.book.holds("live")
+        run.run_until(at("02:51"))
+        assert not Trade.get_open_trades() and not run.books.positions and not living_stops(run)
+        assert drift(run) == 0
+
+
+def test_a_position_opened_by_hand_is_protected_and_flattened_when_a_person_says_so():
+    with audited({"01:00": "enter_long"}, loop_seconds=300) as run:
+        run.run_until(at("00:29"))
+        place(run.books, OrderRequest(symbol="BTCUSDT", side="SELL", type="MARKET", quantity=Decimal("0.02")))
+        run.run_until(at("01:21"))
+        assert len(living_stops(run)) == 1 and not Trade.get_trades().all()
+        (hold,) = run.bot.strategy.book.holds("live")
+        assert (hold.side, hold.amount, hold.cause) == ("short", 0.02, "by_hand")
+        decide(run, "flatten")
+        run.run_until(at("01:41"))
+        assert not run.books.positions and not living_stops(run) and not run.bot.strategy.book.holds("live")
+        assert kinds(run)[-3:] == ["flattened", "stop_orphan", "released"]
+
+
+@pytest.mark.parametrize("cancels", [False, True])
+def test_a_position_closed_by_hand_is_booked_with_its_true_fill_a_loop_later(cancels):
+    with audited(ENTER | {"06:30": "exit_long"}, loop_seconds=300) as run:
+        run.run_until(at("00:46"))
+        close_by_hand(run.books, "BTCUSDT")
+        if cancels:
+            (stop,) = living_stops(run)
+            cancel_algo(run.books, run.books.algos[stop])
+        run.step()
+        (trade,) = Trade.get_trades().all()
+        assert (trade.is_open, trade.exit_reason) == (False, "closed_by_hand")
+        run.step()
+        assert not run.books.positions and not living_stops(run) and drift(run) == 0
+        assert kinds(run) == ["position_gone"]
+
+
+def test_an_exit_whose_answer_is_lost_is_booked_a_loop_later_and_not_sent_again():
+    with audited(THERE_AND_BACK, loop_seconds=300) as run:
+        run.run_until(at("01:29"))
+        run.exchange.plan(lost("POST /fapi/v1/order"))
+        run.run_until(at("01:41"))
+        assert not Trade.get_open_trades() and not run.books.positions and not living_stops(run)
+        assert sum(row.endpoint == "POST /fapi/v1/order" for row in run.exchange.log) == 2
+        assert kinds(run) == ["position_gone"] and drift(run) == 0
+
+
+def test_a_fired_stop_that_freqtrade_cannot_see_is_booked_and_no_second_one_is_left():
+    with audited(ENTER, dict.fromkeys(RISING, 100_000.0), loop_seconds=300, dip=("01:00", 98_342)) as run:
+        run.run_until(at("00:59"))
+        run.exchange.plan(late("GET /fapi/v1/order", seconds=480, times=50))
+        run.run_while(lambda: run.books.positions)
+        run.step()
+        (trade,) = Trade.get_trades().all()
+        assert (trade.is_open, trade.exit_reason) == (False, "stoploss_on_exchange")
+        assert not living_stops(run) and drift(run) == 0
+        assert sum(row.endpoint == "POST /fapi/v1/algoOrder" for row in run.exchange.log) == 1
+
+
+def test_funding_of_a_trade_that_ends_by_a_stop_on_the_exchange_is_in_its_result():
+    prices = {"00:00": 100_000.0, "08:30": 100_000.0, "09:30": 98_000.0, "16:00": 98_000.0}
+    with audited({"07:30": "enter_long"}, prices, loop_seconds=900) as run:
+        run.run_until(at("10:00"))
+        (trade,) = Trade.get_trades().all()
+        (funding,) = [row.amount for row in run.books.income if row.kind == "FUNDING_FEE"]
+        assert trade.exit_reason == "stoploss_on_exchange"
+        assert funding < 0 and trade.funding_fees == pytest.approx(float(funding)) and drift(run) == 0
+        assert run.bot.strategy.results == [trade.close_profit_abs]  # and so the memory has it
+
+
+def test_a_stop_that_the_exchange_refuses_makes_the_position_be_closed():
+    with audited(ENTER, loop_seconds=300) as run:
+        run.run_until(at("00:29"))
+        run.exchange.plan(refused("POST /fapi/v1/algoOrder", -2021, times=9))
+        run.run_until(at("00:41"))
+        (trade,) = Trade.get_trades().all()
+        assert (trade.is_open, trade.exit_reason) == (False, "emergency_exit") and not run.books.positions
+
+
+def test_while_the_exchange_cannot_be_looked_at_nothing_is_entered_and_somebody_is_told():
+    with audited(ENTER) as run:
+        run.run_until(at("00:27"))
+        run.exchange.plan(refused("GET /fapi/v1/openAlgoOrders", -1021, times=12))
+        run.run_until(at("00:33"))
+        assert not run.books.positions and kinds(run) == ["blind"]
+        run.run_until(at("00:45"))
+        assert run.books.positions

@@ -53,7 +53,8 @@ def states(draw, alone=False):
     known = draw(st.none() | amounts.map(lambda amount: trade(side, amount)))
     if known is not None and stops:
         known = known.model_copy(update={"stop_ids": tuple(draw(st.sets(st.sampled_from([s.id for s in stops]))))})
-    held = sign * known.amount if alone and known is not None else draw(st.just(0.0) | amounts.map(lambda a: sign * a))
+    size, either = draw(st.just(0.0) | amounts), draw(st.sampled_from([1, -1]))
+    held = sign * known.amount if alone and known is not None else either * size
     return state(held, stops, known)
 
 
@@ -61,12 +62,21 @@ def done(before, action):
     """Return the books after an action went well."""
     if action.kind in ("cancel_surplus", "cancel_orphan"):
         return before.model_copy(update={"stops": tuple(one for one in before.stops if one != action.stop)})
+    if action.kind == "ask_person":
+        return before
+    if action.kind == "follow_position":
+        return followed(before, action.amount)
     if action.kind == "take_over":
         return knows(before, action.stop.id)
     exit_side = "sell" if action.side == "long" else "buy"
     new = stop(f"new {len(before.stops)}", exit_side, action.amount, action.price or 98.0)
     after = before.model_copy(update={"stops": (*before.stops, new)})
     return after if action.trade_id is None else knows(after, new.id)
+
+
+def followed(before, missing):
+    left = before.trade.amount - missing
+    return before.model_copy(update={"trade": before.trade.model_copy(update={"amount": left}) if left else None})
 
 
 def knows(before, number):
@@ -90,9 +100,11 @@ def carried_out(books):
 
 
 @given(states())
-def test_whatever_the_books_are_the_position_is_covered_and_a_second_look_finds_nothing_to_do(books):
+def test_whatever_the_books_are_the_position_is_covered_and_later_looks_find_nothing_to_do(books):
     after = carried_out(books)[-1]
-    assert judge(after) == ()
+    assert after.position is None or not exceeds(after.position.size, cover(after))
+    after = carried_out(after)[-1]  # a trade that the first look closed leaves its stops to the second
+    assert {action.kind for action in judge(after)} <= {"ask_person"}
     assert after.position is None or not exceeds(after.position.size, cover(after))
 
 
@@ -113,10 +125,20 @@ def test_a_position_that_its_trade_knows_ends_with_one_stop_that_covers_it_and_i
 
 
 @given(states())
-def test_without_position_and_trade_no_stop_stays(books):
-    after = carried_out(books)[-1]
+def test_without_a_position_its_trade_ends_and_no_stop_stays(books):
+    after = carried_out(carried_out(books)[-1])[-1]
     if books.position is None:
-        assert after.stops == (() if books.trade is None else books.stops)
+        assert after.trade is None and after.stops == ()
+
+
+@given(states())
+def test_a_trade_is_never_larger_than_its_position_and_a_person_is_asked_about_what_no_trade_knows(books):
+    after = carried_out(books)[-1]
+    held = 0.0 if after.position is None else after.position.size
+    known = 0.0 if after.trade is None else after.trade.amount
+    assert not exceeds(known, held)
+    asked = sum(action.amount for action in judge(after) if action.kind == "ask_person")
+    assert asked == pytest.approx(held - known)
 
 
 def test_a_stop_without_a_position_is_left_alone_while_its_position_may_not_be_shown_yet():
@@ -125,10 +147,16 @@ def test_a_stop_without_a_position_is_left_alone_while_its_position_may_not_be_s
     assert [one.kind for one in judge(state(0.0, [stop(1, age=SETTLES.total_seconds())]))] == ["cancel_orphan"]
 
 
-@pytest.mark.parametrize("asked", ["fired", "alive"])
+@pytest.mark.parametrize("asked", ["fired", "fired_unseen", "alive"])
 def test_no_stop_is_set_beside_one_that_lives_or_fires_and_is_only_not_shown(asked):
     books = state(1.0, [], trade(ids=["1"]), {"1": asked})
     assert judge(books) == ()
+
+
+def test_a_trade_whose_fired_stop_freqtrade_can_see_is_left_to_it_and_one_whose_stop_it_cannot_see_is_followed():
+    assert judge(state(0.0, [], trade(ids=["1"]), {"1": "fired"})) == ()
+    (action,) = judge(state(0.0, [], trade(ids=["1"]), {"1": "fired_unseen"}))
+    assert (action.kind, action.trade_id, action.amount) == ("follow_position", 7, 1.0)
 
 
 @pytest.mark.parametrize("asked", ["gone", "unknown"])
@@ -142,9 +170,10 @@ def test_nothing_is_touched_while_a_stop_fires():
 
 
 def test_what_no_trade_knows_of_a_position_gets_a_stop_of_its_own():
-    (action,) = judge(state(3.0, [stop(1)], trade(ids=["1"])))
+    action, told = judge(state(3.0, [stop(1)], trade(ids=["1"])))
     assert (action.kind, action.side, action.amount) == ("protect_unknown", "long", 2.0)
-    assert judge(state(3.0, [stop(1), stop(2, amount=2.0, trigger=90.0)], trade(ids=["1"]))) == ()
+    assert (told.kind, told.amount) == ("ask_person", 2.0)
+    assert judge(state(3.0, [stop(1), stop(2, amount=2.0, trigger=90.0)], trade(ids=["1"]))) == (told,)
 
 
 def test_a_wider_stop_that_the_trade_does_not_know_is_no_stop_of_it():
