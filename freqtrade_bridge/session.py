@@ -67,7 +67,7 @@ class Session:
         self._open_decisions(provider)
         self._open_trades(float(config.get("fee") or DEFAULT_FEE), provider)
         self._join(config)
-        self.audit = auditor_of(config, provider, context, self.plans, self.orders)
+        self.audit = auditor_of(config, provider, context, self.plans, self.orders, self.fates)
         if not self.is_backtest:
             self._recover(datetime.now(UTC))
 
