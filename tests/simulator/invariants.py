@@ -26,6 +26,8 @@ Rule = Literal[
     "the memory holds the true money",
 ]
 RULES: tuple[Rule, ...] = get_args(Rule)
+AT_EACH_LOOP: tuple[Rule, ...] = RULES[:8] + ("the bot runs",)
+"""Of each pair."""
 WIDER = Decimal("0.001")
 """Ratio of the price by which a stop may be wider than planned: ticks, and the plan's own tolerance."""
 

@@ -19,7 +19,16 @@ from freqtrade.exceptions import FreqtradeException
 from freqtrade.persistence import PairLocks, Trade
 from freqtrade.rpc import RPC
 from simulator import ledger_rules, person
-from simulator.invariants import Holding, Violation, books_against, one_opening, openings, stranger, symbol_of
+from simulator.invariants import (
+    AT_EACH_LOOP,
+    Holding,
+    Violation,
+    books_against,
+    one_opening,
+    openings,
+    stranger,
+    symbol_of,
+)
 from simulator.killing import Killed, kill_at_answer, killed_at
 from simulator.mind import Mind
 from simulator.money import money
@@ -262,6 +271,7 @@ class Simulation(VirtualLive):
 
     def _examine(self, books: Books, held: dict[str, Holding]) -> None:
         self.report.examined += 1
+        self.report.checked.update(dict.fromkeys(AT_EACH_LOOP, len(self.markets)))
         found = [*books_against(books, held), *one_opening(books, self._closed_at(), person.BY_HAND)]
         found += [one.violation for one in self._strange.values() if one.violation is not None]
         if self.bot.state != State.RUNNING:
@@ -297,7 +307,9 @@ class Simulation(VirtualLive):
         found = [*ledger_rules.decided(rows, sorted(passed)), *ledger_rules.fated(rows, now)]
         flat = [pair for pair in self.world.names if self._is_settled(books, symbol_of(pair), held)]
         self.report.checked["the memory holds the true money"] += len(flat)
-        self.report.checked["a fate is true"] += sum(row.acts for row in rows)
+        self.report.checked["every candle has its decision"] += len(passed)
+        for rule in ("every decision has its fate", "a fate is true"):
+            self.report.checked[rule] += sum(row.acts for row in rows)
         return [*found, *ledger_rules.true(rows, books, self._forced), *money(books, context, flat)]
 
     def _is_settled(self, books: Books, symbol: str, held: dict[str, Holding]) -> bool:
