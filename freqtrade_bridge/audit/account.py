@@ -14,24 +14,26 @@ from typing import Any
 import ccxt
 from freqtrade.exceptions import FreqtradeException, InvalidOrderException
 
-from candlegraph.freqtrade_bridge.audit.seen import Look, OrderSide, Position, SeenOrder, Stop, StopState
+from candlegraph.freqtrade_bridge.audit.seen import HeldPosition, Look, OrderSide, SeenOrder, Stop, StopState
 from candlegraph.graph.schema.errors import BridgeError
 
 KNOWN_EXCHANGES = ("binance",)
 STOPS = ("STOP", "STOP_MARKET")
 MOST_ROWS = 1000
+HAIR = 1e-9
+"""Relative error of a sum of amounts."""
 Row = dict[str, Any]
 
 
-class Refused(BridgeError):
+class RequestRefused(BridgeError):
     """The exchange understood a request and refused it: sending it again changes nothing."""
 
 
-class Unanswered(BridgeError):
+class RequestUnanswered(BridgeError):
     """The exchange gave no answer that says what it did: only the next look shows it."""
 
 
-class Account:
+class LiveAccount:
     """What the auditor asks and sends; `exchange` is freqtrade's."""
 
     def __init__(self, exchange: Any) -> None:
@@ -39,7 +41,7 @@ class Account:
         self._api = exchange._api
 
     def look(self, now: datetime) -> Look:
-        """Return positions and stops of all pairs, in two requests; raise Unanswered."""
+        """Return positions and stops of all pairs, in two requests; raise RequestUnanswered."""
         with _asked("look at positions and stops"):
             positions = self._exchange.fetch_positions(count=0)
             stops = self._api.fapiPrivateGetOpenAlgoOrders({})
@@ -52,7 +54,7 @@ class Account:
         try:
             with _asked(f"ask for stop {stop_id}"):
                 row = self._api.fetch_order(stop_id, pair, {"trigger": True})
-        except (Refused, Unanswered):
+        except (RequestRefused, RequestUnanswered):
             return "unknown"
         if row["status"] == "closed":
             return "fired" if self._is_shown(row["info"].get("actualOrderId"), pair) else "fired_unseen"
@@ -63,23 +65,23 @@ class Account:
         try:
             with _asked(f"ask for order {order_id}"):
                 return bool(order_id) and bool(self._api.fetch_order(order_id, pair))
-        except (Refused, Unanswered):
+        except (RequestRefused, RequestUnanswered):
             return False
 
     def became(self, stop_id: str, pair: str) -> tuple[str, str]:
-        """Return the numbers of the order that a stop became: the exchange's, and the client's; raise Unanswered."""
+        """Return the exchange's and the client's number of the order that a stop became; raise RequestUnanswered."""
         with _asked(f"ask for stop {stop_id}"):
             row = self._api.fetch_order(stop_id, pair, {"trigger": True})["info"]
         return str(row.get("actualOrderId") or ""), str(row["clientAlgoId"])
 
     def orders(self, pair: str, since: datetime) -> tuple[SeenOrder, ...]:
-        """Return the orders of a pair, oldest first; raise Unanswered."""
+        """Return the orders of a pair, oldest first; raise RequestUnanswered."""
         with _asked(f"list the orders since {since:%Y-%m-%d %H:%M}"):
             rows = self._exchange.fetch_orders(pair, since)
         return tuple(sorted((_order(row) for row in rows), key=lambda one: one.at))
 
     def income(self, pair: str, since: datetime) -> dict[str, float]:
-        """Return what the wallet gained and lost by a pair in its own currency, by kind; raise Unanswered."""
+        """Return what the wallet gained and lost by a pair in its own currency, by kind; raise RequestUnanswered."""
         found: dict[str, float] = {}
         currency = self._exchange.get_pair_quote_currency(pair)
         asked = {"symbol": self._api.market_id(pair), "startTime": int(since.timestamp() * 1000), "limit": MOST_ROWS}
@@ -93,11 +95,11 @@ class Account:
         return found
 
     def place_stop(self, pair: str, side: OrderSide, amount: float, trigger: float) -> Row:
-        """Send a stop that can only reduce; return ccxt's order, raise Refused or Unanswered.
+        """Send a stop that can only reduce; return ccxt's order, raise RequestRefused or RequestUnanswered.
 
         Its client id is made from what it is, so that the same stop sent twice is refused by the exchange.
         """
-        size = self._exchange.amount_to_precision(pair, self._exchange._amount_to_contracts(pair, amount))
+        size = self._size(pair, amount)
         own = {"stopPrice": trigger, "reduceOnly": True, "clientOrderId": client_id(pair, side, size, trigger)}
         with _asked(f"set a stop of {amount:g} at {trigger:g}"):
             sent = self._api.create_order(pair, "stop_market", side, size, None, own)
@@ -105,14 +107,14 @@ class Account:
         return order
 
     def cancel_stop(self, stop_id: str, pair: str, amount: float) -> Row:
-        """Cancel a stop; return how it ended, raise Refused or Unanswered."""
+        """Cancel a stop; return how it ended, raise RequestRefused or RequestUnanswered."""
         with _asked(f"cancel stop {stop_id}"):
             order: Row = self._exchange.cancel_stoploss_order_with_result(stop_id, pair, amount)
         return order
 
     def close(self, pair: str, side: OrderSide, amount: float) -> Row:
-        """Close that much of a position at the market; return ccxt's order, raise Refused or Unanswered."""
-        size = self._exchange.amount_to_precision(pair, self._exchange._amount_to_contracts(pair, amount))
+        """Close so much of a position at the market; raise RequestRefused or RequestUnanswered."""
+        size = self._size(pair, amount)
         with _asked(f"close {amount:g} at the market"):
             sent = self._api.create_order(pair, "market", side, size, None, {"reduceOnly": True})
         order: Row = self._exchange._order_contracts_to_amount(sent)
@@ -133,10 +135,15 @@ class Account:
             "timestamp": int(stop.placed_at.timestamp() * 1000),
         }
 
-    def _position(self, row: Row) -> Position:
+    def _size(self, pair: str, amount: float) -> float:
+        """Return an amount in the exchange's steps; it is cut, so a sum that is a hair too small is lifted first."""
+        contracts = self._exchange._amount_to_contracts(pair, amount * (1 + HAIR))
+        return float(self._exchange.amount_to_precision(pair, contracts))
+
+    def _position(self, row: Row) -> HeldPosition:
         amount = self._exchange._contracts_to_amount(row["symbol"], row["contracts"])
         margin = row["initialMargin"] or 0.0
-        return Position(
+        return HeldPosition(
             pair=row["symbol"],
             amount=-amount if row["side"] == "short" else amount,
             entry=row["entryPrice"],
@@ -199,10 +206,10 @@ def _asked(what: str) -> Iterator[None]:
     try:
         yield
     except ccxt.DuplicateOrderId as e:
-        raise Unanswered(f"{what}: it is there already: {e}") from e
+        raise RequestUnanswered(f"{what}: it is there already: {e}") from e
     except (ccxt.InvalidOrder, ccxt.BadRequest, ccxt.OperationRejected, ccxt.InsufficientFunds) as e:
-        raise Refused(f"{what}: {e}") from e
+        raise RequestRefused(f"{what}: {e}") from e
     except InvalidOrderException as e:
-        raise Refused(f"{what}: {e}") from e
+        raise RequestRefused(f"{what}: {e}") from e
     except (ccxt.BaseError, FreqtradeException) as e:
-        raise Unanswered(f"{what}: {e}") from e
+        raise RequestUnanswered(f"{what}: {e}") from e

@@ -10,9 +10,9 @@ from freqtrade.enums import TradingMode
 from freqtrade.exchange import timeframe_to_minutes
 from freqtrade.persistence import Order, Trade
 
-from candlegraph.freqtrade_bridge.audit.account import Account, Unanswered
+from candlegraph.freqtrade_bridge.audit.account import LiveAccount, RequestUnanswered
 from candlegraph.freqtrade_bridge.audit.books import exit_side
-from candlegraph.freqtrade_bridge.audit.seen import OrderSide, Position, SeenOrder, exceeds
+from candlegraph.freqtrade_bridge.audit.seen import HeldPosition, OrderSide, SeenOrder, exceeds
 from candlegraph.freqtrade_bridge.host.tags import ADOPTED, LONG_TAG, SHORT_TAG
 from candlegraph.graph.schema.market import Side
 from candlegraph.memory.books.audit import Cause
@@ -36,36 +36,36 @@ def enough(amount: float, orders: Sequence[SeenOrder]) -> tuple[SeenOrder, ...] 
 class Adopter:
     """Finds the orders behind an unknown position, and books them as freqtrade would have."""
 
-    def __init__(self, bot: Any, account: Account) -> None:
+    def __init__(self, bot: Any, account: LiveAccount) -> None:
         self._bot, self._account = bot, account
 
-    def origins(self, position: Position, amount: float, since: datetime) -> tuple[SeenOrder, ...] | None:
+    def origins(self, position: HeldPosition, amount: float, since: datetime) -> tuple[SeenOrder, ...] | None:
         """Return the orders that made what no trade knows, seen by `since`; None where they are not listed.
 
-        Raise Unanswered.
+        Raise RequestUnanswered.
         """
         begin = min(position.updated_at, since)
         found = (enough(amount, self._unknown(position, begin - back)) for back in LOOK_BACKS)
         return next((orders for orders in found if orders is not None), None)
 
-    def _unknown(self, position: Position, since: datetime) -> list[SeenOrder]:
+    def _unknown(self, position: HeldPosition, since: datetime) -> list[SeenOrder]:
         """Return the orders that opened or enlarged a position and are in no trade."""
         side = entry_side(position.side)
         listed = self._account.orders(position.pair, since)
         opened = [one for one in listed if one.side == side and one.filled and not one.reduces]
         return [one for one in opened if Order.order_by_id(one.id, position.pair) is None]
 
-    def adopt(self, position: Position, amount: float, since: datetime, trade: Trade | None) -> Trade:
-        """Enter the unknown part of a position into the books, by its true fills; raise Unanswered without them."""
+    def adopt(self, position: HeldPosition, amount: float, since: datetime, trade: Trade | None) -> Trade:
+        """Enter the unknown part of a position into the books by its true fills; without them RequestUnanswered."""
         found = self.origins(position, amount, since)
         if not found:
-            raise Unanswered(f"the orders that made {amount:g} of it are not listed")
+            raise RequestUnanswered(f"the orders that made {amount:g} of it are not listed")
         for order in found:
             trade = self._booked(trade, order, position)
         assert trade is not None, "at least one order was found"
         return trade
 
-    def _booked(self, trade: Trade | None, order: SeenOrder, position: Position) -> Trade:
+    def _booked(self, trade: Trade | None, order: SeenOrder, position: HeldPosition) -> Trade:
         entry = Order.parse_from_ccxt_object(order.row, position.pair, order.side, order.filled, order.price)
         entry.ft_order_tag = _tag(order, position.side)
         if trade is None:
@@ -78,7 +78,7 @@ class Adopter:
         self._bot.update_trade_state(trade, order.id, order.row)
         return trade
 
-    def _new_trade(self, order: SeenOrder, position: Position) -> Trade:
+    def _new_trade(self, order: SeenOrder, position: HeldPosition) -> Trade:
         """Return a trade as freqtrade makes one when it enters."""
         bot, pair = self._bot, position.pair
         exchange, config = bot.exchange, bot.config
@@ -111,8 +111,8 @@ class Adopter:
             contract_size=exchange.get_contract_size(pair),
         )
 
-    def flatten(self, position: Position, amount: float) -> None:
-        """Close what no trade knows of a position at the market; raise Refused or Unanswered."""
+    def flatten(self, position: HeldPosition, amount: float) -> None:
+        """Close what no trade knows of a position at the market; raise RequestRefused or RequestUnanswered."""
         self._account.close(position.pair, exit_side(position.side), amount)
 
 

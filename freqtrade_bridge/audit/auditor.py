@@ -6,14 +6,14 @@ And within the loop of a fill: the stop is on the exchange before freqtrade's ow
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from freqtrade.persistence import Trade
 
-from candlegraph.freqtrade_bridge.audit.account import Account, Refused, Unanswered
-from candlegraph.freqtrade_bridge.audit.books import Stops, on_grid, open_trade_of, real
+from candlegraph.freqtrade_bridge.audit.account import LiveAccount, RequestRefused, RequestUnanswered
+from candlegraph.freqtrade_bridge.audit.books import Stops, forget_stop, on_grid, open_trade_of, real
 from candlegraph.freqtrade_bridge.audit.doubts import Doubts
 from candlegraph.freqtrade_bridge.audit.fills import FillStops
 from candlegraph.freqtrade_bridge.audit.following import Follower
@@ -21,7 +21,7 @@ from candlegraph.freqtrade_bridge.audit.hands import Hands
 from candlegraph.freqtrade_bridge.audit.holds import Holds
 from candlegraph.freqtrade_bridge.audit.judge import judge
 from candlegraph.freqtrade_bridge.audit.results import copy_result, settle
-from candlegraph.freqtrade_bridge.audit.seen import Action, Look, PairState, Position
+from candlegraph.freqtrade_bridge.audit.seen import Action, HeldPosition, Look, PairState, StopState
 from candlegraph.freqtrade_bridge.audit.telling import Reporter, Send
 from candlegraph.freqtrade_bridge.audit.unknown import Unknown
 from candlegraph.graph.schema.market import Side
@@ -41,7 +41,7 @@ class Auditor:
 
     def __init__(self, bot: Any, book: AuditBook, namespace: str, send: Send, stops: Stops) -> None:
         self._bot, self._stops = bot, stops
-        self._account = account = Account(bot.exchange)
+        self._account = account = LiveAccount(bot.exchange)
         self._exits: dict[int, str] = {}
         self._reporter = reporter = Reporter(book, send, namespace)
         self._hands = Hands(bot, account, reporter, Follower(bot, account, self._exits))
@@ -50,6 +50,7 @@ class Auditor:
         self._doubts = Doubts(account)
         self.fills = FillStops(bot, account)
         self._waits: dict[str, str] = {}
+        self._denied: dict[int, set[str]] = {}
         self._blind, self._failed = NO_LOOK, 0
 
     # -- at every loop ------------------------------------------------------------------------------------------------
@@ -67,7 +68,7 @@ class Auditor:
         with self._bot._exit_lock:
             try:
                 seen = self._account.look(now)
-            except (Refused, Unanswered) as e:
+            except (RequestRefused, RequestUnanswered) as e:
                 logger.warning("%s: %s", NO_LOOK, e)
                 self._blind = f"{NO_LOOK}: {e}"
                 return
@@ -87,15 +88,40 @@ class Auditor:
         known = None if trade is None else open_trade_of(trade, self._stops, self._bot.exchange)
         hidden = set(() if known is None else known.stop_ids) - {one.id for one in stops}
         asked = {one: self._account.state_of(one, pair) for one in sorted(hidden)}
+        if trade is not None:
+            self._forget_denied(trade, asked)
         return PairState(pair=pair, position=seen.position(pair), stops=stops, trade=known, asked=asked, now=seen.at)
+
+    def _forget_denied(self, trade: Trade, asked: Mapping[str, StopState]) -> None:
+        """Forget stops that two looks in a row could not find: freqtrade would wait 35 s for each in every loop."""
+        denied = {one for one, found in asked.items() if found == "unknown"}
+        for stop_id in denied & self._denied.get(trade.id, set()):
+            logger.warning(
+                "%s: trade %s: the exchange does not know its stop %s any more", trade.pair, trade.id, stop_id
+            )
+            forget_stop(trade, stop_id)
+        self._denied[trade.id] = denied
 
     def _put_right(self, state: PairState) -> None:
         """Carry out what is to be done for a pair; its entries wait while something is left."""
-        asks = [action for action in judge(state) if not self._is_done(self._priced(action, state.position), state)]
+        for action in judge(state):
+            if action.kind == "follow_position" and self._hands.carry_out(action, state.now):
+                state = self._followed(state)
+        rest = [action for action in judge(state) if action.kind != "follow_position"]
+        asks = [action for action in rest if not self._is_done(self._priced(action, state.position), state)]
         is_lost = self._is_lost(state)
         excess = next((action.amount for action in asks if action.kind == "ask_person"), 0.0)
         if why := self._unknown.settle(state, excess, is_lost=is_lost):
             self._waits[state.pair] = why
+
+    def _followed(self, state: PairState) -> PairState:
+        """Return the state after the books followed the position: a trade that is closed has taken its stops along."""
+        trade = None if state.trade is None else Trade.session.get(Trade, state.trade.id)
+        assert trade is not None, "it was followed a moment ago"
+        ended = {one.order_id for one in trade.sl_orders if not one.ft_is_open}
+        left = open_trade_of(trade, self._stops, self._bot.exchange) if trade.is_open else None
+        stops = tuple(one for one in state.stops if one.id not in ended)
+        return state.model_copy(update={"trade": left, "stops": stops})
 
     def _is_done(self, action: Action, state: PairState) -> bool:
         """Carry out an action; return False for what is a person's to decide."""
@@ -113,11 +139,11 @@ class Auditor:
             if why := self._doubts.look(state.pair, state.now):
                 self._waits[state.pair] = why
                 return self._doubts.was_lost(state.pair)
-        except (Refused, Unanswered) as e:
+        except (RequestRefused, RequestUnanswered) as e:
             self._waits[state.pair] = str(e)
         return False
 
-    def _priced(self, action: Action, position: Position | None) -> Action:
+    def _priced(self, action: Action, position: HeldPosition | None) -> Action:
         """Return the action with the price of a stop that no plan gives."""
         if action.kind != "protect_unknown" or position is None:
             return action

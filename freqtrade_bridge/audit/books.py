@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from freqtrade.exchange import ROUND_DOWN, ROUND_UP
 from freqtrade.persistence import Order, Trade
 
-from candlegraph.freqtrade_bridge.audit.seen import OpenTrade, OrderSide, Position, Stop
+from candlegraph.freqtrade_bridge.audit.seen import HeldPosition, OpenTrade, OrderSide, Stop
 from candlegraph.graph.schema.market import Side, sign_of
 
 Row = dict[str, Any]
@@ -20,7 +20,7 @@ class Stops(Protocol):
     def planned(self, trade: Trade) -> float:
         """Return where the stop of an open trade belongs."""
 
-    def unknown(self, position: Position) -> float:
+    def unknown(self, position: HeldPosition) -> float:
         """Return where the stop of a position belongs that no trade knows."""
 
     def expect(self, pair: str, side: Side, since: datetime) -> None:
@@ -58,10 +58,21 @@ def exit_side(side: Side) -> OrderSide:
 
 
 def know_stop(trade: Trade, order: Row, amount: float, trigger: float) -> None:
-    """Let a trade know a stop of its own, as if freqtrade had placed it."""
-    known = Order.parse_from_ccxt_object(order, trade.pair, "stoploss", amount, trigger)
-    trade.orders.append(known)
+    """Let a trade know a living stop as its own, as if freqtrade had placed it."""
+    known = trade.select_order_by_order_id(str(order["id"]))
+    if known is None:
+        trade.orders.append(Order.parse_from_ccxt_object(order, trade.pair, "stoploss", amount, trigger))
+    else:
+        known.update_from_ccxt_object(order)
     Trade.commit()
+
+
+def forget_stop(trade: Trade, stop_id: str) -> None:
+    """Let a trade take a stop for cancelled that the exchange denies: freqtrade would ask for it for ever."""
+    known = trade.select_order_by_order_id(stop_id)
+    if known is not None:
+        known.status, known.ft_is_open = "canceled", False
+        Trade.commit()
 
 
 def know_cancelled(bot: Any, stop: Stop, order: Row) -> None:
@@ -83,7 +94,7 @@ def nearer(side: Side, one: float, other: float) -> float:
     return max(one, other) if side == "long" else min(one, other)
 
 
-def far_stop(position: Position) -> float:
+def far_stop(position: HeldPosition) -> float:
     """Return half the way to where a position is lost: the widest stop of one that no plan is known of."""
     lost_at = position.liquidation or position.mark * (1 - sign_of(position.side) / position.leverage)
     return (position.mark + lost_at) / 2

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from freqtrade.persistence import Order, Trade
 
-from candlegraph.freqtrade_bridge.audit.account import Account
+from candlegraph.freqtrade_bridge.audit.account import LiveAccount
 from candlegraph.freqtrade_bridge.audit.adoption import entry_side
 from candlegraph.freqtrade_bridge.audit.following import BEFORE
 from candlegraph.freqtrade_bridge.audit.judge import SETTLES
@@ -31,7 +31,7 @@ class Doubt(NamedTuple):
 class Doubts:
     """The entries of this process that are in doubt, by pair."""
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: LiveAccount) -> None:
         self._account = account
         self._doubts: dict[str, Doubt] = {}
 
@@ -40,7 +40,7 @@ class Doubts:
         self._doubts[pair] = Doubt(side, now)
 
     def look(self, pair: str, now: datetime) -> str | None:
-        """Return why the pair must wait: its last entry was placed, or may have been; raise Unanswered."""
+        """Return why the pair must wait: its last entry was placed, or may have been; raise RequestUnanswered."""
         doubt = self._doubts.get(pair)
         if doubt is None:
             return None

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from freqtrade.persistence import Trade
 
-from candlegraph.freqtrade_bridge.audit.account import Account, Refused, Unanswered
+from candlegraph.freqtrade_bridge.audit.account import LiveAccount, RequestRefused, RequestUnanswered
 from candlegraph.freqtrade_bridge.audit.books import exit_side, know_stop, on_grid, real
 from candlegraph.freqtrade_bridge.audit.seen import exceeds
 from candlegraph.graph.schema.market import Side
@@ -30,7 +30,7 @@ class Prepared(NamedTuple):
 class FillStops:
     """Sets the stops of fills; `is_on_exchange`: that is where they belong."""
 
-    def __init__(self, bot: Any, account: Account) -> None:
+    def __init__(self, bot: Any, account: LiveAccount) -> None:
         self._bot, self._account = bot, account
         self.is_on_exchange = bool(bot.strategy.order_types["stoploss_on_exchange"])
         self._prepared: dict[int, Prepared] = {}
@@ -47,7 +47,7 @@ class FillStops:
         added = self._bot.exchange.amount_to_contract_precision(trade.pair, stake / rate * (trade.leverage or 1.0))
         amount, trigger = kept.amount + added, self._trigger(kept, kept.stoploss_or_liquidation)
         if (order := self._placed(kept, amount, trigger)) is not None:
-            self._prepared[kept.id] = Prepared(order, amount, trigger)
+            self._prepared[kept.id] = Prepared(order, float(order["amount"]), trigger)
 
     def after_fill(self, trade: Trade, rate: float, ratio: float | None) -> None:
         """Put the stop of an entry or addition on the exchange at once; `ratio` is what freqtrade is about to set.
@@ -77,7 +77,7 @@ class FillStops:
         side: Side = "short" if trade.is_short else "long"
         try:
             return self._account.place_stop(trade.pair, exit_side(side), amount, trigger)
-        except (Refused, Unanswered) as e:
+        except (RequestRefused, RequestUnanswered) as e:
             logger.warning("%s: trade %s: %s; the next look puts it right", trade.pair, trade.id, e)
             return None
 
@@ -87,5 +87,5 @@ class FillStops:
             return
         try:
             self._account.cancel_stop(ready.order["id"], trade.pair, ready.amount)
-        except (Refused, Unanswered) as e:
+        except (RequestRefused, RequestUnanswered) as e:
             logger.warning("%s: trade %s: %s; the next look puts it right", trade.pair, trade.id, e)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from freqtrade.persistence import Order, Trade
 
-from candlegraph.freqtrade_bridge.audit.account import Account, Unanswered
+from candlegraph.freqtrade_bridge.audit.account import LiveAccount, RequestUnanswered
 from candlegraph.freqtrade_bridge.audit.seen import SeenOrder, exceeds
 from candlegraph.freqtrade_bridge.host.tags import BY_HAND, LIQUIDATION, ON_EXCHANGE, UNANSWERED
 
@@ -19,7 +19,7 @@ BEFORE = timedelta(seconds=10)
 """The exchange's clock may be behind ours by so much."""
 
 
-class Cause(NamedTuple):
+class ClosingOrder(NamedTuple):
     """An order that took from a position; `stop` is the trade's own stop that it came from."""
 
     order: SeenOrder
@@ -40,11 +40,11 @@ def explained(missing: float, orders: Sequence[SeenOrder]) -> tuple[SeenOrder, .
 class Follower:
     """Books what happened to trades at the exchange; `exits` are the tags of exits that were sent, by trade."""
 
-    def __init__(self, bot: Any, account: Account, exits: Mapping[int, str]) -> None:
+    def __init__(self, bot: Any, account: LiveAccount, exits: Mapping[int, str]) -> None:
         self._bot, self._account, self._exits = bot, account, exits
 
     def follow(self, trade: Trade, missing: float) -> str:
-        """Book what closed so much of a trade; return it in words, raise Unanswered while it cannot be found."""
+        """Book what closed so much of a trade; return it in words, raise RequestUnanswered while it cannot be found."""
         causes = self._causes(trade, missing)
         self._count_funding(trade)
         for cause in causes:
@@ -54,7 +54,7 @@ class Follower:
                 self._book_exit(trade, cause.order)
         return ", ".join(self._told(trade, cause) for cause in causes)
 
-    def _causes(self, trade: Trade, missing: float) -> list[Cause]:
+    def _causes(self, trade: Trade, missing: float) -> list[ClosingOrder]:
         stops = self._fired(trade)
         listed = self._account.orders(trade.pair, trade.open_date_utc - BEFORE)
         booked = {number for number, stop in stops.items() if stop is None}
@@ -66,8 +66,10 @@ class Follower:
         ]
         found = explained(missing, ours)
         if found is None:
-            raise Unanswered(f"what closed {missing:g} of it is not among the orders that the exchange lists yet")
-        return [Cause(one, stops.get(one.id) or stops.get(one.client_id)) for one in found]
+            raise RequestUnanswered(
+                f"what closed {missing:g} of it is not among the orders that the exchange lists yet"
+            )
+        return [ClosingOrder(one, stops.get(one.id) or stops.get(one.client_id)) for one in found]
 
     def _fired(self, trade: Trade) -> dict[str, Order | None]:
         """Return the trade's stops by the numbers of the orders that they became; None for one that is booked."""
@@ -107,7 +109,7 @@ class Follower:
             return LIQUIDATION
         return self._exits.get(trade.id, UNANSWERED) if order.sender == "bot" else BY_HAND
 
-    def _told(self, trade: Trade, cause: Cause) -> str:
+    def _told(self, trade: Trade, cause: ClosingOrder) -> str:
         order = cause.order
         sold = f"{order.side} {order.filled:g} at {order.price:g} on {order.at:%Y-%m-%d %H:%M} UTC"
         if cause.stop is not None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from freqtrade.persistence import Trade
 
-from candlegraph.freqtrade_bridge.audit.account import Account, Refused, Unanswered
+from candlegraph.freqtrade_bridge.audit.account import LiveAccount, RequestRefused, RequestUnanswered
 from candlegraph.freqtrade_bridge.audit.books import exit_side, know_cancelled, know_stop
 from candlegraph.freqtrade_bridge.audit.following import Follower
 from candlegraph.freqtrade_bridge.audit.seen import Action
@@ -28,21 +28,31 @@ SETTING = ("set_stop", "protect_unknown")
 class Hands:
     """Carries out actions; `bot` is freqtrade's."""
 
-    def __init__(self, bot: Any, account: Account, reporter: Reporter, follower: Follower) -> None:
+    def __init__(self, bot: Any, account: LiveAccount, reporter: Reporter, follower: Follower) -> None:
         self._bot, self._account, self._reporter, self._follower = bot, account, reporter, follower
+        self._missed: set[int | None] = set()
 
     def carry_out(self, action: Action, now: datetime) -> bool:
         """Do it and tell it; return whether it is done."""
         try:
             done, todo, is_done = self._do(action), todo_told(action), True
-        except Unanswered as e:
+        except RequestUnanswered as e:
+            if self._is_first(action):
+                return False
             done, todo, is_done = f"{e}; {AGAIN}", watch_told(action), False
-        except Refused as e:
+        except RequestRefused as e:
             done, todo, is_done = self._instead(action, e)
         self._reporter.tell(
             KINDS[action.kind], action.pair, now, found_told(action), done, todo, trade_id=action.trade_id
         )
         return is_done
+
+    def _is_first(self, action: Action) -> bool:
+        """Return whether a position is missed for the first time: one look may not show what was just filled."""
+        if action.kind != "follow_position" or action.trade_id in self._missed:
+            return False
+        self._missed.add(action.trade_id)
+        return True
 
     def _do(self, action: Action) -> str:
         if action.kind in SETTING:
@@ -62,13 +72,13 @@ class Hands:
         if action.trade_id is not None:
             know_stop(self._trade(action), order, action.amount, action.price)
 
-    def _instead(self, action: Action, error: Refused) -> tuple[str, str, bool]:
+    def _instead(self, action: Action, error: RequestRefused) -> tuple[str, str, bool]:
         """Close a position whose stop the exchange refuses; leave a stop that it will not cancel for the next look."""
         if action.kind not in SETTING:
             return f"{error}; {AGAIN}", watch_told(action), False
         try:
             self._close(action)
-        except (Refused, Unanswered) as e:
+        except (RequestRefused, RequestUnanswered) as e:
             return f"{error}; then {e}; {AGAIN}", "close it on the exchange if this is said again", False
         return f"{error}; so it was closed at the market", NOTHING, True
 
@@ -80,7 +90,7 @@ class Hands:
         trade = self._trade(action)
         self._bot.emergency_exit(trade, trade.stop_loss)
         if trade.is_open and not trade.has_open_orders:
-            raise Refused("freqtrade could not close it; its own lines above say why")
+            raise RequestRefused("freqtrade could not close it; its own lines above say why")
 
     def _trade(self, action: Action) -> Trade:
         found = Trade.session.get(Trade, action.trade_id)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from datetime import timedelta
 
-from candlegraph.freqtrade_bridge.audit.seen import Action, OpenTrade, PairState, Position, Stop, StopState, exceeds
+from candlegraph.freqtrade_bridge.audit.seen import Action, HeldPosition, OpenTrade, PairState, Stop, StopState, exceeds
 
 SETTLES = timedelta(seconds=10)
 """So long after it was placed a stop without a position is left alone: its position may not be shown yet."""
@@ -48,7 +48,7 @@ def _orphans(state: PairState) -> Iterator[Action]:
             yield Action(kind="cancel_orphan", pair=state.pair, stop=stop)
 
 
-def _covered(state: PairState, position: Position) -> Iterator[Action]:
+def _covered(state: PairState, position: HeldPosition) -> Iterator[Action]:
     trade = state.trade if state.trade is not None and state.trade.side == position.side else None
     ours = min(position.size, trade.amount + trade.growing) if trade is not None else 0.0
     kept = (yield from _of_trade(state, trade, ours)) if trade is not None and ours > 0 else []
@@ -75,7 +75,7 @@ def _of_trade(state: PairState, trade: OpenTrade, amount: float) -> Kept:
     return []
 
 
-def _of_unknown(state: PairState, position: Position, rest: Sequence[Stop], amount: float) -> Kept:
+def _of_unknown(state: PairState, position: HeldPosition, rest: Sequence[Stop], amount: float) -> Kept:
     """Yield a stop for what no trade knows of the position; return the stops that cover it by themselves."""
     kept, left = [], amount
     for stop in rest:

@@ -13,7 +13,7 @@ from freqtrade.persistence import Trade
 from candlegraph.freqtrade_bridge.audit.account import KNOWN_EXCHANGES
 from candlegraph.freqtrade_bridge.audit.auditor import Auditor
 from candlegraph.freqtrade_bridge.audit.books import far_stop, nearer
-from candlegraph.freqtrade_bridge.audit.seen import Position
+from candlegraph.freqtrade_bridge.audit.seen import HeldPosition
 from candlegraph.freqtrade_bridge.host.state import bot_of
 from candlegraph.freqtrade_bridge.trades.orders import Orders
 from candlegraph.freqtrade_bridge.trades.plan import Plan, Plans
@@ -60,7 +60,7 @@ class PlannedStops:
         plan = self._plans.of(trade)
         return nearer(plan.side, plan.stop, trade.stoploss_or_liquidation)
 
-    def unknown(self, position: Position) -> float:
+    def unknown(self, position: HeldPosition) -> float:
         """Return the stop of the entry that a position may have come from, else one from level and ATR."""
         plan = self._plan(position.pair, position.side, position.updated_at)
         if plan is not None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from freqtrade.persistence import Order, Trade
 
-from candlegraph.freqtrade_bridge.audit.account import Account, Refused, Unanswered
+from candlegraph.freqtrade_bridge.audit.account import LiveAccount, RequestRefused, RequestUnanswered
 from candlegraph.freqtrade_bridge.host.tags import LIQUIDATION
 
 logger = logging.getLogger(__name__)
@@ -20,7 +20,7 @@ COUNTED = 0.9
 """Share of the booked fees that must be among the income: less, and its newest rows are not listed yet."""
 
 
-def settle(trade: Trade, account: Account) -> float:
+def settle(trade: Trade, account: LiveAccount) -> float:
     """Let the books hold what the exchange paid for a closed trade; return how far they were off, quote currency.
 
     Freqtrade never books the funding of a trade that a stop on the exchange ends, counts one fee rate for all orders
@@ -30,7 +30,7 @@ def settle(trade: Trade, account: Account) -> float:
     last = next((one for one in reversed(trade.orders) if one.filled and one.ft_order_side != trade.entry_side), None)
     try:
         income = account.income(trade.pair, trade.open_date_utc)
-    except (Refused, Unanswered) as e:
+    except (RequestRefused, RequestUnanswered) as e:
         logger.warning("%s: trade %s: its true result is not known: %s", trade.pair, trade.id, e)
         return 0.0
     missing = _missing(trade, income)

@@ -21,7 +21,7 @@ def exceeds(amount: float, other: float) -> bool:
     return amount > other and not math.isclose(amount, other, rel_tol=SAME, abs_tol=1e-12)
 
 
-class Position(Frozen):
+class HeldPosition(Frozen):
     """What the exchange holds for us of one pair; `amount` in base currency, below 0 for a short."""
 
     pair: str
@@ -76,10 +76,10 @@ class Look(Frozen):
     """The account at one moment: positions and living stops of all pairs."""
 
     at: AwareDatetime
-    positions: tuple[Position, ...]
+    positions: tuple[HeldPosition, ...]
     stops: tuple[Stop, ...]
 
-    def position(self, pair: str) -> Position | None:
+    def position(self, pair: str) -> HeldPosition | None:
         """Return what is held of a pair."""
         return next((one for one in self.positions if one.pair == pair), None)
 
@@ -109,7 +109,7 @@ class PairState(Frozen):
     """
 
     pair: str
-    position: Position | None
+    position: HeldPosition | None
     stops: tuple[Stop, ...]
     trade: OpenTrade | None
     asked: dict[str, StopState] = {}

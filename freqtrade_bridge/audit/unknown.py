@@ -10,11 +10,11 @@ from typing import Any
 
 from freqtrade.persistence import Trade
 
-from candlegraph.freqtrade_bridge.audit.account import Account, Refused, Unanswered
+from candlegraph.freqtrade_bridge.audit.account import LiveAccount, RequestRefused, RequestUnanswered
 from candlegraph.freqtrade_bridge.audit.adoption import Adopter, cause_of
 from candlegraph.freqtrade_bridge.audit.books import Stops
 from candlegraph.freqtrade_bridge.audit.holds import Holds
-from candlegraph.freqtrade_bridge.audit.seen import PairState, Position
+from candlegraph.freqtrade_bridge.audit.seen import HeldPosition, PairState
 from candlegraph.freqtrade_bridge.audit.telling import NOTHING, Reporter, choice_told, hold_told
 from candlegraph.memory.books.audit import AuditKind, Cause, Hold
 
@@ -26,7 +26,7 @@ WAITS = "a position that no trade knows waits for a person"
 class Unknown:
     """Follows unknown positions; `stops` gets the plan of a lost entry ready."""
 
-    def __init__(self, bot: Any, account: Account, holds: Holds, reporter: Reporter, stops: Stops) -> None:
+    def __init__(self, bot: Any, account: LiveAccount, holds: Holds, reporter: Reporter, stops: Stops) -> None:
         self._account, self._reporter, self._stops, self._holds = account, reporter, stops, holds
         self._adopter = Adopter(bot, account)
         self._sighted: set[str] = set()
@@ -46,7 +46,7 @@ class Unknown:
             self._decided(hold, state, excess)
         return WAITS
 
-    def _seen(self, position: Position, excess: float, now: datetime, *, is_sure: bool) -> str:
+    def _seen(self, position: HeldPosition, excess: float, now: datetime, *, is_sure: bool) -> str:
         """Hold a pair once it is sure that the position is there: a look may show what was closed a moment ago."""
         self._sighted.add(position.pair)
         if not is_sure:
@@ -65,10 +65,10 @@ class Unknown:
         self._reporter.tell("position_unknown", hold.pair, now, hold_told(hold), done, choice_told(hold.pair))
         return WAITS
 
-    def _cause(self, position: Position, excess: float, now: datetime) -> Cause:
+    def _cause(self, position: HeldPosition, excess: float, now: datetime) -> Cause:
         try:
             return cause_of(self._adopter.origins(position, excess, now))
-        except (Refused, Unanswered):
+        except (RequestRefused, RequestUnanswered):
             return "by_hand"
 
     def _gone(self, hold: Hold, now: datetime) -> str | None:
@@ -91,22 +91,22 @@ class Unknown:
                 self._adopt(hold, state.position, excess, state)
             else:
                 self._flatten(hold, state.position, excess, state.now)
-        except (Refused, Unanswered) as e:
+        except (RequestRefused, RequestUnanswered) as e:
             kind: AuditKind = "adopted" if hold.wanted == "adopt" else "flattened"
             todo = f"if this is said again: `candlegraph flatten {hold.pair}`, or close it on the exchange"
             self._reporter.tell(kind, hold.pair, state.now, hold_told(hold), f"{e}; it is tried again", todo)
 
-    def _adopt(self, hold: Hold, position: Position, excess: float, state: PairState) -> None:
+    def _adopt(self, hold: Hold, position: HeldPosition, excess: float, state: PairState) -> None:
         same = state.trade if state.trade is not None and state.trade.side == position.side else None
         known = None if same is None else Trade.session.get(Trade, same.id)
-        if hold.cause == "answer_lost":
+        if known is None and hold.cause == "answer_lost":
             self._stops.expect(hold.pair, position.side, hold.since)
         trade = self._adopter.adopt(position, excess, hold.since, known)
         self._holds.release(hold.pair)
         done = f"as you decided it is trade {trade.id} now, by its true fills; entries of the pair go on"
         self._reporter.tell("adopted", hold.pair, state.now, hold_told(hold), done, NOTHING, trade_id=trade.id)
 
-    def _flatten(self, hold: Hold, position: Position, excess: float, now: datetime) -> None:
+    def _flatten(self, hold: Hold, position: HeldPosition, excess: float, now: datetime) -> None:
         before = self._closed.get(hold.pair)
         if before is not None and before[0] == position.updated_at and now - before[1] < SHOWN_WITHIN:
             return  # the close that was sent is not shown yet

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from candlegraph.freqtrade_bridge.decisions.evidence import Evidence
+from candlegraph.freqtrade_bridge.decisions.inputs import DecisionInputs
 from candlegraph.freqtrade_bridge.parity.seen import Seen, seen_apart
 from candlegraph.graph.schema.market import Frozen
 from candlegraph.graph.schema.signal import TradeSignal
@@ -31,7 +31,7 @@ MEANING: dict[Cause, str] = {
 NUMBERS = ("leverage", "stake", "stop", "take_profit", "adjustment_pct")
 SAME_NUMBER = 1e-3
 
-Kept = Callable[[DecisionRow], Evidence | None]
+Kept = Callable[[DecisionRow], DecisionInputs | None]
 """Reads what a decision was made from."""
 
 

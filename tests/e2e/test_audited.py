@@ -1,21 +1,14 @@
 """The faults of test_live_faults.py with the auditor beside freqtrade: the exchange's books are right after a loop."""
 
-from datetime import UTC, datetime
 from decimal import Decimal
 
-import backtests
 import pytest
-import script
 from freqtrade.persistence import Trade
 from live_scenes import BTC, at, drift, known_stops, late, living_stops, lost, refused, scene, timetable
-from virtual_live import VirtualLive
 
 from candlegraph.freqtrade_bridge.commands.main import main
 from candlegraph.freqtrade_bridge.loopback.account.orders import OrderRequest
 from candlegraph.freqtrade_bridge.loopback.account.placing import cancel_algo, close_by_hand, place
-from candlegraph.freqtrade_bridge.loopback.markets import market_of
-from candlegraph.freqtrade_bridge.loopback.sample_market import sample_series
-from candlegraph.memory.books.audit import AuditBook
 
 RISING = {"00:00": 100_000.0, "00:30": 100_000.0, "06:00": 101_000.0, "16:00": 101_000.0}
 ENTER, THERE_AND_BACK = {"00:30": "enter_long"}, {"00:30": "enter_long", "01:30": "exit_long"}
@@ -71,27 +64,6 @@ def test_a_stop_that_outlives_its_trade_because_its_cancel_was_refused_is_cancel
         run.begin()
         run.run_until(at("01:50"))
         assert [trade.close_profit_abs for trade in Trade.get_trades()] == booked and drift(run) == 0
-
-
-def test_the_strategy_itself_sets_its_planned_stop_in_the_loop_of_the_entry_and_of_the_addition(monkeypatch):
-    def journey(facts):
-        if facts.position is None:
-            return script.enter(facts, leverage=3.0, stake=1000.0)
-        return script.adjust(facts, 30.0) if facts.position.adds == 0 else script.stay(facts)
-
-    monkeypatch.setattr(script, "decide", journey)
-    rules = {"allow_add_to_loser": True, "max_risk_per_trade_pct": 50, "allow_model_freedom": True}
-    config = {"strategy": "ScriptStrategy", "strategy_path": str(backtests.TEST_STRATEGIES), "risk_management": rules}
-    market = market_of(BTC, sample_series(BTC))
-    with VirtualLive(config, [market], datetime(2025, 11, 3, 0, 0, 2, tzinfo=UTC), loop_seconds=300) as run:
-        assert naked(run, datetime(2025, 11, 3, 1, 5, tzinfo=UTC)) == []
-        (trade,) = Trade.get_open_trades()
-        assert trade.nr_of_successful_entries == 2
-        (stop,) = [algo for algo in run.books.algos.values() if algo.is_open]
-        assert float(stop.quantity) >= trade.amount and len(known_stops(run)) == 1
-        assert float(stop.trigger) == trade.stop_loss
-        audited = AuditBook(run.bot.strategy.session.context.database).rows("live")
-        assert audited == []
 
 
 def test_an_entry_whose_answer_is_lost_is_protected_told_and_held_and_not_entered_again():

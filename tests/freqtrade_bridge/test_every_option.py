@@ -15,7 +15,8 @@ import pytest
 from lived import lived
 
 from candlegraph.freqtrade_bridge.commands.failures import guarded
-from candlegraph.freqtrade_bridge.commands.main import main, parser
+from candlegraph.freqtrade_bridge.commands.main import main
+from candlegraph.freqtrade_bridge.commands.parser import parser
 from candlegraph.freqtrade_bridge.loopback.configuration import base_config
 from candlegraph.graph.schema.errors import BridgeError
 from candlegraph.graph.schema.fate import Fate

@@ -8,6 +8,7 @@ from strategies.TimetableStrategy import TimetableStrategy
 from candlegraph.freqtrade_bridge.audit.auditor import Auditor
 from candlegraph.freqtrade_bridge.audit.books import far_stop
 from candlegraph.freqtrade_bridge.host.state import bot_of
+from candlegraph.graph.settings.places import DATABASE
 from candlegraph.memory.books.audit import AuditBook
 
 
@@ -25,7 +26,7 @@ class Stops:
 class AuditedStrategy(TimetableStrategy):
     def bot_start(self, **kwargs) -> None:
         super().bot_start(**kwargs)
-        self.book = AuditBook(Path(self.config["user_data_dir"]) / "rag" / "memory.db")
+        self.book = AuditBook(Path(self.config["user_data_dir"]) / DATABASE)
         self.audit = Auditor(bot_of(self.dp), self.book, "live", self.dp.send_msg, Stops())
 
     def bot_loop_start(self, current_time: datetime, **kwargs) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 
 from candlegraph.freqtrade_bridge.loopback.account.books import Books
 from candlegraph.freqtrade_bridge.loopback.account.certificate import write_certificate
-from candlegraph.freqtrade_bridge.loopback.account.door import KEY, SECRET, Door, Logged
-from candlegraph.freqtrade_bridge.loopback.account.faults import Fault, FaultPlan
+from candlegraph.freqtrade_bridge.loopback.account.door import KEY, SECRET, Logged, SignedDoor
+from candlegraph.freqtrade_bridge.loopback.account.faults import FaultPlan, PlannedFault
 from candlegraph.freqtrade_bridge.loopback.account.matching import advance
 from candlegraph.freqtrade_bridge.loopback.configuration import offline_exchange
 from candlegraph.freqtrade_bridge.loopback.exchange import Clock, exchange_app
@@ -32,7 +32,7 @@ class AccountExchange(LoopbackServer):
         self._books = Books(listed, clock, wallet)
         self.public = exchange_app(listed, clock)
         self.trouble: Trouble = self.public.state.trouble
-        self.door = Door(self._books, self.trouble)
+        self.door = SignedDoor(self._books, self.trouble)
         self.certificate, key = write_certificate(folder)
         tls = {"ssl_certfile": str(self.certificate), "ssl_keyfile": str(key)}
         # A client that is still there does not say good-bye to TLS: waiting for it would take ten seconds.
@@ -54,7 +54,7 @@ class AccountExchange(LoopbackServer):
         """Return the signed requests so far."""
         return self.door.log
 
-    def plan(self, *faults: Fault) -> None:
+    def plan(self, *faults: PlannedFault) -> None:
         """Let these faults happen, counted from now, and no others."""
         self.door.plan = FaultPlan(*faults)
 

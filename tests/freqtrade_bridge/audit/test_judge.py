@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from candlegraph.freqtrade_bridge.audit.judge import SETTLES, judge
-from candlegraph.freqtrade_bridge.audit.seen import OpenTrade, PairState, Position, Stop, exceeds
+from candlegraph.freqtrade_bridge.audit.seen import HeldPosition, OpenTrade, PairState, Stop, exceeds
 
 PAIR = "BTC/USDT:USDT"
 NOW = datetime(2025, 11, 20, 12, tzinfo=UTC)
@@ -18,7 +18,7 @@ amounts = st.integers(1, 8).map(lambda steps: steps * STEP)
 
 
 def position(amount):
-    return Position(pair=PAIR, amount=amount, entry=100.0, mark=100.0, leverage=3.0, updated_at=NOW)
+    return HeldPosition(pair=PAIR, amount=amount, entry=100.0, mark=100.0, leverage=3.0, updated_at=NOW)
 
 
 def stop(number, side="sell", amount=1.0, trigger=98.0, age=60.0, **changes):
