@@ -10,10 +10,10 @@ from simulator.world import World
 
 from candlegraph.freqtrade_bridge.loopback.account.faults import (
     Endpoint,
-    Fault,
     Late,
     PartlyFilled,
-    Refusal,
+    PlannedFault,
+    PlannedRefusal,
     Throttled,
     Unanswered,
     What,
@@ -79,7 +79,7 @@ class Blow:
     kind: Kind
     pair: str
     number: float
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[PlannedFault, ...] = ()
 
     @property
     def line(self) -> str:
@@ -103,7 +103,7 @@ def _drawn(world: World) -> Iterator[Blow]:
             yield blow
 
 
-def _faults(kind: Kind, chance: Random) -> Iterator[Fault]:
+def _faults(kind: Kind, chance: Random) -> Iterator[PlannedFault]:
     seconds = chance.choice((20, 200, 1000))
     late = Late(seconds=seconds)
     part = Partial(ratio=Decimal(str(round(chance.uniform(0.1, 0.9), 2))))
@@ -114,9 +114,9 @@ def _faults(kind: Kind, chance: Random) -> Iterator[Fault]:
         "answer_lost_cancel": (CANCEL, acted),
         "order_not_received": (ORDER, unacted),
         "stop_not_received": (STOP, unacted),
-        "order_refused": (ORDER, Refusal(code=chance.choice((-2019, -2027, -4131, -4164, -1000)))),
-        "stop_refused": (STOP, Refusal(code=chance.choice((-2021, -2019, -1000)))),
-        "cancel_refused": (CANCEL, Refusal(code=-2011)),
+        "order_refused": (ORDER, PlannedRefusal(code=chance.choice((-2019, -2027, -4131, -4164, -1000)))),
+        "stop_refused": (STOP, PlannedRefusal(code=chance.choice((-2021, -2019, -1000)))),
+        "cancel_refused": (CANCEL, PlannedRefusal(code=-2011)),
         "partly_filled": (ORDER, PartlyFilled(partial=part)),
         "stop_partly_filled": (STOP, PartlyFilled(partial=part)),
         "positions_seen_late": ("GET /fapi/v3/positionRisk", late),
@@ -126,7 +126,7 @@ def _faults(kind: Kind, chance: Random) -> Iterator[Fault]:
     times = chance.choice((1, 1, 2, 6)) if kind in ("throttled", "connection_dropped", "positions_seen_late") else 1
     if kind in one:
         endpoint, what = one[kind]
-        yield Fault(endpoint=endpoint, what=what, times=times)
+        yield PlannedFault(endpoint=endpoint, what=what, times=times)
     if kind == "orders_seen_late":
-        yield Fault(endpoint="GET /fapi/v1/order", what=late, times=4)
-        yield Fault(endpoint="GET /fapi/v1/algoOrder", what=late, times=4)
+        yield PlannedFault(endpoint="GET /fapi/v1/order", what=late, times=4)
+        yield PlannedFault(endpoint="GET /fapi/v1/algoOrder", what=late, times=4)

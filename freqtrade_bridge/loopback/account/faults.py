@@ -99,7 +99,7 @@ class FaultPlan:
     def __init__(self, *faults: PlannedFault) -> None:
         self.faults = faults
         self.calls: Counter[Endpoint] = Counter()
-        self.happened: list[Fault] = []
+        self.happened: list[PlannedFault] = []
 
     def next(self, endpoint: Endpoint) -> What | None:
         """Count a call; return what goes wrong with it."""
