@@ -1,7 +1,7 @@
-"""The rooms of the house: the largest folder and the smallest modules; status 1 where a folder or a module breaks a rule.
+"""The rooms of the house: the largest folder and the smallest modules; status 1 where one of them breaks a rule.
 
-No folder holds more than 15 modules, no module has fewer than 30 lines unless it is a thing of its own, and every folder
-is a package that a wheel contains.
+No folder holds more than 15 modules, no module has fewer than 30 lines unless it is a thing of its own, and every
+folder is a package that a wheel contains.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _lines(path: Path) -> int:
 def _crowded(folders: Counter[str]) -> Iterator[str]:
     for name, count in folders.items():
         if count > MOST_MODULES:
-            yield f"{name}: {count} modules, at most {MOST_MODULES}: move those that belong together into a folder below"
+            yield f"{name}: {count} modules, at most {MOST_MODULES}: give those that belong together a folder"
 
 
 def _small(sizes: dict[str, int]) -> Iterator[str]:
