@@ -1,4 +1,4 @@
-"""The rooms of the house: the largest folder and the smallest modules; status 1 where one of them breaks a rule.
+"""The rooms of the house: the largest folder and the smallest modules; status 1 where one breaks a rule.
 
 No folder holds more than 15 modules, no module has fewer than 30 lines unless it is a thing of its own, and every
 folder is a package that a wheel contains.
@@ -56,7 +56,7 @@ def _lines(path: Path) -> int:
 def _crowded(folders: Counter[str]) -> Iterator[str]:
     for name, count in folders.items():
         if count > MOST_MODULES:
-            yield f"{name}: {count} modules, at most {MOST_MODULES}: give those that belong together a folder"
+            yield f"{name}: {count} modules, at most {MOST_MODULES}: move what belongs together into a folder below"
 
 
 def _small(sizes: dict[str, int]) -> Iterator[str]:
