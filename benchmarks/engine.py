@@ -143,7 +143,7 @@ def candles(snapshots: Sequence[MarketSnapshot], folder: str) -> tuple[list[Case
     cases, notes = [], []
     for thinks, aim in AIM_MS.items():
         with thinking(thinks) as url:
-            case, decided = whole_candles(f"{PAIRS} pairs, {thinks:g} s model", url, snapshots, folder, 2 * thinks)
+            case, decided = whole_candles(f"{PAIRS} pairs, {thinks:g} s model", url, snapshots, folder, thinks + 2)
         cases.append(case)
         slowest = 1e3 * max(case.seconds)
         met = "met" if slowest < aim else "missed"
