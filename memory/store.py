@@ -40,7 +40,7 @@ from candlegraph.memory.learning.report import with_insight
 from candlegraph.memory.learning.self_scores import self_scores_of
 from candlegraph.memory.learning.telling import case_of
 from candlegraph.memory.learning.track import Track
-from candlegraph.memory.stats import stats_of, text_stats
+from candlegraph.memory.stats import situation_spaces, stats_of, text_stats
 from candlegraph.memory.storage.database import close_engine, open_engine, open_shared, reading, writing
 from candlegraph.memory.storage.rows import counters_of, experiences_by_id, insert_experience, is_retired, micros
 from candlegraph.memory.storage.tables import experiences, meta
@@ -234,6 +234,11 @@ class ExperienceMemory:
             if self._texts is not None:
                 found["embedding"] = text_stats(connection, self._texts.model, namespace, as_of)
         return found
+
+    def situation_spaces(self, namespaces: Collection[str]) -> dict[str, int]:
+        """Return how many experiences have a situation in each space; those of two spaces are never compared."""
+        with reading(self.engine) as connection:
+            return situation_spaces(connection, experiences.c.namespace.in_(namespaces))
 
     def namespaces(self) -> tuple[str, ...]:
         """Return all namespaces, the one written to last first."""

@@ -107,11 +107,8 @@ def _lesson(case: Case, told: CaseWords, detail: CaseDetail) -> list[str]:
 
 
 def untold(case: Case) -> str:
-    """Return the lesson without a first sentence that tells the course again: the line has said how it went."""
-    first, end, rest = next(
-        (parts for one in (". ", "。") if (parts := case.lesson.partition(one))[2]), (case.lesson, "", "")
-    )
-    return rest if end and f"{case.profit_pct:+.1f} %" in first else case.lesson
+    """Return the lesson without the sentence of its course: the line has said how it went."""
+    return case.lesson.removeprefix(case.course).strip() or case.lesson
 
 
 def lines_of(cases: Sequence[Case], words: Words, detail: CaseDetail) -> list[str]:
