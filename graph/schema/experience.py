@@ -12,6 +12,8 @@ from candlegraph.graph.schema.market import Frozen, Price, Regime, Side, Strengt
 from candlegraph.graph.schema.scene import Scene
 
 Grade = Literal["S", "A", "B", "C", "D", "F"]
+ANCESTOR = "ancestor"
+"""Stands as the model of a trade that was imported from the earlier system."""
 
 
 class Occasion(Frozen):
@@ -60,6 +62,7 @@ class ClosedTrade(Occasion):
     profit_abs: float
     mfe_pct: float = Field(description="profit if closed at the best price")
     mae_pct: float = Field(description="profit if closed at the worst price")
+    excursions_known: bool = Field(True, description="False: mfe and mae are those of entry and exit alone, bounds")
     exit_reason: str
     liquidated: bool
     forced: bool = Field(description="closed by the end of the data: kept, but nothing is learnt from it")
@@ -90,6 +93,11 @@ class ClosedTrade(Occasion):
     def ended_at(self) -> datetime:
         """Return until when it was held."""
         return self.closed_at
+
+    @property
+    def is_imported(self) -> bool:
+        """Return whether the earlier system made it."""
+        return self.model == ANCESTOR
 
 
 class Held(Occasion):

@@ -47,8 +47,9 @@ class Case(Frozen):
     rsi: float | None = Field(None, description="of the main timeframe at the entry")
     scene: Scene | None = Field(None, description="None: it was not kept")
     entry_reason: str = ""
-    best_pct: float | None = None
+    best_pct: float | None = Field(None, description="None: the trade was open, or nobody saw it")
     worst_pct: float | None = None
+    is_imported: bool = Field(False, description="the earlier system made the trade")
     exit_reason: str = ""
     self_evaluation: str = Field("", description="what the model said of its trade at its exit")
     self_score: float | None = None
