@@ -393,7 +393,7 @@ class Session:
             self._watch.entered(trade, plan, self._state(trade.pair), opening)
         elif is_final:
             moved = self.plans.of(trade).is_tightened
-            track = self._watch.closing(trade, self._state(trade.pair), stop_moved=moved)
+            track = self._watch.closing(trade, self._state(trade.pair), now, stop_moved=moved)
             self.context.memory.enqueue(self._closed(trade, order, now, track), track)
             self.book.consume(trade.pair)
         else:
@@ -438,6 +438,7 @@ class Session:
             is_backtest=self.is_backtest,
             judged=signal if signal is not None and signal.is_exit and signal.trade_id == trade.id else None,
             risk_pct=None if track.opening is None else risk_pct(track.opening, track.side),
+            beside=track.beside,
             identity={
                 "namespace": self.context.namespace,
                 "model": self.context.model_name,

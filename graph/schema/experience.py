@@ -56,6 +56,7 @@ class ClosedTrade(Occasion):
     risk_pct: float | None = Field(
         None, gt=0, description="what a fill at that stop would have lost of the first fill; None: not recorded"
     )
+    beside: int | None = Field(None, ge=0, description="trades of its side open at its entry; None: not noted")
     closed_at: AwareDatetime
     candle_minutes: float = Field(gt=0)
     profit_pct: float

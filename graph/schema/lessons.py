@@ -77,7 +77,7 @@ class Pattern(Frozen):
     volatility: VolatilityBand | None
     leverage: LeverageBand | None
     trades: int = Field(ge=2)
-    observations: int = Field(description="trades that overlap on one side are one; only those whose risk is known")
+    observations: float = Field(description="as how many those whose risk is known count: overlapping ones for less")
     wins: int = Field(description="net profit > 0")
     losses: int = Field(description="net profit < 0")
     successes: int = Field(description="wins with a score of 70 or more")
