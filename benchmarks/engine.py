@@ -29,7 +29,7 @@ from tables import show
 
 from candlegraph.agents.models.policy_server import completion
 from candlegraph.freqtrade_bridge.decisions.records import decision_row
-from candlegraph.freqtrade_bridge.decisions.runner import Outcome, Runner
+from candlegraph.freqtrade_bridge.decisions.runner import Runner, RunOutcome
 from candlegraph.graph.context import Context
 from candlegraph.graph.schema.market import MarketSnapshot
 from candlegraph.graph.settings.llm import Depth, LlmConfig
@@ -72,7 +72,7 @@ def with_ledger(context: Context, snapshots: Sequence[MarketSnapshot]) -> Step:
         snapshot = snapshots[number]
         state = CandleState.model_validate(await decide(snapshot, context))
         assert state.signal is not None, "the graph ends with a signal"
-        outcome = Outcome(state=state, depth=context.depth)
+        outcome = RunOutcome(state=state, depth=context.depth)
         ledger.append([decision_row(context, snapshot, outcome, state.signal)])
 
     return step

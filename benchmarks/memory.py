@@ -18,7 +18,7 @@ from tables import show
 
 from candlegraph.graph.schema.experience import RecordedDecision
 from candlegraph.memory.index.ann import FEW, Mask, Searchable, make
-from candlegraph.memory.index.saved import Snapshot, load, save
+from candlegraph.memory.index.saved import SavedIndex, load, save
 from candlegraph.memory.learning.report import experience_of_decision
 from candlegraph.memory.storage.vectors import Vectors
 from candlegraph.memory.store import ExperienceMemory, close_memory
@@ -85,7 +85,7 @@ def saved_and_loaded(index: Searchable, path: Path) -> list[str]:
     frozen = index.frozen()
     if frozen is None:
         return ["-", "-", "-"]
-    saved = seconds(lambda: save(path, Snapshot(np.arange(len(index)), frozen)))
+    saved = seconds(lambda: save(path, SavedIndex(np.arange(len(index)), frozen)))
     loaded = seconds(lambda: index.thaw(load(path).content))  # type: ignore[union-attr]
     size = path.stat().st_size / 1e6
     path.unlink()

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from candlegraph.graph.schema.lessons import Case, Kind
 from candlegraph.graph.schema.market import Side
 from candlegraph.graph.settings.experience import Spaces
-from candlegraph.memory.embeddings.wording import Words
+from candlegraph.memory.embeddings.wording import SituationWords
 from candlegraph.memory.learning.outline import Outline, TradeId
 from candlegraph.memory.learning.outlines import Outlines
 from candlegraph.memory.learning.ranking import Candidate, spread
@@ -31,7 +31,7 @@ class Question(NamedTuple):
     namespaces: Collection[str]
     kinds: Collection[Kind]
     threshold: float
-    words: Mapping[Side, Words] = MappingProxyType({})
+    words: Mapping[Side, SituationWords] = MappingProxyType({})
     weights: Spaces = EVEN
     is_strict: bool = False
     without: TradeId | None = None
@@ -59,7 +59,7 @@ def nearest(memory: ExperienceMemory, asked: Question, k: int) -> list[Case]:
 
 
 def _recalled(
-    memory: ExperienceMemory, asked: Question, k: int, side: Side | None = None, words: Words | None = None
+    memory: ExperienceMemory, asked: Question, k: int, side: Side | None = None, words: SituationWords | None = None
 ) -> tuple[Case, ...]:
     return memory.recall(
         asked.situation,

@@ -29,10 +29,10 @@ from candlegraph.memory.counterfactuals import Pending, complete, give_up, next_
 from candlegraph.memory.embeddings.opening import open_embedder
 from candlegraph.memory.embeddings.space import TextSpace
 from candlegraph.memory.embeddings.waiting import Embedded, count_waiting, embed_waiting, try_again
-from candlegraph.memory.embeddings.wording import Words
+from candlegraph.memory.embeddings.wording import SituationWords
 from candlegraph.memory.index.mirror import Mirror
-from candlegraph.memory.index.saved import snapshot_folder
-from candlegraph.memory.index.search import Asked, Filters, search, situation_asked, text_asked
+from candlegraph.memory.index.saved import index_folder
+from candlegraph.memory.index.search import Filters, Query, search, situation_asked, text_asked
 from candlegraph.memory.learning.advice import paired
 from candlegraph.memory.learning.evidence import Span
 from candlegraph.memory.learning.outlines import Outlines
@@ -66,7 +66,7 @@ class ExperienceMemory:
         self._own = open_engine(self.path)
         self.engine = self._own if rag.database_url is None else open_shared(rag.database_url)
         self._texts = _text_space(self.engine, rag)
-        folder = snapshot_folder(self.path, rag.vector_store.storage_path)
+        folder = index_folder(self.path, rag.vector_store.storage_path)
         self._mirror = Mirror(rag.vector_store.index_type, folder)
         self._outlines: dict[frozenset[str], Outlines] = {}
         self._cases: dict[int, Case] = {}
@@ -111,7 +111,7 @@ class ExperienceMemory:
         kinds: Collection[Kind] = RECALLED,
         side: Side | None = None,
         pair: str | None = None,
-        words: Words | None = None,
+        words: SituationWords | None = None,
         weights: Spaces = EVEN,
         is_strict: bool = False,
     ) -> tuple[Case, ...]:
@@ -278,8 +278,8 @@ class ExperienceMemory:
         return known
 
     def _asked(
-        self, situation: Sequence[float], space: str, words: Words | None, weights: Spaces, *, is_strict: bool
-    ) -> list[Asked]:
+        self, situation: Sequence[float], space: str, words: SituationWords | None, weights: Spaces, *, is_strict: bool
+    ) -> list[Query]:
         vector = unit(situation)
         asked = [situation_asked(space, vector, weights.situation)] if vector is not None and weights.situation else []
         if self._texts is None or words is None or not weights.text:

@@ -7,7 +7,7 @@ from freqtrade.persistence import Trade
 from markets import dipped, drawn
 from virtual_live import WALLET, VirtualLive
 
-from candlegraph.freqtrade_bridge.loopback.account.faults import Fault, Late, Refusal, Unanswered
+from candlegraph.freqtrade_bridge.loopback.account.faults import Late, PlannedFault, PlannedRefusal, Unanswered
 from candlegraph.freqtrade_bridge.loopback.markets import market_of
 
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
@@ -41,15 +41,15 @@ def scene(plans, prices, loop_seconds=60, dip=None):
 
 def lost(endpoint, nth=1):
     """Return a fault: the exchange acts, and its answer is lost."""
-    return Fault(endpoint=endpoint, nth=nth, what=Unanswered(has_acted=True))
+    return PlannedFault(endpoint=endpoint, nth=nth, what=Unanswered(has_acted=True))
 
 
 def refused(endpoint, code, times=1):
-    return Fault(endpoint=endpoint, times=times, what=Refusal(code=code))
+    return PlannedFault(endpoint=endpoint, times=times, what=PlannedRefusal(code=code))
 
 
 def late(endpoint, seconds, times):
-    return Fault(endpoint=endpoint, times=times, what=Late(seconds=seconds))
+    return PlannedFault(endpoint=endpoint, times=times, what=Late(seconds=seconds))
 
 
 def known_stops(run):

@@ -13,7 +13,7 @@ from candlegraph.graph.schema.lessons import Case, Moment, Similar
 EXIT_LENGTH = 40
 
 
-class Detail(NamedTuple):
+class CaseDetail(NamedTuple):
     """How much of a case is told."""
 
     lesson: int = TEXT_LENGTH
@@ -22,12 +22,12 @@ class Detail(NamedTuple):
     moments: int = 3
 
 
-WHOLE = Detail()
-CUT = Detail(lesson=160, reason=80, own_view=100, moments=1)
-SHORT = Detail(lesson=80, reason=60, own_view=0, moments=0)
+WHOLE = CaseDetail()
+CUT = CaseDetail(lesson=160, reason=80, own_view=100, moments=1)
+SHORT = CaseDetail(lesson=80, reason=60, own_view=0, moments=0)
 
 
-def case_line(case: Case, words: Words, detail: Detail = WHOLE) -> str:
+def case_line(case: Case, words: Words, detail: CaseDetail = WHOLE) -> str:
     """Return one case in one line; what is not known of it is not mentioned."""
     told = words.told
     parts = [_head(case, words), _setup(case, words), *_why(case, told, detail), _course(case, told)]
@@ -67,7 +67,7 @@ def _scene(case: Case, told: CaseWords) -> Iterator[str]:
     yield from (told.patterns.get(name, symbol(name)) for name in case.scene.patterns)
 
 
-def _why(case: Case, told: CaseWords, detail: Detail) -> list[str]:
+def _why(case: Case, told: CaseWords, detail: CaseDetail) -> list[str]:
     return [told.why.format(quoted(case.entry_reason, detail.reason))] if case.entry_reason else []
 
 
@@ -81,7 +81,7 @@ def _course(case: Case, told: CaseWords) -> str:
     return told.course.format(hours=hours, best=case.best_pct, worst=case.worst_pct, end=end)
 
 
-def _moments(case: Case, told: CaseWords, detail: Detail) -> list[str]:
+def _moments(case: Case, told: CaseWords, detail: CaseDetail) -> list[str]:
     """Return the newest moments, oldest first: what was done last shaped the end most."""
     shown = case.moments[-detail.moments :] if detail.moments else ()
     return [told.moments.format(told.between.join(_moment(one, told) for one in shown))] if shown else []
@@ -98,14 +98,14 @@ def _moment(one: Moment, told: CaseWords) -> str:
     return line + told.said.format(quoted(one.said, 80)) if one.said else line
 
 
-def _own_view(case: Case, told: CaseWords, detail: Detail) -> list[str]:
+def _own_view(case: Case, told: CaseWords, detail: CaseDetail) -> list[str]:
     if not (case.self_evaluation and detail.own_view):
         return []
     score = "" if case.self_score is None else told.own_score.format(case.self_score)
     return [told.own_view.format(quoted(case.self_evaluation, detail.own_view)) + score]
 
 
-def _lesson(case: Case, told: CaseWords, detail: Detail) -> list[str]:
+def _lesson(case: Case, told: CaseWords, detail: CaseDetail) -> list[str]:
     return [told.lesson.format(quoted(untold(case), detail.lesson))] if case.lesson and not case.is_open else []
 
 
@@ -117,6 +117,6 @@ def untold(case: Case) -> str:
     return rest if end and f"{case.profit_pct:+.1f} %" in first else case.lesson
 
 
-def lines_of(cases: Sequence[Case], words: Words, detail: Detail) -> list[str]:
+def lines_of(cases: Sequence[Case], words: Words, detail: CaseDetail) -> list[str]:
     """Return a line a case."""
     return [case_line(case, words, detail) for case in cases]

@@ -65,7 +65,7 @@ DETAILS = (
 
 
 @dataclass(frozen=True)
-class Span:
+class HistoryDetail:
     """How much of the history is said: of how many timeframes, which share of the values, and all series or few."""
 
     share: float = 1
@@ -137,7 +137,7 @@ def details_left(detail: Detail, words: Words) -> str:
 def history_section(views: Sequence[TimeframeView], config: ContextConfig, words: Words) -> Section | None:
     """Return the indicators of the last candles, this one included, or nothing where none is wanted or known."""
     known = [view for view in views if config.points_of(view.timeframe)]
-    if not any(history_line(view, Span(), config, words) for view in known):
+    if not any(history_line(view, HistoryDetail(), config, words) for view in known):
         return None
     points = max(config.points_of(view.timeframe) for view in known)
 
@@ -149,18 +149,18 @@ def history_section(views: Sequence[TimeframeView], config: ContextConfig, words
     return Section("indicator_history", words.history, "history", renderings)
 
 
-def spans(points: int) -> Iterator[Span]:
+def spans(points: int) -> Iterator[HistoryDetail]:
     """Return ever shorter histories: half as many values down to a few, then fewer series, then fewer timeframes."""
     share = 1.0
-    yield Span()
+    yield HistoryDetail()
     while points * share > FEWEST:
         share /= 2
-        yield Span(share)
+        yield HistoryDetail(share)
     for timeframes in (99, 2, 1):
-        yield Span(share, timeframes, is_whole=False)
+        yield HistoryDetail(share, timeframes, is_whole=False)
 
 
-def history_line(view: TimeframeView, span: Span, config: ContextConfig, words: Words) -> str:
+def history_line(view: TimeframeView, span: HistoryDetail, config: ContextConfig, words: Words) -> str:
     """Return the series of one timeframe in one line; empty where none is known."""
     chosen = config.multi_timeframe_history.get(view.timeframe)
     names = tuple(ALL_SERIES if chosen is None else chosen.fields)
@@ -192,7 +192,7 @@ def past_and_present(view: TimeframeView, name: str) -> tuple[float | None, ...]
             return (*getattr(past, name), getattr(now, name))
 
 
-def spans_left(span: Span, timeframes: int, words: Words) -> str:
+def spans_left(span: HistoryDetail, timeframes: int, words: Words) -> str:
     """Return what `span` does not say."""
     left = [] if span.share == 1 else [words.older_values]
     if not span.is_whole:

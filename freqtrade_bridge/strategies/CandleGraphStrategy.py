@@ -115,7 +115,8 @@ class CandleGraphStrategy(IStrategy):
     def _open(self) -> None:
         from candlegraph.freqtrade_bridge.host.backtest_hook import install
         from candlegraph.freqtrade_bridge.host.keys import blank_secrets, slots
-        from candlegraph.freqtrade_bridge.session import Session, namespace_of
+        from candlegraph.freqtrade_bridge.host.run_name import namespace_of
+        from candlegraph.freqtrade_bridge.session import Session
 
         context = self.open_context(namespace_of(self.config["runmode"]))
         blank_secrets(self.config)
@@ -140,7 +141,7 @@ class CandleGraphStrategy(IStrategy):
         self.session.decide(self.dp.current_whitelist(), current_time)
         self._announce_halt(current_time)
         # Freqtrade sees an entry that was approved late only where it analyses the candle again.
-        self.process_only_new_candles = not self.session.answer(current_time)
+        self.process_only_new_candles = not self.session.answers.carry_out(current_time)
 
     def _announce_halt(self, now: datetime) -> None:
         """Tell freqtrade and its user once that the account was halted, or that the halt was reset."""
@@ -164,7 +165,7 @@ class CandleGraphStrategy(IStrategy):
     def backtest_ended(self, end: datetime) -> None:
         """Learn from what the end of the data closed, and settle what it left open."""
         self.session.fates.end(end)
-        self.session.learn(end + self.session.length)
+        self.session.learner.learn(end + self.session.length)
 
     def populate_indicators(self, dataframe: DataFrame, metadata: dict[str, Any]) -> DataFrame:
         """Leave the frame as it is: the graph computes its own numbers from closed candles."""
@@ -251,7 +252,7 @@ class CandleGraphStrategy(IStrategy):
     @fail_closed()
     def order_filled(self, pair: str, trade: Trade, order: Order, current_time: datetime, **kwargs: Any) -> None:
         """Keep the plan at the entry, learn at the exit."""
-        self.session.filled(trade, order, current_time)
+        self.session.fills.filled(trade, order, current_time)
 
     @fail_closed()
     def custom_stoploss(

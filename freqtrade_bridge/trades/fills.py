@@ -83,6 +83,8 @@ def closed_trade_of(
         candle_minutes=length.total_seconds() / 60,
         profit_pct=100 * profit_ratio,
         profit_abs=profit_abs,
+        fees=moved_by(trade) + (trade.funding_fees or 0.0) - profit_abs,
+        funding=trade.funding_fees or 0.0,
         mfe_pct=100 * trade.calc_profit_ratio(best),
         mae_pct=100 * trade.calc_profit_ratio(worst),
         exit_reason=reason,
@@ -139,6 +141,15 @@ def _result(trade: Trade, *, is_backtest: bool) -> tuple[float, float]:
     if is_backtest:
         settled.recalc_trade_from_orders(is_closing=True)
     return settled.close_profit, settled.close_profit_abs
+
+
+def moved_by(trade: Trade) -> float:
+    """Return what the prices of all fills gave, quote currency, before fees and funding."""
+    filled = [order for order in trade.orders if not order.ft_is_open and order.filled]
+    values = (
+        order.safe_amount_after_fee * order.safe_price * (-1 if is_entry(trade, order) else 1) for order in filled
+    )
+    return float(math.fsum(values)) * (-1 if trade.is_short else 1)
 
 
 def _with_exit(extremes: tuple[float, float], rate: float, *, is_short: bool) -> tuple[float, float]:

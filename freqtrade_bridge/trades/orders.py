@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from freqtrade.persistence import Trade
 
-from candlegraph.freqtrade_bridge.decisions.book import DecisionBook
+from candlegraph.freqtrade_bridge.decisions.book import DecisionBook, Known
 from candlegraph.freqtrade_bridge.decisions.fates import Fates
-from candlegraph.freqtrade_bridge.trades.plan import Known, Plan, Plans
+from candlegraph.freqtrade_bridge.trades.plan import Plan, Plans
 from candlegraph.graph.schema.fate import Refusal
 from candlegraph.graph.schema.market import Account, OrderLimits, Position, Side
 from candlegraph.graph.schema.signal import Clamp, TradeSignal
@@ -170,7 +170,7 @@ class Orders:
 
     def _plan(self, ask: Ask, sized: EntryPlan) -> Plan:
         assert sized.stop is not None, "the gate lets nothing pass without a stop"
-        snapshot, state = self._known.get(ask.pair, (None, None))
+        snapshot, state = self._known.of(ask.pair)
         signal = None if ask.forced or snapshot is None else self._book.at(ask.pair, ask.now)
         facts = None if state is None else state.facts
         return Plan(

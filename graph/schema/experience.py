@@ -61,6 +61,8 @@ class ClosedTrade(Occasion):
     candle_minutes: float = Field(gt=0)
     profit_pct: float
     profit_abs: float
+    fees: float | None = Field(None, description="paid, quote currency; None: not recorded")
+    funding: float | None = Field(None, description="received, quote currency; negative: paid; None: not recorded")
     mfe_pct: float = Field(description="profit if closed at the best price")
     mae_pct: float = Field(description="profit if closed at the worst price")
     excursions_known: bool = Field(True, description="False: mfe and mae are those of entry and exit alone, bounds")

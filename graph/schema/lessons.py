@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from candlegraph.graph.schema.facts import ExperienceFacts, Verdict
+from candlegraph.graph.schema.facts import ExperienceFacts, VerdictWord
 from candlegraph.graph.schema.market import Frozen, Regime, Side, Strength
 from candlegraph.graph.schema.scene import Scene
 
@@ -88,7 +88,7 @@ class Pattern(Frozen):
     mean_reward: float = Field(description="of the configured mode")
     reward_low: float
     reward_high: float
-    verdict: Verdict
+    verdict: VerdictWord
 
 
 class Advice(Frozen):

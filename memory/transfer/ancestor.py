@@ -81,9 +81,9 @@ def pair_word(pair: object) -> object:
 
 
 Number = Annotated[float, BeforeValidator(plain_number)]
-Price = Annotated[Number, Field(gt=0, le=1e12)]
+LoggedPrice = Annotated[Number, Field(gt=0, le=1e12)]
 Time = Annotated[datetime, BeforeValidator(dashed), AfterValidator(in_utc)]
-Text = Annotated[str, BeforeValidator(one_text)]
+LoggedText = Annotated[str, BeforeValidator(one_text)]
 SideWord = Annotated[Literal["long", "short"], BeforeValidator(side_word)]
 
 
@@ -103,17 +103,17 @@ class AncestorTrade(BaseModel):
     pair: Annotated[str, BeforeValidator(pair_word)] = Field(pattern=PAIR, max_length=60)
     side: SideWord
     entry_time: Time | None = Field(None, validation_alias=_either("entry_time"))
-    entry_price: Price = Field(validation_alias=_either("entry_price"))
-    entry_reason: Text = Field("", validation_alias=_either("entry_reason"))
+    entry_price: LoggedPrice = Field(validation_alias=_either("entry_price"))
+    entry_reason: LoggedText = Field("", validation_alias=_either("entry_reason"))
     exit_time: Time | None = Field(None, validation_alias=_either("exit_time"))
-    exit_price: Price = Field(validation_alias=_either("exit_price"))
-    exit_reason: Text = Field("", validation_alias=_either("exit_reason"))
+    exit_price: LoggedPrice = Field(validation_alias=_either("exit_price"))
+    exit_reason: LoggedText = Field("", validation_alias=_either("exit_reason"))
     # A margin cannot lose more than itself and the fees of 100x; none grew a thousandfold.
     profit_pct: Number = Field(ge=-110, le=100_000)
     leverage: Number = Field(ge=1, le=500)
-    stake_amount: Price
+    stake_amount: LoggedPrice
     duration_minutes: Number | None = Field(None, ge=0, le=5_000_000)
-    lessons: Text = ""
+    lessons: LoggedText = ""
 
     @property
     def closed_at(self) -> datetime:

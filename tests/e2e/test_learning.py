@@ -8,7 +8,14 @@ import pytest
 import trap
 from rich.console import Console
 
-from candlegraph.freqtrade_bridge.commands.ablation import Taken, ablation_table, entries, mean_profit, profit, win_rate
+from candlegraph.freqtrade_bridge.commands.memory.ablation import (
+    Taken,
+    ablation_table,
+    entries,
+    mean_profit,
+    profit,
+    win_rate,
+)
 from candlegraph.graph.schema.experience import ClosedTrade
 from candlegraph.graph.settings.places import DATABASE
 from candlegraph.memory.learning.report import experience_of

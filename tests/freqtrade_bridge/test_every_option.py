@@ -15,7 +15,8 @@ import pytest
 from lived import lived
 
 from candlegraph.freqtrade_bridge.commands.failures import guarded
-from candlegraph.freqtrade_bridge.commands.main import main, parser
+from candlegraph.freqtrade_bridge.commands.main import main
+from candlegraph.freqtrade_bridge.commands.parser import parser
 from candlegraph.freqtrade_bridge.loopback.configuration import base_config
 from candlegraph.graph.schema.errors import BridgeError
 from candlegraph.graph.schema.fate import Fate
@@ -60,6 +61,7 @@ RUN = "--offline --userdir {U} --datadir {D} --timerange 20250401-20250402"
 DRY = "--offline --userdir {U} --datadir {D}"
 ONLINE = "-c {C} --userdir {U}"
 SEEN = "--pair BTC/USDT:USDT --at 2025-04-05T13:00 --datadir {D} --userdir {U}"
+PARITY = "--live {W} --live-namespace dry_run --backtest {W}"
 PAIRS = {
     "check": {"--config": ("-c {C}", "-c {C} -c {C2}")},
     "migrate": {
@@ -177,6 +179,15 @@ PAIRS = {
         "--decision": ("--userdir {W}", "--userdir {W} --decision dry_run-1"),
         "--json": ("--userdir {W}", "--userdir {W} --json"),
         "--wide": ("--userdir {W}", "--userdir {W} --wide"),
+    },
+    "parity": {
+        "--live": (PARITY, PARITY + " --live {W2}"),
+        "--backtest": (PARITY, PARITY + " --backtest {U}"),
+        "--live-namespace": (PARITY, PARITY + " --live-namespace backtest:a"),
+        "--backtest-namespace": (PARITY, PARITY + " --backtest-namespace dry_run"),
+        "--pair": (PARITY, PARITY + f" --pair {ETH}"),
+        "--json": (PARITY, PARITY + " --json"),
+        "--wide": (PARITY, PARITY + " --wide"),
     },
     "ledger diff": {
         "--userdir": ("backtest:a dry_run --userdir {W}", "backtest:a dry_run --userdir {W2}"),
@@ -356,6 +367,8 @@ def row(number, namespace, snapshot):
     }  # fmt: skip
     if namespace == "dry_run" and number == 0:
         known["signal"] = signal.model_copy(update={"reason": "another " * 30})
+    if namespace == "dry_run" and is_entry:
+        known["fate"] = Fate(kind="superseded", at=candle, why="a later call did it")
     return DecisionRow(**known)
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from candlegraph.freqtrade_bridge.commands.ledger import diff_of, totals
+from candlegraph.freqtrade_bridge.commands.books.ledger import diff_of, totals
 from candlegraph.freqtrade_bridge.commands.main import main
 from candlegraph.graph.schema.calls import CallRecord, Try
 from candlegraph.graph.schema.signal import TradeSignal

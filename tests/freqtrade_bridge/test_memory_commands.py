@@ -2,18 +2,16 @@
 
 import argparse
 import json
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pytest
 
-from candlegraph.freqtrade_bridge.commands.memory_arguments import ACTIONS, add_memory
+from candlegraph.freqtrade_bridge.commands.memory.arguments import ACTIONS, add_memory
 from candlegraph.graph.schema.errors import ConfigError, MemoryStoreError
 from candlegraph.graph.schema.experience import ClosedTrade
 from candlegraph.graph.settings.places import DATABASE
-from candlegraph.memory.index.saved import snapshot_folder
+from candlegraph.memory.index.saved import index_folder
 from candlegraph.memory.learning.report import experience_of
 from candlegraph.memory.storage.backup import backup_path
 from candlegraph.memory.store import close_memory, open_memory
@@ -230,7 +228,7 @@ def test_a_memory_is_not_imported_into_a_folder_that_is_not_there(run, tmp_path)
 
 
 def test_a_rebuild_forgets_snapshots_and_says_what_it_found(run, userdir):
-    folder = snapshot_folder(userdir / DATABASE)
+    folder = index_folder(userdir / DATABASE)
     folder.mkdir()
     (folder / "0123456789abcdef.hnsw").write_bytes(b"damaged")
     said = run("rebuild")
@@ -296,18 +294,6 @@ def test_only_a_purge_erases_and_counts_first(run, userdir):
     assert "live: nothing to erase" in run("purge", "--retired", "--yes")
     assert open_memory(userdir / DATABASE).stats("live")["total_experiences"] == 5
     assert "erased 5 experiences" in run("purge", "--all", "--yes")
-
-
-def test_no_action_but_the_ablation_loads_freqtrade(userdir):
-    code = (
-        "import argparse, sys; from candlegraph.freqtrade_bridge.commands import memory_arguments as m;"
-        "p = argparse.ArgumentParser(); m.add_memory(p);"
-        f"a = p.parse_args(['stats', '--userdir', {str(userdir)!r}]); a.run(a);"
-        "[__import__(module) for _, module, _, _ in m.ACTIONS if module != m.ABLATION];"
-        "assert 'freqtrade' not in sys.modules"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
 
 
 def test_every_action_says_what_it_does(capsys):

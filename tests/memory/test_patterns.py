@@ -31,8 +31,8 @@ from candlegraph.memory.learning.setups import (
     volatility_band,
 )
 from candlegraph.memory.store import ExperienceMemory, close_memory, open_memory
-from candlegraph.tools.market import situation as vectors
-from candlegraph.tools.market.situation import VERSION
+from candlegraph.tools.market import situation_versions as vectors
+from candlegraph.tools.market.situation_versions import VERSION
 
 RULES = Reward()
 LONG = Setup("long", "trend_up")

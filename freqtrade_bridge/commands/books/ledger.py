@@ -170,7 +170,7 @@ def _print_diff(found: Diff, *, wide: bool) -> None:
             screen.print(f"only in the {side}: {len(places)}, from {places[0].candle:%Y-%m-%d %H:%M} {places[0].pair}")
 
 
-def _differing(one: Difference, length: int | None) -> Entry:
+def _differing(one: FieldDifference, length: int | None) -> Entry:
     first, second = (one.first, one.second) if length is None else apart(one.first, one.second)
     below = (f"first:  {one_line(first, length)}", f"second: {one_line(second, length)}")
     return Entry((f"{one.candle:%Y-%m-%d %H:%M}", one.pair, one.field), below)
@@ -196,14 +196,14 @@ def _listed(counts: Counter[str]) -> str:
     return ", ".join(f"{name} {count}" for name, count in counts.most_common()) or "none"
 
 
-class Place(NamedTuple):
+class CandleOfPair(NamedTuple):
     """Where a decision belongs, in any run."""
 
     candle: datetime
     pair: str
 
 
-class Difference(Frozen):
+class FieldDifference(Frozen):
     """One field of one decision."""
 
     candle: datetime
@@ -217,9 +217,9 @@ class Diff(Frozen):
     """What became of the comparison."""
 
     equal: int
-    differences: tuple[Difference, ...]
-    only_first: tuple[Place, ...]
-    only_second: tuple[Place, ...]
+    differences: tuple[FieldDifference, ...]
+    only_first: tuple[CandleOfPair, ...]
+    only_second: tuple[CandleOfPair, ...]
 
     @property
     def is_empty(self) -> bool:
@@ -229,7 +229,7 @@ class Diff(Frozen):
 
 def diff_of(first: Sequence[DecisionRow], second: Sequence[DecisionRow]) -> Diff:
     """Return how two runs differ, by candle and pair."""
-    one, other = ({Place(row.candle, row.pair): row for row in rows} for rows in (first, second))
+    one, other = ({CandleOfPair(row.candle, row.pair): row for row in rows} for rows in (first, second))
     both = sorted(one.keys() & other.keys())
     found = {place: tuple(_differences(place, one[place], other[place])) for place in both}
     return Diff(
@@ -256,12 +256,12 @@ def apart(first: str, second: str) -> tuple[str, str]:
     return (first, second) if start <= 0 else (f"...{first[start:]}", f"...{second[start:]}")
 
 
-def _differences(place: Place, first: DecisionRow, second: DecisionRow) -> Iterator[Difference]:
+def _differences(place: CandleOfPair, first: DecisionRow, second: DecisionRow) -> Iterator[FieldDifference]:
     one, other = _flat(plain(first)), _flat(plain(second))
     for field in sorted(one.keys() | other.keys()):
         before, after = str(one.get(field, "absent")), str(other.get(field, "absent"))
         if before != after:
-            yield Difference(candle=place.candle, pair=place.pair, field=field, first=before, second=after)
+            yield FieldDifference(candle=place.candle, pair=place.pair, field=field, first=before, second=after)
 
 
 def _flat(value: Any, path: str = "") -> dict[str, Any]:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from candlegraph.freqtrade_bridge.commands.arguments import database_of
-from candlegraph.freqtrade_bridge.commands.memory import opened, rag_config
+from candlegraph.freqtrade_bridge.commands.memory.tables import opened, rag_config
 from candlegraph.freqtrade_bridge.host.configuration_files import read_files
 from candlegraph.freqtrade_bridge.report.listing import console, print_values
 from candlegraph.graph.schema.errors import ConfigError, MemoryStoreError
