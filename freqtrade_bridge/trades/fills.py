@@ -51,6 +51,7 @@ def closed_trade_of(
     is_backtest: bool,
     judged: TradeSignal | None,
     risk_pct: float | None,
+    beside: int | None,
     identity: dict[str, Any],
 ) -> ClosedTrade:
     """Return the facts of a trade that `order` closes.
@@ -75,6 +76,7 @@ def closed_trade_of(
         exit_price=rate,
         planned_stop=plan.initial_stop,
         risk_pct=risk_pct,
+        beside=beside,
         opened_at=trade.open_date_utc,
         closed_at=max(now, trade.open_date_utc),
         known_at=max(known_at, trade.open_date_utc),
