@@ -78,7 +78,7 @@ def closed_trade_of(
         risk_pct=risk_pct,
         beside=beside,
         opened_at=trade.open_date_utc,
-        closed_at=max(now, trade.open_date_utc),
+        closed_at=max(now if is_backtest else _filled_at(order, now), trade.open_date_utc),
         known_at=max(known_at, trade.open_date_utc),
         candle_minutes=length.total_seconds() / 60,
         profit_pct=100 * profit_ratio,
@@ -104,6 +104,11 @@ def closed_trade_of(
         additions=_additions(trade),
         **identity,
     )
+
+
+def _filled_at(order: Order, now: datetime) -> datetime:
+    """Return when the exchange filled the order: it may be found hours later, after an outage."""
+    return min(order.order_filled_utc or now, now)
 
 
 def partial_exit_of(
