@@ -185,7 +185,7 @@ class ExperienceMemory:
         """Put what is known of a trade by now in the place of what was known at its close."""
         said = with_insight(lesson_of(table, language), one.experience.insight)
         span = Span(one.trade.side, one.trade.opened_at, one.trade.ended_at)
-        complete(self.engine, one, table, said, paired(table, span) if table.is_complete else None)
+        complete(self.engine, one, table, said, paired(table, span, one.trade.beside) if table.is_complete else None)
 
     def give_up(self, one: Pending) -> None:
         """Wait no longer for candles of a trade that cannot be had any more."""

@@ -51,6 +51,7 @@ def closed_trade_of(
     is_backtest: bool,
     judged: TradeSignal | None,
     risk_pct: float | None,
+    beside: int | None,
     identity: dict[str, Any],
 ) -> ClosedTrade:
     """Return the facts of a trade that `order` closes.
@@ -61,12 +62,15 @@ def closed_trade_of(
     """
     reason = order.ft_order_tag or trade.exit_reason or "unknown"
     inside = is_backtest and reason in INSIDE_CANDLE
+    known_at = now + length - timedelta(microseconds=1) if inside else now
     return ClosedTrade(
         **_entered(trade, plan),
-        **_times(trade, now, length, is_inside=inside),
+        **_times(trade, now if is_backtest else _filled_at(order, now), known_at),
+        candle_minutes=length.total_seconds() / 60,
         **_earned(trade, is_backtest=is_backtest),
         **_reached(trade, order.safe_price, extremes),
         risk_pct=risk_pct,
+        beside=beside,
         exit_reason=reason,
         liquidated=reason == LIQUIDATION,
         forced=is_backtest and reason == FORCED,
@@ -76,6 +80,11 @@ def closed_trade_of(
         additions=_additions(trade),
         **identity,
     )
+
+
+def _filled_at(order: Order, now: datetime) -> datetime:
+    """Return when the exchange filled the order: it may be found hours later, after an outage."""
+    return min(order.order_filled_utc or now, now)
 
 
 def partial_exit_of(
@@ -119,15 +128,10 @@ def _entered(trade: Trade, plan: Plan) -> dict[str, Any]:
     }
 
 
-def _times(trade: Trade, now: datetime, length: timedelta, *, is_inside: bool) -> dict[str, Any]:
-    """Return when the trade was open, and from when on its end is known."""
-    known_at = now + length - timedelta(microseconds=1) if is_inside else now
-    return {
-        "opened_at": trade.open_date_utc,
-        "closed_at": max(now, trade.open_date_utc),
-        "known_at": max(known_at, trade.open_date_utc),
-        "candle_minutes": length.total_seconds() / 60,
-    }
+def _times(trade: Trade, closed_at: datetime, known_at: datetime) -> dict[str, datetime]:
+    """Return when the trade was open, and from when on its end is known; never before it began."""
+    opened_at = trade.open_date_utc
+    return {"opened_at": opened_at, "closed_at": max(closed_at, opened_at), "known_at": max(known_at, opened_at)}
 
 
 def _earned(trade: Trade, *, is_backtest: bool) -> dict[str, float]:

@@ -144,11 +144,11 @@ def has_turned(track: Track | None) -> bool:
 def _faults(trade: ClosedTrade, track: Track | None) -> list[tuple[str, str]]:
     parts = components(trade)
     found = [(text, advice) for name, (most, text, advice) in BAD.items() if _is_bad(trade, parts, name, most)]
-    if trade.planned_stop is None:
+    if trade.planned_stop is None and not trade.is_imported:  # the earlier system kept no stop in its log
         found.insert(0, NO_STOP)
     if trade.liquidated:
         found.insert(0, LIQUIDATED)
-    if trade.mfe_pct <= 0:
+    if trade.mfe_pct <= 0 and trade.excursions_known:
         found.append(NEVER_GREEN)
     return [*found, *(_faults_while_held(track) if trade.profit_pct < 0 else ())]
 
@@ -164,6 +164,8 @@ def _is_bad(trade: ClosedTrade, parts: Components, name: str, most: float) -> bo
         return False  # said by LIQUIDATED
     if name == "exit" and trade.mfe_pct <= 0:
         return False  # there was no best profit to keep
+    if name == "entry" and not trade.excursions_known:
+        return False  # that the price first went against it would have to be known
     value: float = getattr(parts, name)
     return value <= most
 

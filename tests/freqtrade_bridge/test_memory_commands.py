@@ -4,6 +4,7 @@ import argparse
 import json
 from datetime import UTC, datetime, timedelta
 
+import pandas as pd
 import pytest
 
 from candlegraph.freqtrade_bridge.commands.memory.arguments import ACTIONS, add_memory
@@ -176,6 +177,38 @@ def test_the_ancestors_log_is_imported_and_its_bad_lines_are_named(run, tmp_path
         run("import", file)
     with pytest.raises(ConfigError, match="--fee goes with --ancestor"):
         run("import", file, "--fee", "0.001")
+    with pytest.raises(ConfigError, match="--datadir goes with --ancestor"):
+        run("import", file, "--datadir", tmp_path)
+
+
+def test_an_import_says_how_many_trades_have_a_market_and_why_the_others_have_none(run, tmp_path, frames, as_of):
+    main = frames["30m"].set_index("date")
+    price = float(main.loc[pd.Timestamp(as_of), "open"])
+    (tmp_path / "data" / "futures").mkdir(parents=True)
+    for timeframe, frame in frames.items():
+        frame.to_feather(tmp_path / "data" / "futures" / f"BTC_USDT_USDT-{timeframe}-futures.feather")
+    line = {
+        "trade_id": 1, "pair": "BTC/USDT:USDT", "side": "long", "profit_pct": 1, "leverage": 10, "stake_amount": 100,
+        "entry": {"time": as_of.isoformat(), "price": price, "reason": "x"},
+        "exit": {"time": (as_of + timedelta(hours=2)).isoformat(), "price": price, "reason": "y"},
+    }  # fmt: skip
+    others = [{"pair": "SOL/USDT:USDT", "trade_id": 3}, {"pair": "SOL/USDT:USDT", "trade_id": 2}, {"side": "buy"}]
+    file = tmp_path / "old.jsonl"
+    file.write_text("\n".join(json.dumps(line | one) for one in ({}, *others)))
+    said = run("import", "--ancestor", file, "--datadir", tmp_path / "data")
+    assert (
+        "imported with the market at their entry: 1 of 3 trades without, 2: SOL/USDT:USDT 30m: no candle file" in said
+    )
+    assert "imported with best and worst price: 1 of 3 trades without, 2: SOL/USDT:USDT" in said
+    assert "without a market a trade is found by its words alone" in said
+    assert "stored 3 there already 0 bad, skipped 1" in said
+    again = run("import", "--ancestor", file, "--datadir", tmp_path / "data")
+    assert "3 were there already and stay as they are" in again
+    assert "`candlegraph memory purge --namespace ancestor --all --yes`" in again
+    bare = run("import", "--ancestor", file, "--namespace", "bare")
+    assert "0 of 3 trades without, 3: no --datadir with candles was named" in bare
+    with pytest.raises(ConfigError, match="--datadir .*nowhere: there is no such folder"):
+        run("import", "--ancestor", file, "--datadir", tmp_path / "nowhere")
 
 
 def test_an_import_names_every_line_it_skips_and_every_trade_logged_twice(run, tmp_path):
