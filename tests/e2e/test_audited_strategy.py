@@ -1,4 +1,4 @@
-"""The strategy with the live auditor in unmodified bots, against virtual exchanges whose answers are lost or refused."""
+"""The strategy itself with its auditor, live in virtual time: planned stops, lost entries, true results in memory."""
 
 from datetime import UTC, datetime, timedelta
 
