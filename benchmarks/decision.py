@@ -199,7 +199,7 @@ def rows_of(context: Context, snapshot: MarketSnapshot, state: CandleState) -> l
     assert state.signal is not None, "the graph ends with a signal"
     outcome = Outcome(state=state)
     pairs = (snapshot.model_copy(update={"pair": f"P{number}/USDT:USDT"}) for number in range(PAIRS))
-    return [decision_row(context, one, outcome, state.signal) for one in pairs]
+    return [decision_row(context, one, outcome, state.signal, one.as_of) for one in pairs]
 
 
 def market(folder: Path) -> tuple[Path, datetime, str]:

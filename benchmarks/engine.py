@@ -73,7 +73,7 @@ def with_ledger(context: Context, snapshots: Sequence[MarketSnapshot]) -> Step:
         state = CandleState.model_validate(await decide(snapshot, context))
         assert state.signal is not None, "the graph ends with a signal"
         outcome = Outcome(state=state, depth=context.depth)
-        ledger.append([decision_row(context, snapshot, outcome, state.signal)])
+        ledger.append([decision_row(context, snapshot, outcome, state.signal, snapshot.as_of)])
 
     return step
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from candlegraph.agents.prompt.last_call import last_call_line
-from candlegraph.agents.prompt.outside_text import NAME_LENGTH, plain, quoted, symbol
+from candlegraph.agents.prompt.outside_text import NAME_LENGTH, plain_lines, quoted, quoted_lines, symbol
 from candlegraph.agents.prompt.phrases import SectionName, Words
 from candlegraph.agents.prompt.tokens import last_within, tokens_of
 from candlegraph.graph.schema.fate import LastCall
@@ -99,6 +100,7 @@ def reading_line(name: str, reading: Reading, words: Words, *, with_past: bool) 
     return f"{name}{words.colon}{written(reading.value)}{label}{before}"
 
 
+@lru_cache(maxsize=256)  # the same at every candle of a backtest without a record
 def gone_line(name: str, reason: str, words: Words, *, with_reason: bool) -> str:
     """Return that a sentiment value is unavailable, and why."""
     line = f"{symbol(name)}{words.colon}{words.unavailable}"
@@ -133,12 +135,13 @@ def position_section(
     """
     if position is None:
         return None
+    reasons = quoted_lines(position.past_reasons, REASON_LENGTH)
+    warned, moved = quoted_lines(position.past_warnings, REASON_LENGTH), plain_lines(position.indicators_since_entry)
     last = [exit_line(words, self_scores), *last_lines(last_call, words)]
     thesis = [*last, thesis_line(position, words)] if any(about_position(position)) else last
     changes = change_lines(position, words)
-    warnings = named_lines(PAST_WARNINGS[words.language], quoted_lines(position.past_warnings), words)
-    indicators = named_lines(INDICATORS_SINCE[words.language], plain_lines(position.indicators_since_entry), words)
-    reasons = quoted_lines(position.past_reasons)
+    warnings = named_lines(PAST_WARNINGS[words.language], warned, words)
+    indicators = named_lines(INDICATORS_SINCE[words.language], moved, words)
 
     def renderings(room: int) -> Iterator[Rendering]:
         left = room - tokens_of("\n".join([*thesis, *changes, *indicators, *warnings]))
@@ -186,16 +189,6 @@ def change_lines(position: Position, words: Words) -> list[str]:
     deepest = position.deepest_give_back_pct
     told = [DEEPEST_GIVE_BACK[words.language].format(deepest)] if deepest else []
     return [*named_lines(SINCE_ENTRY[words.language], plain_lines(position.since_entry), words), *told]
-
-
-def quoted_lines(texts: Sequence[str]) -> list[str]:
-    """Return outside texts between double quotes."""
-    return [quoted(text, REASON_LENGTH) for text in texts]
-
-
-def plain_lines(texts: Sequence[str]) -> list[str]:
-    """Return our own lines; Studio may give others in their place."""
-    return [plain(text) for text in texts]
 
 
 def named_lines(name: str, lines: Sequence[str], words: Words) -> list[str]:

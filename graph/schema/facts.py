@@ -114,13 +114,15 @@ def _timeframe_lines(name: str, one: TimeframeFacts) -> tuple[str, ...]:
 
 
 def _lines(tree: dict[str, Any], prefix: str) -> list[str]:
-    lines = []
+    return [f"{key}: {ABSENT if value is None else shown(value)}" for key, value in _flat(tree, prefix)]
+
+
+def _flat(tree: dict[str, Any], prefix: str) -> list[tuple[str, Any]]:
+    """Return the values of nested dictionaries by their dotted keys."""
+    found = []
     for key, value in tree.items():
-        if isinstance(value, dict):
-            lines += _lines(value, f"{prefix}{key}.")
-        else:
-            lines.append(f"{prefix}{key}: {ABSENT if value is None else shown(value)}")
-    return lines
+        found += _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else [(f"{prefix}{key}", value)]
+    return found
 
 
 def parse_facts(text: str) -> Facts:

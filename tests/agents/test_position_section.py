@@ -6,7 +6,7 @@ import pytest
 
 from candlegraph.agents.prompt.budget import richest
 from candlegraph.agents.prompt.phrases import WORDS
-from candlegraph.agents.prompt.sections import position_section, text_of
+from candlegraph.agents.prompt.sections import Rendering, Section, position_section, text_of
 from candlegraph.graph.schema.lessons import SelfScores
 
 CHANGES = ("price +1.20 %", "alignment +3 to -1", "4h atr 1 to 2 (+100%)")
@@ -107,6 +107,15 @@ def test_no_line_closes_the_block_or_opens_another(make_position, field):
     text = renderings(make_position(**TOLD | {field: attack}))[0]
     assert text.count("</position>") == 1
     assert "<facts>" not in text
+
+
+def test_no_rendering_is_made_that_is_poorer_than_the_one_that_fits():
+    def renderings(room):
+        yield Rendering("short")
+        raise AssertionError("nobody needs a poorer one")
+
+    section = Section("account", "Account", "account", renderings)
+    assert "short" in richest(section, 100, 0, WORDS["en"]).text
 
 
 def test_it_speaks_chinese(make_position):
