@@ -23,7 +23,7 @@ from candlegraph.graph.schema.calls import CallRecord
 from candlegraph.graph.schema.experience import ClosedTrade, Scores
 from candlegraph.graph.settings.context import Language
 from candlegraph.memory.counterfactual.lessons import lesson_of
-from candlegraph.memory.counterfactual.table import Kind, Table
+from candlegraph.memory.counterfactual.table import AlternativeKind, Table
 from candlegraph.memory.learning.report import Insight, lesson, strengths, weaknesses
 from candlegraph.memory.learning.track import Track
 
@@ -34,7 +34,7 @@ LESSON_LENGTH, LINE_LENGTH = 140, 120
 SHOWN_REASONS = 5
 NAME = "report_trade"
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
-OTHERWISE: dict[Kind, str] = {
+OTHERWISE: dict[AlternativeKind, str] = {
     "stop": "stop of {} ATR",
     "target": "target of {} R",
     "earlier": "exit {} candles earlier",

@@ -16,6 +16,7 @@ from typing import Any
 from freqtrade.enums import RunMode
 from freqtrade.persistence import Trade
 
+from candlegraph.freqtrade_bridge.audit.opening import auditor_of
 from candlegraph.freqtrade_bridge.decisions.acceptance import Acceptance
 from candlegraph.freqtrade_bridge.decisions.answers import Answers
 from candlegraph.freqtrade_bridge.decisions.approvals import check_approval
@@ -65,6 +66,7 @@ class Session:
         self._open_decisions(provider)
         self._open_trades(float(config.get("fee") or DEFAULT_FEE), provider)
         self._join(config)
+        self.audit = auditor_of(config, provider, context, self.plans, self.orders)
         if not self.is_backtest:
             self._recover(datetime.now(UTC))
 

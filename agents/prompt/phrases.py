@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from candlegraph.agents.prompt.case_phrases import EN, ZH, CaseWords
-from candlegraph.graph.schema.facts import Verdict
+from candlegraph.graph.schema.facts import VerdictWord
 from candlegraph.graph.schema.lessons import AdvisedKind
 from candlegraph.graph.schema.market import Side
 from candlegraph.graph.settings.context import Language
@@ -75,7 +75,7 @@ class Words:
         """Return the word for a side."""
         return self.sides[0] if side == "long" else self.sides[1]
 
-    def verdict_of(self, verdict: Verdict) -> str:
+    def verdict_of(self, verdict: VerdictWord) -> str:
         """Return the word for what a pattern says."""
         warned, favoured, undecided = self.verdicts
         return {"warned": warned, "favoured": favoured}.get(verdict, undecided)

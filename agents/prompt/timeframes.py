@@ -63,7 +63,7 @@ DETAILS = (
 
 
 @dataclass(frozen=True)
-class Span:
+class HistoryDetail:
     """How much of the history is said: of how many timeframes, which share of the values, and all series or few."""
 
     share: float = 1
@@ -136,7 +136,7 @@ def history_section(views: Sequence[TimeframeView], config: ContextConfig, words
     """Return the indicators of the last candles, this one included, or nothing where none is wanted or known."""
     wanted = [(view, config.points_of(view.timeframe)) for view in views]
     known = [(view, names_of(view, config), points) for view, points in wanted if points]
-    if not any(history_line(*one, Span(), words) for one in known):
+    if not any(history_line(*one, HistoryDetail(), words) for one in known):
         return None
     most = max(points for _, _, points in known)
 
@@ -148,15 +148,15 @@ def history_section(views: Sequence[TimeframeView], config: ContextConfig, words
     return Section("indicator_history", words.history, "history", renderings)
 
 
-def spans(points: int) -> Iterator[Span]:
+def spans(points: int) -> Iterator[HistoryDetail]:
     """Return ever shorter histories: half as many values down to a few, then fewer series, then fewer timeframes."""
     share = 1.0
-    yield Span()
+    yield HistoryDetail()
     while points * share > FEWEST:
         share /= 2
-        yield Span(share)
+        yield HistoryDetail(share)
     for timeframes in (99, 2, 1):
-        yield Span(share, timeframes, is_whole=False)
+        yield HistoryDetail(share, timeframes, is_whole=False)
 
 
 def names_of(view: TimeframeView, config: ContextConfig) -> tuple[str, ...]:
@@ -165,7 +165,7 @@ def names_of(view: TimeframeView, config: ContextConfig) -> tuple[str, ...]:
     return tuple(ALL_SERIES if chosen is None else chosen.fields)
 
 
-def history_line(view: TimeframeView, names: tuple[str, ...], points: int, span: Span, words: Words) -> str:
+def history_line(view: TimeframeView, names: tuple[str, ...], points: int, span: HistoryDetail, words: Words) -> str:
     """Return the series of one timeframe in one line; empty where none is known."""
     few = tuple(name for name in names if name in MAIN_SERIES) or names[:1]
     return series_line(view, names if span.is_whole else few, math.ceil(points * span.share), words)
@@ -195,7 +195,7 @@ def past_and_present(view: TimeframeView, now: TimeframeFacts, name: str) -> tup
             return (*getattr(past, name), getattr(now, name))
 
 
-def spans_left(span: Span, timeframes: int, words: Words) -> str:
+def spans_left(span: HistoryDetail, timeframes: int, words: Words) -> str:
     """Return what `span` does not say."""
     left = [] if span.share == 1 else [words.older_values]
     if not span.is_whole:

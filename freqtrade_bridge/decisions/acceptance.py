@@ -16,7 +16,7 @@ from candlegraph.freqtrade_bridge.decisions.failures import Failures
 from candlegraph.freqtrade_bridge.decisions.fates import Fates
 from candlegraph.freqtrade_bridge.decisions.line import decision_line, short_names
 from candlegraph.freqtrade_bridge.decisions.records import Records, commit_effects, decision_row, fate_at_once
-from candlegraph.freqtrade_bridge.decisions.runner import Outcome
+from candlegraph.freqtrade_bridge.decisions.runner import RunOutcome
 from candlegraph.graph.context import Context
 from candlegraph.graph.schema.errors import MemoryStoreError
 from candlegraph.graph.schema.market import MarketSnapshot
@@ -66,7 +66,7 @@ class Acceptance:
     def accept(
         self,
         snapshots: Mapping[str, MarketSnapshot],
-        outcomes: Mapping[str, Outcome],
+        outcomes: Mapping[str, RunOutcome],
         watched: Sequence[str],
         now: datetime,
     ) -> None:
@@ -84,7 +84,7 @@ class Acceptance:
             self._commit(state)
         self._report_progress(rows)
 
-    def _row(self, snapshot: MarketSnapshot, outcome: Outcome, now: datetime) -> DecisionRow:
+    def _row(self, snapshot: MarketSnapshot, outcome: RunOutcome, now: datetime) -> DecisionRow:
         """Put the signal where the callbacks find it; return its row."""
         signal = self._admitted(signal_of(self._context, snapshot, outcome), snapshot, now)
         self._book.put(snapshot.pair, snapshot.as_of, signal)
@@ -127,7 +127,7 @@ class Acceptance:
 
     # -- what comes after its deadline --------------------------------------------------------------------------------
 
-    def late(self, found: Mapping[str, tuple[MarketSnapshot, Outcome]], now: datetime) -> None:
+    def late(self, found: Mapping[str, tuple[MarketSnapshot, RunOutcome]], now: datetime) -> None:
         """Let a late exit or reduction count while its candle lasts; a late entry or addition is dropped."""
         for pair, (snapshot, outcome) in found.items():
             signal = signal_of(self._context, snapshot, outcome)

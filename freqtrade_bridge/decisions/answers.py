@@ -13,9 +13,9 @@ from candlegraph.freqtrade_bridge.decisions.approvals import Approvals, price_no
 from candlegraph.freqtrade_bridge.decisions.book import DecisionBook, Known
 from candlegraph.freqtrade_bridge.decisions.fates import Fates
 from candlegraph.freqtrade_bridge.decisions.records import Records
-from candlegraph.freqtrade_bridge.decisions.runner import Outcome, Runner
+from candlegraph.freqtrade_bridge.decisions.runner import Runner, RunOutcome
 from candlegraph.graph.context import Context
-from candlegraph.memory.books.approvals import ApprovalRequest, Verdict
+from candlegraph.memory.books.approvals import ApprovalAnswer, ApprovalRequest
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Answers:
         is_required = context.settings.risk_management.approval.required
         self._approvals = Approvals(context, datetime.now(UTC)) if is_required else None
 
-    def ask(self, outcomes: Mapping[str, Outcome], now: datetime) -> None:
+    def ask(self, outcomes: Mapping[str, RunOutcome], now: datetime) -> None:
         """Put what waits for a person before them."""
         for outcome in outcomes.values():
             if self._approvals is not None and outcome.proposal is not None:
@@ -49,12 +49,12 @@ class Answers:
         if self._approvals is None:
             return False
         decided = self._approvals.decided(now, partial(price_now, self._provider))
-        carried_out = [self._carry_out(request, verdict, now) for request, verdict in decided]
+        carried_out = [self._carry_out(request, answer, now) for request, answer in decided]
         return any(carried_out)
 
-    def _carry_out(self, request: ApprovalRequest, verdict: Verdict, now: datetime) -> bool:
+    def _carry_out(self, request: ApprovalRequest, answer: ApprovalAnswer, now: datetime) -> bool:
         snapshot, _ = self._known.of(request.pair)
-        outcome = self._runner.resume(request, verdict)
+        outcome = self._runner.resume(request, answer)
         if outcome.error is not None or snapshot is None or snapshot.as_of != request.as_of:
             logger.warning("%s: the answer to %s comes to nothing: %r", request.pair, request.id, outcome.error)
             return False

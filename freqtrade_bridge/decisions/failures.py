@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from freqtrade.exceptions import OperationalException
 
 from candlegraph.freqtrade_bridge.decisions.admission import EntryPause
-from candlegraph.freqtrade_bridge.decisions.runner import Outcome
+from candlegraph.freqtrade_bridge.decisions.runner import RunOutcome
 from candlegraph.graph.context import Context
 from candlegraph.graph.schema.errors import BridgeError, ModelError, ReplayMiss
 from candlegraph.graph.schema.market import MarketSnapshot
@@ -35,14 +35,14 @@ class Failures:
         self._context, self._tell, self._is_backtest = context, tell, is_backtest
         self.pause = EntryPause(context.settings.llm_config.pause_entries_after)
 
-    def note(self, snapshots: Mapping[str, MarketSnapshot], outcomes: Mapping[str, Outcome]) -> None:
+    def note(self, snapshots: Mapping[str, MarketSnapshot], outcomes: Mapping[str, RunOutcome]) -> None:
         """Count what failed of one candle's decisions; raise StoppedBacktest where that is the end of a backtest."""
         if self._is_backtest:
             self._stop(snapshots, outcomes)
         else:
             self._count(snapshots, outcomes)
 
-    def _count(self, snapshots: Mapping[str, MarketSnapshot], outcomes: Mapping[str, Outcome]) -> None:
+    def _count(self, snapshots: Mapping[str, MarketSnapshot], outcomes: Mapping[str, RunOutcome]) -> None:
         """Let entries pause, or go on, by how many decisions failed of those for which a model was asked."""
         asked = [one for one in outcomes.values() if one.state is None or one.state.skipped is None]
         failed = sum(outcome.error is not None for outcome in asked)
@@ -51,7 +51,7 @@ class Failures:
             logger.warning("%s", change)
             self._tell(f"candlegraph: {change}")
 
-    def _stop(self, snapshots: Mapping[str, MarketSnapshot], outcomes: Mapping[str, Outcome]) -> None:
+    def _stop(self, snapshots: Mapping[str, MarketSnapshot], outcomes: Mapping[str, RunOutcome]) -> None:
         """Stop at the first failed decision, unless it is to be waited out: a silent wait would poison the result."""
         for pair, outcome in outcomes.items():
             if outcome.error is not None and not self._waits_out(outcome.error):

@@ -10,7 +10,7 @@ from typing import Any
 
 from candlegraph.freqtrade_bridge.feeds.candles import MarketFeed
 from candlegraph.graph.schema.experience import ClosedTrade
-from candlegraph.memory.counterfactual.path import Candles, Funding, TradePath
+from candlegraph.memory.counterfactual.path import Funding, PathCandles, TradePath
 from candlegraph.memory.counterfactual.trades import entry_candle, first_known_at, opens_at, path_of
 from candlegraph.memory.learning.track import Track
 
@@ -35,7 +35,7 @@ class TradePaths:
         times, prices = found
         if times[-1] + 60 * trade.candle_minutes < opens_at(trade, first_known_at(trade)).timestamp():
             return None  # live, the newest candle may not be here yet
-        candles = Candles(time=times, **dict(zip(("open", "high", "low", "close"), prices, strict=True)))
+        candles = PathCandles(time=times, **dict(zip(("open", "high", "low", "close"), prices, strict=True)))
         funding = [one for one in self._funding_of(trade.pair) if times[0] <= one.time <= now.timestamp()]
         return path_of(trade, track.opening, candles, funding, is_changed=track.is_changed)
 

@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
 from candlegraph.freqtrade_bridge.loopback.markets import Market
-from candlegraph.freqtrade_bridge.loopback.series import Series, length_of
+from candlegraph.freqtrade_bridge.loopback.series import CandleSeries, length_of
 from candlegraph.graph.schema.errors import CandleError, CandlegraphError
 
 FUNDING_MS = 8 * 3_600_000
@@ -187,7 +187,7 @@ def symbol_info(market: Market) -> dict[str, Any]:
     }
 
 
-def kline_rows(series: Series, query: Any, now: int) -> list[Any]:
+def kline_rows(series: CandleSeries, query: Any, now: int) -> list[Any]:
     """Return candles in the exchange's layout, unrounded: a bot on loopback and a backtest see equal candles."""
     timeframe = query["interval"]
     limit = min(int(query.get("limit", 500)), 1500)

@@ -14,7 +14,7 @@ from typing import Literal
 from candlegraph.graph.schema.experience import ClosedTrade
 from candlegraph.graph.schema.market import Frozen
 
-Part = Literal["prices", "size", "fees", "funding"]
+MoneyPart = Literal["prices", "size", "fees", "funding"]
 
 
 class Pairing(Frozen):
@@ -29,7 +29,7 @@ class Pairing(Frozen):
         return sum(0.0 if one is None else sign * one.profit_abs for sign, one in ((1, self.live), (-1, self.backtest)))
 
     @property
-    def parts(self) -> dict[Part, float] | None:
+    def parts(self) -> dict[MoneyPart, float] | None:
         """Return the parts of the difference; None where one side is missing or has no record of its costs."""
         if self.live is None or self.backtest is None:
             return None
@@ -55,18 +55,18 @@ def _moved(trade: ClosedTrade, costs: tuple[float, float]) -> float:
     return trade.profit_abs + fees - funding
 
 
-Place = tuple[datetime, str]
+EntryPlace = tuple[datetime, str]
 """Candle and pair of the decision that entered."""
 
 
-def paired(live: Mapping[Place, ClosedTrade], backtest: Mapping[Place, ClosedTrade]) -> tuple[Pairing, ...]:
+def paired(live: Mapping[EntryPlace, ClosedTrade], backtest: Mapping[EntryPlace, ClosedTrade]) -> tuple[Pairing, ...]:
     """Return the trades of both sides by the place of their entry, in order."""
     places = sorted(live.keys() | backtest.keys())
     return tuple(Pairing(live=live.get(place), backtest=backtest.get(place)) for place in places)
 
 
-def total(pairings: Sequence[Pairing]) -> dict[Part, float]:
+def total(pairings: Sequence[Pairing]) -> dict[MoneyPart, float]:
     """Return the sums of all parts that are known."""
     known = [parts for one in pairings if (parts := one.parts) is not None]
-    names: tuple[Part, ...] = ("prices", "size", "fees", "funding")
+    names: tuple[MoneyPart, ...] = ("prices", "size", "fees", "funding")
     return {name: sum(parts[name] for parts in known) for name in names}

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from candlegraph.freqtrade_bridge.decisions.evidence import Evidence
+from candlegraph.freqtrade_bridge.decisions.inputs import DecisionInputs
 from candlegraph.graph.schema.lessons import Lessons
 from candlegraph.graph.schema.market import MarketSnapshot, Sentiment
 
@@ -21,7 +21,7 @@ OF_THE_RUN = {"trade_id", "opened_at", "past_reasons", "past_warnings", "entry_r
 """Of a position: what no rule and no number follows from."""
 
 
-def seen_apart(live: Evidence, backtest: Evidence) -> dict[Seen, str]:
+def seen_apart(live: DecisionInputs, backtest: DecisionInputs) -> dict[Seen, str]:
     """Return what differs, by kind, each with the first thing that does, live first."""
     one, other = live.snapshot, backtest.snapshot
     found: dict[Seen, str | None] = {

@@ -22,7 +22,7 @@ from candlegraph.graph.schema.indicators import TimeframeFacts
 from candlegraph.graph.schema.market import Frozen, Regime, Side, Strength
 from candlegraph.graph.schema.numbers import shown
 
-Verdict = Literal["warned", "favoured", "open", "unknown"]
+VerdictWord = Literal["warned", "favoured", "open", "unknown"]
 """Of a pattern of past trades; open: they prove neither, unknown: too few trades."""
 
 ABSENT = "none"
@@ -74,10 +74,10 @@ class ExperienceFacts(Frozen):
     short_success_rate: float | None
     short_mean_profit_pct: float | None
     ids: str = Field(description="labels of the cases, space separated, or none")
-    long_pattern: Verdict = "unknown"
+    long_pattern: VerdictWord = "unknown"
     long_pattern_trades: int = 0
     long_pattern_rate: float | None = Field(None, description="0-1")
-    short_pattern: Verdict = "unknown"
+    short_pattern: VerdictWord = "unknown"
     short_pattern_trades: int = 0
     short_pattern_rate: float | None = None
 

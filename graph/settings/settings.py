@@ -12,7 +12,7 @@ from candlegraph.graph.settings.block import Block
 from candlegraph.graph.settings.context import ContextConfig, minutes_of, timeframes_above
 from candlegraph.graph.settings.experience import ExperienceConfig
 from candlegraph.graph.settings.llm import LlmConfig
-from candlegraph.graph.settings.refusal import Place, explained
+from candlegraph.graph.settings.refusal import PlaceOf, explained
 from candlegraph.graph.settings.risk import RiskManagement
 
 
@@ -25,7 +25,7 @@ class Settings(Block):
     context_config: ContextConfig = ContextConfig()
 
 
-def settings_of(config: Mapping[str, Any], place: Place | None = None) -> Settings:
+def settings_of(config: Mapping[str, Any], place: PlaceOf | None = None) -> Settings:
     """Return the settings in freqtrade's `config`; raise ConfigError naming file, key, value and what is valid.
 
     `place` names the file, or the variable, that a key was read from. Timeframes that are not named follow freqtrade's

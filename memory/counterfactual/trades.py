@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 
 from candlegraph.graph.schema.experience import ClosedTrade
 from candlegraph.memory.counterfactual.outcomes import FURTHER
-from candlegraph.memory.counterfactual.path import Candles, Closing, Ending, Funding, Opening, TradePath, moment
+from candlegraph.memory.counterfactual.path import ClosedBy, Ending, Funding, Opening, PathCandles, TradePath, moment
 
-LEVELS: dict[str, Closing] = {
+LEVELS: dict[str, ClosedBy] = {
     "stop_loss": "stop",
     "trailing_stop_loss": "stop",
     "stoploss_on_exchange": "stop",
@@ -23,7 +23,7 @@ LEVELS: dict[str, Closing] = {
 
 
 def path_of(
-    trade: ClosedTrade, opening: Opening, candles: Candles, funding: Sequence[Funding], *, is_changed: bool
+    trade: ClosedTrade, opening: Opening, candles: PathCandles, funding: Sequence[Funding], *, is_changed: bool
 ) -> TradePath:
     """Return the path of a trade; `candles` begin with that of its entry and hold those up to its end."""
     return TradePath(

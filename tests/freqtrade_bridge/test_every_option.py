@@ -15,7 +15,8 @@ import pytest
 from lived import lived
 
 from candlegraph.freqtrade_bridge.commands.failures import guarded
-from candlegraph.freqtrade_bridge.commands.main import main, parser
+from candlegraph.freqtrade_bridge.commands.main import main
+from candlegraph.freqtrade_bridge.commands.parser import parser
 from candlegraph.freqtrade_bridge.loopback.configuration import base_config
 from candlegraph.graph.schema.errors import BridgeError
 from candlegraph.graph.schema.fate import Fate
@@ -149,6 +150,7 @@ PAIRS = {
         "--namespace": ("{EXPORT} --userdir {W}", "{EXPORT} --userdir {W} --namespace other"),
         "--ancestor": ("{LOG} --userdir {W2}", "{LOG} --userdir {W2} --ancestor"),
         "--fee": ("{LOG} --userdir {W2} --ancestor", "{LOG} --userdir {W2} --ancestor --fee 0.002"),
+        "--datadir": ("{LOG} --userdir {W2} --ancestor", "{LOG} --userdir {W2} --ancestor --datadir {D}"),
         "--skip-bad": ("{BAD} --userdir {W2}", "{BAD} --userdir {W2} --skip-bad"),
     },
     "memory backup": {

@@ -17,7 +17,7 @@ from candlegraph.agents.prompt.files import prompt_text, prompt_version
 from candlegraph.agents.prompt.opinions import opinions_text
 from candlegraph.agents.prompt.phrases import WORDS
 from candlegraph.graph.schema.calls import CallRecord
-from candlegraph.graph.schema.opinions import Argument, View
+from candlegraph.graph.schema.opinions import AnalystView, Argument
 from candlegraph.graph.schema.signal import TradeSignal
 from candlegraph.graph.settings.context import ContextConfig
 from candlegraph.graph.settings.risk import Block
@@ -117,7 +117,7 @@ def test_the_prompt_page_shows_what_the_offline_rule_says_in_every_role():
     call = CallRecord(role="bull", model="m")
     ((_, view),), ((_, case),) = (policy_calls(page, frozenset([one])) for one in ("StateView", "MakeCase"))
     argument = Argument(**case, call=call)
-    state = CandleState(view=View(**view, call=call), bull=argument, bear=argument)
+    state = CandleState(view=AnalystView(**view, call=call), bull=argument, bear=argument)
     assert example(page, "What the deciding model reads of them") == opinions_text(state, "en")
     assert example(page, "What the reviewing model reads of the entry:") == entry_text(signal)
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Literal
 
-from candlegraph.freqtrade_bridge.loopback.account.orders import ZERO, AlgoOrder, Order, Side, cents
+from candlegraph.freqtrade_bridge.loopback.account.orders import ZERO, AlgoOrder, Order, OrderSide, cents
 from candlegraph.freqtrade_bridge.loopback.account.positions import (
     FLAT,
+    AccountPosition,
     Bracket,
-    Position,
     brackets_of,
     filled,
     liquidation_price,
@@ -32,7 +32,7 @@ class Fill:
     id: int
     order_id: int
     symbol: str
-    side: Side
+    side: OrderSide
     price: Decimal
     quantity: Decimal
     profit: Decimal
@@ -65,7 +65,7 @@ class Books:
         self.income: list[Income] = []
         self.isolated: set[str] = set()
         self.wallet = ZERO
-        self._positions: dict[str, Position] = {}
+        self._positions: dict[str, AccountPosition] = {}
         self._leverage: dict[str, int] = {}
         self._ids: Iterator[int] = itertools.count(1001)
         self._brackets = {symbol: brackets_of(market.pair) for symbol, market in self.markets.items()}
@@ -75,12 +75,12 @@ class Books:
         """Return a number that nothing else on this exchange bears."""
         return next(self._ids)
 
-    def position(self, symbol: str) -> Position:
+    def position(self, symbol: str) -> AccountPosition:
         """Return what is held of `symbol`."""
         return self._positions.get(symbol, FLAT)
 
     @property
-    def positions(self) -> dict[str, Position]:
+    def positions(self) -> dict[str, AccountPosition]:
         """Return what is held, by symbol."""
         return {symbol: position for symbol, position in self._positions.items() if position.amount}
 
@@ -185,7 +185,7 @@ class Books:
     def liquidate(self, symbol: str, price: Decimal, at: int) -> None:
         """Close the position at `price`; what is left of its margin goes to the insurance fund."""
         position = self.position(symbol)
-        side: Side = "SELL" if position.sign > 0 else "BUY"
+        side: OrderSide = "SELL" if position.sign > 0 else "BUY"
         left = cents(position.margin + position.profit(price))
         size, number = abs(position.amount), self.new_id()
         order = Order(number, f"autoclose-{number}", symbol, side, size, price, True, "IOC", at, at)

@@ -14,13 +14,13 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from candlegraph.freqtrade_bridge.loopback.account.books import Books
-from candlegraph.freqtrade_bridge.loopback.account.endpoints import ANSWERS, Call
+from candlegraph.freqtrade_bridge.loopback.account.endpoints import ANSWERS, ApiCall
 from candlegraph.freqtrade_bridge.loopback.account.faults import (
     Endpoint,
     FaultPlan,
     Late,
     PartlyFilled,
-    Refusal,
+    PlannedRefusal,
     Throttled,
     Unanswered,
     What,
@@ -53,7 +53,7 @@ class Dropped(Response):
         await send({"type": "http.response.body", "body": b"{", "more_body": True})
 
 
-class Door:
+class SignedDoor:
     """Answers signed requests from `books`; `plan` is what goes wrong, `log` what was asked."""
 
     def __init__(self, books: Books) -> None:
@@ -89,7 +89,7 @@ class Door:
 
     def _answer(self, endpoint: Endpoint, query: Mapping[str, str]) -> Response:
         now, what = self.books.clock.now(), self.plan.next(endpoint)
-        if isinstance(what, Refusal):
+        if isinstance(what, PlannedRefusal):
             raise Refused(what.code)
         if isinstance(what, Throttled):
             return _throttled(what)
@@ -118,9 +118,9 @@ def check(key: str | None, signed: str, query: Mapping[str, str], now: int) -> N
         raise Refused(-1021)
 
 
-def _call(query: Mapping[str, str], now: int, what: What | None) -> Call:
+def _call(query: Mapping[str, str], now: int, what: What | None) -> ApiCall:
     seen_until = now - what.seconds * 1000 if isinstance(what, Late) else now
-    return Call(query, now, seen_until, what.partial if isinstance(what, PartlyFilled) else None)
+    return ApiCall(query, now, seen_until, what.partial if isinstance(what, PartlyFilled) else None)
 
 
 def _throttled(what: Throttled) -> Response:

@@ -48,7 +48,7 @@ class Unanswered(_Frozen):
     has_acted: bool
 
 
-class Refusal(_Frozen):
+class PlannedRefusal(_Frozen):
     """The request is refused with `code`, and nothing is done."""
 
     kind: Literal["refusal"] = "refusal"
@@ -77,10 +77,10 @@ class PartlyFilled(_Frozen):
     partial: Partial
 
 
-What = Annotated[Unanswered | Refusal | Throttled | Late | PartlyFilled, Field(discriminator="kind")]
+What = Annotated[Unanswered | PlannedRefusal | Throttled | Late | PartlyFilled, Field(discriminator="kind")]
 
 
-class Fault(_Frozen):
+class PlannedFault(_Frozen):
     """What happens to the nth call of an endpoint since the plan was made, and to the `times` - 1 calls after it."""
 
     endpoint: Endpoint
@@ -96,7 +96,7 @@ class Fault(_Frozen):
 class FaultPlan:
     """Faults, and how often each endpoint was called since the plan was made; the first one that is due happens."""
 
-    def __init__(self, *faults: Fault) -> None:
+    def __init__(self, *faults: PlannedFault) -> None:
         self.faults = faults
         self.calls: Counter[Endpoint] = Counter()
 

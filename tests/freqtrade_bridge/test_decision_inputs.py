@@ -15,7 +15,7 @@ from candlegraph.freqtrade_bridge.decisions.records import (
     reasoning,
 )
 from candlegraph.graph.schema.calls import CallRecord
-from candlegraph.graph.schema.opinions import Argument, Critique, View
+from candlegraph.graph.schema.opinions import AnalystView, Argument, Critique
 from candlegraph.graph.state import CandleState
 
 
@@ -36,7 +36,7 @@ def reply(identity, status="success"):
 def deep_state(calling):
     side = {"strength": 50, "points": ("p",), "risk": "r"}
     return CandleState(
-        view=View(
+        view=AnalystView(
             bias="bullish",
             regime="trend",
             key_support=None,

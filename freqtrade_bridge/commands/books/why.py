@@ -9,7 +9,7 @@ from datetime import datetime
 
 from candlegraph.agents.prompt.outside_text import plain
 from candlegraph.freqtrade_bridge.commands.arguments import database_of
-from candlegraph.freqtrade_bridge.commands.ledger import rows_of
+from candlegraph.freqtrade_bridge.commands.books.ledger import rows_of
 from candlegraph.freqtrade_bridge.report.listing import console
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.memory.books.ledger import DecisionRow, Ledger

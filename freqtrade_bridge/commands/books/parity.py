@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from candlegraph.freqtrade_bridge.commands.arguments import database_of
-from candlegraph.freqtrade_bridge.commands.ledger import rows_of
-from candlegraph.freqtrade_bridge.decisions.evidence import Evidence
+from candlegraph.freqtrade_bridge.commands.books.ledger import rows_of
+from candlegraph.freqtrade_bridge.decisions.inputs import DecisionInputs
 from candlegraph.freqtrade_bridge.parity.causes import MEANING, Departure, departures, overlap
-from candlegraph.freqtrade_bridge.parity.money import Pairing, Place, paired, total
+from candlegraph.freqtrade_bridge.parity.money import EntryPlace, Pairing, paired, total
 from candlegraph.freqtrade_bridge.report.listing import LONGEST, Entry, console, one_line, print_entries, print_json
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.schema.experience import ClosedTrade
@@ -77,12 +77,12 @@ class _Side:
         """Return the decisions, of one pair if it is named."""
         return [row for row in self._rows if pair in (None, row.pair)]
 
-    def evidence(self, row: DecisionRow) -> Evidence | None:
+    def evidence(self, row: DecisionRow) -> DecisionInputs | None:
         """Return what the decision was made from, None where it is gone."""
         doc = kept_doc(self._database, row.decision_id)
-        return None if doc is None else Evidence.model_validate_json(doc)
+        return None if doc is None else DecisionInputs.model_validate_json(doc)
 
-    def trades(self, rows: Sequence[DecisionRow]) -> dict[Place, ClosedTrade]:
+    def trades(self, rows: Sequence[DecisionRow]) -> dict[EntryPlace, ClosedTrade]:
         """Return the trades that these decisions entered and that were closed by the last of them."""
         places = {row.decision_id: (row.candle, row.pair) for row in rows}
         end = max(row.as_of for row in rows)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from typing import Any, get_args
 
@@ -14,14 +13,15 @@ from candlegraph.freqtrade_bridge.commands.arguments import (
     add_userdir,
     at_least_one,
     fee_ratio,
+    later,
     utc,
 )
-from candlegraph.freqtrade_bridge.commands.run_arguments import add_backtest
+from candlegraph.freqtrade_bridge.commands.run_arguments import add_period
 from candlegraph.graph.schema.market import Regime, Side
 
-COMMANDS = "candlegraph.freqtrade_bridge.commands.memory"
-ABLATION = "candlegraph.freqtrade_bridge.commands.ablation"
-FILES = "candlegraph.freqtrade_bridge.commands.memory_files"
+HERE = __package__
+TABLES, SEARCH, REEMBED = f"{HERE}.tables", f"{HERE}.search", f"{HERE}.reembed"
+ABLATION, FILES = f"{HERE}.ablation", f"{HERE}.files"
 NEWEST = "default: the newest one"
 KINDS = ("trade", "decision", "lesson")
 """As graph.state.Kind, whose module loads langgraph: that takes seconds, and this one makes the help text."""
@@ -33,11 +33,7 @@ def add_memory(command: ArgumentParser) -> None:
     for name, module, what, add in ACTIONS:
         action = actions.add_parser(name, help=what, description=what)
         add(action)
-        action.set_defaults(run=_run, module=module, action=name)
-
-
-def _run(arguments: Namespace) -> None:
-    getattr(import_module(arguments.module), f"print_{arguments.action}")(arguments)
+        action.set_defaults(run=later(f"{module}:print_{name}"))
 
 
 def _place(action: ArgumentParser) -> None:
@@ -88,6 +84,11 @@ def _import(action: ArgumentParser) -> None:
         metavar="RATIO",
         help="with --ancestor: fee of a side, still in its profits; default: 0.0005, 0 leaves them as they are",
     )
+    action.add_argument(
+        "--datadir",
+        type=Path,
+        help="with --ancestor: freqtrade candle folder; rebuilds the market at each entry, best and worst price",
+    )
     action.add_argument("--skip-bad", action="store_true", help="store the others; the ancestor's are always skipped")
 
 
@@ -123,13 +124,13 @@ def _reembed(action: ArgumentParser) -> None:
 
 
 ACTIONS: tuple[tuple[str, str, str, Callable[[ArgumentParser], Any]], ...] = (
-    ("stats", COMMANDS, "counts, scores and rewards of a namespace", _stats),
-    ("search", COMMANDS, "the experiences most like a stored one", _search),
-    ("cleanup", COMMANDS, "take experiences out of the retrieval; statistics keep them", _cleanup),
-    ("purge", COMMANDS, "erase experiences for good, also from the statistics", _purge),
-    ("rebuild", COMMANDS, "forget the index snapshots and build the indexes anew", _place),
-    ("reembed", COMMANDS, "give every experience a vector of the configured text model", _reembed),
-    ("ablation", ABLATION, "one backtest with the memory on and off, and what differs", add_backtest),
+    ("stats", TABLES, "counts, scores and rewards of a namespace", _stats),
+    ("search", SEARCH, "the experiences most like a stored one", _search),
+    ("cleanup", TABLES, "take experiences out of the retrieval; statistics keep them", _cleanup),
+    ("purge", TABLES, "erase experiences for good, also from the statistics", _purge),
+    ("rebuild", TABLES, "forget the index snapshots and build the indexes anew", _place),
+    ("reembed", REEMBED, "give every experience a vector of the configured text model", _reembed),
+    ("ablation", ABLATION, "one backtest with the memory on and off, and what differs", add_period),
     ("export", FILES, "write the experiences of a namespace to a file", _export),
     ("import", FILES, "store the experiences of a file, each once", _import),
     ("backup", FILES, "copy the database, also while a bot runs, and check the copy", _backup),

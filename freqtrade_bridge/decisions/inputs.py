@@ -10,7 +10,7 @@ from candlegraph.agents.analyst import seen
 from candlegraph.graph.context import Context
 from candlegraph.graph.schema.lessons import Lessons
 from candlegraph.graph.schema.market import MarketSnapshot
-from candlegraph.graph.schema.opinions import Argument, View
+from candlegraph.graph.schema.opinions import AnalystView, Argument
 from candlegraph.graph.settings.llm import Depth
 from candlegraph.graph.settings.settings import Settings, settings_of
 from candlegraph.graph.state import CandleState
@@ -19,21 +19,21 @@ LLM_KEYS = {"prompt", "depth", "decision"}
 EXPERIENCE_KEYS = {"record_min_profit_pct"}
 
 
-class Evidence(BaseModel):
+class DecisionInputs(BaseModel):
     """Snapshot, lessons and opinions, and those settings that shape a prompt; no key and no address."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     snapshot: MarketSnapshot
     lessons: Lessons | None = None
-    view: View | None = None
+    view: AnalystView | None = None
     bull: Argument | None = None
     bear: Argument | None = None
     depth: Depth
     settings: dict[str, Any]
 
     @classmethod
-    def of(cls, state: CandleState, settings: Settings) -> Evidence | None:
+    def of(cls, state: CandleState, settings: Settings) -> DecisionInputs | None:
         """Return the evidence of a run, None where it failed before there was any."""
         if state.snapshot is None:
             return None

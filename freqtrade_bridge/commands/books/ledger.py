@@ -37,10 +37,10 @@ OF_THE_CALL = frozenset({"is_replayed", "seconds"})
 def print_show(arguments: argparse.Namespace) -> None:
     """Print the newest decisions that pass the filters, and totals of all that do; or one decision whole."""
     ledger = Ledger(database_of(arguments.userdir))
-    rows = rows_of(ledger, arguments.namespace)
     if arguments.decision:
-        _print_whole(rows, arguments.decision)
+        print_json(decision_of(ledger, arguments.decision, arguments.namespace).model_dump(mode="json"))
         return
+    rows = rows_of(ledger, arguments.namespace)
     kept = [row for row in rows if _passes(row, arguments)]
     shown = kept[-arguments.limit :]
     if arguments.json:
@@ -88,13 +88,28 @@ def print_export(arguments: argparse.Namespace) -> None:
 
 def rows_of(ledger: Ledger, namespace: str | None) -> tuple[DecisionRow, ...]:
     """Return the rows of `namespace`, of the newest one where none is named."""
+    return ledger.rows(namespace_of(ledger, namespace))
+
+
+def decision_of(ledger: Ledger, digits: str, namespace: str | None) -> DecisionRow:
+    """Return the one decision whose id begins so, of the named namespace or of any; raise ConfigError."""
+    found = ledger.beginning_with(digits, namespace and namespace_of(ledger, namespace))
+    if not found:
+        raise ConfigError(f"--decision {digits!r}: no decision begins with it; `candlegraph ledger show` lists the ids")
+    if len(found) > 1:
+        raise ConfigError(f"--decision {digits!r}: {len(found)} decisions begin with it; give more of the id")
+    return found[0]
+
+
+def namespace_of(ledger: Ledger, named: str | None) -> str:
+    """Return the named namespace, the newest where none is; raise ConfigError where nothing was decided in it."""
     known = ledger.namespaces()
     if not known:
         raise ConfigError("ledger: nothing was decided yet")
-    chosen = namespace or known[0]
+    chosen = named or known[0]
     if chosen not in known:
         raise ConfigError(f"ledger: no namespace {chosen!r}; known: {', '.join(known)}")
-    return ledger.rows(chosen)
+    return chosen
 
 
 def totals(rows: Sequence[DecisionRow]) -> list[str]:
@@ -149,13 +164,6 @@ def _taken(row: DecisionRow) -> str:
     )
 
 
-def _print_whole(rows: Sequence[DecisionRow], wanted: str) -> None:
-    found = [row for row in rows if row.decision_id.startswith(wanted)]
-    if len(found) != 1:
-        raise ConfigError(f"ledger show: --decision {wanted!r}: {len(found)} decisions begin with it; expected one")
-    print_json(found[0].model_dump(mode="json"))
-
-
 def _print_diff(found: Diff, *, wide: bool) -> None:
     screen = console()
     changed = {(one.candle, one.pair) for one in found.differences}
@@ -170,7 +178,7 @@ def _print_diff(found: Diff, *, wide: bool) -> None:
             screen.print(f"only in the {side}: {len(places)}, from {places[0].candle:%Y-%m-%d %H:%M} {places[0].pair}")
 
 
-def _differing(one: Difference, length: int | None) -> Entry:
+def _differing(one: FieldDifference, length: int | None) -> Entry:
     first, second = (one.first, one.second) if length is None else apart(one.first, one.second)
     below = (f"first:  {one_line(first, length)}", f"second: {one_line(second, length)}")
     return Entry((f"{one.candle:%Y-%m-%d %H:%M}", one.pair, one.field), below)
@@ -196,14 +204,14 @@ def _listed(counts: Counter[str]) -> str:
     return ", ".join(f"{name} {count}" for name, count in counts.most_common()) or "none"
 
 
-class Place(NamedTuple):
+class CandleOfPair(NamedTuple):
     """Where a decision belongs, in any run."""
 
     candle: datetime
     pair: str
 
 
-class Difference(Frozen):
+class FieldDifference(Frozen):
     """One field of one decision."""
 
     candle: datetime
@@ -217,9 +225,9 @@ class Diff(Frozen):
     """What became of the comparison."""
 
     equal: int
-    differences: tuple[Difference, ...]
-    only_first: tuple[Place, ...]
-    only_second: tuple[Place, ...]
+    differences: tuple[FieldDifference, ...]
+    only_first: tuple[CandleOfPair, ...]
+    only_second: tuple[CandleOfPair, ...]
 
     @property
     def is_empty(self) -> bool:
@@ -229,7 +237,7 @@ class Diff(Frozen):
 
 def diff_of(first: Sequence[DecisionRow], second: Sequence[DecisionRow]) -> Diff:
     """Return how two runs differ, by candle and pair."""
-    one, other = ({Place(row.candle, row.pair): row for row in rows} for rows in (first, second))
+    one, other = ({CandleOfPair(row.candle, row.pair): row for row in rows} for rows in (first, second))
     both = sorted(one.keys() & other.keys())
     found = {place: tuple(_differences(place, one[place], other[place])) for place in both}
     return Diff(
@@ -256,12 +264,12 @@ def apart(first: str, second: str) -> tuple[str, str]:
     return (first, second) if start <= 0 else (f"...{first[start:]}", f"...{second[start:]}")
 
 
-def _differences(place: Place, first: DecisionRow, second: DecisionRow) -> Iterator[Difference]:
+def _differences(place: CandleOfPair, first: DecisionRow, second: DecisionRow) -> Iterator[FieldDifference]:
     one, other = _flat(plain(first)), _flat(plain(second))
     for field in sorted(one.keys() | other.keys()):
         before, after = str(one.get(field, "absent")), str(other.get(field, "absent"))
         if before != after:
-            yield Difference(candle=place.candle, pair=place.pair, field=field, first=before, second=after)
+            yield FieldDifference(candle=place.candle, pair=place.pair, field=field, first=before, second=after)
 
 
 def _flat(value: Any, path: str = "") -> dict[str, Any]:

@@ -12,8 +12,8 @@ from rich.text import Text
 from candlegraph.agents.asking.transcript import allowed_tools
 from candlegraph.agents.decision import opening_of
 from candlegraph.freqtrade_bridge.commands.arguments import database_of
-from candlegraph.freqtrade_bridge.commands.ledger import rows_of
-from candlegraph.freqtrade_bridge.decisions.evidence import Evidence
+from candlegraph.freqtrade_bridge.commands.books.ledger import decision_of
+from candlegraph.freqtrade_bridge.decisions.inputs import DecisionInputs
 from candlegraph.freqtrade_bridge.decisions.records import prompt_hash
 from candlegraph.freqtrade_bridge.report.listing import console
 from candlegraph.graph.schema.errors import ConfigError
@@ -23,14 +23,14 @@ from candlegraph.memory.books.snapshots import kept_doc
 
 def print_again(decision: str, namespace: str | None, userdir: Path) -> None:
     """Print the prompt message by message, and whether it is the one that was sent."""
-    row = decision_of(decision, namespace, userdir)
+    row = decision_of(Ledger(database_of(userdir)), decision, namespace)
     doc = kept_doc(database_of(userdir), row.decision_id)
     if doc is None:
         raise ConfigError(
             f"brief: what decision {row.decision_id[:8]} was made from was not kept, or is gone: see "
             "experience_config.snapshots (keep, max_days, max_mb)"
         )
-    messages, tools = prompt_of(Evidence.model_validate_json(doc), userdir)
+    messages, tools = prompt_of(DecisionInputs.model_validate_json(doc), userdir)
     screen = console()
     for message in messages:
         screen.print(Panel(Text(str(message.content).strip()), title=message.type, title_align="left"))
@@ -38,17 +38,7 @@ def print_again(decision: str, namespace: str | None, userdir: Path) -> None:
     screen.print(compared(row, messages), soft_wrap=True)
 
 
-def decision_of(decision: str, namespace: str | None, userdir: Path) -> DecisionRow:
-    """Return the decision whose id begins so, of the named namespace or of any."""
-    ledger = Ledger(database_of(userdir))
-    names = ledger.namespaces() if namespace is None else (namespace,)
-    found = [row for name in names for row in rows_of(ledger, name) if row.decision_id.startswith(decision)]
-    if len(found) != 1:
-        raise ConfigError(f"brief: --decision {decision!r}: {len(found)} decisions begin with it; expected one")
-    return found[0]
-
-
-def prompt_of(evidence: Evidence, userdir: Path) -> tuple[list[BaseMessage], list[str]]:
+def prompt_of(evidence: DecisionInputs, userdir: Path) -> tuple[list[BaseMessage], list[str]]:
     """Return the opening messages of the decision, and the functions that it was offered."""
     state, context = evidence.again(str(userdir))
     tools = allowed_tools(state)
