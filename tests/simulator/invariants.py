@@ -1,6 +1,6 @@
 """What must hold after every undisturbed loop, against the exchange's own books."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal, get_args
@@ -9,17 +9,15 @@ from freqtrade.persistence import Trade
 
 from candlegraph.freqtrade_bridge.loopback.account.books import Books
 from candlegraph.freqtrade_bridge.loopback.account.orders import AlgoOrder, Order
-from candlegraph.freqtrade_bridge.trades.plan import KEY
 
 Rule = Literal[
-    "one stop",
+    "no stop is missing or too many",
     "the stop covers the position",
     "the stop is no wider than planned",
     "no stop without a position",
     "no order is left open",
     "a trade has its position",
-    "trade and position agree",
-    "a stranger is protected and not traded",
+    "a stranger is locked and not traded",
     "one opening order per candle",
     "every candle has its decision",
     "every decision has its fate",
@@ -28,6 +26,8 @@ Rule = Literal[
     "the memory holds the true money",
 ]
 RULES: tuple[Rule, ...] = get_args(Rule)
+AT_EACH_LOOP: tuple[Rule, ...] = RULES[:8] + ("the bot runs",)
+"""Of each pair."""
 WIDER = Decimal("0.001")
 """Ratio of the price by which a stop may be wider than planned: ticks, and the plan's own tolerance."""
 
@@ -54,15 +54,13 @@ class Holding:
     symbol: str
     amount: Decimal
     """Below 0 for a short."""
-    planned_stop: Decimal | None
+    planned_stop: Decimal
 
     @classmethod
-    def of(cls, trade: Trade) -> "Holding":
+    def of(cls, trade: Trade, planned_stop: float) -> "Holding":
         """Read a trade."""
-        plan = trade.get_custom_data(KEY)
         sign = -1 if trade.is_short else 1
-        stop = None if plan is None else Decimal(str(plan["stop"]))
-        return cls(trade.id, symbol_of(trade.pair), sign * Decimal(str(trade.amount)), stop)
+        return cls(trade.id, symbol_of(trade.pair), sign * Decimal(str(trade.amount)), Decimal(str(planned_stop)))
 
 
 def symbol_of(pair: str) -> str:
@@ -70,19 +68,13 @@ def symbol_of(pair: str) -> str:
     return pair.split(":")[0].replace("/", "")
 
 
-def holdings() -> list[Holding]:
-    """Return the open trades that hold something."""
-    return [Holding.of(trade) for trade in Trade.get_open_trades() if trade.has_open_position]
-
-
-def books_against(books: Books, held: Iterable[Holding], touched: Iterable[str]) -> Iterator[Violation]:
-    """Yield what is wrong; a person `touched` some symbols since they were flat: their amounts may differ."""
-    by_symbol, free = {one.symbol: one for one in held}, set(touched)
+def books_against(books: Books, held: Mapping[str, Holding]) -> Iterator[Violation]:
+    """Yield what is wrong with positions, stops and orders; `held` is what freqtrade believes, by symbol."""
     stops = [one for one in books.algos.values() if one.is_open]
     for symbol in books.markets:
         own = [one for one in stops if one.symbol == symbol]
-        yield from _of_position(books, symbol, own, by_symbol.get(symbol))
-        yield from _of_trade(books, symbol, by_symbol.get(symbol), is_free=symbol in free)
+        yield from _of_position(books, symbol, own, held.get(symbol))
+        yield from _of_trade(books, symbol, held.get(symbol))
     for order in books.orders.values():
         if order.is_open:
             yield Violation(
@@ -97,24 +89,35 @@ def _of_position(books: Books, symbol: str, stops: list[AlgoOrder], held: Holdin
             yield Violation("no stop without a position", symbol, f"{len(stops)} stops, no position")
         return
     right = [one for one in stops if one.sign == -position.sign]
-    if len(stops) != 1 or len(right) != 1:
-        yield Violation("one stop", symbol, f"{len(stops)} stops for {position.amount}")
+    most = 2 if held is not None and stranger(books, symbol, held) else 1
+    if not 1 <= len(stops) <= most or len(right) != len(stops):
+        text = f"{len(stops)} stops for {position.amount}, {len(right)} on its side"
+        yield Violation("no stop is missing or too many", symbol, text)
         return
-    if right[0].quantity < abs(position.amount):
-        yield Violation("the stop covers the position", symbol, f"{right[0].quantity} of {position.amount}")
-    if held is not None and held.planned_stop is not None:
-        beyond = position.sign * (held.planned_stop - right[0].trigger) / held.planned_stop
-        if beyond > WIDER:
-            text = f"{right[0].trigger} where {held.planned_stop:.6g} was planned"
-            yield Violation("the stop is no wider than planned", symbol, text)
+    if sum(one.quantity for one in right) < abs(position.amount):
+        text = f"{', '.join(f'{one.quantity}' for one in right)} of {position.amount}"
+        yield Violation("the stop covers the position", symbol, text)
+    if held is not None and all(_is_wider(one, held, position.sign) for one in right):
+        text = f"{', '.join(f'{one.trigger}' for one in right)} where {held.planned_stop:.6g} was planned"
+        yield Violation("the stop is no wider than planned", symbol, text)
 
 
-def _of_trade(books: Books, symbol: str, held: Holding | None, *, is_free: bool) -> Iterator[Violation]:
+def _is_wider(stop: AlgoOrder, held: Holding, sign: int) -> bool:
+    return sign * (held.planned_stop - stop.trigger) / held.planned_stop > WIDER
+
+
+def _of_trade(books: Books, symbol: str, held: Holding | None) -> Iterator[Violation]:
     amount = books.position(symbol).amount
     if held is not None and not amount:
         yield Violation("a trade has its position", symbol, f"trade {held.id} of {held.amount}, no position")
-    elif held is not None and not is_free and abs(held.amount - amount) >= Decimal(repr(books.markets[symbol].step)):
-        yield Violation("trade and position agree", symbol, f"trade {held.amount}, position {amount}")
+    elif held is not None and (abs(held.amount) > abs(amount) or held.amount * amount < 0):
+        yield Violation("a trade has its position", symbol, f"trade {held.id} of {held.amount}, position {amount}")
+
+
+def stranger(books: Books, symbol: str, held: Holding | None) -> Decimal:
+    """Return how much of a position no trade knows."""
+    known = Decimal(0) if held is None else abs(held.amount)
+    return max(Decimal(0), abs(books.position(symbol).amount) - known)
 
 
 def openings(books: Books, since: int, by_hand: str) -> Mapping[str, list[Order]]:

@@ -6,6 +6,7 @@ blows of the candle -> a loop of the worker, perhaps killed in it -> rules, whil
 import logging
 import time
 from collections import Counter
+from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,20 +16,32 @@ import script
 from ccxt import BaseError
 from freqtrade.enums import State
 from freqtrade.exceptions import FreqtradeException
-from freqtrade.persistence import Trade
+from freqtrade.persistence import PairLocks, Trade
 from freqtrade.rpc import RPC
 from simulator import ledger_rules, person
-from simulator.invariants import Violation, books_against, holdings, one_opening, symbol_of
+from simulator.invariants import (
+    AT_EACH_LOOP,
+    Holding,
+    Violation,
+    books_against,
+    one_opening,
+    openings,
+    stranger,
+    symbol_of,
+)
 from simulator.killing import Killed, kill_at_answer, killed_at
 from simulator.mind import Mind
+from simulator.money import money
 from simulator.storm import KINDS, WAITS, Blow, Kind, blows
 from simulator.world import LENGTH, START, World
 from virtual_live import VirtualLive
 
-from candlegraph.memory.books.ledger import Ledger
+from candlegraph.freqtrade_bridge.loopback.account.books import Books
+from candlegraph.memory.books.ledger import DecisionRow, Ledger
+from candlegraph.memory.store import close_memory
 
 CONFIG = {
-    "strategy": "ScriptStrategy",
+    "strategy": "SimulatedStrategy",
     "strategy_path": str(backtests.TEST_STRATEGIES),
     "max_open_trades": 4,
     "force_entry_enable": True,
@@ -38,12 +51,14 @@ CONFIG = {
     "experience_config": {"log_decisions": False, "log_trades": False},
 }
 FIRST_CLOSE = START - timedelta(seconds=2)
-LOOPS = (900, 900, 600, 1800)
+LOOPS = (1800, 1800, 900)
 """Seconds between two loops: one of these by the seed."""
 MOST_BEGINS, PAUSE = 60, 60
 """How often a bot that does not come up is begun anew, and seconds between."""
 TIDIED_AFTER = 4 * LENGTH
 """So long a position that no trade knows stands until a person tidies it up."""
+LOOKS = 3
+"""So many loops the bot has until a position that no trade knows must be locked."""
 
 
 @dataclass
@@ -54,10 +69,31 @@ class Report:
     events: list[str] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     injected: Counter[str] = field(default_factory=Counter)
+    checked: Counter[str] = field(default_factory=Counter)
     loops: int = 0
     examined: int = 0
     naked_seconds: float = 0
     cpu_seconds: float = 0
+
+
+@dataclass(frozen=True)
+class Strange:
+    """A position, or a part of one, that no trade knows, loop after loop."""
+
+    since: datetime
+    loops: int = 0
+    orders: int = 0
+    violation: Violation | None = None
+
+    def seen_again(self, symbol: str, orders: int, *, is_locked: bool) -> "Strange":
+        """Return it a loop later; `orders` is how many opening orders the bot has had filled in all."""
+        text = None
+        if self.loops >= LOOKS and not is_locked:
+            text = f"not locked after {self.loops} loops"
+        if self.loops >= LOOKS and orders > self.orders:
+            text = "the bot traded while it stood"
+        broken = None if text is None else Violation("a stranger is locked and not traded", symbol, text)
+        return Strange(self.since, self.loops + 1, orders, broken)
 
 
 class Simulation(VirtualLive):
@@ -73,12 +109,13 @@ class Simulation(VirtualLive):
         self._line, self._logged, self._happened = 0, 0, 0
         self._is_disturbed = True
         self._standing: set[Violation] = set()
-        self._touched: set[str] = set()
+        self._impure: set[str] = set()
         self._forced: set[tuple[str, datetime]] = set()
-        self._strange_since: dict[str, datetime] = {}
-        self._examined_candle = START
-        self._seen: set[tuple[str, datetime]] = set()
-        self._decided: list[tuple[str, datetime]] = []
+        self._strange: dict[str, Strange] = {}
+        self._planned: dict[int, float] = {}
+        self._ledger_until = FIRST_CLOSE
+        self._seen: set[str] = set()
+        self._wanted: set[tuple[str, datetime]] = set()
 
     # -- the run ------------------------------------------------------------------------------------------------------
 
@@ -90,6 +127,7 @@ class Simulation(VirtualLive):
             self._deliver()
             self._loop()
         self.report.loops, self.report.cpu_seconds = self.loops, time.process_time() - began
+        close_memory(self.bot.strategy.session.context.database)
         return self.report
 
     def _loop(self) -> None:
@@ -155,7 +193,7 @@ class Simulation(VirtualLive):
             return
         self.report.injected[blow.kind] += 1
         if "by_hand" in blow.kind:
-            self._touched.add(symbol)
+            self._impure |= {symbol} if blow.kind in ("added_by_hand", "opened_by_hand") else set()
             self.note(f"  {person.act(self.books, blow.kind, symbol, blow.number)}")
         elif blow.kind == "forced_entry":
             self._forced.add((blow.pair, FIRST_CLOSE + self._candle() * LENGTH))
@@ -204,51 +242,83 @@ class Simulation(VirtualLive):
         """Examine the loop while time stands still, then sleep."""
         self._wait_for_learner()
         self._note_requests()
+        is_disturbed = self._was_disturbed()
+        books, held = self.books, self._held()
+        self.note(f"  {books.summary()}{' (disturbed)' if is_disturbed else ''}")
+        if not is_disturbed:
+            self._examine(books, held)
+        self._watch_strangers(books, held)
+        stopped = {algo.symbol for algo in books.algos.values() if algo.is_open}
+        self.report.naked_seconds += seconds * len(set(books.positions) - stopped)
+        self.sleep(seconds)
+
+    def _was_disturbed(self) -> bool:
+        """Return whether a fault hit this loop; count what was injected."""
         happened = self.exchange.door.plan.happened
         is_disturbed = self._is_disturbed or len(happened) > self._happened or self.exchange.trouble.is_any
         for blow in [one for one in self._armed if any(fault in happened for fault in one.faults)]:
             self.report.injected[blow.kind] += 1
-            self._armed.remove(blow)
+            if all(happened.count(fault) >= fault.times for fault in blow.faults):
+                self._armed.remove(blow)
         self._happened, self._is_disturbed = len(happened), False
-        books = self.books
-        self.note(f"  {books.summary()}{' (disturbed)' if is_disturbed else ''}")
-        if not is_disturbed:
-            self._examine()
-        naked = [
-            name for name in books.positions if not any(a.is_open and a.symbol == name for a in books.algos.values())
-        ]
-        self.report.naked_seconds += seconds * len(naked)
-        self._tidy()
-        self.sleep(seconds)
+        return is_disturbed
 
-    def _examine(self) -> None:
+    def _held(self) -> dict[str, Holding]:
+        trades = [trade for trade in Trade.get_open_trades() if trade.has_open_position]
+        for trade in trades:
+            self._planned.setdefault(trade.id, self.bot.strategy.session.plans.of(trade).stop)
+        return {symbol_of(trade.pair): Holding.of(trade, self._planned[trade.id]) for trade in trades}
+
+    def _examine(self, books: Books, held: dict[str, Holding]) -> None:
         self.report.examined += 1
-        books, now = self.books, self.now()
-        self._touched &= set(books.positions)
-        found = [
-            *books_against(books, holdings(), self._touched),
-            *one_opening(books, self._candle_began(), person.BY_HAND),
-        ]
+        self.report.checked.update(dict.fromkeys(AT_EACH_LOOP, len(self.markets)))
+        found = [*books_against(books, held), *one_opening(books, self._closed_at(), person.BY_HAND)]
+        found += [one.violation for one in self._strange.values() if one.violation is not None]
         if self.bot.state != State.RUNNING:
             found.append(Violation("the bot runs", "", self.bot.state.name))
-        if now >= self._examined_candle + LENGTH:
-            found += self._of_ledger(now)
+        self._want_decisions()
+        if self.now() >= self._ledger_until + LENGTH:
+            found += self._of_ledger(books, held)
         self._tell(found)
 
-    def _candle_began(self) -> int:
+    def _closed_at(self) -> int:
+        """Return when the newest candle closed, epoch ms."""
         return int((FIRST_CLOSE + self._candle() * LENGTH).timestamp() * 1000)
 
-    def _of_ledger(self, now: datetime) -> list[Violation]:
-        self._examined_candle += (now - self._examined_candle) // LENGTH * LENGTH
-        context = self.bot.strategy.session.context
-        rows = Ledger(context.database).rows(context.namespace, since=now - 4 * LENGTH)
-        self._note_rows(rows)
-        return [*ledger_rules.fated(rows, now), *ledger_rules.true(rows, self.books, self._forced)]
+    def _want_decisions(self) -> None:
+        """Note that the last candle must have its decision: an undisturbed loop saw it, and the running one behind it.
 
-    def _note_rows(self, rows) -> None:
+        Freqtrade takes the newest candle that it is shown for the running one, also in a hole.
+        """
+        opened = FIRST_CLOSE + (self._candle() - 1) * LENGTH
+        times = [int((opened + number * LENGTH).timestamp() * 1000) for number in (0, 1)]
+        for market in self.markets:
+            if set(times) <= set(market.series.time[-self.world.candles - 60 :].tolist()):
+                self._wanted.add((market.pair, opened))
+
+    def _of_ledger(self, books: Books, held: dict[str, Holding]) -> list[Violation]:
+        now, context = self.now(), self.bot.strategy.session.context
+        self._ledger_until = FIRST_CLOSE + self._candle() * LENGTH
+        passed = {one for one in self._wanted if one[1] + 2 * LENGTH <= now}
+        since = min((candle for _, candle in passed), default=now) - 2 * LENGTH
+        rows = Ledger(context.database).rows(context.namespace, since=since)
+        self._note_rows(rows)
+        self._wanted -= passed
+        found = [*ledger_rules.decided(rows, sorted(passed)), *ledger_rules.fated(rows, now)]
+        flat = [pair for pair in self.world.names if self._is_settled(books, symbol_of(pair), held)]
+        self.report.checked["the memory holds the true money"] += len(flat)
+        self.report.checked["every candle has its decision"] += len(passed)
+        for rule in ("every decision has its fate", "a fate is true"):
+            self.report.checked[rule] += sum(row.acts for row in rows)
+        return [*found, *ledger_rules.true(rows, books, self._forced), *money(books, context, flat)]
+
+    def _is_settled(self, books: Books, symbol: str, held: dict[str, Holding]) -> bool:
+        return symbol not in self._impure and not books.position(symbol).amount and symbol not in held
+
+    def _note_rows(self, rows: Iterable[DecisionRow]) -> None:
         for row in rows:
-            if row.acts and row.fate is not None and (row.decision_id, row.candle) not in self._seen:
-                self._seen.add((row.decision_id, row.candle))
+            if row.acts and row.fate is not None and row.decision_id not in self._seen:
+                self._seen.add(row.decision_id)
                 self.note(f"  {row.pair} {row.candle:%H:%M} {row.signal.wanted.name}: {row.fate.line}")
 
     def _tell(self, found: list[Violation]) -> None:
@@ -259,14 +329,22 @@ class Simulation(VirtualLive):
                 self.note(one.line)
         self._standing = set(found)
 
-    def _tidy(self) -> None:
-        """Let a person flatten what no trade has known for long."""
-        known = {symbol_of(trade.pair) for trade in Trade.get_open_trades()}
-        strange = {symbol for symbol in self.books.positions if symbol not in known}
-        self._strange_since = {symbol: self._strange_since.get(symbol, self.now()) for symbol in sorted(strange)}
-        for symbol, since in self._strange_since.items():
-            if self.now() - since >= TIDIED_AFTER:
-                self.note(f"a person tidies {symbol} up: {person.flatten(self.books, symbol)}")
+    def _watch_strangers(self, books: Books, held: dict[str, Holding]) -> None:
+        """Follow what no trade knows; after a while a person tidies it up."""
+        before, self._strange = self._strange, {}
+        for symbol in books.positions:
+            if not stranger(books, symbol, held.get(symbol)):
+                continue
+            known = before.get(symbol, Strange(self.now()))
+            orders = len(openings(books, 0, person.BY_HAND).get(symbol, []))
+            self._strange[symbol] = known.seen_again(symbol, orders, is_locked=self._is_locked(symbol))
+            if self.now() - known.since >= TIDIED_AFTER:
+                self._impure.add(symbol)
+                self.note(f"a person tidies {symbol} up: {person.flatten(books, symbol)}")
+
+    def _is_locked(self, symbol: str) -> bool:
+        pair = next(market.pair for market in self.markets if market.symbol == symbol)
+        return bool(PairLocks.get_pair_locks(pair, self.now()))
 
     # -- what happened ------------------------------------------------------------------------------------------------
 

@@ -38,6 +38,11 @@ class World:
         return PAIRS[: self.pairs]
 
     @property
+    def command(self) -> str:
+        """Return how it is played again."""
+        return f"python -m tests.simulator --seed {self.seed} --candles {self.candles} --pairs {self.pairs}"
+
+    @property
     def end(self) -> datetime:
         """Return when the run is over: in the midst of the candle after the last one."""
         return START + self.candles * LENGTH
