@@ -33,8 +33,6 @@ from candlegraph.memory.embeddings.wording import SituationWords
 from candlegraph.memory.index.mirror import Mirror
 from candlegraph.memory.index.saved import index_folder
 from candlegraph.memory.index.search import Filters, Query, search, situation_asked, text_asked
-from candlegraph.memory.learning.advice import paired
-from candlegraph.memory.learning.evidence import Span
 from candlegraph.memory.learning.outlines import Outlines
 from candlegraph.memory.learning.report import with_insight
 from candlegraph.memory.learning.self_scores import self_scores_of
@@ -184,8 +182,7 @@ class ExperienceMemory:
     def complete(self, one: Pending, table: Table, language: Language) -> None:
         """Put what is known of a trade by now in the place of what was known at its close."""
         said = with_insight(lesson_of(table, language), one.experience.insight)
-        span = Span(one.trade.side, one.trade.opened_at, one.trade.ended_at)
-        complete(self.engine, one, table, said, paired(table, span, one.trade.beside) if table.is_complete else None)
+        complete(self.engine, one, table, said)
 
     def give_up(self, one: Pending) -> None:
         """Wait no longer for candles of a trade that cannot be had any more."""

@@ -9,10 +9,10 @@ import pytest
 
 from candlegraph.freqtrade_bridge.commands.memory.arguments import ACTIONS, add_memory
 from candlegraph.graph.schema.errors import ConfigError, MemoryStoreError
-from candlegraph.graph.schema.experience import ClosedTrade
+from candlegraph.graph.schema.experience import ClosedTrade, RecordedDecision
 from candlegraph.graph.settings.places import DATABASE
 from candlegraph.memory.index.saved import index_folder
-from candlegraph.memory.learning.report import experience_of
+from candlegraph.memory.learning.report import experience_of, experience_of_decision
 from candlegraph.memory.storage.backup import backup_path
 from candlegraph.memory.store import close_memory, open_memory
 
@@ -70,6 +70,20 @@ def userdir(tmp_path, monkeypatch):
     close_memory(tmp_path / DATABASE)
 
 
+def recorded(profit_pct):
+    """Return a hold recorded in trade 3, half an hour after its entry."""
+    one = trade(3)
+    facts = one.model_dump(
+        include={"namespace", "pair", "side", "entry_price", "opened_at", "regime", "situation", "space"}
+    )
+    return experience_of_decision(
+        RecordedDecision(
+            **facts, key=f"at {profit_pct}", known_at=one.opened_at + timedelta(minutes=30), decision_id="d",
+            decision_type="hold", reason="trend intact", confidence=0.8, current_profit_pct=profit_pct,
+        )
+    )  # fmt: skip
+
+
 @pytest.fixture
 def run(userdir, capsys):
     """Run an action and return what it printed, in one line."""
@@ -98,6 +112,18 @@ def test_statistics_are_of_one_namespace(run):
     assert "total_experiences 1" in run("stats", "--namespace", "dry_run")
     with pytest.raises(MemoryStoreError, match="no namespace 'paper' in .*; there are: live, dry_run"):
         run("stats", "--namespace", "paper")
+
+
+def test_a_recorded_hold_is_listed_with_what_became_of_its_trade(run, userdir):
+    memory = open_memory(userdir / DATABASE)
+    hold = memory.add(recorded(7.5))
+    asked = ("search", "--like", 5, "--kind", "decision")
+    assert "its trade ended at +4.00 % (id 5)" in run(*asked)
+    [found] = json.loads(run(*asked, "--json"))
+    assert (found["id"], found["profit_pct"], found["trade_id"], found["trade_profit_pct"]) == (hold, 7.5, 5, 4)
+    early = (START + timedelta(hours=3, minutes=45)).isoformat()
+    assert "its trade was still open" in run(*asked, "--as-of", early)
+    assert "its trade" not in run("search", "--like", 5, "--kind", "trade")
 
 
 def test_a_search_finds_what_was_known_before_that_experience(run):
