@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 from freqtrade.enums import RunMode
@@ -33,6 +32,9 @@ from candlegraph.freqtrade_bridge.feeds.doors import Doors
 from candlegraph.freqtrade_bridge.feeds.paths import TradePaths
 from candlegraph.freqtrade_bridge.feeds.sentiment import sentiment_feed
 from candlegraph.freqtrade_bridge.feeds.snapshots import Snapshots
+from candlegraph.freqtrade_bridge.host.chat import teller
+from candlegraph.freqtrade_bridge.monitoring.monitor import Monitor
+from candlegraph.freqtrade_bridge.monitoring.pulse import Parts
 from candlegraph.freqtrade_bridge.trades.after_fill import AfterFill
 from candlegraph.freqtrade_bridge.trades.learner import Learner
 from candlegraph.freqtrade_bridge.trades.orders import Orders
@@ -66,8 +68,11 @@ class Session:
         self._open_decisions(provider)
         self._open_trades(float(config.get("fee") or DEFAULT_FEE), provider)
         self._join(config)
+        self.monitor: Monitor | None = None
         if not self.is_backtest:
             self._recover(datetime.now(UTC))
+            parts = Parts(self.book, self.guard, self._wallet, self.plans, self._failures.pause, self._spending)
+            self.monitor = Monitor(config, context, provider, parts)
 
     # -- the decision point -------------------------------------------------------------------------------------------
 
@@ -172,7 +177,7 @@ class Session:
         self._records = Records(context)
         self.book, self.known = DecisionBook(self.length), Known()
         self.fates = Fates(self._records.fate, self._doors.closed, self.length, is_backtest=self.is_backtest)
-        self._failures = Failures(context, partial(provider.send_msg, always_send=True), is_backtest=self.is_backtest)
+        self._failures = Failures(context, teller(provider), is_backtest=self.is_backtest)
         self.answers = Answers(context, self._runner, self.book, self.known, self._records, self.fates, provider)
 
     def _open_trades(self, fee: float, provider: Any) -> None:

@@ -1,0 +1,72 @@
+"""The end of every loop of a live or dry-run bot: its heartbeat, and what has changed since the last loop, told once.
+
+looped(now) → heartbeat → checks → a message for each that turned, and for a loop that came late
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from candlegraph.freqtrade_bridge.host.chat import Tell, teller
+from candlegraph.freqtrade_bridge.monitoring.health import HealthCheck, checks, duration_told
+from candlegraph.freqtrade_bridge.monitoring.heartbeat import Heartbeat
+from candlegraph.freqtrade_bridge.monitoring.pulse import Parts, Pulse
+from candlegraph.graph.context import Context
+
+logger = logging.getLogger(__name__)
+
+TOLD_ELSEWHERE = ("loop", "halt", "entries")
+"""A loop that stands tells nothing; the other two are told in the moment that they happen."""
+
+
+class Monitor:
+    """Watches one run from inside; `provider` is freqtrade's, for messages."""
+
+    def __init__(self, config: Mapping[str, Any], context: Context, provider: Any, parts: Parts) -> None:
+        self._context = context
+        self._pulse = Pulse(config, context, provider, parts)
+        self._turns = Turns(teller(provider))
+        self._last: Heartbeat | None = None
+
+    def looped(self, now: datetime) -> None:
+        """Look at the bot after a loop."""
+        beat, before = self._pulse.beat(now), self._last
+        self._last = beat
+        if before is not None:
+            self._turns.look_back(before, beat)
+        self._turns.look(checks(beat, shutil.disk_usage(self._context.user_data_dir).free, now))
+
+
+class Turns:
+    """Tells of each check when it turns, and only then."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        self._ill: set[str] = set()
+
+    def look(self, found: list[HealthCheck]) -> None:
+        """Tell what is not well any more, and what is again."""
+        for check in found:
+            if check.name in TOLD_ELSEWHERE or check.is_well == (check.name not in self._ill):
+                continue
+            if check.is_well:
+                self._ill.discard(check.name)
+                self._say(f"well again: {check.said}")
+            else:
+                self._ill.add(check.name)
+                self._say(check.said)
+
+    def look_back(self, before: Heartbeat, beat: Heartbeat) -> None:
+        """Tell of a loop that came late: nobody was there to say so meanwhile."""
+        gap = (beat.loop_at - before.loop_at).total_seconds()
+        if gap > beat.is_loop_late_after:
+            span = f"from {before.loop_at:%H:%M} to {beat.loop_at:%H:%M} UTC"
+            self._say(f"the bot stood still for {duration_told(gap)}, {span}; no candle of that time was decided")
+
+    def _say(self, text: str) -> None:
+        logger.warning("%s", text)
+        self._tell(text)
