@@ -38,10 +38,11 @@ from candlegraph.freqtrade_bridge.monitoring.pulse import Parts
 from candlegraph.freqtrade_bridge.trades.after_fill import AfterFill
 from candlegraph.freqtrade_bridge.trades.learner import Learner
 from candlegraph.freqtrade_bridge.trades.orders import Orders
-from candlegraph.freqtrade_bridge.trades.plan import Plans
+from candlegraph.freqtrade_bridge.trades.plan import Plan, Plans
 from candlegraph.freqtrade_bridge.trades.track import PositionWatch
 from candlegraph.graph.context import Context
 from candlegraph.graph.reflection import ReflectionState
+from candlegraph.graph.schema.experience import ClosedTrade
 from candlegraph.memory.books.ledger import Ledger
 from candlegraph.memory.books.spending import Spending
 from candlegraph.tools.market.frames import duration
@@ -156,6 +157,13 @@ class Session:
         if state.trade is not None and state.call is not None:
             self._spending.add(state.trade.known_at, (state.call,))
         self._records.reflected(state)
+        if self.monitor is not None and isinstance(state.trade, ClosedTrade) and state.experience is not None:
+            self.monitor.learnt(state.experience)
+
+    def _opened(self, trade: Trade, plan: Plan) -> None:
+        """Tell of an entry that was filled."""
+        if self.monitor is not None:
+            self.monitor.opened(trade, plan)
 
     # -- the start ----------------------------------------------------------------------------------------------------
 
@@ -189,7 +197,17 @@ class Session:
         self.orders = orders = Orders(rules, fee, book, known, plans, account, note, fates)
         self._watch = watch = PositionWatch(context, self.length, is_backtest=is_backtest)
         self.fills = AfterFill(
-            context, book, known, orders, plans, fates, watch, provider, self.length, is_backtest=is_backtest
+            context,
+            book,
+            known,
+            orders,
+            plans,
+            fates,
+            watch,
+            provider,
+            self.length,
+            self._opened,
+            is_backtest=is_backtest,
         )
         paths = TradePaths(self._feed, provider, is_backtest=is_backtest)
         self.learner = Learner(context, self._reflected, self._spent, paths.of, is_backtest=is_backtest)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-NAME = re.compile(r"[\w.]*_[\w.]*\w")
+NAME = re.compile(r"[^\W_][\w.]*_[\w.]*\w")
 """A key of the configuration, a namespace, a tag: its underscores would be marks."""
 MARKS = str.maketrans("_*[", "  (")
 Tell = Callable[[str], None]

@@ -11,11 +11,16 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from freqtrade.persistence import Trade
+
 from candlegraph.freqtrade_bridge.host.chat import Tell, teller
 from candlegraph.freqtrade_bridge.monitoring.health import HealthCheck, checks, duration_told
 from candlegraph.freqtrade_bridge.monitoring.heartbeat import Heartbeat
 from candlegraph.freqtrade_bridge.monitoring.pulse import Parts, Pulse
+from candlegraph.freqtrade_bridge.monitoring.words import end_told, entry_told, start_told
+from candlegraph.freqtrade_bridge.trades.plan import Plan
 from candlegraph.graph.context import Context
+from candlegraph.graph.schema.experience import Experience
 
 logger = logging.getLogger(__name__)
 
@@ -29,8 +34,10 @@ class Monitor:
     def __init__(self, config: Mapping[str, Any], context: Context, provider: Any, parts: Parts) -> None:
         self._context = context
         self._pulse = Pulse(config, context, provider, parts)
-        self._turns = Turns(teller(provider))
+        self._tell = teller(provider)
+        self._turns = Turns(self._tell)
         self._last: Heartbeat | None = None
+        logger.info("%s", start_told(context, len(provider.current_whitelist()), parts.guard.halt))
 
     def looped(self, now: datetime) -> None:
         """Look at the bot after a loop."""
@@ -39,6 +46,14 @@ class Monitor:
         if before is not None:
             self._turns.look_back(before, beat)
         self._turns.look(checks(beat, shutil.disk_usage(self._context.user_data_dir).free, now))
+
+    def opened(self, trade: Trade, plan: Plan) -> None:
+        """Tell of an entry that was filled."""
+        self._tell(entry_told(trade, plan))
+
+    def learnt(self, one: Experience) -> None:
+        """Tell of a trade that has ended, once it has its score; called by the thread that learns."""
+        self._tell(end_told(one))
 
 
 class Turns:
