@@ -16,11 +16,15 @@ from freqtrade.persistence import Trade
 from candlegraph.freqtrade_bridge.host.chat import Tell, teller
 from candlegraph.freqtrade_bridge.monitoring.health import HealthCheck, checks, duration_told
 from candlegraph.freqtrade_bridge.monitoring.heartbeat import Heartbeat
+from candlegraph.freqtrade_bridge.monitoring.pings import Pings
 from candlegraph.freqtrade_bridge.monitoring.pulse import Parts, Pulse
+from candlegraph.freqtrade_bridge.monitoring.tally import LedgerTally
 from candlegraph.freqtrade_bridge.monitoring.words import end_told, entry_told, start_told
 from candlegraph.freqtrade_bridge.trades.plan import Plan
 from candlegraph.graph.context import Context
 from candlegraph.graph.schema.experience import Experience
+from candlegraph.memory.books.ledger import Ledger
+from candlegraph.tools.market.frames import duration
 
 logger = logging.getLogger(__name__)
 
@@ -37,15 +41,35 @@ class Monitor:
         self._tell = teller(provider)
         self._turns = Turns(self._tell)
         self._last: Heartbeat | None = None
+        wanted = context.settings.monitoring
+        self.pings = None if wanted.ping_url is None else Pings(wanted.ping_url)
+        if wanted.metrics_port is not None:
+            self._serve()
         logger.info("%s", start_told(context, len(provider.current_whitelist()), parts.guard.halt))
 
     def looped(self, now: datetime) -> None:
         """Look at the bot after a loop."""
         beat, before = self._pulse.beat(now), self._last
         self._last = beat
+        if before is None or beat.decided_at != before.decided_at:
+            self._decided()
         if before is not None:
             self._turns.look_back(before, beat)
         self._turns.look(checks(beat, shutil.disk_usage(self._context.user_data_dir).free, now))
+
+    def _decided(self) -> None:
+        """Do what belongs to every decided candle; nothing of it may keep the loop waiting."""
+        if self.pings is not None:
+            self.pings.ping()
+
+    def _serve(self) -> None:
+        """Let machines ask for numbers; what serves them is loaded only where it is wanted."""
+        from candlegraph.freqtrade_bridge.monitoring.metrics import BotMetrics, serve
+
+        context, ledger = self._context, Ledger(self._context.database)
+        length = duration(context.settings.context_config.timeframes[0])
+        counted = LedgerTally(ledger, context.namespace, length)
+        serve(context.settings.monitoring, BotMetrics(counted, lambda: self._last))
 
     def opened(self, trade: Trade, plan: Plan) -> None:
         """Tell of an entry that was filled."""
