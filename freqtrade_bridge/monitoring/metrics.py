@@ -17,7 +17,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from candlegraph.freqtrade_bridge.monitoring.heartbeat import Heartbeat
-from candlegraph.freqtrade_bridge.monitoring.tally import BUCKETS, Tally
+from candlegraph.freqtrade_bridge.monitoring.sums import BUCKETS, DecisionSums
 from candlegraph.graph.schema.errors import ConfigError, MemoryStoreError
 from candlegraph.graph.settings.monitoring import Monitoring
 
@@ -35,7 +35,7 @@ SUMS = {
 class Counted(Protocol):
     """Whoever adds up the ledger."""
 
-    def now(self) -> Tally:
+    def now(self) -> DecisionSums:
         """Return the sums over all decisions."""
 
 
@@ -60,31 +60,31 @@ class BotMetrics(Collector):
         yield from ()
 
 
-def of_ledger(tally: Tally) -> Iterator[Metric]:
+def of_ledger(found: DecisionSums) -> Iterator[Metric]:
     """Yield what the ledger adds up to."""
     decisions = CounterMetricFamily("candlegraph_decisions", "decisions", labels=["action", "source"])
-    for key, count in sorted(tally.decisions.items()):
+    for key, count in sorted(found.decisions.items()):
         decisions.add_metric(key, count)
     fates = CounterMetricFamily("candlegraph_fates", "what became of calls that act", labels=["fate"])
-    for fate, count in sorted(tally.fates.items()):
+    for fate, count in sorted(found.fates.items()):
         fates.add_metric([fate], count)
     tokens = CounterMetricFamily("candlegraph_tokens", "tokens of all calls", labels=["direction"])
     for direction in ("in", "out"):
-        tokens.add_metric([direction], tally.sums[f"tokens_{direction}"])
+        tokens.add_metric([direction], found.sums[f"tokens_{direction}"])
     yield from (decisions, fates, tokens, _latency(tally))
-    yield CounterMetricFamily("candlegraph_cost", "money of all calls, in the currency of the prices", value=tally.cost)
+    yield CounterMetricFamily("candlegraph_cost", "money of all calls, in the currency of the prices", value=found.cost)
     for name, (family, told) in SUMS.items():
-        yield CounterMetricFamily(family, told, value=tally.sums[name])
+        yield CounterMetricFamily(family, told, value=found.sums[name])
 
 
-def _latency(tally: Tally) -> Metric:
+def _latency(found: DecisionSums) -> Metric:
     bounds = [*BUCKETS, float("inf")]
-    totals = accumulate(tally.buckets[bound] for bound in bounds)
+    totals = accumulate(found.buckets[bound] for bound in bounds)
     buckets = [
         ("+Inf" if bound == float("inf") else str(bound), total) for bound, total in zip(bounds, totals, strict=True)
     ]
     told = "seconds of a decision for which a model was asked"
-    return HistogramMetricFamily("candlegraph_decision_seconds", told, buckets=buckets, sum_value=tally.seconds)
+    return HistogramMetricFamily("candlegraph_decision_seconds", told, buckets=buckets, sum_value=found.seconds)
 
 
 def of_heartbeat(beat: Heartbeat, now: datetime) -> Iterator[Metric]:

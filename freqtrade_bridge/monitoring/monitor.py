@@ -18,7 +18,7 @@ from candlegraph.freqtrade_bridge.monitoring.health import HealthCheck, checks, 
 from candlegraph.freqtrade_bridge.monitoring.heartbeat import Heartbeat
 from candlegraph.freqtrade_bridge.monitoring.pings import Pings
 from candlegraph.freqtrade_bridge.monitoring.pulse import Parts, Pulse
-from candlegraph.freqtrade_bridge.monitoring.tally import LedgerTally
+from candlegraph.freqtrade_bridge.monitoring.sums import LedgerSums
 from candlegraph.freqtrade_bridge.monitoring.words import end_told, entry_told, start_told
 from candlegraph.freqtrade_bridge.trades.plan import Plan
 from candlegraph.graph.context import Context
@@ -68,7 +68,7 @@ class Monitor:
 
         context, ledger = self._context, Ledger(self._context.database)
         length = duration(context.settings.context_config.timeframes[0])
-        counted = LedgerTally(ledger, context.namespace, length)
+        counted = LedgerSums(ledger, context.namespace, length)
         serve(context.settings.monitoring, BotMetrics(counted, lambda: self._last))
 
     def opened(self, trade: Trade, plan: Plan) -> None:

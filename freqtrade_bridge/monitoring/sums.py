@@ -19,7 +19,7 @@ OPEN_AT_MOST = timedelta(days=2)
 
 
 @dataclass(frozen=True)
-class Tally:
+class DecisionSums:
     """Sums over decisions; of latencies only where a model was asked."""
 
     decisions: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -31,9 +31,9 @@ class Tally:
     cost: float = 0.0
     seconds: float = 0.0
 
-    def __add__(self, other: Tally) -> Tally:
+    def __add__(self, other: DecisionSums) -> DecisionSums:
         """Return both together."""
-        return Tally(
+        return DecisionSums(
             decisions=self.decisions + other.decisions,
             fates=self.fates + other.fates,
             sums=self.sums + other.sums,
@@ -43,11 +43,11 @@ class Tally:
         )
 
 
-def tally_of(rows: Sequence[DecisionRow]) -> Tally:
+def sums_of(rows: Sequence[DecisionRow]) -> DecisionSums:
     """Return the sums over `rows`."""
     asked = [row for row in rows if row.model_calls or row.tries]
     calls = [call for row in rows for call in row.model_calls]
-    return Tally(
+    return DecisionSums(
         decisions=Counter((row.signal.action, row.signal.source) for row in rows),
         fates=Counter(row.fate_door for row in rows if row.acts),
         sums=Counter(
@@ -71,25 +71,25 @@ def _bucket(seconds: float) -> float:
     return next((bound for bound in BUCKETS if seconds <= bound), float("inf"))
 
 
-class LedgerTally:
+class LedgerSums:
     """The sums of one namespace, up to date whenever they are asked for; `length` is one main candle."""
 
     def __init__(self, ledger: Ledger, namespace: str, length: timedelta) -> None:
         self._ledger, self._namespace, self._length = ledger, namespace, length
-        self._settled = Tally()
+        self._settled = DecisionSums()
         self._from: datetime | None = None
         self._lock = threading.Lock()
 
-    def now(self) -> Tally:
+    def now(self) -> DecisionSums:
         """Return the sums over all decisions; any thread may ask."""
         with self._lock:
             rows = self._ledger.rows(self._namespace, since=self._from)
             if not rows:
                 return self._settled
             first_open = self._first_open(rows)
-            self._settled += tally_of([row for row in rows if row.candle < first_open])
+            self._settled += sums_of([row for row in rows if row.candle < first_open])
             self._from = first_open
-            return self._settled + tally_of([row for row in rows if row.candle >= first_open])
+            return self._settled + sums_of([row for row in rows if row.candle >= first_open])
 
     def _first_open(self, rows: Sequence[DecisionRow]) -> datetime:
         """Return the first candle whose rows may still change."""

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from candlegraph.freqtrade_bridge.monitoring.tally import LedgerTally, tally_of
+from candlegraph.freqtrade_bridge.monitoring.sums import LedgerSums, sums_of
 from candlegraph.graph.schema.calls import CallRecord, Try
 from candlegraph.graph.schema.fate import Fate
 from candlegraph.graph.schema.signal import TradeSignal
@@ -38,27 +38,27 @@ def tried():
 
 def test_the_sums_are_those_of_all_rows_though_old_ones_are_read_once(tmp_path, row):
     ledger = Ledger(tmp_path / "l.sqlite")
-    tally, read = LedgerTally(ledger, "live", LENGTH), []
+    ledger_sums, read = LedgerSums(ledger, "live", LENGTH), []
     rows_of = ledger.rows
     ledger.rows = lambda *asked, **named: read.append(rows_of(*asked, **named)) or read[-1]
-    assert tally.now() == tally_of(())
+    assert ledger_sums.now() == sums_of(())
     for number in range(20):
         ledger.append([row(number, "enter_long" if number == 4 else "wait")])
-        assert tally.now() == tally_of(rows_of("live"))
+        assert ledger_sums.now() == sums_of(rows_of("live"))
     assert len(read[-1]) == 16  # the entry waits for its fate
     ledger.settle("4", Fate(kind="expired", at=row(5).candle, why="no order"))
-    assert tally.now() == tally_of(rows_of("live"))
-    tally.now()
+    assert ledger_sums.now() == sums_of(rows_of("live"))
+    ledger_sums.now()
     assert len(read[-1]) == 4
-    assert tally.now().fates == {"expired": 1}
+    assert ledger_sums.now().fates == {"expired": 1}
 
 
 def test_an_order_that_stays_open_keeps_two_days_of_rows_at_most(tmp_path, row):
     ledger = Ledger(tmp_path / "l.sqlite")
-    tally = LedgerTally(ledger, "live", LENGTH)
+    ledger_sums = LedgerSums(ledger, "live", LENGTH)
     ledger.append([row(0, "enter_long"), *(row(number) for number in range(1, 200))])
-    assert tally.now() == tally.now() == tally_of(ledger.rows("live"))
-    assert tally._from > row(0).candle
+    assert ledger_sums.now() == ledger_sums.now() == sums_of(ledger.rows("live"))
+    assert ledger_sums._from > row(0).candle
 
 
 def test_what_is_counted_is_what_the_rows_say(row):
@@ -67,7 +67,7 @@ def test_what_is_counted_is_what_the_rows_say(row):
         row(1, "enter_long", fate=Fate(kind="expired", at=row(1).candle)),
         row(2, error="e", tries=(tried(),)),
     ]
-    found = tally_of(rows)
+    found = sums_of(rows)
     assert found.decisions == {("wait", "model"): 2, ("enter_long", "model"): 1}
     assert found.sums == {
         "failures": 1, "attempts_failed": 4, "repairs": 3, "calls": 3, "unpriced_calls": 0, "tokens_in": 30,
