@@ -121,13 +121,13 @@ def walked(decisions: int) -> list[Walk]:
 
     threading.setprofile(profiler.seen)
     sys.setprofile(profiler.seen)
-    Session.decide = decide  # type: ignore[method-assign]  # the one seam that begins a candle
+    Session.decide = decide  # type: ignore[method-assign, assignment]  # the one seam that begins a candle
     try:
         backtest()
     finally:
         Session.decide = original  # type: ignore[method-assign]
         sys.setprofile(None)
-        threading.setprofile(None)  # type: ignore[arg-type]  # None ends it, which its types do not say
+        threading.setprofile(None)
     return profiler.walks
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from freqtrade.enums import RunMode
 from freqtrade.persistence import Trade
 
+from candlegraph.freqtrade_bridge.audit.opening import auditor_of
 from candlegraph.freqtrade_bridge.decisions.acceptance import Acceptance
 from candlegraph.freqtrade_bridge.decisions.answers import Answers
 from candlegraph.freqtrade_bridge.decisions.approvals import check_approval
@@ -70,6 +71,7 @@ class Session:
         self._open_trades(float(config.get("fee") or DEFAULT_FEE), provider)
         self._join(config)
         self.monitor: Monitor | None = None
+        self.audit = auditor_of(config, provider, context, self.plans, self.orders)
         if not self.is_backtest:
             self._recover(datetime.now(UTC))
             parts = Parts(self.book, self.guard, self._wallet, self.plans, self._failures.pause, self._spending)

@@ -6,7 +6,8 @@ ledger, heartbeat → families, when somebody asks → http://127.0.0.1:PORT/met
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import accumulate
 from typing import Protocol
@@ -20,6 +21,7 @@ from candlegraph.freqtrade_bridge.monitoring.heartbeat import Heartbeat
 from candlegraph.freqtrade_bridge.monitoring.sums import BUCKETS, DecisionSums
 from candlegraph.graph.schema.errors import ConfigError, MemoryStoreError
 from candlegraph.graph.settings.monitoring import Monitoring
+from candlegraph.memory.books.audit import AuditRow, Hold
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +34,9 @@ SUMS = {
 }
 
 
+Audited = tuple[Sequence[AuditRow], Sequence[Hold]]
+
+
 class Counted(Protocol):
     """Whoever adds up the ledger."""
 
@@ -42,13 +47,14 @@ class Counted(Protocol):
 class BotMetrics(Collector):
     """The families of one bot; `beat` gives its last heartbeat."""
 
-    def __init__(self, counted: Counted, beat: Callable[[], Heartbeat | None]) -> None:
-        self._counted, self._beat = counted, beat
+    def __init__(self, counted: Counted, audited: Callable[[], Audited], beat: Callable[[], Heartbeat | None]) -> None:
+        self._counted, self._audited, self._beat = counted, audited, beat
 
     def collect(self) -> Iterator[Metric]:
         """Yield every family as it is now; without the ledger's where the database cannot be read."""
         try:
             yield from of_ledger(self._counted.now())
+            yield from of_audit(*self._audited())
         except MemoryStoreError as e:
             logger.error("metrics: the ledger could not be read: %s", e)
         beat = self._beat()
@@ -71,10 +77,19 @@ def of_ledger(found: DecisionSums) -> Iterator[Metric]:
     tokens = CounterMetricFamily("candlegraph_tokens", "tokens of all calls", labels=["direction"])
     for direction in ("in", "out"):
         tokens.add_metric([direction], found.sums[f"tokens_{direction}"])
-    yield from (decisions, fates, tokens, _latency(tally))
+    yield from (decisions, fates, tokens, _latency(found))
     yield CounterMetricFamily("candlegraph_cost", "money of all calls, in the currency of the prices", value=found.cost)
     for name, (family, told) in SUMS.items():
         yield CounterMetricFamily(family, told, value=found.sums[name])
+
+
+def of_audit(rows: Sequence[AuditRow], holds: Sequence[Hold]) -> Iterator[Metric]:
+    """Yield what the auditor of a live account found; nothing of it in dry-run, which has no account."""
+    findings = CounterMetricFamily("candlegraph_audit_findings", "what the auditor found", labels=["kind"])
+    for kind, count in sorted(Counter(row.kind for row in rows).items()):
+        findings.add_metric([kind], count)
+    yield findings
+    yield GaugeMetricFamily("candlegraph_positions_unknown", "positions that no trade knows", value=len(holds))
 
 
 def _latency(found: DecisionSums) -> Metric:

@@ -23,6 +23,7 @@ from candlegraph.freqtrade_bridge.monitoring.words import end_told, entry_told, 
 from candlegraph.freqtrade_bridge.trades.plan import Plan
 from candlegraph.graph.context import Context
 from candlegraph.graph.schema.experience import Experience
+from candlegraph.memory.books.audit import AuditBook
 from candlegraph.memory.books.ledger import Ledger
 from candlegraph.tools.market.frames import duration
 
@@ -69,7 +70,9 @@ class Monitor:
         context, ledger = self._context, Ledger(self._context.database)
         length = duration(context.settings.context_config.timeframes[0])
         counted = LedgerSums(ledger, context.namespace, length)
-        serve(context.settings.monitoring, BotMetrics(counted, lambda: self._last))
+        audits, name = AuditBook(context.database), context.namespace
+        audited = lambda: (audits.rows(name), audits.holds(name))  # noqa: E731
+        serve(context.settings.monitoring, BotMetrics(counted, audited, lambda: self._last))
 
     def opened(self, trade: Trade, plan: Plan) -> None:
         """Tell of an entry that was filled."""

@@ -515,17 +515,24 @@ def test_the_version_changes_with_the_prompt_and_is_short():
     assert "exactly one signal function" in prompt_text("decision")
 
 
+COURSE_ZH = "做空，1.5 小时后以 -3.5 % 止损。"
+COURSE = "Short, stopped after 1.5 h at -3.5 %; never green."
+
+
 @pytest.mark.parametrize(
-    "lesson, told",
+    "course, lesson, told",
     [
+        (COURSE, f"{COURSE} A stop of 3 ATR would have held. Luck may.", "A stop of 3 ATR would have held. Luck may."),
         (
-            "Short, stopped after 1.5 h at -3.5 %; never green. A stop of 3 ATR would have held. Luck may.",
-            "A stop of 3 ATR would have held. Luck may.",
+            "做空，1.5 小时后以 -3.5 % 止损。",
+            "做空，1.5 小时后以 -3.5 % 止损。3 ATR 的止损本可守住。",
+            "3 ATR 的止损本可守住。",
         ),
-        ("做空，1.5 小时后以 -3.5 % 止损。3 ATR 的止损本可守住。", "3 ATR 的止损本可守住。"),
-        ("Short, stopped after 1.5 h at -3.5 %.", "Short, stopped after 1.5 h at -3.5 %."),
-        ("wait for confirmation. Then enter.", "wait for confirmation. Then enter."),
+        (COURSE, COURSE, COURSE),
+        (COURSE, "wait for confirmation. Then enter.", "wait for confirmation. Then enter."),
+        ("", f"{COURSE} It is kept as one text.", f"{COURSE} It is kept as one text."),
     ],
+    ids=["english", "chinese", "nothing else", "another lesson", "written before the parts were kept"],
 )
-def test_a_case_does_not_say_twice_how_it_went(lesson, told):
-    assert f'lesson: "{told}"' in case_line(case(profit_pct=-3.46, lesson=lesson), EN, WHOLE)
+def test_a_case_does_not_say_twice_how_it_went(course, lesson, told):
+    assert f'lesson: "{told}"' in case_line(case(profit_pct=-3.46, course=course, lesson=lesson), EN, WHOLE)

@@ -29,6 +29,7 @@ from candlegraph.freqtrade_bridge.monitoring.metrics import BotMetrics, serve
 from candlegraph.freqtrade_bridge.monitoring.pings import Pings
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.settings.monitoring import Monitoring
+from candlegraph.memory.books.audit import AuditBook, AuditRow, Hold
 from candlegraph.memory.books.ledger import Ledger, fate_counts
 
 START = datetime(2025, 11, 15, 0, 30, 2, tzinfo=UTC)
@@ -132,6 +133,11 @@ def scraped(bot):
 
 
 def test_every_number_of_the_metrics_is_the_ledgers_or_the_accounts(bot, userdir):
+    at, database = bot.now(), bot.bot.strategy.session.context.database
+    orphan = {"at": at, "pair": "ETH/USDT:USDT", "found": "a stop", "done": "cancelled", "todo": "nothing"}
+    AuditBook(database).append(AuditRow(namespace="dry_run", kind="stop_orphan", **orphan))
+    held = {"namespace": "dry_run", "pair": "ETH/USDT:USDT", "since": at, "side": "long", "amount": 1, "entry": 1}
+    AuditBook(database).keep(Hold(cause="by_hand", **held))
     found, beat = scraped(bot), heartbeat_of(userdir, None)
     rows = Ledger(bot.bot.strategy.session.context.database).rows("dry_run")
     calls = [call for row in rows for call in row.model_calls]
@@ -156,6 +162,8 @@ def test_every_number_of_the_metrics_is_the_ledgers_or_the_accounts(bot, userdir
         "drawdown_ratio": beat.drawdown_pct / 100,
         "open_trades": 1,
         "stops_missing": 0,
+        "audit_findings_total": 1,
+        "positions_unknown": 1,
         "halted": 0,
         "entries_paused": 0,
         "budget_used_up": 0,
@@ -165,7 +173,7 @@ def test_every_number_of_the_metrics_is_the_ledgers_or_the_accounts(bot, userdir
 
 def test_a_port_that_is_taken_refuses_the_start(bot):
     with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(ConfigError, match="monitoring.metrics_port"):
-        serve(Monitoring(metrics_port=other.getsockname()[1]), BotMetrics(None, None))
+        serve(Monitoring(metrics_port=other.getsockname()[1]), BotMetrics(None, None, None))
 
 
 def test_the_address_is_called_once_after_each_decided_candle(bot):

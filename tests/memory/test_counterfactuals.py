@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from learnt import course_of
 from replayed import replayed, settle
 
 from candlegraph.graph.schema.facts import AccountFacts, Facts, TimeframeFacts
@@ -11,6 +12,8 @@ from candlegraph.memory.counterfactual.lessons import lesson_of
 from candlegraph.memory.counterfactual.outcomes import table_of
 from candlegraph.memory.counterfactual.trades import complete_at, first_known_at
 from candlegraph.memory.learning.patterns import guidance_of
+from candlegraph.memory.store import close_memory, open_memory
+from candlegraph.memory.transfer.files import export, parse_export, read_lines, store
 
 BOTH_DATABASES = True
 HALF_HOUR, TICK = timedelta(minutes=30), timedelta(microseconds=1)
@@ -108,3 +111,33 @@ def test_advice_outlives_a_cleanup_and_not_a_purge(memory, advising):
     memory.purge("backtest:a", "retired", at=now)
     assert advised(memory, now) == ()
     assert memory.table(1) is None
+
+
+def test_an_export_brings_tables_courses_lessons_and_advice_back(memory, advising, tmp_path):
+    before, as_of = advised(memory, advising[-1] + TICK), advising[-1] + TICK
+    file = tmp_path / "out.jsonl"
+    count = export(memory.engine, "backtest:a", file)
+    found = read_lines(file, parse_export)
+    assert found.bad == () and len(found.experiences) == count
+    other = open_memory(tmp_path / "other" / "memory.db")
+    assert store(other.engine, found.experiences) == (count, 0)
+    assert store(memory.engine, found.experiences, "study") == (count, 0)
+    for place, namespace, first in ((other, "backtest:a", 1), (memory, "study", count + 1)):
+        for number in range(count):
+            assert place.table(first + number) == memory.table(1 + number)
+            assert course_of(place, first + number).namespace == namespace
+        assert place.next_due(namespace) == memory.next_due("backtest:a")
+    assert advised(other, as_of) == before != ()
+    again = tmp_path / "again.jsonl"
+    export(other.engine, "backtest:a", again)
+    assert again.read_bytes() == file.read_bytes()
+    close_memory(other.path)
+
+
+def test_a_purge_writes_an_archive_that_brings_advice_back(memory, advising):
+    now = advising[-1] + TICK
+    before = advised(memory, now)
+    archive = memory.purge("backtest:a", "all", at=now)
+    assert advised(memory, now) == ()
+    store(memory.engine, read_lines(archive, parse_export).experiences)
+    assert advised(memory, now) == before != ()

@@ -19,6 +19,7 @@ from candlegraph.freqtrade_bridge.report.listing import Entry, console, one_line
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.memory.books.account import AccountBook
 from candlegraph.memory.books.approvals import Proposals, StoredRequest
+from candlegraph.memory.books.audit import AuditBook, Hold
 from candlegraph.memory.books.ledger import DecisionRow, Ledger, cost_told
 
 HEALTH_SPAN = timedelta(hours=24)
@@ -36,6 +37,7 @@ class BotStatus(NamedTuple):
     rows: Sequence[DecisionRow]
     halt: str | None
     proposals: Sequence[StoredRequest]
+    holds: Sequence[Hold]
 
     def since(self, first: datetime) -> list[DecisionRow]:
         """Return the decisions of candles that closed at `first` or later."""
@@ -82,6 +84,7 @@ def _known(arguments: Namespace) -> BotStatus:
         rows=[row for row in ledger.rows(namespace, since=first - timedelta(days=1)) if row.as_of >= first],
         halt=None if mark is None else mark.reason,
         proposals=Proposals(database).pending(namespace),
+        holds=AuditBook(database).holds(namespace),
     )
 
 
@@ -117,6 +120,9 @@ def _lines(known: BotStatus) -> Iterator[tuple[str, str]]:
         yield "entries", f"pause: {beat.paused}" if beat.paused else "do not pause"
         yield "budget", beat.budget or "no limit is used up"
         yield "equity", f"{beat.equity:,.2f}, today {beat.day_profit_pct:+.2f} %, drawdown {beat.drawdown_pct:.2f} %"
+    for hold in known.holds:
+        choice = f"`candlegraph adopt {hold.pair}` or `candlegraph flatten {hold.pair}`"
+        yield "unknown", f"a {hold.side} of {hold.amount:g} {hold.pair} is in no trade: {choice}"
     waiting = ", ".join(f"{one.request.pair} {one.request.side} ({one.request.id[:10]})" for one in known.proposals)
     yield "proposals", f"wait for you: {waiting}; see `candlegraph approvals`" if waiting else "none waits for a person"
 
@@ -177,6 +183,7 @@ def _document(known: BotStatus) -> dict[str, Any]:
         },
         "cost": {"today": _money(known.since(known.day)), "month": _money(known.since(known.day.replace(day=1)))},
         "halt": known.halt,
+        "unknown_positions": [hold.model_dump(mode="json") for hold in known.holds],
         "proposals": [one.request.model_dump(mode="json") | {"id": one.request.id} for one in known.proposals],
     }
 
