@@ -104,11 +104,24 @@ class Auditor:
 
     def _put_right(self, state: PairState) -> None:
         """Carry out what is to be done for a pair; its entries wait while something is left."""
-        asks = [action for action in judge(state) if not self._is_done(self._priced(action, state.position), state)]
+        for action in judge(state):
+            if action.kind == "follow_position" and self._hands.carry_out(action, state.now):
+                state = self._followed(state)
+        rest = [action for action in judge(state) if action.kind != "follow_position"]
+        asks = [action for action in rest if not self._is_done(self._priced(action, state.position), state)]
         is_lost = self._is_lost(state)
         excess = next((action.amount for action in asks if action.kind == "ask_person"), 0.0)
         if why := self._unknown.settle(state, excess, is_lost=is_lost):
             self._waits[state.pair] = why
+
+    def _followed(self, state: PairState) -> PairState:
+        """Return the state after the books followed the position: a trade that is closed has taken its stops along."""
+        trade = None if state.trade is None else Trade.session.get(Trade, state.trade.id)
+        assert trade is not None, "it was followed a moment ago"
+        ended = {one.order_id for one in trade.sl_orders if not one.ft_is_open}
+        left = open_trade_of(trade, self._stops, self._bot.exchange) if trade.is_open else None
+        stops = tuple(one for one in state.stops if one.id not in ended)
+        return state.model_copy(update={"trade": left, "stops": stops})
 
     def _is_done(self, action: Action, state: PairState) -> bool:
         """Carry out an action; return False for what is a person's to decide."""

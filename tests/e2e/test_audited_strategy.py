@@ -1,4 +1,4 @@
-"""The strategy itself with its auditor, live in virtual time: planned stops, lost entries, true results in memory."""
+"""The strategy itself with its auditor, live in virtual time: planned stops, lost entries, true results."""
 
 from datetime import UTC, datetime, timedelta
 
