@@ -15,6 +15,7 @@ from pydantic.json_schema import WithJsonSchema
 from candlegraph.graph.schema.fate import Possible, Refusal
 from candlegraph.graph.schema.market import Price, Strength
 from candlegraph.graph.schema.signal import Action, Move, Proposal
+from candlegraph.tools.risk.claims import LEVEL_ATR
 
 CHINESE = {"强势": "strong", "中等": "moderate", "弱势": "weak"}
 
@@ -59,8 +60,8 @@ class Arguments(BaseModel):
 class Levels(Arguments):
     """Arguments that name the levels around the price."""
 
-    key_support: Price
-    key_resistance: Price
+    key_support: Annotated[Price, Field(description=f"of the facts, below the price; to {LEVEL_ATR:g} ATR")]
+    key_resistance: Annotated[Price, Field(description=f"of the facts, above the price; to {LEVEL_ATR:g} ATR")]
 
     @model_validator(mode="after")
     def _ordered(self) -> Levels:
