@@ -57,6 +57,7 @@ class Situation(NamedTuple):
     held: Held | None = None
 
 
+NONE = (None, None)
 LONGS = (
     Situation("pull-back to EMA 20, all trends up", "enter_long", 100, "++++", 36, 54, 0.3, 0.10, 0.55, 0.6, 4.0),
     Situation("the same, similar longs won", "enter_long", 250, "++++", 34, 56, 0.4, 0.08, 0.6, 0.8, 3.5, (0.8, 0.2)),
@@ -80,19 +81,19 @@ WAITS = (
     Situation("range, nothing similar won", "wait", 12, "+00-", 13, 50, 0.2, 0.01, 0.51, 0.7, 0.6, (0.1, 0.15)),
 )
 LEAVE_LONG = (
-    Situation("all trends have turned against it", "exit", 200, "----", 38, 36, -1.5, -0.20, 0.1, 3.0, 0.6, (None, None),
+    Situation("all trends have turned against it", "exit", 200, "----", 38, 36, -1.5, -0.20, 0.1, 3.0, 0.6, NONE,
               Held("long", -6.0, 1.0, 22)),
     Situation("most of the profit given back", "exit", 60, "--+0", 31, 40, -1.0, -0.15, 0.2, 2.5, 0.5, (0.2, 0.7),
               Held("long", 1.0, 14.0, 40)),
-    Situation("the support broke", "exit", 3000, "---+", 35, 34, -1.8, -0.25, 0.02, 4.0, 0.3, (None, None),
+    Situation("the support broke", "exit", 3000, "---+", 35, 34, -1.8, -0.25, 0.02, 4.0, 0.3, NONE,
               Held("long", -8.0, 0.5, 12)),
 )  # fmt: skip
 KEEP_LONG = (
-    Situation("the trend carries it", "hold", 90, "++++", 40, 59, 0.7, 0.10, 0.7, 1.2, 5.0, (None, None),
+    Situation("the trend carries it", "hold", 90, "++++", 40, 59, 0.7, 0.10, 0.7, 1.2, 5.0, NONE,
               Held("long", 6.0, 6.5, 9)),
     Situation("a small dip in a strong trend", "hold", 520, "0+++", 37, 50, -0.1, 0.03, 0.45, 0.7, 4.0, (0.8, 0.2),
               Held("long", 4.0, 6.0, 14)),
-    Situation("young and on its way", "hold", 25, "++++", 33, 56, 0.4, 0.08, 0.6, 0.9, 4.5, (None, None),
+    Situation("young and on its way", "hold", 25, "++++", 33, 56, 0.4, 0.08, 0.6, 0.9, 4.5, NONE,
               Held("long", 1.5, 2.0, 2)),
 )  # fmt: skip
 

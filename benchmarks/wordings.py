@@ -6,8 +6,8 @@ Each situation is asked three times: as it is, with the facts from the last line
 reverse order. Of an answer the name of the function counts; one in four is heard to its end, and its call checked. A
 file keeps every answer, so a run that was stopped goes on where it was, and a new wording costs its own answers only.
 
-A small model may say one name whatever it reads. So the table has its lean beside: how much likelier it finds `long` than
-`short` at the point where it writes the one or the other, held against what is right in the situation.
+A small model may say one name whatever it reads. So the table has its lean beside: how much likelier it finds `long`
+than `short` at the point where it writes the one or the other, held against what is right in the situation.
 """
 
 from __future__ import annotations
@@ -126,10 +126,12 @@ class Heard(NamedTuple):
 
     @property
     def is_right(self) -> bool:
+        """Return whether it did what is right."""
         return self.actions[0] == self.situation.right
 
     @property
     def agrees(self) -> bool:
+        """Return whether it did the same in all renderings."""
         return self.actions[0] is not None and len(set(self.actions)) == 1
 
 

@@ -60,8 +60,8 @@ class Arguments(BaseModel):
 class Levels(Arguments):
     """Arguments that name the levels around the price."""
 
-    key_support: Annotated[Price, Field(description=f"of the facts, below the price; to {LEVEL_ATR:g} ATR")]
-    key_resistance: Annotated[Price, Field(description=f"of the facts, above the price; to {LEVEL_ATR:g} ATR")]
+    key_support: Price
+    key_resistance: Price
 
     @model_validator(mode="after")
     def _ordered(self) -> Levels:
@@ -73,6 +73,8 @@ class Levels(Arguments):
 class EntryArguments(Levels):
     """What an entry states."""
 
+    key_support: Annotated[Price, Field(description=f"below the price, to {LEVEL_ATR:g} ATR")]
+    key_resistance: Annotated[Price, Field(description=f"above the price, to {LEVEL_ATR:g} ATR")]
     leverage: Annotated[float, Field(ge=1, le=100, description="times the margin")]
     confidence_score: Confidence
     rsi_value: Rsi

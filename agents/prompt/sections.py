@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from candlegraph.agents.prompt.chinese.said import changed, said
 from candlegraph.agents.prompt.last_call import last_call_line
 from candlegraph.agents.prompt.outside_text import NAME_LENGTH, plain, quoted, symbol
 from candlegraph.agents.prompt.phrases import SectionName, Words
@@ -132,8 +133,11 @@ def position_section(
     last = [exit_line(words, self_scores), *last_lines(last_call, words)]
     thesis = [*last, thesis_line(position, words)] if any(about_position(position)) else last
     changes = change_lines(position, words)
-    warnings = named_lines(PAST_WARNINGS[words.language], quoted_lines(position.past_warnings), words)
-    indicators = named_lines(INDICATORS_SINCE[words.language], plain_lines(position.indicators_since_entry), words)
+    warned = [said(one, words.language) for one in position.past_warnings]
+    warnings = named_lines(PAST_WARNINGS[words.language], quoted_lines(warned), words)
+    indicators = named_lines(
+        INDICATORS_SINCE[words.language], changed_lines(position.indicators_since_entry, words), words
+    )
     reasons = quoted_lines(position.past_reasons)
 
     def renderings() -> Iterator[Rendering]:
@@ -180,7 +184,7 @@ def change_lines(position: Position, words: Words) -> list[str]:
     """Return what has clearly changed since the entry, and the deepest fall from the best profit."""
     deepest = position.deepest_give_back_pct
     told = [DEEPEST_GIVE_BACK[words.language].format(deepest)] if deepest else []
-    return [*named_lines(SINCE_ENTRY[words.language], plain_lines(position.since_entry), words), *told]
+    return [*named_lines(SINCE_ENTRY[words.language], changed_lines(position.since_entry, words), words), *told]
 
 
 def quoted_lines(texts: Sequence[str]) -> list[str]:
@@ -188,9 +192,9 @@ def quoted_lines(texts: Sequence[str]) -> list[str]:
     return [quoted(text, REASON_LENGTH) for text in texts]
 
 
-def plain_lines(texts: Sequence[str]) -> list[str]:
-    """Return our own lines; Studio may give others in their place."""
-    return [plain(text) for text in texts]
+def changed_lines(texts: Sequence[str], words: Words) -> list[str]:
+    """Return our own lines of what has changed; Studio may give others in their place."""
+    return [plain(changed(text, words.language)) for text in texts]
 
 
 def named_lines(name: str, lines: Sequence[str], words: Words) -> list[str]:
