@@ -46,19 +46,22 @@ test-all: $(DEV)  ## the tests and the long ones
 coverage: $(DEV)  ## the tests once more, with branch coverage
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --cov --cov-branch --cov-report=term:skip-covered
 
-check: $(DEV) type  ## ruff, mypy strict, import-linter
+check: $(DEV) type  ## ruff, mypy strict, import-linter, the sizes of folders and modules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/python .ci/rooms.py
 
 type: $(DEV)
 	$(BIN)/mypy $(PACKAGES:%=-p candlegraph.%)
+	$(BIN)/mypy benchmarks
 
 format: $(DEV)  ## rewrite the files in house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 bench: $(DEV)  ## time per decision, and against stock freqtrade
+	$(BIN)/python benchmarks/imports.py
 	$(BIN)/python benchmarks/context.py
 	$(BIN)/python benchmarks/decision.py
 	$(BIN)/python benchmarks/walk.py

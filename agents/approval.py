@@ -1,6 +1,6 @@
 """Approval: an entry waits for a person, where configured; the answer counts for exactly that entry, or for nothing.
 
-entry -> request -> interrupt … resume with a verdict -> the same entry, or wait
+entry -> request -> interrupt … resume with an answer -> the same entry, or wait
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from candlegraph.graph.schema.market import MarketSnapshot
 from candlegraph.graph.schema.signal import TradeSignal
 from candlegraph.graph.settings.risk import Approval
 from candlegraph.graph.state import CandleState
-from candlegraph.memory.books.approvals import ApprovalRequest, Verdict
+from candlegraph.memory.books.approvals import ApprovalAnswer, ApprovalRequest
 from candlegraph.tools.risk.gate import Limits
 
 ASKED = ("action", "confidence", "reason", "side", "leverage", "stake", "stop", "take_profit")
@@ -31,8 +31,8 @@ async def approval(state: CandleState, runtime: Runtime[Context]) -> dict[str, A
     rules, signal = context.settings.risk_management.approval, state.signal
     assert state.snapshot is not None and signal is not None, "the reviewer runs first"
     request = request_of(signal, state.snapshot, context)
-    verdict = read(interrupt(asked(request)))
-    return {"signal": answered(signal, request, verdict, rules)}
+    answer = read(interrupt(asked(request)))
+    return {"signal": answered(signal, request, answer, rules)}
 
 
 def is_awaited(state: CandleState) -> bool:
@@ -45,10 +45,10 @@ def asked(request: ApprovalRequest) -> dict[str, Any]:
     return {"id": request.id} | request.model_dump(mode="json")
 
 
-def read(answer: object) -> Verdict | None:
+def read(answer: object) -> ApprovalAnswer | None:
     """Return the answer, None where it cannot be read: LangGraph keeps what resumed a run, so it is not asked again."""
     try:
-        return Verdict.model_validate(answer)
+        return ApprovalAnswer.model_validate(answer)
     except ValidationError:
         return None
 
@@ -80,32 +80,34 @@ def risk_at_stop(signal: TradeSignal, snapshot: MarketSnapshot, limits: Limits) 
     return signal.stake * signal.leverage * (distance + 2 * limits.fee_ratio)
 
 
-def answered(signal: TradeSignal, request: ApprovalRequest, verdict: Verdict | None, rules: Approval) -> TradeSignal:
+def answered(
+    signal: TradeSignal, request: ApprovalRequest, answer: ApprovalAnswer | None, rules: Approval
+) -> TradeSignal:
     """Return the same signal if it was approved in time, near its price, and itself; else wait with the reason."""
-    refusal = refusal_of(request, verdict, rules)
+    refusal = refusal_of(request, answer, rules)
     if refusal is None:
         return signal
     return signal.vetoed(f"{request.action} refused: {refusal.line}", refusal)
 
 
-def refusal_of(request: ApprovalRequest, verdict: Verdict | None, rules: Approval) -> Refusal | None:
+def refusal_of(request: ApprovalRequest, answer: ApprovalAnswer | None, rules: Approval) -> Refusal | None:
     """Return why the answer makes no trade, with the key that says so; None if it makes one."""
-    found = why_not(request, verdict, rules)
+    found = why_not(request, answer, rules)
     return None if found is None else Refusal(door="person", key=found[0], why=found[1])
 
 
-def why_not(request: ApprovalRequest, verdict: Verdict | None, rules: Approval) -> tuple[str, str] | None:
+def why_not(request: ApprovalRequest, answer: ApprovalAnswer | None, rules: Approval) -> tuple[str, str] | None:
     """Return key and reason."""
-    if verdict is None:
+    if answer is None:
         return "approval.required", "the answer is none: expected id, verdict (approve or reject), at and price"
-    if verdict.id != request.id:
-        return "approval.required", f"the answer is to proposal {verdict.id[:10]}, this is {request.id[:10]}"
-    if verdict.at > request.expires_at:
-        late = (verdict.at - request.expires_at).total_seconds()
+    if answer.id != request.id:
+        return "approval.required", f"the answer is to proposal {answer.id[:10]}, this is {request.id[:10]}"
+    if answer.at > request.expires_at:
+        late = (answer.at - request.expires_at).total_seconds()
         return "approval.expires_seconds", f"not approved in time, {late:.0f} s late"
-    if verdict.verdict == "reject":
-        return "approval.required", f"rejected{verdict.note and f': {verdict.note}'}"
-    drift = drift_pct(request.price, verdict.price)
+    if answer.verdict == "reject":
+        return "approval.required", f"rejected{answer.note and f': {answer.note}'}"
+    drift = drift_pct(request.price, answer.price)
     if drift > rules.max_drift_pct:
         return "approval.max_drift_pct", f"the price moved {drift:.2f} %, most is {rules.max_drift_pct:g} %"
     return None

@@ -10,7 +10,7 @@ from pydantic import Field
 from candlegraph.agents.asking.typed import Answer, ask_typed, asked
 from candlegraph.agents.prompt.opinions import opinions_text
 from candlegraph.graph.context import Context
-from candlegraph.graph.schema.opinions import Argument, View
+from candlegraph.graph.schema.opinions import AnalystView, Argument
 from candlegraph.graph.state import CandleState
 
 Point = Annotated[str, Field(min_length=1, max_length=200)]
@@ -61,4 +61,4 @@ async def view(state: CandleState, runtime: Runtime[Context]) -> dict[str, Any]:
     context = runtime.context or Context()
     messages = asked("analyst", state, context, StateView)
     found, call = await ask_typed(context, "analyst", messages, StateView)
-    return {"view": View(**found.model_dump(), call=call)}
+    return {"view": AnalystView(**found.model_dump(), call=call)}

@@ -24,7 +24,7 @@ from candlegraph.graph.schema.calls import CallRecord
 from candlegraph.graph.schema.experience import ClosedTrade, Scores
 from candlegraph.graph.settings.context import Language
 from candlegraph.memory.counterfactual.lessons import lesson_of
-from candlegraph.memory.counterfactual.table import Kind, Table
+from candlegraph.memory.counterfactual.table import AlternativeKind, Table
 from candlegraph.memory.learning.report import Insight, lesson, strengths, weaknesses
 from candlegraph.memory.learning.track import Track
 
@@ -35,7 +35,7 @@ LESSON_LENGTH, LINE_LENGTH = 140, 120
 SHOWN_REASONS = 5
 NAME = "report_trade"
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
-OTHERWISE: dict[Kind, str] = {
+OTHERWISE: dict[AlternativeKind, str] = {
     "stop": "stop of {} ATR",
     "target": "target of {} R",
     "earlier": "exit {} candles earlier",
@@ -147,7 +147,8 @@ def _track_lines(track: Track | None) -> Iterator[str]:
 
 def _table_lines(table: Table) -> Iterator[str]:
     """Yield what the first fill would have made with one thing done otherwise, the strongest of each kind first."""
-    yield f"its first fill, closed where the trade was: {table.actual_pct:+.2f} %"
+    without = "" if table.has_funding else " (here and below without funding)"
+    yield f"its first fill, closed where the trade was: {table.actual_pct:+.2f} %{without}"
     for one in sorted(table.outcomes, key=lambda one: (one.kind, -abs(table.gain_atr(one)))):
         made = "no trade" if one.end == "none" else f"{one.profit_pct:+.2f} % by {one.end}"
         remarks = f" ({', '.join(one.remarks)})" if one.remarks else ""

@@ -18,7 +18,7 @@ from candlegraph.graph.schema.lessons import Kind, Lessons
 from candlegraph.graph.schema.market import MarketSnapshot, Side
 from candlegraph.graph.state import CandleState
 from candlegraph.memory.cases import SIDES, Question, cases_of, similar_trades
-from candlegraph.memory.embeddings.wording import Words, words_now
+from candlegraph.memory.embeddings.wording import SituationWords, words_now
 from candlegraph.memory.learning.outline import TradeId
 from candlegraph.memory.learning.patterns import guidance_of, with_patterns
 from candlegraph.memory.learning.ranking import drawn, placed, summary_of
@@ -76,7 +76,7 @@ def question_of(context: Context, state: CandleState) -> Question:
     )
 
 
-def words_now_of(snapshot: MarketSnapshot, facts: Facts) -> dict[Side, Words]:
+def words_now_of(snapshot: MarketSnapshot, facts: Facts) -> dict[Side, SituationWords]:
     """Return the present set-up in words, as an entry of either side would have it."""
     scene = scene_of(snapshot, facts)
     return {side: words_now(facts, scene, side) for side in SIDES}

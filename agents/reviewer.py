@@ -20,7 +20,7 @@ from candlegraph.graph.schema.signal import Proposal, TradeSignal, stay
 from candlegraph.graph.settings.risk import RiskManagement
 from candlegraph.graph.settings.settings import Settings
 from candlegraph.graph.state import CandleState
-from candlegraph.tools.risk.checks import Finding, Subject, findings
+from candlegraph.tools.risk.checks import Breach, Subject, findings
 from candlegraph.tools.risk.claims import false_claims
 from candlegraph.tools.risk.gate import EntryPlan, Limits, refused_by, size_add, size_entry
 from candlegraph.tools.risk.possible import lock_of, pause_of, reduction_refusal
@@ -96,7 +96,7 @@ def exchange_limits(snapshot: MarketSnapshot, rules: RiskManagement, least: floa
     return Limits(rules=rules, min_notional=least, max_notional=snapshot.limits.max_order or math.inf)
 
 
-def checked(signal: TradeSignal, snapshot: MarketSnapshot, found: Sequence[Finding]) -> TradeSignal:
+def checked(signal: TradeSignal, snapshot: MarketSnapshot, found: Sequence[Breach]) -> TradeSignal:
     """Return `signal` with the warnings of the checker, or what is safer where a rule blocks it."""
     warnings = tuple(f"{one.rule}: {one.why}" for one in found if one.strictness == "warn")
     blocks = [refused_by(f"risk_management.checks.{one.rule}", one.why) for one in found if one.strictness == "block"]

@@ -16,7 +16,7 @@ from candlegraph.agents.prompt.cases import cases_section
 from candlegraph.agents.prompt.phrases import WORDS
 from candlegraph.agents.prompt.sections import text_of
 from candlegraph.agents.prompt.tokens import tokens_of
-from candlegraph.freqtrade_bridge.decisions.evidence import Evidence
+from candlegraph.freqtrade_bridge.decisions.inputs import DecisionInputs
 from candlegraph.graph.schema.facts import ExperienceFacts
 from candlegraph.graph.schema.lessons import Lessons
 from candlegraph.graph.settings.places import DATABASE
@@ -31,7 +31,7 @@ def main(userdir: Path) -> None:
     ledger = Ledger(path)
     namespace = max(name for name in ledger.namespaces() if name.startswith("backtest:"))
     docs = (kept_doc(path, row.decision_id) for row in ledger.rows(namespace))
-    found = [Evidence.model_validate_json(doc).lessons for doc in docs if doc is not None]
+    found = [DecisionInputs.model_validate_json(doc).lessons for doc in docs if doc is not None]
     lessons = [one for one in found if one is not None and one.cases]
     rows = [*counts(lessons, open_memory(path)), *shares(lessons), *sizes(lessons)]
     show(f"past trades in the prompts of {namespace}", ["what", "value"], rows, [], markdown=False)
@@ -88,9 +88,9 @@ def sizes(lessons: Sequence[Lessons]) -> list[list[str]]:
     """Return the tokens of the section at its richest, both languages."""
     found = []
     for language in ("en", "zh"):
-        words = WORDS[language]  # type: ignore[index]
+        words = WORDS[language]
         sections = [cases_section(one, words) for one in lessons if len(one.cases) == 5]
-        tokens = [tokens_of(text_of(one, next(one.renderings()), words)) for one in sections]
+        tokens = [tokens_of(text_of(one, next(one.renderings(1000)), words)) for one in sections]
         found.append([f"tokens of the block, {language}, whole", f"median {median(tokens):.0f}, most {max(tokens)}"])
     return found
 

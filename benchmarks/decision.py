@@ -32,7 +32,7 @@ from tables import show
 
 from candlegraph.agents.models.policy_server import MODEL, PolicyServer
 from candlegraph.freqtrade_bridge.decisions.records import decision_row
-from candlegraph.freqtrade_bridge.decisions.runner import Outcome
+from candlegraph.freqtrade_bridge.decisions.runner import RunOutcome
 from candlegraph.freqtrade_bridge.loopback.sample_market import write_sample_market
 from candlegraph.graph.builder import graph
 from candlegraph.graph.context import Context
@@ -149,7 +149,7 @@ def empty_graph() -> Any:
 
     builder = StateGraph(dict)  # type: ignore[type-var]  # LangGraph takes a plain dict, its types do not say so
     for name in ("analyst", "retriever", "decision", "tools", "repair", "reviewer"):
-        builder.add_node(name, idle)
+        builder.add_node(name, idle)  # type: ignore[type-var]
     builder.add_edge(START, "analyst")
     builder.add_edge("analyst", "retriever")
     builder.add_edge("retriever", "decision")
@@ -197,9 +197,9 @@ async def rows_of_all(context: Context, snapshots: Sequence[MarketSnapshot]) -> 
 def rows_of(context: Context, snapshot: MarketSnapshot, state: CandleState) -> list[DecisionRow]:
     """Return the rows of one candle: the same decision of PAIRS pairs."""
     assert state.signal is not None, "the graph ends with a signal"
-    outcome = Outcome(state=state)
+    outcome = RunOutcome(state=state)
     pairs = (snapshot.model_copy(update={"pair": f"P{number}/USDT:USDT"}) for number in range(PAIRS))
-    return [decision_row(context, one, outcome, state.signal) for one in pairs]
+    return [decision_row(context, one, outcome, state.signal, one.as_of) for one in pairs]
 
 
 def market(folder: Path) -> tuple[Path, datetime, str]:

@@ -20,7 +20,7 @@ from candlegraph.graph.schema.facts import Facts
 from candlegraph.graph.schema.fate import Possible
 from candlegraph.graph.schema.lessons import Lessons
 from candlegraph.graph.schema.market import Frozen, MarketSnapshot
-from candlegraph.graph.schema.opinions import Argument, Critique, View
+from candlegraph.graph.schema.opinions import AnalystView, Argument, Critique
 from candlegraph.graph.schema.signal import TradeSignal
 from candlegraph.graph.settings.llm import Depth
 from candlegraph.graph.settings.settings import Settings
@@ -76,7 +76,7 @@ class CandleState(CandleInput):
     skipped: TradeSignal | None = Field(
         None, description="the answer where no model need be asked: nothing can be done, spent or has changed"
     )
-    view: View | None = None
+    view: AnalystView | None = None
     bull: Argument | None = None
     bear: Argument | None = None
     critiques: tuple[Critique, ...] = ()

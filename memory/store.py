@@ -29,18 +29,16 @@ from candlegraph.memory.counterfactuals import Pending, complete, give_up, next_
 from candlegraph.memory.embeddings.opening import open_embedder
 from candlegraph.memory.embeddings.space import TextSpace
 from candlegraph.memory.embeddings.waiting import Embedded, count_waiting, embed_waiting, try_again
-from candlegraph.memory.embeddings.wording import Words
+from candlegraph.memory.embeddings.wording import SituationWords
 from candlegraph.memory.index.mirror import Mirror
-from candlegraph.memory.index.saved import snapshot_folder
-from candlegraph.memory.index.search import Asked, Filters, search, situation_asked, text_asked
-from candlegraph.memory.learning.advice import paired
-from candlegraph.memory.learning.evidence import Span
+from candlegraph.memory.index.saved import index_folder
+from candlegraph.memory.index.search import Filters, Query, search, situation_asked, text_asked
 from candlegraph.memory.learning.outlines import Outlines
 from candlegraph.memory.learning.report import with_insight
 from candlegraph.memory.learning.self_scores import self_scores_of
 from candlegraph.memory.learning.telling import case_of
 from candlegraph.memory.learning.track import Track
-from candlegraph.memory.stats import stats_of, text_stats
+from candlegraph.memory.stats import situation_spaces, stats_of, text_stats
 from candlegraph.memory.storage.database import close_engine, open_engine, open_shared, reading, writing
 from candlegraph.memory.storage.rows import counters_of, experiences_by_id, insert_experience, is_retired, micros
 from candlegraph.memory.storage.tables import experiences, meta
@@ -66,7 +64,7 @@ class ExperienceMemory:
         self._own = open_engine(self.path)
         self.engine = self._own if rag.database_url is None else open_shared(rag.database_url)
         self._texts = _text_space(self.engine, rag)
-        folder = snapshot_folder(self.path, rag.vector_store.storage_path)
+        folder = index_folder(self.path, rag.vector_store.storage_path)
         self._mirror = Mirror(rag.vector_store.index_type, folder)
         self._outlines: dict[frozenset[str], Outlines] = {}
         self._cases: dict[int, Case] = {}
@@ -111,7 +109,7 @@ class ExperienceMemory:
         kinds: Collection[Kind] = RECALLED,
         side: Side | None = None,
         pair: str | None = None,
-        words: Words | None = None,
+        words: SituationWords | None = None,
         weights: Spaces = EVEN,
         is_strict: bool = False,
     ) -> tuple[Case, ...]:
@@ -184,8 +182,7 @@ class ExperienceMemory:
     def complete(self, one: Pending, table: Table, language: Language) -> None:
         """Put what is known of a trade by now in the place of what was known at its close."""
         said = with_insight(lesson_of(table, language), one.experience.insight)
-        span = Span(one.trade.side, one.trade.opened_at, one.trade.ended_at)
-        complete(self.engine, one, table, said, paired(table, span) if table.is_complete else None)
+        complete(self.engine, one, table, said)
 
     def give_up(self, one: Pending) -> None:
         """Wait no longer for candles of a trade that cannot be had any more."""
@@ -235,6 +232,11 @@ class ExperienceMemory:
                 found["embedding"] = text_stats(connection, self._texts.model, namespace, as_of)
         return found
 
+    def situation_spaces(self, namespaces: Collection[str]) -> dict[str, int]:
+        """Return how many experiences have a situation in each space; those of two spaces are never compared."""
+        with reading(self.engine) as connection:
+            return situation_spaces(connection, experiences.c.namespace.in_(namespaces))
+
     def namespaces(self) -> tuple[str, ...]:
         """Return all namespaces, the one written to last first."""
         name = experiences.c.namespace
@@ -267,7 +269,10 @@ class ExperienceMemory:
         return purge(self.engine, self.path, namespace, what, at)
 
     def _of(self, namespaces: Collection[str]) -> Outlines:
-        return self._outlines.setdefault(frozenset(namespaces), Outlines(frozenset(namespaces)))
+        wanted = frozenset(namespaces)
+        if wanted not in self._outlines:
+            self._outlines[wanted] = Outlines(wanted)
+        return self._outlines[wanted]
 
     def _cases_of(self, connection: Connection, ids: Sequence[int]) -> dict[int, Case]:
         """Return the experiences as cases; what is stored never changes, so it is read once."""
@@ -278,8 +283,8 @@ class ExperienceMemory:
         return known
 
     def _asked(
-        self, situation: Sequence[float], space: str, words: Words | None, weights: Spaces, *, is_strict: bool
-    ) -> list[Asked]:
+        self, situation: Sequence[float], space: str, words: SituationWords | None, weights: Spaces, *, is_strict: bool
+    ) -> list[Query]:
         vector = unit(situation)
         asked = [situation_asked(space, vector, weights.situation)] if vector is not None and weights.situation else []
         if self._texts is None or words is None or not weights.text:

@@ -80,10 +80,19 @@ def sent_by_decision(rows, asked):
     heard = {pair: [one for one in asked if one[0] == pair] for pair in {row.pair for row in rows}}
     found = []
     for row in rows:
-        found.append(heard[row.pair][: calls_of(row)])
+        found.append(in_order(heard[row.pair][: calls_of(row)]))
         del heard[row.pair][: calls_of(row)]
     assert not any(heard.values()), "every call belongs to a decision"
     return found
+
+
+def in_order(prompts):
+    """Return the calls with bull before bear: they are asked at once, so either may be heard first."""
+    is_case = ["MakeCase" in json.dumps(offered) for _, offered, _ in prompts]
+    cases = iter(
+        sorted((one for one, case in zip(prompts, is_case, strict=True) if case), key=lambda one: one[2][0].text)
+    )
+    return [next(cases) if case else one for one, case in zip(prompts, is_case, strict=True)]
 
 
 def calls_of(row):

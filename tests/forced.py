@@ -10,7 +10,7 @@ import pandas as pd
 import talib
 from freqtrade import exchange
 
-from candlegraph.memory.counterfactual.path import Candles, Ending, Funding, Tier, TradePath, moment
+from candlegraph.memory.counterfactual.path import Ending, Funding, PathCandles, Tier, TradePath, moment
 from candlegraph.memory.counterfactual.table import Alternative, Outcome
 
 TIERS = json.loads((Path(exchange.__file__).parent / "binance_leverage_tiers.json").read_text())
@@ -104,7 +104,7 @@ def path_of(row, read, setting):
         tiers=tiers(row.pair),
         funding=tuple(map(Funding, seconds(paid.date), paid.funding_rate, paid.open)),
         candle_minutes=CANDLE // 60,
-        candles=Candles(time=seconds(rows.date), **{name: rows[name] for name in ("open", "high", "low", "close")}),
+        candles=PathCandles(time=seconds(rows.date), **{name: rows[name] for name in ("open", "high", "low", "close")}),
         ending=Ending(
             kind=kind, at=moment(ended), known_at=moment(ended + (kind != "exit") * CANDLE), price=row.close_rate,
             profit_pct=100 * row.profit_ratio, mfe_pct=0, mae_pct=0,

@@ -7,7 +7,7 @@ from freqtrade.persistence import Trade
 from markets import dipped, drawn
 from virtual_live import WALLET, VirtualLive
 
-from candlegraph.freqtrade_bridge.loopback.account.faults import Fault, Late, Refusal, Unanswered
+from candlegraph.freqtrade_bridge.loopback.account.faults import Late, PlannedFault, PlannedRefusal, Unanswered
 from candlegraph.freqtrade_bridge.loopback.markets import market_of
 
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
@@ -28,9 +28,9 @@ def timetable(signals, changes=None, stops=None):
     return {"signals": dated(signals), "changes": dated(changes or {}), "stops": dated(stops or {})}
 
 
-def scene(plans, prices, loop_seconds=60, dip=None):
+def scene(plans, prices, loop_seconds=60, dip=None, strategy="TimetableStrategy"):
     """Return a run with a timetable and a line of prices for each pair; `dip` is a candle's time and its low."""
-    config = {"strategy": "TimetableStrategy", "strategy_path": str(backtests.TEST_STRATEGIES)}
+    config = {"strategy": strategy, "strategy_path": str(backtests.TEST_STRATEGIES)}
     config |= {"timetable": plans, "max_open_trades": len(plans)}
     series = {pair: drawn(dated(line)) for pair, line in prices.items()}
     if dip is not None:
@@ -41,15 +41,15 @@ def scene(plans, prices, loop_seconds=60, dip=None):
 
 def lost(endpoint, nth=1):
     """Return a fault: the exchange acts, and its answer is lost."""
-    return Fault(endpoint=endpoint, nth=nth, what=Unanswered(has_acted=True))
+    return PlannedFault(endpoint=endpoint, nth=nth, what=Unanswered(has_acted=True))
 
 
 def refused(endpoint, code, times=1):
-    return Fault(endpoint=endpoint, times=times, what=Refusal(code=code))
+    return PlannedFault(endpoint=endpoint, times=times, what=PlannedRefusal(code=code))
 
 
 def late(endpoint, seconds, times):
-    return Fault(endpoint=endpoint, times=times, what=Late(seconds=seconds))
+    return PlannedFault(endpoint=endpoint, times=times, what=Late(seconds=seconds))
 
 
 def known_stops(run):

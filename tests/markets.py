@@ -10,18 +10,18 @@ from freqtrade.data.history import get_datahandler
 from freqtrade.enums import CandleType
 
 from candlegraph.freqtrade_bridge.loopback.account.path import PathSeries
-from candlegraph.freqtrade_bridge.loopback.series import TIMEFRAME_MS, Series
+from candlegraph.freqtrade_bridge.loopback.series import TIMEFRAME_MS, CandleSeries
 
 LENGTHS = {name: TIMEFRAME_MS[name] for name in ("30m", "1h", "4h", "1d")}
 
 
-def frame_of(series: Series) -> pd.DataFrame:
+def frame_of(series: CandleSeries) -> pd.DataFrame:
     date = pd.to_datetime(series.time, unit="ms", utc=True)
     columns = {name: getattr(series, name) for name in ("open", "high", "low", "close", "volume")}
     return pd.DataFrame({"date": date, **columns})
 
 
-def write(datadir: Path, series_of: dict[str, Series]) -> Path:
+def write(datadir: Path, series_of: dict[str, CandleSeries]) -> Path:
     """Write the series as a freqtrade data folder, with mark prices and funding; return the folder."""
     (datadir / "futures").mkdir(parents=True)
     handler = get_datahandler(datadir, "feather")
@@ -35,14 +35,14 @@ def write(datadir: Path, series_of: dict[str, Series]) -> Path:
     return datadir
 
 
-def scaled(series: Series, factor: np.ndarray) -> Series:
+def scaled(series: CandleSeries, factor: np.ndarray) -> CandleSeries:
     """Return the series with its prices multiplied, candle by candle."""
     return replace(
         series, **{name: np.round(getattr(series, name) * factor, 6) for name in ("open", "high", "low", "close")}
     )
 
 
-def crashed(series: Series, at: str, gaps: tuple[float, ...]) -> Series:
+def crashed(series: CandleSeries, at: str, gaps: tuple[float, ...]) -> CandleSeries:
     """Return the series with a gap down (ratio, 0.05 is 5 %) before each of the candles from `at` on."""
     first = int(np.searchsorted(series.time, pd.Timestamp(at, tz="UTC").value // 10**6))
     factor = np.ones(len(series.time))
@@ -51,13 +51,14 @@ def crashed(series: Series, at: str, gaps: tuple[float, ...]) -> Series:
     return scaled(series, factor)
 
 
-def without_wicks(series: Series) -> Series:
+def without_wicks(series: CandleSeries) -> CandleSeries:
     """Return the series with candles that reach no farther than their open and close."""
     return replace(series, high=np.maximum(series.open, series.close), low=np.minimum(series.open, series.close))
 
 
 def drawn(points: Mapping[str, float], days_before: int = 20) -> PathSeries:
     """Return the 30m candles of straight lines through `points` (UTC time: price), quiet for some days before."""
+    points = dict(sorted(points.items()))
     times = pd.DatetimeIndex(points.keys(), tz="UTC").as_unit("ms").astype("int64").to_numpy()
     half_hour = TIMEFRAME_MS["30m"]
     edges = np.arange(times[0] - days_before * TIMEFRAME_MS["1d"], times[-1] + 1, half_hour, dtype=np.int64)
@@ -67,7 +68,7 @@ def drawn(points: Mapping[str, float], days_before: int = 20) -> PathSeries:
     return PathSeries(half_hour, edges[:-1], opened, high, low, close, np.full(len(opened), 100.0))
 
 
-def dipped(series: Series, at: str, low: float) -> Series:
+def dipped(series: CandleSeries, at: str, low: float) -> CandleSeries:
     """Return the series with one candle, opened at `at`, that reaches down to `low` and comes back."""
     lows = series.low.copy()
     lows[np.searchsorted(series.time, pd.Timestamp(at, tz="UTC").value // 10**6)] = low

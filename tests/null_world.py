@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import numpy as np
 
-from candlegraph.memory.counterfactual.path import Candles, Ending, Tier, TradePath, moment
+from candlegraph.memory.counterfactual.path import Ending, PathCandles, Tier, TradePath, moment
 from candlegraph.memory.learning.evidence import Span
 
 STEPS, MINUTES, GAP, LOOKED_AT, FURTHER = 8, 30, 30, 100, 48
@@ -63,7 +63,7 @@ def closed(prices, begin, atr, sign, rng):
     path = TradePath(
         side="long" if sign > 0 else "short", entered_at=moment(begin), entry_price=entry, stake=100, leverage=leverage,
         stop=stop, target=target, atr=atr, tick=0.01, fee=0, tiers=TIERS, candle_minutes=MINUTES,
-        candles=Candles(
+        candles=PathCandles(
             time=tuple(range(begin, begin + LOOKED_AT * MINUTES * 60, MINUTES * 60)),
             **dict(zip(("open", "high", "low", "close"), map(tuple, prices.tolist()), strict=True)),
         ),

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from candlegraph.memory.counterfactual.outcomes import table_of
-from candlegraph.memory.counterfactual.path import Candles, Opening, Tier
+from candlegraph.memory.counterfactual.path import Opening, PathCandles, Tier
 from candlegraph.memory.counterfactual.trades import first_known_at, path_of
 from candlegraph.memory.learning.report import experience_of
 from candlegraph.memory.learning.track import Track
@@ -35,7 +35,7 @@ def replayed(trade, rise=0.0, count=60, **changes):
     columns = {"open": [100.0, *closes[:-1]], "close": closes}
     columns["high"] = [max(pair) + 0.1 for pair in zip(*columns.values(), strict=True)]
     columns["low"] = [min(pair) - 0.1 for pair in zip(columns["open"], columns["close"], strict=True)]
-    candles = Candles(time=tuple(begin + length * place for place in range(count)), **columns)
+    candles = PathCandles(time=tuple(begin + length * place for place in range(count)), **columns)
     return path_of(trade, OPENING, candles, (), is_changed=track_of(trade, **changes).is_changed)
 
 

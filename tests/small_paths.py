@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from candlegraph.memory.counterfactual.path import Candles, Ending, Tier, TradePath
+from candlegraph.memory.counterfactual.path import Ending, PathCandles, Tier, TradePath
 
 BEGIN = datetime(2025, 1, 1, tzinfo=UTC)
 FLAT = (100.0, 100.4, 99.6, 100.0)
@@ -12,7 +12,7 @@ def candles(*rows, count=80):
     """Return the rows (open, high, low, close), then flat candles."""
     columns = zip(*[*rows, *[FLAT] * (count - len(rows))], strict=True)
     time = tuple(int(BEGIN.timestamp()) + 1800 * i for i in range(count))
-    return Candles(time=time, **dict(zip(("open", "high", "low", "close"), columns, strict=True)))
+    return PathCandles(time=time, **dict(zip(("open", "high", "low", "close"), columns, strict=True)))
 
 
 def path(*rows, closing="exit", end=4, price=100.0, **changes):

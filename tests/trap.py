@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from candlegraph.freqtrade_bridge.loopback.series import TIMEFRAME_MS, Series
+from candlegraph.freqtrade_bridge.loopback.series import TIMEFRAME_MS, CandleSeries
 
 PAIRS = ("BTC/USDT:USDT", "ETH/USDT:USDT", "SOL/USDT:USDT")
 START_PRICES = (60_000.0, 2_500.0, 150.0)
@@ -16,7 +16,7 @@ TRAP, RELEASE = ((1, -0.030), (4, 0.022)), ((2, 0.028), (3, -0.036))
 NOISE, WICK = 0.0006, 0.0006
 
 
-def trap_series(number: int, seed: int = 2) -> Series:
+def trap_series(number: int, seed: int = 2) -> CandleSeries:
     """Return the 30m candles of one pair: quiet before the trend, then an episode every twelve hours."""
     random = np.random.default_rng([seed, number])
     time = np.arange(BEGIN.value // 10**6, END.value // 10**6, TIMEFRAME_MS["30m"], dtype=np.int64)
@@ -30,7 +30,7 @@ def trap_series(number: int, seed: int = 2) -> Series:
     high, low = np.maximum(opened, close) * (1 + wick[0]), np.minimum(opened, close) * (1 - wick[1])
     volume = random.lognormal(3, 0.4, len(time)) * 60_000 / START_PRICES[number]
     prices = [np.round(one, (1, 2, 3)[number]) for one in (opened, high, low, close)]
-    return Series(TIMEFRAME_MS["30m"], time, *prices, np.round(volume, 3))
+    return CandleSeries(TIMEFRAME_MS["30m"], time, *prices, np.round(volume, 3))
 
 
 def episode(is_trap: bool) -> np.ndarray:

@@ -12,7 +12,7 @@ import asyncio
 from candlegraph.graph.settings.llm import Breaker
 
 
-class Call:
+class AdmittedCall:
     """One admitted call; `ended` is set once a probe has told the circuit its end."""
 
     def __init__(self) -> None:
@@ -26,12 +26,12 @@ class Circuit:
         self._rules = rules
         self._failures = 0
         self._open_until: float | None = None
-        self.probe: Call | None = None
+        self.probe: AdmittedCall | None = None
         """The only call under way that was admitted after a cooldown."""
 
-    def admits(self, now: float) -> Call | None:
+    def admits(self, now: float) -> AdmittedCall | None:
         """Return the call that may be made now, None for none; after the cooldown it is the probe."""
-        call = Call()
+        call = AdmittedCall()
         if self._open_until is None:
             return call
         if self.probe is not None or now < self._open_until:
@@ -44,17 +44,22 @@ class Circuit:
         self._failures, self._open_until = 0, None
         self._end_probe()
 
-    def failed(self, call: Call, now: float) -> None:
+    def failed(self, call: AdmittedCall, now: float) -> None:
         """Count a failure; at the limit open the circuit, or again after a probe: only a success counts anew."""
         self._failures += 1
         if self._failures >= self._rules.failures:
             self._open_until = now + self._rules.cooldown_seconds
         self.abandoned(call)
 
-    def abandoned(self, call: Call) -> None:
+    def abandoned(self, call: AdmittedCall) -> None:
         """Give a probe back that ended before it knew; other calls do not touch it."""
         if call is self.probe:
             self._end_probe()
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether it failed too often, and no call has succeeded since."""
+        return self._open_until is not None
 
     def opens_in(self, now: float) -> float:
         """Return the seconds until a probe is admitted; 0 where one may be made."""

@@ -21,7 +21,6 @@ from langchain_core.messages import (
 )
 from langchain_core.messages.tool import invalid_tool_call, tool_call
 from langchain_core.runnables import Runnable
-from langchain_openai.chat_models.base import BaseChatOpenAI
 
 from candlegraph.agents.models.wire.markups import call_in
 
@@ -38,6 +37,8 @@ def bound(model: BaseChatModel, tools: Sequence[Tool]) -> Runnable[LanguageModel
     schema = schema_of(tools)
     if model._llm_type == "chat-ollama":
         return model.bind(format=schema)
+    from langchain_openai.chat_models.base import BaseChatOpenAI  # here: a run on the rule loads no client
+
     wanted = {"type": "json_schema", "json_schema": {"name": "call", "schema": schema}}
     if isinstance(model, BaseChatOpenAI):
         # In the body; as an argument LangChain would take another way, which raises when the answer was cut off.

@@ -14,7 +14,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage
 
-from candlegraph.agents.models.breaker import Call, Circuit
+from candlegraph.agents.models.breaker import AdmittedCall, Circuit
 from candlegraph.agents.models.failures import Failure, failure_of
 from candlegraph.agents.models.rung import Rung
 from candlegraph.graph.schema.calls import Try
@@ -95,7 +95,7 @@ class Ladder:
         self._tell(circuit, call, ended)
         return None
 
-    async def _admitted(self, turn: Turn, circuit: Circuit) -> Call | None:
+    async def _admitted(self, turn: Turn, circuit: Circuit) -> AdmittedCall | None:
         """Return the call that the circuit admits; where no model comes after, the end of its probe is waited for.
 
         Else the first candle after an outage would be decided for one pair only.
@@ -107,7 +107,7 @@ class Ladder:
             call = circuit.admits(self._clock())
         return call
 
-    def _tell(self, circuit: Circuit, call: Call, failure: Failure | None) -> None:
+    def _tell(self, circuit: Circuit, call: AdmittedCall, failure: Failure | None) -> None:
         if failure is None:
             circuit.abandoned(call)
         elif failure.is_endpoints:

@@ -36,12 +36,12 @@ from candlegraph.graph.schema.facts import (
     Facts,
     PositionFacts,
     parse_facts,
-    significant,
 )
 from candlegraph.graph.schema.indicators import TimeframeFacts
 from candlegraph.graph.schema.market import Side, sign_of
+from candlegraph.graph.schema.numbers import significant
 
-Call = tuple[str, dict[str, Any]]
+RuleCall = tuple[str, dict[str, Any]]
 
 RISK_ATR = 2.5
 LEVERAGE = 5.0
@@ -102,7 +102,7 @@ class PolicyModel(BaseChatModel):
         return self._generate(messages)
 
 
-def policy_calls(prompt: str, bound: frozenset[str]) -> list[Call]:
+def policy_calls(prompt: str, bound: frozenset[str]) -> list[RuleCall]:
     """Return the calls of the rule for the facts block in `prompt`, memory call first; raise FactsError without one."""
     facts = parse_facts(prompt)
     if opinion := opinion_call(facts, bound):
@@ -114,7 +114,7 @@ def policy_calls(prompt: str, bound: frozenset[str]) -> list[Call]:
     return [_stay(name, facts, f"{calls[-1][0]} is not possible now")]
 
 
-def opinion_call(facts: Facts, bound: frozenset[str]) -> Call | None:
+def opinion_call(facts: Facts, bound: frozenset[str]) -> RuleCall | None:
     """Return what the rule says in another role than the deciding one."""
     if "StateView" in bound:
         return "StateView", _view(facts)
@@ -153,7 +153,7 @@ def _review(facts: Facts) -> dict[str, Any]:
     return {"verdict": "shrink", "shrink_to_pct": 50.0, "reason": f"{facts.trend_strength} trend"}
 
 
-def flat_calls(facts: Facts) -> list[Call]:
+def flat_calls(facts: Facts) -> list[RuleCall]:
     """Return what the rule does without a position."""
     side = entry_side(facts)
     if side is None:
@@ -165,18 +165,18 @@ def flat_calls(facts: Facts) -> list[Call]:
 
 def entry_side(facts: Facts) -> Side | None:
     """Return the side that the trend rule favours."""
-    views = list(facts.timeframes.values())
+    frames = list(facts.timeframes.values())
     if facts.missing != ABSENT or facts.trend_strength == "weak" or not (facts.support and facts.resistance):
         return None
     sides: tuple[tuple[Side, int], ...] = (("long", 1), ("short", -1))
     for side, sign in sides:
-        if facts.regime == f"trend_{'up' if sign > 0 else 'down'}" and _pulls_back(views, sign):
+        if facts.regime == f"trend_{'up' if sign > 0 else 'down'}" and _pulls_back(frames, sign):
             return side
     return None
 
 
-def _pulls_back(views: Sequence[TimeframeFacts], sign: int) -> bool:
-    main, second, third = views[0], views[min(1, len(views) - 1)], views[min(2, len(views) - 1)]
+def _pulls_back(frames: Sequence[TimeframeFacts], sign: int) -> bool:
+    main, second, third = frames[0], frames[min(1, len(frames) - 1)], frames[min(2, len(frames) - 1)]
     rsi, distance = main.rsi, main.ema_20_distance
     if rsi is None or distance is None or third.ema_spread is None or second.macd_histogram is None:
         return False
@@ -219,10 +219,10 @@ def pattern_warning(facts: Facts, past: ExperienceFacts, side: Side) -> str | No
     return f"{trades} past {side} trades of this setup won {rate:.0%} of the time"
 
 
-def _entry(facts: Facts, side: Side) -> Call:
+def _entry(facts: Facts, side: Side) -> RuleCall:
     sign = sign_of(side)
-    views = list(facts.timeframes.values())
-    atr = views[min(1, len(views) - 1)].atr or 0.0
+    frames = list(facts.timeframes.values())
+    atr = frames[min(1, len(frames) - 1)].atr or 0.0
     count, rate = (0, None) if facts.experience is None else similar_of(facts.experience, side)
     past = "" if rate is None else f"; {count} similar past {side} trades succeeded {rate:.0%} of the time"
     stake = significant(STAKE_SHARE * facts.account.equity)
@@ -233,7 +233,7 @@ def _entry(facts: Facts, side: Side) -> Call:
         "confidence_score": 75.0 if facts.trend_strength == "strong" else 60.0,
         "key_support": facts.support,
         "key_resistance": facts.resistance,
-        "rsi_value": views[0].rsi,
+        "rsi_value": frames[0].rsi,
         "trend_strength": facts.trend_strength,
         "stop_loss": significant(facts.price - sign * RISK_ATR * atr),
         "take_profit": significant(facts.price + sign * 4 * RISK_ATR * atr),
@@ -241,7 +241,7 @@ def _entry(facts: Facts, side: Side) -> Call:
     }
 
 
-def position_calls(facts: Facts, position: PositionFacts) -> list[Call]:
+def position_calls(facts: Facts, position: PositionFacts) -> list[RuleCall]:
     """Return what the rule does with an open position."""
     sign = sign_of(position.side)
     if reason := exit_reason(facts, position, sign):
@@ -284,11 +284,11 @@ def _main_rsi(facts: Facts) -> float:
     return 50.0 if rsi is None else rsi
 
 
-def _stay(name: Literal["signal_hold", "signal_wait"], facts: Facts, reason: str) -> Call:
+def _stay(name: Literal["signal_hold", "signal_wait"], facts: Facts, reason: str) -> RuleCall:
     return name, {"pair": facts.pair, "confidence_score": 60.0, "rsi_value": _main_rsi(facts), "reason": reason}
 
 
-def _exit(facts: Facts, position: PositionFacts, reason: str) -> Call:
+def _exit(facts: Facts, position: PositionFacts, reason: str) -> RuleCall:
     return "signal_exit", {
         "pair": facts.pair,
         "confidence_score": 70.0,
@@ -298,7 +298,7 @@ def _exit(facts: Facts, position: PositionFacts, reason: str) -> Call:
     }
 
 
-def _adjust(facts: Facts, adjustment_pct: float, reason: str) -> Call:
+def _adjust(facts: Facts, adjustment_pct: float, reason: str) -> RuleCall:
     return "adjust_position", {
         "pair": facts.pair,
         "adjustment_pct": adjustment_pct,
@@ -309,7 +309,7 @@ def _adjust(facts: Facts, adjustment_pct: float, reason: str) -> Call:
     }
 
 
-def _record(facts: Facts, position: PositionFacts) -> Call:
+def _record(facts: Facts, position: PositionFacts) -> RuleCall:
     return "record_decision_to_rag", {
         "pair": facts.pair,
         "decision_type": "hold",

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
-from candlegraph.agents.models.wire.refusals import Refusal, refused_extra, refused_parameter
+from candlegraph.agents.models.wire.refusals import EndpointRefusal, refused_extra, refused_parameter
 
 logger = logging.getLogger(__name__)
 
@@ -210,7 +210,7 @@ class Profile:
     """The address that answered."""
     manner: Manner | None = None
 
-    def learn(self, refusal: Refusal, sent: Mapping[str, Any], applied: frozenset[str]) -> bool:
+    def learn(self, refusal: EndpointRefusal, sent: Mapping[str, Any], applied: frozenset[str]) -> bool:
         """Learn from a refusal of what was `sent`, to which `applied` was known; return whether to try again.
 
         Another request may have learnt the same meanwhile: that is reason enough to try, but is not said twice.
@@ -232,7 +232,7 @@ class Profile:
             body = trait.shaped(body) if quirk in self.quirks else body
         return body
 
-    def _quirk(self, refusal: Refusal, sent: Mapping[str, Any], applied: frozenset[str]) -> Quirk | None:
+    def _quirk(self, refusal: EndpointRefusal, sent: Mapping[str, Any], applied: frozenset[str]) -> Quirk | None:
         for quirk, trait in QUIRKS.items():
             if quirk in applied or not refusal.allows(quirk) or not trait.said.search(refusal.text):
                 continue

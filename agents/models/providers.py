@@ -12,14 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import openai
 from langchain_core.language_models import BaseChatModel
 from pydantic import SecretStr, ValidationError
 
 from candlegraph.agents.models.local import local_url
 from candlegraph.agents.models.policy import PolicyModel
 from candlegraph.agents.models.profiles import Profile, profile_of
-from candlegraph.agents.models.wire.compatible import CompatibleChat
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.settings.addresses import parsed_address, urls_of
 from candlegraph.graph.settings.keys import KEY_NAMES, OURS, key_of
@@ -112,6 +110,8 @@ def _refuse_secrets(settings: ModelSettings) -> None:
 
 
 def _openai(settings: ModelSettings, api_base: str, key: SecretStr) -> BaseChatModel:
+    from candlegraph.agents.models.wire.compatible import CompatibleChat  # here: the rule needs no client, 1 s of CPU
+
     return CompatibleChat(
         urls=urls_of(api_base, f"{BLOCK}.api_base", "chat/completions"),
         known=profile_for(settings),
@@ -170,6 +170,8 @@ def _langchain(settings: ModelSettings, provider: str, key: SecretStr | None) ->
 
 def _opened(settings: ModelSettings, client: Any, arguments: dict[str, Any]) -> BaseChatModel:
     """Return the client's model; what it refuses is told without the values, among which is the key."""
+    import openai
+
     where = f"config: llm_config.provider = {settings.provider!r}"
     try:
         given = {name: value for name, value in (arguments | settings.options).items() if value is not None}

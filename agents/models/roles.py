@@ -63,6 +63,10 @@ class RoleModels:
             self._bound[key] = self.of(role).bind_tools(list(tools))
         return self._bound[key]
 
+    def resting(self) -> tuple[str, ...]:
+        """Return the names of the models that are left alone after failures."""
+        return tuple(sorted({key.rpartition(" ")[2] for key, one in list(self._circuits.items()) if one.is_open}))
+
     def _rung(self, settings: ModelSettings) -> Rung:
         return Rung(settings=settings, given=self._given)
 

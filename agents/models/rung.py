@@ -23,7 +23,6 @@ from candlegraph.agents.models.json_calls import as_text, bound, called
 from candlegraph.agents.models.policy import PolicyModel
 from candlegraph.agents.models.profiles import Manner, Profile
 from candlegraph.agents.models.providers import open_model, profile_for
-from candlegraph.agents.models.wire.compatible import CompatibleChat
 from candlegraph.agents.models.wire.failed_generation import FAILED, failed_answer
 from candlegraph.agents.models.wire.unwrapping import unwrapped
 from candlegraph.graph.settings.llm import ModelSettings
@@ -77,12 +76,19 @@ class Rung(BaseModel):
 
     async def ask(self, messages: list[BaseMessage], tools: Tools) -> AIMessage:
         """Return one answer; whatever the client raises passes through, and the ladder reads it."""
-        told = messages
-        if not isinstance(self.model, CompatibleChat):  # that one knows what may be sent back
-            told = [without_thoughts(one) if isinstance(one, AIMessage) else one for one in messages]
+        told = self._told(messages)
         if manner := self._manner():
             return await self._answer(manner, told, tools)
         return await self._explored(told, tools)
+
+    def _told(self, messages: list[BaseMessage]) -> list[BaseMessage]:
+        """Return what the model is sent: without earlier thoughts, unless it knows itself which of them may go back."""
+        if not isinstance(self.model, PolicyModel):
+            from candlegraph.agents.models.wire.compatible import CompatibleChat  # the rule needs no client: 1 s of CPU
+
+            if isinstance(self.model, CompatibleChat):
+                return messages
+        return [without_thoughts(one) if isinstance(one, AIMessage) else one for one in messages]
 
     def _manner(self) -> Manner | None:
         """Return how functions are called; None while nobody knows what the endpoint can do."""

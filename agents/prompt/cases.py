@@ -21,9 +21,9 @@ def cases_section(lessons: Lessons, words: Words) -> Section:
     """Return what is learnt and the similar past trades: all, then less of each, fewer, none; warnings stay longest."""
     count = len(lessons.cases)
     learnt = learnt_lines(lessons, words)
-    share = [share_line(lessons.similar, words.told)] if lessons.similar and lessons.cases else []
+    share = [share_line(lessons.similar, words.language)] if lessons.similar and lessons.cases else []
 
-    def renderings() -> Iterator[Rendering]:
+    def renderings(room: int) -> Iterator[Rendering]:
         yield Rendering("\n".join([*learnt, *share, cases_block(lessons, words)]))
         yield Rendering("\n".join([*learnt, *share, *lines_of(lessons.cases, words, CUT)]), words.case_ends)
         lines = lines_of(lessons.cases, words, SHORT)

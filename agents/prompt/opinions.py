@@ -7,8 +7,8 @@ from typing import Literal
 from candlegraph.agents.prompt.chinese.said import said
 from candlegraph.agents.prompt.outside_text import quoted
 from candlegraph.agents.prompt.tokens import tokens_of
-from candlegraph.graph.schema.facts import written
-from candlegraph.graph.schema.opinions import Argument, View
+from candlegraph.graph.schema.numbers import written
+from candlegraph.graph.schema.opinions import AnalystView, Argument
 from candlegraph.graph.settings.context import Language, Phrase
 from candlegraph.graph.settings.settings import Settings
 from candlegraph.graph.state import CandleState
@@ -57,7 +57,7 @@ def short(text: str, length: int = LONGEST, tokens: int = TEXT_TOKENS) -> str:
     return next((cut for cut in cuts if tokens_of(cut) <= tokens), '""')
 
 
-def view_lines(view: View | None, language: Language) -> list[str]:
+def view_lines(view: AnalystView | None, language: Language) -> list[str]:
     """Return the analyst's view, line by line."""
     if view is None:
         return []

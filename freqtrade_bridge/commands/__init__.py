@@ -1,1 +1,1 @@
-"""What the commands do, one module each; `cli` loads the one that runs."""
+"""What the commands do; `parser` loads the one that is named."""

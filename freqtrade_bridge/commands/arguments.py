@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,16 @@ from candlegraph.graph.settings.places import DATABASE
 USERDIR = Path("user_data")
 SAMPLE = "sample"
 DATADIR = "default: USERDIR/data/EXCHANGE of the configuration, without one USERDIR/data/sample"
+
+
+def later(place: str) -> Callable[[argparse.Namespace], None]:
+    """Return the function at `module:function`, loaded when it is called: the help text waits for nothing heavy."""
+
+    def run(arguments: argparse.Namespace) -> None:
+        module, _, function = place.partition(":")
+        getattr(import_module(module), function)(arguments)
+
+    return run
 
 
 def utc(text: str) -> datetime:

@@ -1,19 +1,18 @@
-"""`candlegraph demo` and `backtest`: freqtrade runs, then the table, and the page to open."""
+"""`candlegraph backtest`: freqtrade runs, then the table, and the page to open."""
 
 from __future__ import annotations
 
 import re
+from argparse import Namespace
 from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
 
-from candlegraph.agents.models.policy_server import MODEL, PolicyServer
-from candlegraph.freqtrade_bridge.commands.arguments import SAMPLE
 from candlegraph.freqtrade_bridge.commands.failures import told
+from candlegraph.freqtrade_bridge.commands.run_arguments import order_of
 from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder, Run, run_backtest
 from candlegraph.freqtrade_bridge.loopback.markets import LINEAR
-from candlegraph.freqtrade_bridge.loopback.sample_market import write_sample_market
 from candlegraph.freqtrade_bridge.report.page import write_page
 from candlegraph.freqtrade_bridge.report.result import RunResult, read_result
 from candlegraph.freqtrade_bridge.report.summary import Summary, doubt_of, print_summary, summary_of
@@ -25,41 +24,12 @@ from candlegraph.memory.books.ledger import Ledger
 from candlegraph.memory.store import open_memory
 from candlegraph.tools.market.candle_files import candle_file, read_frame
 
-FREE = {MODEL: {"input": 0, "output": 0}}
-PRUDENT = {
-    "max_leverage": 10,
-    "max_risk_per_trade_pct": 2,
-    "max_position_pct": 30,
-    "max_open_trades": 3,
-    "checks": {"repeated_reason": "off"},  # a fixed rule always gives the same reason
-}
-
 OFFLINE_NOTE = "Offline: tick sizes follow the candles, leverage tiers are those that freqtrade ships; neither is live."
 
 
-def run_demo(userdir: Path, timeframe: str) -> None:
-    """Backtest four weeks of three synthetic pairs; every decision goes through the graph and over HTTP.
-
-    Of another timeframe than 30m it is as many candles, as far as the sample reaches.
-    """
-    market = write_sample_market((userdir / "data" / SAMPLE).resolve(), timeframe)
-    with PolicyServer() as server:
-        Console().print(
-            f"Sample market: {', '.join(market.pairs)}, synthetic prices, {timeframe} candles of {market.timerange}.\n"
-            f"Model: a fixed trend rule (not intelligence), served in the OpenAI protocol on loopback.\n"
-        )
-        order = BacktestOrder(
-            datadir=market.datadir,
-            userdir=userdir.resolve(),
-            pairs=market.pairs,
-            timerange=market.timerange,
-            overrides={
-                "timeframe": timeframe,
-                "llm_config": {"api_base": server.url, "model": MODEL, "prices": FREE},
-                "risk_management": PRUDENT,
-            },
-        )
-        backtest_and_report(order, offline=True, is_sample=True)
+def print_backtest(arguments: Namespace) -> None:
+    """Backtest what the arguments say, and print its table."""
+    backtest_and_report(order_of(arguments), offline=arguments.offline, is_sample=False, is_strict=arguments.strict)
 
 
 def backtest_and_report(

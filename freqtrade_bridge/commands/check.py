@@ -15,7 +15,7 @@ from candlegraph.freqtrade_bridge.host.keys import MAIN, refuse_conflicts, refus
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.settings.context import minutes_of
 from candlegraph.graph.settings.llm import ModelSettings
-from candlegraph.graph.settings.refusal import Place
+from candlegraph.graph.settings.refusal import PlaceOf
 from candlegraph.graph.settings.settings import Settings, settings_of
 
 VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,60}")
@@ -25,7 +25,7 @@ VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,60}")
 def add_check(command: ArgumentParser) -> None:
     """Let the command be told what to check."""
     command.add_argument(
-        "--config", "-c", type=Path, action="append", required=True, help="freqtrade configuration files"
+        "--config", "-c", dest="files", type=Path, action="append", required=True, help="freqtrade configuration files"
     )
     command.add_argument("--model", action="store_true", help="ask the deciding model for one function call: it costs")
     command.set_defaults(run=print_check)
@@ -33,8 +33,8 @@ def add_check(command: ArgumentParser) -> None:
 
 def print_check(arguments: Namespace) -> None:
     """Print that the configuration is sound, or raise ConfigError with every mistake in it."""
-    settings = check_files(arguments.config, {}, is_run=True)
-    names = ", ".join(map(str, arguments.config))
+    settings = check_files(arguments.files, {}, is_run=True)
+    names = ", ".join(map(str, arguments.files))
     sys.stdout.write("\n".join([f"{names}: sound", *_facts(settings)]) + "\n")
     if arguments.model:
         from candlegraph.freqtrade_bridge.commands.model_check import print_model_check
@@ -73,7 +73,7 @@ def _sound(read: ConfigFiles, *, is_run: bool) -> Settings:
 
 
 def _conflicts(
-    config: Mapping[str, Any], given: Mapping[str, Any], settings: Settings, place: Place, main: str
+    config: Mapping[str, Any], given: Mapping[str, Any], settings: Settings, place: PlaceOf, main: str
 ) -> Iterator[str]:
     """Yield what the strategy would refuse at its start; `given` is what the user wrote."""
     try:

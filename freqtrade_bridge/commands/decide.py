@@ -31,7 +31,7 @@ from candlegraph.graph.state import CandleInput, CandleState
 from candlegraph.tools.market.candle_files import read_candles
 from candlegraph.tools.market.frames import snapshot_of
 
-Row = tuple[str, int, int | None, str]
+TokenRow = tuple[str, int, int | None, str]
 
 LONGEST = 4000
 ASSUMED = Account(equity=10_000, free=10_000, open_positions=0)
@@ -74,10 +74,10 @@ def show(brief: Brief, tools: Sequence[str], settings: Settings, console: Consol
     console.print(table_of(rows_of(brief, settings.context_config), brief.tokens, settings))
 
 
-def rows_of(brief: Brief, config: ContextConfig) -> list[Row]:
+def rows_of(brief: Brief, config: ContextConfig) -> list[TokenRow]:
     """Return name, tokens, allocation and what was left out of everything that takes tokens."""
     parts = {part.name: part for part in brief.parts}
-    rows: list[Row] = [
+    rows: list[TokenRow] = [
         ("system", brief.fixed.system, config.allocation.system, ""),
         ("functions", brief.fixed.tools, None, ""),
         ("chat template", CHAT_TOKENS, None, ""),
@@ -88,7 +88,7 @@ def rows_of(brief: Brief, config: ContextConfig) -> list[Row]:
     return rows
 
 
-def table_of(rows: Sequence[Row], total: int, settings: Settings) -> Table:
+def table_of(rows: Sequence[TokenRow], total: int, settings: Settings) -> Table:
     """Return the table, with the whole against its budget below."""
     table = Table(title="tokens (estimate; the facts count for their sections)", show_footer=True)
     table.add_column("section", footer="total")

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from candlegraph.freqtrade_bridge.host.configuration_files import merged_files
-from candlegraph.freqtrade_bridge.migration.blocks import Migration, Row, migrated
+from candlegraph.freqtrade_bridge.migration.blocks import KeyRow, Migration, migrated
 from candlegraph.freqtrade_bridge.migration.secrets_file import OWNER_ONLY, keep_secrets, write_beside
 from candlegraph.graph.schema.errors import ConfigError
 
@@ -54,17 +54,17 @@ def _print(new: Migration, files: Sequence[Path], target: Path, secrets: Path) -
     sys.stdout.write("\n".join(lines) + "\n")
 
 
-def _table(rows: Sequence[Row]) -> Iterator[str]:
+def _table(rows: Sequence[KeyRow]) -> Iterator[str]:
     """Yield a line for each row; none is broken, so that a key can be looked for."""
     width = max((len(row.key) for row in rows if row.how != OWN), default=0)
-    for row in (Row("key", "became", "how"), *rows):
+    for row in (KeyRow("key", "became", "how"), *rows):
         yield f"{row.key:{width}}  {row.became:14}  {row.how}".rstrip()
 
 
-def _rows(new: Migration) -> Iterator[Row]:
+def _rows(new: Migration) -> Iterator[KeyRow]:
     """Yield the rows; what is freqtrade's and stayed as it was is one."""
     plain = [row.key for row in new.rows.values() if row.became == "taken" and not row.how and "_config" not in row.key]
     kept = [key for key in plain if not key.startswith("risk_management")]
     if kept:
-        yield Row(", ".join(kept), "taken", OWN)
+        yield KeyRow(", ".join(kept), "taken", OWN)
     yield from (row for row in new.rows.values() if row.key not in kept)

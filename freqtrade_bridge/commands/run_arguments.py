@@ -6,8 +6,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from candlegraph.freqtrade_bridge.commands.arguments import DATADIR, add_config, add_userdir, datadir_of
+from candlegraph.freqtrade_bridge.commands.arguments import DATADIR, add_config, add_userdir, datadir_of, later, utc
 from candlegraph.freqtrade_bridge.host.configuration_files import ConfigFiles, passed_on, read_files
+from candlegraph.freqtrade_bridge.host.keys import MAIN
 from candlegraph.freqtrade_bridge.loopback.configuration import refuse_unplayed
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.settings.llm import Depth, Mode
@@ -16,7 +17,40 @@ if TYPE_CHECKING:
     from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder
 
 
+HERE = __package__
+DEMO_TIMEFRAMES = ("5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d")
+
+
+def add_demo(command: argparse.ArgumentParser) -> None:
+    """Let the command be told on which candles."""
+    add_userdir(command)
+    command.add_argument("--timeframe", choices=DEMO_TIMEFRAMES, default=MAIN, help=f"main candles; default: {MAIN}")
+    command.set_defaults(run=later(f"{HERE}.demo:print_demo"))
+
+
 def add_backtest(command: argparse.ArgumentParser) -> None:
+    """Let the command be told what to backtest, and when to call it a failure."""
+    add_period(command)
+    command.add_argument(
+        "--strict", action="store_true", help="status 3 where more than 20 %% of the asked decisions fell back"
+    )
+    command.set_defaults(run=later(f"{HERE}.backtest:print_backtest"))
+
+
+def add_trade(command: argparse.ArgumentParser) -> None:
+    """Let the command be told what to trade."""
+    add_run(command)
+    command.add_argument(
+        "--from",
+        dest="begin",
+        type=utc,
+        metavar="TIME",
+        help="with --offline: where in the candles it begins, or up to a week later; default: 4 weeks from their end",
+    )
+    command.set_defaults(run=later(f"{HERE}.trade:print_trade"))
+
+
+def add_period(command: argparse.ArgumentParser) -> None:
     """Let the command be told what to backtest."""
     add_run(command)
     command.add_argument("--timerange", help="like 20250301-20250601; default: that of the configuration")

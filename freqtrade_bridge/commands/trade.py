@@ -4,31 +4,18 @@ from __future__ import annotations
 
 import secrets
 import socket
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from candlegraph.freqtrade_bridge.commands.arguments import SAMPLE, datadir_of, utc
-from candlegraph.freqtrade_bridge.commands.run_arguments import add_run, given, overrides_of
+from candlegraph.freqtrade_bridge.commands.arguments import SAMPLE, datadir_of
+from candlegraph.freqtrade_bridge.commands.run_arguments import given, overrides_of
 from candlegraph.freqtrade_bridge.report.listing import console
 from candlegraph.graph.schema.errors import ConfigError
 
 PORT, ADDRESS = 8080, "127.0.0.1"
-
-
-def add_trade(command: ArgumentParser) -> None:
-    """Let the command be told what to trade."""
-    add_run(command)
-    command.add_argument(
-        "--from",
-        dest="begin",
-        type=utc,
-        metavar="TIME",
-        help="with --offline: where in the candles it begins, or up to a week later; default: 4 weeks from their end",
-    )
-    command.set_defaults(run=print_trade)
 
 
 def print_trade(arguments: Namespace) -> None:

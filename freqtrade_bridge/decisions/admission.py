@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from candlegraph.agents.reviewer import unless_closed
-from candlegraph.freqtrade_bridge.decisions.runner import Outcome, decision_id
+from candlegraph.freqtrade_bridge.decisions.runner import RunOutcome, decision_id
 from candlegraph.graph.context import Context
 from candlegraph.graph.schema.fate import Refusal
 from candlegraph.graph.schema.market import MarketSnapshot
@@ -23,7 +23,7 @@ KEY = "llm_config.pause_entries_after"
 FAILED = "the models have failed too often"
 
 
-def signal_of(context: Context, snapshot: MarketSnapshot, outcome: Outcome) -> TradeSignal:
+def signal_of(context: Context, snapshot: MarketSnapshot, outcome: RunOutcome) -> TradeSignal:
     """Return the graph's signal; where it failed hold or wait, or the exit that a rule on the position demands."""
     identity = decision_id(context.namespace, snapshot.pair, snapshot.candle)
     if outcome.state is not None and outcome.state.signal is not None:

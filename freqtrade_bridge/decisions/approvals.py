@@ -8,13 +8,15 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from candlegraph.agents.prompt.outside_text import plain
-from candlegraph.graph.context import Context
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.settings.settings import Settings
-from candlegraph.memory.books.approvals import ApprovalRequest, Proposals, StoredRequest, Verdict
+from candlegraph.memory.books.approvals import ApprovalAnswer, ApprovalRequest, Proposals, StoredRequest
+
+if TYPE_CHECKING:
+    from candlegraph.graph.context import Context  # here: `candlegraph approve` needs no LangChain
 
 SHORT_ID = 10
 """Digits of an id that are typed; the command takes any prefix that fits one proposal."""
@@ -47,28 +49,28 @@ class Approvals:
 
     def decided(
         self, now: datetime, price_of: Callable[[ApprovalRequest], float | None]
-    ) -> list[tuple[ApprovalRequest, Verdict]]:
+    ) -> list[tuple[ApprovalRequest, ApprovalAnswer]]:
         """Return what was answered or has expired since the last call, each once; `price_of` is the price now.
 
         Without a price an approval is left for the next call: nothing may be used up before it can be carried out.
         """
         stored = self._proposals.by_id(self._open)
-        verdicts = [self._verdict(stored[key], now, price_of) for key in self._open]
-        found = [(self._open[verdict.id], verdict) for verdict in verdicts if verdict is not None]
+        answers = [self._answer_to(stored[key], now, price_of) for key in self._open]
+        found = [(self._open[answer.id], answer) for answer in answers if answer is not None]
         for request, _ in found:
             del self._open[request.id]
         return found
 
-    def _verdict(
+    def _answer_to(
         self, one: StoredRequest, now: datetime, price_of: Callable[[ApprovalRequest], float | None]
-    ) -> Verdict | None:
+    ) -> ApprovalAnswer | None:
         request = one.request
         if now > request.expires_at and self._proposals.move(request.id, "expired", now):
             return _reject(request, now, "")
         if one.status == "approved":
             price = price_of(request)
             is_ours = price is not None and self._proposals.move(request.id, "used", now, one.note)
-            return Verdict(id=request.id, verdict="approve", at=now, price=price) if price and is_ours else None
+            return ApprovalAnswer(id=request.id, verdict="approve", at=now, price=price) if price and is_ours else None
         return None if one.status == "pending" else _reject(request, now, one.note or f"it is {one.status} already")
 
 
@@ -107,5 +109,5 @@ def risk_text(request: ApprovalRequest) -> str:
     return f"{'at most ' if request.stake is None else ''}{request.risk:.4g}"
 
 
-def _reject(request: ApprovalRequest, now: datetime, note: str) -> Verdict:
-    return Verdict(id=request.id, verdict="reject", at=now, price=request.price, note=note)
+def _reject(request: ApprovalRequest, now: datetime, note: str) -> ApprovalAnswer:
+    return ApprovalAnswer(id=request.id, verdict="reject", at=now, price=request.price, note=note)

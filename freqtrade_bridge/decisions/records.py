@@ -16,8 +16,8 @@ from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, ToolMess
 from candlegraph.agents.asking.transcript import fault_counts, repairs
 from candlegraph.agents.models.engine import call_of
 from candlegraph.agents.prompt.files import deciding_version
-from candlegraph.freqtrade_bridge.decisions.evidence import Evidence
-from candlegraph.freqtrade_bridge.decisions.runner import Outcome, decision_id
+from candlegraph.freqtrade_bridge.decisions.inputs import DecisionInputs
+from candlegraph.freqtrade_bridge.decisions.runner import RunOutcome, decision_id
 from candlegraph.graph.context import Context
 from candlegraph.graph.reflection import ReflectionState
 from candlegraph.graph.schema.calls import CallRecord
@@ -63,7 +63,7 @@ class Records:
         The line for people comes at once, or where an order should come of it as soon as it is known what did.
         """
         self._ledger.append(rows)
-        found = {key: Evidence.of(state, self._context.settings) for key, state in states.items()}
+        found = {key: DecisionInputs.of(state, self._context.settings) for key, state in states.items()}
         self._keep({key: one.model_dump_json(exclude_defaults=True) for key, one in found.items() if one is not None})
         if self._context.settings.experience_config.log_prompts:
             self._prompts |= {row.decision_id: _prompt(states, row) for row in rows}
@@ -115,7 +115,7 @@ class Records:
 
 
 def decision_row(
-    context: Context, snapshot: MarketSnapshot, outcome: Outcome, signal: TradeSignal, now: datetime
+    context: Context, snapshot: MarketSnapshot, outcome: RunOutcome, signal: TradeSignal, now: datetime
 ) -> DecisionRow:
     """Return the ledger row of one decision; a call that was refused at once has its fate."""
     state = outcome.state or CandleState()

@@ -13,7 +13,7 @@ import time
 import uuid
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from datetime import datetime
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any, TypeVar
 
 from langchain_core.runnables import RunnableConfig
@@ -28,7 +28,7 @@ from candlegraph.graph.schema.errors import BridgeError
 from candlegraph.graph.schema.market import MarketSnapshot, utc_minute
 from candlegraph.graph.settings.llm import Depth
 from candlegraph.graph.state import CandleInput, CandleState
-from candlegraph.memory.books.approvals import ApprovalRequest, Verdict
+from candlegraph.memory.books.approvals import ApprovalAnswer, ApprovalRequest
 from candlegraph.memory.books.spending import FREE, Allowance
 
 logger = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ MARGIN = 0.05
 Result = TypeVar("Result")
 
 
-class Outcome(BaseModel):
+class RunOutcome(BaseModel):
     """What became of one graph run."""
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
@@ -50,6 +50,7 @@ class Outcome(BaseModel):
     """What waits for a person; until then the state's signal is a wait."""
 
 
+@lru_cache(maxsize=1024)  # it is asked for at every step of a decision's way
 def decision_id(namespace: str, pair: str, candle: datetime) -> str:
     """Return the id that ledger row, trace and checkpoint thread of one decision share."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{namespace}|{pair}|{utc_minute(candle)}"))
@@ -79,7 +80,7 @@ class Runner:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._limit = asyncio.Semaphore(context.settings.llm_config.decision.max_concurrency)
-        self._pending: dict[str, tuple[MarketSnapshot, concurrent.futures.Future[Outcome]]] = {}
+        self._pending: dict[str, tuple[MarketSnapshot, concurrent.futures.Future[RunOutcome]]] = {}
         self._asked: dict[str, ApprovalRequest] = {}
         self._threads: dict[str, str] = {}
         # Only what waits for a person needs a memory of its run; this one ends with the process, on purpose.
@@ -89,7 +90,7 @@ class Runner:
 
     def decide(
         self, snapshots: Mapping[str, MarketSnapshot], deadline: float | None, allowance: Allowance = FREE
-    ) -> dict[str, Outcome]:
+    ) -> dict[str, RunOutcome]:
         """Return an outcome per pair; at the deadline (seconds, None = none) the missing ones are TimeoutErrors."""
         asked_until = None if deadline is None else time.monotonic() + deadline * (1 - MARGIN)
         context = self._context.for_candle(depth=allowance.depth, deadline=asked_until, spent=allowance.spent)
@@ -99,14 +100,14 @@ class Runner:
         concurrent.futures.wait([self._pending[pair][1] for pair in snapshots], timeout=deadline)
         done = {pair: outcome for pair, (_, outcome) in self._finished(snapshots).items()}
         error = TimeoutError(f"no decision within {deadline} s")
-        late = Outcome(error=error, latency_ms=1000 * (deadline or 0), depth=context.depth)
+        late = RunOutcome(error=error, latency_ms=1000 * (deadline or 0), depth=context.depth)
         return {pair: done.get(pair, late) for pair in snapshots}
 
-    def collect(self) -> dict[str, tuple[MarketSnapshot, Outcome]]:
+    def collect(self) -> dict[str, tuple[MarketSnapshot, RunOutcome]]:
         """Return what has finished since the last call."""
         return self._finished(self._pending)
 
-    def _finished(self, pairs: Iterable[str]) -> dict[str, tuple[MarketSnapshot, Outcome]]:
+    def _finished(self, pairs: Iterable[str]) -> dict[str, tuple[MarketSnapshot, RunOutcome]]:
         """Return what has finished of `pairs`, each once."""
         started = [(pair, *self._pending[pair]) for pair in pairs if pair in self._pending]
         finished = {pair: (one, future.result()) for pair, one, future in started if future.done()}
@@ -114,10 +115,10 @@ class Runner:
             del self._pending[pair]
         return finished
 
-    def resume(self, request: ApprovalRequest, verdict: Verdict) -> Outcome:
+    def resume(self, request: ApprovalRequest, answer: ApprovalAnswer) -> RunOutcome:
         """End the run that asked, once; one that is gone, as after a restart or a newer candle, is an error."""
-        answer = partial(self._answer, request, verdict)
-        return loop_thread().submit(self._outcome(request.pair, answer, self._context.depth)).result()
+        step = partial(self._answer, request, answer)
+        return loop_thread().submit(self._outcome(request.pair, step, self._context.depth)).result()
 
     def _drop(self, pair: str) -> None:
         if pair in self._pending:
@@ -125,18 +126,20 @@ class Runner:
             future.cancel()
             logger.warning("%s: the decision of candle %s came too late and is dropped", pair, snapshot.candle)
 
-    async def _one(self, snapshot: MarketSnapshot, context: Context) -> Outcome:
+    async def _one(self, snapshot: MarketSnapshot, context: Context) -> RunOutcome:
         async with self._limit:
             return await self._outcome(snapshot.pair, partial(self._invoke, snapshot, context), context.depth)
 
-    async def _outcome(self, pair: str, work: Callable[[], Coroutine[Any, Any, CandleState]], depth: Depth) -> Outcome:
+    async def _outcome(
+        self, pair: str, work: Callable[[], Coroutine[Any, Any, CandleState]], depth: Depth
+    ) -> RunOutcome:
         started = time.perf_counter()
         # A pair's failure is its own outcome: a backtest raises it, live it means hold or wait.
         result = (await asyncio.gather(work(), return_exceptions=True))[0]
         latency_ms = 1000 * (time.perf_counter() - started)
         if isinstance(result, BaseException):
-            return Outcome(error=result, latency_ms=latency_ms, depth=depth)
-        return Outcome(state=result, latency_ms=latency_ms, depth=depth, proposal=self._asked.get(pair))
+            return RunOutcome(error=result, latency_ms=latency_ms, depth=depth)
+        return RunOutcome(state=result, latency_ms=latency_ms, depth=depth, proposal=self._asked.get(pair))
 
     async def _invoke(self, snapshot: MarketSnapshot, context: Context) -> CandleState:
         identity = decision_id(self._context.namespace, snapshot.pair, snapshot.candle)
@@ -150,13 +153,13 @@ class Runner:
         self._forget(snapshot.pair, identity)
         return await self._run(CandleInput(snapshot=snapshot), config, context)
 
-    async def _answer(self, request: ApprovalRequest, verdict: Verdict) -> CandleState:
+    async def _answer(self, request: ApprovalRequest, answer: ApprovalAnswer) -> CandleState:
         if self._asked.get(request.pair) != request:
             raise BridgeError(f"{request.pair}: proposal {request.id[:10]} is gone; the next candle asks anew")
         del self._asked[request.pair]
         identity = self._threads[request.pair]
         config: RunnableConfig = {"run_name": f"answer {request.pair}", "configurable": {"thread_id": identity}}
-        return await self._run(Command(resume=verdict.model_dump(mode="json")), config, self._context)
+        return await self._run(Command(resume=answer.model_dump(mode="json")), config, self._context)
 
     async def _run(self, given: CandleInput | Command[Any], config: RunnableConfig, context: Context) -> CandleState:
         values = await self._graph.ainvoke(given, config, context=context, durability=self._durability)

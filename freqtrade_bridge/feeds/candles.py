@@ -29,7 +29,9 @@ class MarketFeed:
 
     def main(self, pair: str) -> Candles:
         """Return the main candles of a pair that is known to have them."""
-        return self.candles(pair)[self._timeframes[0]]
+        main = self._of(pair, self._timeframes[0])
+        assert main is not None, "its last candle was found"
+        return main
 
     def closed(self, pair: str, first: datetime, as_of: datetime) -> tuple[list[int], list[list[float]]] | None:
         """Return times and prices of the main candles from one on that had closed; None where not all are there."""

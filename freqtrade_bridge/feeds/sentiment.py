@@ -18,6 +18,7 @@ import ccxt
 from requests.adapters import HTTPAdapter
 
 from candlegraph.freqtrade_bridge.feeds.sentiment_record import Record, Recorded, read_record, record_file, sentiment_of
+from candlegraph.graph.context import Context
 from candlegraph.graph.schema.errors import SentimentError
 from candlegraph.graph.schema.market import PUNCTUAL, Reading, Sentiment
 from candlegraph.graph.settings.context import SentimentSettings, SentimentSource
@@ -32,7 +33,7 @@ THREADS = 64
 ROOM = 2_000_000_000
 """Bytes of a record before it is rotated: in effect never, since a backtest reads it as one."""
 Result = TypeVar("Result")
-Asked = tuple[SentimentSource, str]
+SourceOfPair = tuple[SentimentSource, str]
 CREDENTIALS = ("apiKey", "secret", "password", "uid", "privateKey", "walletAddress", "token")
 ALL = ""
 """The pair of what is the same for all pairs."""
@@ -45,11 +46,11 @@ class SentimentFeed:
         self._settings = settings
         self._folder = user_data_dir / FOLDER
         self._client = client
-        self._records: dict[Asked, Record] = {}
-        self._journals: dict[Asked, Journal] = {}
-        self._asked_at: dict[Asked, datetime] = {}
-        self._failed: dict[Asked, str] = {}
-        self._running: dict[Asked, Future[Reading]] = {}
+        self._records: dict[SourceOfPair, Record] = {}
+        self._journals: dict[SourceOfPair, Journal] = {}
+        self._asked_at: dict[SourceOfPair, datetime] = {}
+        self._failed: dict[SourceOfPair, str] = {}
+        self._running: dict[SourceOfPair, Future[Reading]] = {}
         self._pool: ThreadPoolExecutor | None = None
         self._loading: Future[None] | None = None
 
@@ -67,7 +68,7 @@ class SentimentFeed:
         failed = {name: self._failed.get(_key(name, pair), found.unavailable[name]) for name in gone}
         return found.model_copy(update={"unavailable": failed})
 
-    def _stale(self, due: Mapping[str, datetime]) -> list[Asked]:
+    def _stale(self, due: Mapping[str, datetime]) -> list[SourceOfPair]:
         """Return what was not asked within the cache time, and is not being asked right now."""
         wanted = dict.fromkeys(_key(name, pair) for pair in due for name in self._settings.sources)
         newest, fresh = max(due.values()), timedelta(seconds=self._settings.cache_seconds)
@@ -77,7 +78,7 @@ class SentimentFeed:
             if key not in self._running and (key not in self._asked_at or newest - self._asked_at[key] >= fresh)
         ]
 
-    def _ask(self, keys: Sequence[Asked], due: Mapping[str, datetime]) -> None:
+    def _ask(self, keys: Sequence[SourceOfPair], due: Mapping[str, datetime]) -> None:
         """Ask all keys at once, and wait for them and for nothing older."""
         newest = max(due.values())
         if any(pair != ALL for _, pair in keys):
@@ -108,7 +109,7 @@ class SentimentFeed:
             self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="candlegraph-sentiment")
         return self._pool.submit(work)
 
-    def _read(self, key: Asked, now: datetime) -> Reading:
+    def _read(self, key: SourceOfPair, now: datetime) -> Reading:
         name, pair = key
         assert self._client is not None, "asked only with a client"
         if name == "fear_greed":
@@ -117,7 +118,7 @@ class SentimentFeed:
             self._loading.result()
         return read_exchange(name, self._client, pair, now)
 
-    def _keep(self, key: Asked, future: Future[Reading], known_at: datetime) -> None:
+    def _keep(self, key: SourceOfPair, future: Future[Reading], known_at: datetime) -> None:
         """Record what came; what failed keeps its reason, and the log says what the answer was."""
         try:
             reading = future.result()
@@ -133,19 +134,26 @@ class SentimentFeed:
         except OSError as e:
             logger.error("sentiment %s %s could not be recorded: %s", *key, e)
 
-    def _record(self, key: Asked) -> Record:
+    def _record(self, key: SourceOfPair) -> Record:
         if key not in self._records:
             self._records[key] = read_record(record_file(self._folder, *key))
         return self._records[key]
 
-    def _journal(self, key: Asked) -> Journal:
+    def _journal(self, key: SourceOfPair) -> Journal:
         if key not in self._journals:
             self._journals[key] = Journal(record_file(self._folder, *key), max_bytes=ROOM)
         return self._journals[key]
 
 
-def _key(name: SentimentSource, pair: str) -> Asked:
+def _key(name: SentimentSource, pair: str) -> SourceOfPair:
     return name, ALL if name == "fear_greed" else pair
+
+
+def sentiment_feed(config: Mapping[str, Any], context: Context, *, is_backtest: bool) -> SentimentFeed:
+    """Return the feed of a run; a backtest asks nothing, nor does one that wants no sentiment."""
+    wanted = context.settings.context_config.sentiment
+    client = None if is_backtest or not wanted.sources else sentiment_client(config, wanted.timeout)
+    return SentimentFeed(wanted, Path(context.user_data_dir), client)
 
 
 def sentiment_client(config: Mapping[str, Any], timeout: float) -> ccxt.Exchange:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from candlegraph.graph.settings.places import BACKTEST, OFFLINE
@@ -21,6 +21,19 @@ def new_name(now: datetime) -> str:
 def given_name() -> str | None:
     """Return the name that the command gave, once: a second run of the process is another run."""
     return os.environ.pop(VARIABLE, None)
+
+
+def namespace_of(runmode: str) -> str:
+    """Return whose experiences a run reads and writes: every backtest, and dry-run offline, has its own, empty one.
+
+    `runmode` is a `RunMode` of freqtrade; commands that name runs do not load it.
+    """
+    if runmode == "live":
+        return "live"
+    name = given_name()
+    if runmode == "dry_run":
+        return "dry_run" if name is None else namespace_offline(name)
+    return namespace_of_run(name or new_name(datetime.now(UTC)))
 
 
 def namespace_of_run(name: str) -> str:

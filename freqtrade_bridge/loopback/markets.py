@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from candlegraph.freqtrade_bridge.loopback.series import Series, length_of
+from candlegraph.freqtrade_bridge.loopback.series import CandleSeries, length_of
 from candlegraph.graph.schema.errors import CandleError
 from candlegraph.graph.settings.places import CandleFormat
 from candlegraph.tools.market.candle_files import candle_file, read_frame
@@ -30,11 +30,11 @@ class Market:
     """One perpetual future, quoted in its settlement currency; without `mark` its last price is its mark price."""
 
     pair: str
-    series: Series
+    series: CandleSeries
     tick: float
     step: float
     max_quantity: float
-    mark: Series | None = None
+    mark: CandleSeries | None = None
     funding: Mapping[int, float] | None = None
 
     @property
@@ -53,7 +53,7 @@ class Market:
         return self.base + self.quote
 
     @property
-    def mark_series(self) -> Series:
+    def mark_series(self) -> CandleSeries:
         """Return the candles of the mark price."""
         return self.mark or self.series
 
@@ -71,7 +71,7 @@ def decimals_of(price: float) -> int:
     return DIGITS - 1 - math.floor(math.log10(price))
 
 
-def market_of(pair: str, series: Series) -> Market:
+def market_of(pair: str, series: CandleSeries) -> Market:
     """Return a market whose precision follows the magnitude of its first price; it is not the exchange's own.
 
     The first, because the last one lies in the future of a backtest.
@@ -96,5 +96,5 @@ def markets_of_datadir(
         path = candle_file(datadir, pair, timeframe, form)
         if path.parent.name != "futures":
             raise CandleError(f"{pair}: {path} lies outside of futures/, where freqtrade looks for candles of futures")
-        found.append(market_of(pair, Series.of_frame(read_frame(path), length)))
+        found.append(market_of(pair, CandleSeries.of_frame(read_frame(path), length)))
     return found

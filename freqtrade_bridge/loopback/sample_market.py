@@ -16,7 +16,7 @@ from freqtrade.enums import CandleType
 from numpy.typing import NDArray
 
 from candlegraph.freqtrade_bridge.loopback.markets import decimals_of
-from candlegraph.freqtrade_bridge.loopback.series import TIMEFRAME_MS, Series
+from candlegraph.freqtrade_bridge.loopback.series import TIMEFRAME_MS, CandleSeries
 from candlegraph.graph.schema.errors import CandleError
 from candlegraph.graph.settings.context import timeframes_above
 from candlegraph.tools.market.candle_files import file_name, futures_in
@@ -52,7 +52,7 @@ class SampleMarket:
     timerange: str
 
 
-def sample_series(pair: str) -> Series:
+def sample_series(pair: str) -> CandleSeries:
     """Return the 30m candles of `pair`: phases of trend and range with a mean of nine days, and one crash."""
     rng = np.random.default_rng([7, sum(map(ord, pair))])
     time = np.arange(BEGIN.value // 10**6, END.value // 10**6, TIMEFRAME_MS["30m"], dtype=np.int64)
@@ -88,7 +88,7 @@ def _crash(pair: str, time: NDArray[np.int64], rng: np.random.Generator) -> NDAr
 
 def _candles(
     time: NDArray[np.int64], close: NDArray[np.float64], start: float, sigma: float, rng: np.random.Generator
-) -> Series:
+) -> CandleSeries:
     opened = np.r_[start, close[:-1]]
     wick = np.abs(rng.standard_normal((2, len(time)))) * sigma * 0.5
     high = np.maximum(opened, close) * (1 + wick[0])
@@ -96,13 +96,13 @@ def _candles(
     busy = (high - low) / close / sigma
     volume = rng.lognormal(3.0, 0.4, len(time)) * (0.2 + busy) * 60_000 / start
     opened, high, low, close = (np.round(prices, decimals_of(close[0])) for prices in (opened, high, low, close))
-    return Series(
+    return CandleSeries(
         TIMEFRAME_MS["30m"], time, opened, np.maximum.reduce([high, opened, close]),
         np.minimum.reduce([low, opened, close]), close, np.round(volume, 3),
     )  # fmt: skip
 
 
-def finer_series(pair: str) -> Series:
+def finer_series(pair: str) -> CandleSeries:
     """Return 5m candles of which six make exactly one of `sample_series`, but for the last digits of the volume."""
     base, rng = sample_series(pair), np.random.default_rng([11, sum(map(ord, pair))])
     low, high = base.low[:, None], base.high[:, None]
@@ -118,7 +118,7 @@ def finer_series(pair: str) -> Series:
     tops[rows, tops.argmax(axis=1)], bottoms[rows, bottoms.argmin(axis=1)] = base.high, base.low
     length, volume = TIMEFRAME_MS["5m"], np.repeat(base.volume / FINER, FINER)
     times = (base.time[:, None] + np.arange(FINER) * length).ravel()
-    return Series(length, times, opened.ravel(), tops.ravel(), bottoms.ravel(), close.ravel(), volume)
+    return CandleSeries(length, times, opened.ravel(), tops.ravel(), bottoms.ravel(), close.ravel(), volume)
 
 
 def sample_frames(pair: str, timeframes: Sequence[str] = WRITTEN) -> dict[str, pd.DataFrame]:
@@ -129,7 +129,7 @@ def sample_frames(pair: str, timeframes: Sequence[str] = WRITTEN) -> dict[str, p
     return {name: _frame(fine if length < base.base_ms else base, length) for name, length in lengths.items()}
 
 
-def _frame(base: Series, length: int) -> pd.DataFrame:
+def _frame(base: CandleSeries, length: int) -> pd.DataFrame:
     series = base.resampled(length)
     date = pd.to_datetime(series.time, unit="ms", utc=True)
     columns = {name: getattr(series, name) for name in ("open", "high", "low", "close", "volume")}

@@ -16,7 +16,7 @@ TIMEFRAME_MS = {name: 60_000 * (minutes_of(name) or 0) for name in OFFERED}
 WEEK_MS, FIRST_MONDAY_MS = TIMEFRAME_MS["1w"], 4 * TIMEFRAME_MS["1d"]
 """The epoch began on a Thursday, weeks of an exchange begin on Mondays."""
 Floats = NDArray[np.float64]
-Row = tuple[int, float, float, float, float, float]
+CandleRow = tuple[int, float, float, float, float, float]
 
 
 def length_of(timeframe: str) -> int:
@@ -27,7 +27,7 @@ def length_of(timeframe: str) -> int:
 
 
 @dataclass(frozen=True)
-class Series:
+class CandleSeries:
     """Candles of `base_ms` length: open times in epoch ms, then open, high, low, close, volume."""
 
     base_ms: int
@@ -37,16 +37,16 @@ class Series:
     low: Floats
     close: Floats
     volume: Floats
-    _resampled: dict[int, Series] = field(default_factory=dict, compare=False, init=False)
+    _resampled: dict[int, CandleSeries] = field(default_factory=dict, compare=False, init=False)
 
     @classmethod
-    def of_frame(cls, frame: pd.DataFrame, base_ms: int) -> Series:
+    def of_frame(cls, frame: pd.DataFrame, base_ms: int) -> CandleSeries:
         """Return the candles of a freqtrade frame (date, open, high, low, close, volume)."""
         time = frame["date"].dt.as_unit("ms").astype("int64").to_numpy()
         columns = {name: frame[name].to_numpy(float) for name in ("open", "high", "low", "close", "volume")}
         return cls(base_ms, time, **columns)
 
-    def resampled(self, length_ms: int) -> Series:
+    def resampled(self, length_ms: int) -> CandleSeries:
         """Return the candles of a longer timeframe, the last one possibly incomplete."""
         if length_ms == self.base_ms:
             return self
@@ -56,12 +56,12 @@ class Series:
             self._resampled[length_ms] = self._resample(length_ms)
         return self._resampled[length_ms]
 
-    def _resample(self, length_ms: int) -> Series:
+    def _resample(self, length_ms: int) -> CandleSeries:
         offset = FIRST_MONDAY_MS if length_ms == WEEK_MS else 0
         bucket = (self.time - offset) // length_ms
         first = np.flatnonzero(np.r_[True, bucket[1:] != bucket[:-1]])
         last = np.r_[first[1:], len(bucket)] - 1
-        return Series(
+        return CandleSeries(
             length_ms,
             bucket[first] * length_ms + offset,
             self.open[first],
@@ -77,7 +77,7 @@ class Series:
         share = min(1.0, max(0.0, (now - int(self.time[i])) / self.base_ms))
         return float(self.open[i] + (self.close[i] - self.open[i]) * share)
 
-    def klines(self, timeframe: str, now: int, start: int | None, end: int | None, limit: int) -> list[Row]:
+    def klines(self, timeframe: str, now: int, start: int | None, end: int | None, limit: int) -> list[CandleRow]:
         """Return at most `limit` candles opened at or before `now`, the newest ones unless `start` is given."""
         all_ = self.resampled(length_of(timeframe))
         stop = int(np.searchsorted(all_.time, min(now, end if end is not None else now), "right"))
@@ -90,11 +90,11 @@ class Series:
             rows[-1] = self._running(rows[-1][0], now)
         return rows
 
-    def _row(self, i: int) -> Row:
+    def _row(self, i: int) -> CandleRow:
         columns = (self.open, self.high, self.low, self.close, self.volume)
         return (int(self.time[i]), *(float(column[i]) for column in columns))  # type: ignore[return-value]
 
-    def _running(self, opened: int, now: int) -> Row:
+    def _running(self, opened: int, now: int) -> CandleRow:
         """Return the candle opened at `opened` from the base candles closed by `now` and the present price."""
         begin = int(np.searchsorted(self.time, opened, "left"))
         stop = max(begin, int(np.searchsorted(self.time, now, "right")) - 1)

@@ -59,7 +59,7 @@ class TradeOrder:
         return read_files(self.configs, self.overrides | passed_on(self.extra)).merged
 
 
-class Stage(NamedTuple):
+class StagedRun(NamedTuple):
     """A dry-run that can begin: the moment of the candles that is now, how long they last, what was switched off."""
 
     config: Path
@@ -77,7 +77,7 @@ def run_online(order: TradeOrder) -> None:
         _run(order, [*order.configs, path], [], os.environ, None)
 
 
-def run_offline(order: TradeOrder, stage: Stage, name: str) -> None:
+def run_offline(order: TradeOrder, stage: StagedRun, name: str) -> None:
     """Run the staged dry-run until it is stopped or its candles end; raise BridgeError if it fails."""
     refuse_ours(order.extra, OURS_OFFLINE)
     database = order.userdir / database_of_run(name)
@@ -92,7 +92,7 @@ def database_of_run(name: str) -> Path:
 
 
 @contextmanager
-def staged(order: TradeOrder, more: Mapping[str, Any]) -> Iterator[Stage]:
+def staged(order: TradeOrder, more: Mapping[str, Any]) -> Iterator[StagedRun]:
     """Play the exchange while the block lasts; `more` are keys for freqtrade. Raise what keeps a run from beginning."""
     config = order.configuration
     if config.get("dry_run") is False:
@@ -106,7 +106,7 @@ def staged(order: TradeOrder, more: Mapping[str, Any]) -> Iterator[Stage]:
         keys = {"context_config": offline_sentiment(config, exchange.url), "dry_run": True, **without(left_out), **more}
         stronger = only_named(order.pairs) | order.overrides | keys
         write_offline(path, order.configs, stronger, exchange.url, markets)
-        yield Stage(path, tuple(one.pair for one in markets), now - moved, _last(markets) - (now - moved), left_out)
+        yield StagedRun(path, tuple(one.pair for one in markets), now - moved, _last(markets) - (now - moved), left_out)
 
 
 def weeks_to(now: datetime, begin: datetime | None, markets: Sequence[Market]) -> timedelta:

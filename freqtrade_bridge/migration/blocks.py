@@ -28,7 +28,7 @@ KEY = "CANDLEGRAPH_API_KEY"
 
 
 @dataclass(frozen=True)
-class Row:
+class KeyRow:
     """What became of one key; no value of a secret is ever in it."""
 
     key: str
@@ -42,13 +42,13 @@ class Migration:
 
     config: dict[str, Any] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=dict)
-    rows: dict[str, Row] = field(default_factory=dict)
+    rows: dict[str, KeyRow] = field(default_factory=dict)
     holds_secrets: bool = False
     """A secret could not leave the file: only its owner may read it."""
 
     def note(self, key: str, became: Became, how: str = "") -> None:
         """Say what became of a key; the last word counts."""
-        self.rows[key] = Row(key, became, how)
+        self.rows[key] = KeyRow(key, became, how)
 
     def put(self, path: str, value: Any) -> None:
         """Set a key of the new form; what is no block where one must be makes place for it."""

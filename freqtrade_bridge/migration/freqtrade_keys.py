@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from candlegraph.freqtrade_bridge.host.configuration_files import CCXT, PREFIX, environment
 from candlegraph.freqtrade_bridge.host.keys import INSTEAD, OURS
+from candlegraph.graph.settings.refusal import KeyPath
 
 if TYPE_CHECKING:
     from candlegraph.freqtrade_bridge.migration.blocks import Migration
 
-Path: TypeAlias = tuple[str | int, ...]
 STRATEGY = "CandleGraphStrategy"
 SECRET = re.compile(
     r"(api_?key|private_?key|secret_?key|secret|password|passphrase|token|webhook_url|^key|^uid)$", re.IGNORECASE
@@ -64,7 +64,7 @@ def _set(new: Migration, key: str, value: str, why: str = "") -> None:
     new.note(key, "replaced", f"{value!r}{why}")
 
 
-def _hide(new: Migration, path: Path, secret: Any) -> None:
+def _hide(new: Migration, path: KeyPath, secret: Any) -> None:
     """Move a secret to the variable that freqtrade reads; one that it would read as another value stays."""
     name = PREFIX + "__".join((*(str(part).upper() for part in path[:-1]), _last(path)))
     key = ".".join(map(str, path))
@@ -80,12 +80,12 @@ def _hide(new: Migration, path: Path, secret: Any) -> None:
     new.note(key, "moved", f".env, {name}")
 
 
-def _last(path: Path) -> str:
+def _last(path: KeyPath) -> str:
     """Return the variable's last word: freqtrade keeps its case below ccxt_config alone."""
     return str(path[-1]) if any(part in CCXT for part in path) else str(path[-1]).upper()
 
 
-def _secrets(block: Mapping[Any, Any], above: Path = ()) -> Iterator[tuple[Path, Any]]:
+def _secrets(block: Mapping[Any, Any], above: KeyPath = ()) -> Iterator[tuple[KeyPath, Any]]:
     """Yield every secret with its path; what stands in a list is found too, though it cannot leave it."""
     for key, value in block.items():
         inner = value if isinstance(value, Mapping) else dict(enumerate(value)) if isinstance(value, list) else None
@@ -95,13 +95,13 @@ def _secrets(block: Mapping[Any, Any], above: Path = ()) -> Iterator[tuple[Path,
             yield (*above, key), value
 
 
-def _is_secret(path: Path, value: Any) -> bool:
+def _is_secret(path: KeyPath, value: Any) -> bool:
     if path == ("db_url",):
         return "@" in str(value)
     return path == ("webhook", "url") or SECRET.search(str(path[-1])) is not None
 
 
-def _value(found: Any, path: Path) -> Any:
+def _value(found: Any, path: KeyPath) -> Any:
     for part in path:
         found = found.get(part) if isinstance(found, Mapping) else None
     return found

@@ -59,12 +59,12 @@ def thinned(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.resample("4h", on="date").agg(rules).dropna().reset_index()
 
 
-Point = tuple[datetime, float, str, str, str]
+Marker = tuple[datetime, float, str, str, str]
 
 
-def _markers(trades: Iterable[TradeRow]) -> dict[str, list[Point]]:
+def _markers(trades: Iterable[TradeRow]) -> dict[str, list[Marker]]:
     """Return time, price, colour, symbol and text of every order, by kind."""
-    points: dict[str, list[Point]] = {"entries": [], "adjustments": [], "exits": []}
+    points: dict[str, list[Marker]] = {"entries": [], "adjustments": [], "exits": []}
     for trade in trades:
         first, last = trade.orders[0], trade.orders[-1]
         colour, symbol = (UP, "triangle-up") if trade.side == "long" else (DOWN, "triangle-down")

@@ -16,13 +16,13 @@ from candlegraph.graph.schema.market import Side
 RESULTS = "backtest_results"
 
 
-class Row(BaseModel):
+class FreqtradeRow(BaseModel):
     """Frozen; what freqtrade adds beside our fields is left out."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
 
-class OrderRow(Row):
+class OrderRow(FreqtradeRow):
     """One filled order of a trade."""
 
     price: float = Field(alias="safe_price")
@@ -32,7 +32,7 @@ class OrderRow(Row):
     tag: str | None = Field(alias="ft_order_tag")
 
 
-class TradeRow(Row):
+class TradeRow(FreqtradeRow):
     """One closed trade; `profit_ratio` is of the stake."""
 
     pair: str
@@ -60,7 +60,7 @@ class TradeRow(Row):
         return self.orders[1:-1]
 
 
-class RunResult(Row):
+class RunResult(FreqtradeRow):
     """One backtest of one strategy."""
 
     strategy: str = Field(alias="strategy_name")

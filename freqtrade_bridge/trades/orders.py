@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from freqtrade.persistence import Trade
 
-from candlegraph.freqtrade_bridge.decisions.book import DecisionBook
+from candlegraph.freqtrade_bridge.decisions.book import DecisionBook, Known
 from candlegraph.freqtrade_bridge.decisions.fates import Fates
-from candlegraph.freqtrade_bridge.trades.plan import Known, Plan, Plans
+from candlegraph.freqtrade_bridge.trades.plan import Plan, Plans
 from candlegraph.graph.schema.fate import Refusal
 from candlegraph.graph.schema.market import Account, OrderLimits, Position, Side
 from candlegraph.graph.schema.signal import Clamp, TradeSignal
@@ -93,6 +93,11 @@ class Orders:
         if signal := self._signal(ask):
             self._fates.refused(signal.decision_id, refusal)
 
+    def refuse(self, ask: Ask, why: str) -> None:
+        """Note that the exchange's books must be in order first; the signal may be asked for again in its candle."""
+        logger.warning("%s: entry refused: %s", ask.pair, why)
+        self._refuse(ask, Refusal(door="exchange", key="auditor", why=why))
+
     def _signal(self, ask: Ask) -> TradeSignal | None:
         """Return the entry that freqtrade asks for, unless a person forces one."""
         signal = None if ask.forced else self._book.unused(ask.pair, ask.now)
@@ -170,7 +175,7 @@ class Orders:
 
     def _plan(self, ask: Ask, sized: EntryPlan) -> Plan:
         assert sized.stop is not None, "the gate lets nothing pass without a stop"
-        snapshot, state = self._known.get(ask.pair, (None, None))
+        snapshot, state = self._known.of(ask.pair)
         signal = None if ask.forced or snapshot is None else self._book.at(ask.pair, ask.now)
         facts = None if state is None else state.facts
         return Plan(
@@ -189,6 +194,14 @@ class Orders:
             situation=None if state is None else state.situation,
             space="" if facts is None else space_of(facts),
         )
+
+    def on_its_way(self, pair: str) -> Plan | None:
+        """Return the confirmed plan of a pair whose fill is not known."""
+        return self._pending.get(pair)
+
+    def expect(self, pair: str, plan: Plan) -> None:
+        """Keep the plan of an entry whose fill is about to be booked late."""
+        self._pending[pair] = plan
 
     def entered(self, pair: str) -> Plan | None:
         """Return the confirmed plan of a pair that was just filled, once."""

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from freqtrade.persistence import Trade
 from freqtrade.strategy import stoploss_from_absolute
 
+from candlegraph.freqtrade_bridge.decisions.book import Known
 from candlegraph.graph.schema.market import (
+    PUNCTUAL,
     Frozen,
-    MarketSnapshot,
     Price,
     Regime,
     Side,
@@ -21,7 +22,6 @@ from candlegraph.graph.schema.market import (
 from candlegraph.graph.schema.scene import Scene
 from candlegraph.graph.schema.signal import Clamp
 from candlegraph.graph.settings.risk import RiskManagement
-from candlegraph.graph.state import CandleState
 from candlegraph.tools.risk.stops import StopBasis, derived_stop, is_protective, stop_basis, tightened_stop
 
 KEY = "candlegraph_plan"
@@ -29,8 +29,6 @@ STOP_TOLERANCE = 0.0005
 """Relative difference under which a stop in force counts as the planned one: exchanges round prices."""
 
 logger = logging.getLogger(__name__)
-Known = Mapping[str, tuple[MarketSnapshot, CandleState | None]]
-"""The newest decision of each pair: what was known, and how the graph ended."""
 
 
 class Plan(Frozen):
@@ -110,7 +108,7 @@ def rescue_plan(side: Side, entry_price: float, leverage: float, basis: StopBasi
 
 
 class Plans:
-    """Plan by trade id; `known` is the session's, and changes under it."""
+    """Plan by trade id; `known` is what a stop is derived from where a trade has no plan."""
 
     def __init__(self, rules: RiskManagement, fee_ratio: float, known: Known) -> None:
         self._rules = rules
@@ -132,7 +130,14 @@ class Plans:
         self._by_trade[trade.id] = plan
         trade.set_custom_data(KEY, plan.model_dump(mode="json"))
 
-    def after_candle(self, trade: Trade, candle: TimeframeView) -> None:
+    def after_candles(self, trades: Mapping[str, Trade], candles: Mapping[str, TimeframeView]) -> None:
+        """Let the rules move the stops of trades that were open all the candle long."""
+        for pair, candle in candles.items():
+            trade = trades.get(pair)
+            if trade is not None and trade.has_open_position and trade.open_date_utc <= candle.candle + PUNCTUAL:
+                self._after_candle(trade, candle)
+
+    def _after_candle(self, trade: Trade, candle: TimeframeView) -> None:
         """Tighten the stop by the rules, after a candle that passed while the trade was open; set it at once.
 
         Freqtrade's backtest does not ask for a stop on a candle that reaches the old one.
@@ -162,7 +167,7 @@ class Plans:
 
     def basis(self, pair: str) -> StopBasis:
         """Return what a stop of the pair is derived from, as far as it is known."""
-        snapshot, state = self._known.get(pair, (None, None))
+        snapshot, state = self._known.of(pair)
         if snapshot is None:
             return StopBasis()
         return stop_basis(snapshot, None if state is None else state.facts)

@@ -10,7 +10,7 @@ from candlegraph.graph.schema.calls import CallRecord
 from candlegraph.graph.schema.market import Frozen
 
 
-class View(Frozen):
+class AnalystView(Frozen):
     """The analyst model's typed view of the facts."""
 
     bias: Literal["bullish", "bearish", "neutral"]

@@ -128,7 +128,7 @@ class Reflection(Block):
     mode: Literal["rules", "llm"] = Field("rules", description="llm: the reviewer model adds a lesson to the rules'")
 
 
-class Snapshots(Block):
+class SnapshotKeeping(Block):
     """What every decision was made from, kept beside the ledger: `candlegraph brief --decision` shows it again."""
 
     keep: bool = Field(True, description="about 5 kB each")
@@ -145,7 +145,7 @@ class ExperienceConfig(Block):
     use_experience: bool = Field(True, description="false: nothing retrieved reaches a prompt; all is still stored")
     log_decisions: bool = Field(True, description="false: no logs/llm_decisions.jsonl; the ledger has them all")
     log_prompts: bool = Field(False, description="true: the lines of log_decisions hold the whole prompt")
-    snapshots: Snapshots = Snapshots()
+    snapshots: SnapshotKeeping = SnapshotKeeping()
     log_trades: bool = Field(True, description="false: no logs/trade_experience.jsonl; the memory has them all")
     min_trades_for_learning: int = Field(10, ge=1, description="closed trades needed before guidance is given")
     record_min_profit_pct: Pct = Field(5, description="record_decision_to_rag is bound from this profit on")

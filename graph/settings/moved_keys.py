@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 
-class Fate(NamedTuple):
+class MovedKey(NamedTuple):
     """Where a key that is gone went; `to` is None where it has no counterpart."""
 
     to: str | None
@@ -16,28 +16,28 @@ class Fate(NamedTuple):
 
 RAG = "experience_config.rag_config"
 SHARES = "context_config.allocation"
-FATES: dict[str, Fate] = {
-    "experience_config.enable_rag": Fate("experience_config.use_experience"),
-    f"{RAG}.similarity_threshold": Fate(f"{RAG}.vector_store.similarity_threshold"),
-    f"{RAG}.top_k": Fate(f"{RAG}.vector_store.top_k"),
-    f"{RAG}.min_trades_for_learning": Fate("experience_config.min_trades_for_learning"),
-    f"{RAG}.enable_reward_learning": Fate(
+FATES: dict[str, MovedKey] = {
+    "experience_config.enable_rag": MovedKey("experience_config.use_experience"),
+    f"{RAG}.similarity_threshold": MovedKey(f"{RAG}.vector_store.similarity_threshold"),
+    f"{RAG}.top_k": MovedKey(f"{RAG}.vector_store.top_k"),
+    f"{RAG}.min_trades_for_learning": MovedKey("experience_config.min_trades_for_learning"),
+    f"{RAG}.enable_reward_learning": MovedKey(
         None, "rewards are always counted; min_trades_for_learning says from when on they reach a prompt"
     ),
-    f"{RAG}.embedding.model_name": Fate(f"{RAG}.embedding.model"),
-    f"{RAG}.embedding.api_url": Fate(f"{RAG}.embedding.api_base"),
-    f"{RAG}.embedding.api_type": Fate(f"{RAG}.embedding.provider"),
-    f"{RAG}.embedding.dimension": Fate(None, "the dimension is read from the model's first answer"),
-    "context_config.include_multi_timeframe_data": Fate(
+    f"{RAG}.embedding.model_name": MovedKey(f"{RAG}.embedding.model"),
+    f"{RAG}.embedding.api_url": MovedKey(f"{RAG}.embedding.api_base"),
+    f"{RAG}.embedding.api_type": MovedKey(f"{RAG}.embedding.provider"),
+    f"{RAG}.embedding.dimension": MovedKey(None, "the dimension is read from the model's first answer"),
+    "context_config.include_multi_timeframe_data": MovedKey(
         "context_config.timeframes", "one timeframe is one in the list"
     ),
-    f"{SHARES}.system_prompt": Fate(f"{SHARES}.system"),
-    f"{SHARES}.account_info": Fate(f"{SHARES}.account"),
-    f"{SHARES}.technical_indicators": Fate(f"{SHARES}.indicator_history"),
-    f"{SHARES}.rag_similar_trades": Fate(f"{SHARES}.similar_trades"),
+    f"{SHARES}.system_prompt": MovedKey(f"{SHARES}.system"),
+    f"{SHARES}.account_info": MovedKey(f"{SHARES}.account"),
+    f"{SHARES}.technical_indicators": MovedKey(f"{SHARES}.indicator_history"),
+    f"{SHARES}.rag_similar_trades": MovedKey(f"{SHARES}.similar_trades"),
 }
 """By the key's whole path."""
-BY_SHARE = Fate(None, "winners and losers are shown by their share of the similar trades, the most similar of each")
+BY_SHARE = MovedKey(None, "winners and losers are shown by their share of the similar trades, the most similar of each")
 GONE = {f"{RAG}.ranking.{name}": BY_SHARE for name in ("recency_weight", "half_life_days", "importance_weight")}
 """Keys that were ours."""
 

@@ -8,16 +8,16 @@ from typing import Any, TypeAlias, get_args
 from pydantic import BaseModel, ValidationError
 
 from candlegraph.graph.settings.block import Block
-from candlegraph.graph.settings.moved_keys import FATES, GONE, Fate, meant
+from candlegraph.graph.settings.moved_keys import FATES, GONE, MovedKey, meant
 
-Path: TypeAlias = tuple[str | int, ...]
-Place: TypeAlias = Callable[[Path], str]
+KeyPath: TypeAlias = tuple[str | int, ...]
+PlaceOf: TypeAlias = Callable[[KeyPath], str]
 """Names where a key was read from: a file, or an environment variable."""
-SECRETS = ("api_key", "api_key_env", "database_url")
+SECRETS = ("api_key", "api_key_env", "database_url", "ping_url")
 """Keys whose value is not shown; somebody puts the key itself where its variable's name belongs."""
 
 
-def explained(error: ValidationError, place: Place, root: type[BaseModel]) -> str:
+def explained(error: ValidationError, place: PlaceOf, root: type[BaseModel]) -> str:
     """Return one line for each mistake in `root`; before them what to do about the form of the earlier system."""
     faults = error.errors(include_url=False)
     old = [fault["loc"] for fault in faults if fault["type"] == "extra_forbidden" and _key(fault["loc"]) in FATES]
@@ -25,7 +25,7 @@ def explained(error: ValidationError, place: Place, root: type[BaseModel]) -> st
     return "\n".join([*_of_the_earlier_system(old, place), *lines]) if old else "\n".join(lines)
 
 
-def _of_the_earlier_system(old: Sequence[Path], place: Place) -> Iterator[str]:
+def _of_the_earlier_system(old: Sequence[KeyPath], place: PlaceOf) -> Iterator[str]:
     files = list(dict.fromkeys(place(path) for path in old))
     named = " ".join(f"'{one}'" if " " in one else one for one in files)
     command = f"candlegraph migrate {'CONFIG' if files == ['config'] else named}"
@@ -34,8 +34,8 @@ def _of_the_earlier_system(old: Sequence[Path], place: Place) -> Iterator[str]:
     yield "It writes the new form into a file of its own and says what became of each key. They are:"
 
 
-def _line(fault: Any, place: Place, root: type[BaseModel]) -> str:
-    path: Path = fault["loc"]
+def _line(fault: Any, place: PlaceOf, root: type[BaseModel]) -> str:
+    path: KeyPath = fault["loc"]
     where, key = place(path), _key(path)
     if fault["type"] == "extra_forbidden":
         return f"{where}: {key}: unknown key; {_hint(path, root)}"
@@ -43,7 +43,7 @@ def _line(fault: Any, place: Place, root: type[BaseModel]) -> str:
     return f"{where}: {key} = {shown}: {fault['msg'].removeprefix('Value error, ')}"
 
 
-def _key(path: Path) -> str:
+def _key(path: KeyPath) -> str:
     return ".".join(str(part) for part in path)
 
 
@@ -54,7 +54,7 @@ def _is_secret(key: str, value: object) -> bool:
     return isinstance(value, Mapping) or any(part in SECRETS for part in key.split("."))
 
 
-def _hint(path: Path, root: type[BaseModel]) -> str:
+def _hint(path: KeyPath, root: type[BaseModel]) -> str:
     """Return where the key went, or what it was meant to be, or else what is valid."""
     if (fate := (FATES | GONE).get(_key(path))) is not None:
         return told(fate)
@@ -65,7 +65,7 @@ def _hint(path: Path, root: type[BaseModel]) -> str:
     return f"it belongs to {places[0]}" if len(places) == 1 else f"valid: {', '.join(names)}"
 
 
-def told(fate: Fate) -> str:
+def told(fate: MovedKey) -> str:
     """Return where a key of the earlier system went, in words."""
     if fate.to is None:
         return f"no counterpart: {fate.why}"
@@ -79,7 +79,7 @@ def _keys(block: type[BaseModel], prefix: str = "") -> Iterator[str]:
             yield from _keys(field.annotation, f"{prefix}{name}.")
 
 
-def _block_at(path: Path, root: type[BaseModel]) -> Any:
+def _block_at(path: KeyPath, root: type[BaseModel]) -> Any:
     """Return the block that `path` leads to, through lists and tables of blocks."""
     inner: Any = root
     for part in path:

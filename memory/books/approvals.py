@@ -22,7 +22,7 @@ from candlegraph.memory.storage.database import open_engine, reading, writing
 from candlegraph.memory.storage.rows import micros
 from candlegraph.memory.storage.tables import proposals
 
-Status = Literal["pending", "approved", "rejected", "expired", "used"]
+ProposalStatus = Literal["pending", "approved", "rejected", "expired", "used"]
 ID_DIGITS = 40
 NOTE_LENGTH = 200
 HASHED = (
@@ -38,7 +38,7 @@ HASHED = (
     "price",
 )
 """What an answer is bound to: change one of these, and it is an answer to another question."""
-BEFORE: dict[Status, tuple[Status, ...]] = {
+BEFORE: dict[ProposalStatus, tuple[ProposalStatus, ...]] = {
     "pending": ("expired",),
     "approved": ("pending",),
     "rejected": ("pending",),
@@ -74,7 +74,7 @@ class ApprovalRequest(Frozen):
         return hashlib.sha256(bound.encode()).hexdigest()[:ID_DIGITS]
 
 
-class Verdict(Frozen):
+class ApprovalAnswer(Frozen):
     """A person's answer, with the time and the price at which it would be carried out."""
 
     id: str
@@ -88,7 +88,7 @@ class StoredRequest(Frozen):
     """A request and what has become of it."""
 
     request: ApprovalRequest
-    status: Status
+    status: ProposalStatus
     note: str
 
 
@@ -108,7 +108,7 @@ class Proposals:
                 again = update(proposals).where(proposals.c.id == request.id)
                 connection.execute(again.values(_columns(request, now)))
 
-    def move(self, request_id: str, status: Status, now: datetime, note: str = "") -> bool:
+    def move(self, request_id: str, status: ProposalStatus, now: datetime, note: str = "") -> bool:
         """Set the status; False, and nothing changed, if another way was taken before."""
         may = (proposals.c.id == request_id) & proposals.c.status.in_(BEFORE[status])
         change = update(proposals).where(may).values(status=status, changed_at=micros(now), note=note[:NOTE_LENGTH])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, delete, func, insert, select
 
-from candlegraph.graph.settings.experience import Snapshots
+from candlegraph.graph.settings.experience import SnapshotKeeping
 from candlegraph.memory.storage.database import open_engine, reading, writing
 from candlegraph.memory.storage.rows import micros
 from candlegraph.memory.storage.tables import snapshots
@@ -22,7 +22,7 @@ MB = 1_000_000
 class SnapshotBook:
     """The documents of all namespaces, in the memory's database file."""
 
-    def __init__(self, path: Path, rules: Snapshots) -> None:
+    def __init__(self, path: Path, rules: SnapshotKeeping) -> None:
         self._engine = open_engine(path)
         self._rules = rules
         self._unpruned = PRUNED_EVERY

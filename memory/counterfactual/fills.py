@@ -48,7 +48,7 @@ class Tape:
 
 
 @dataclass(frozen=True)
-class Position:
+class ReplayedPosition:
     """One position as a replay holds it."""
 
     sign: int
@@ -63,7 +63,7 @@ class Position:
     liquidation: float
 
 
-class Fill(NamedTuple):
+class LevelFill(NamedTuple):
     """Where a level was reached."""
 
     candle: int
@@ -75,7 +75,7 @@ def tape_of(path: TradePath, closed_by: float) -> Tape:
     """Return what of the path was known at a time, seconds: candles that had closed, funding that was due."""
     time = np.asarray(path.candles.time, dtype=np.int64)
     count = int(np.searchsorted(time + path.length, closed_by, "right"))
-    due = [one for one in path.funding if one.time <= closed_by]
+    due = [one for one in path.funding or () if one.time <= closed_by]
     return Tape(
         time=time[:count],
         open=np.asarray(path.candles.open[:count]),
@@ -88,7 +88,7 @@ def tape_of(path: TradePath, closed_by: float) -> Tape:
     )
 
 
-def reached(tape: Tape, position: Position, until: int) -> Fill | None:
+def reached(tape: Tape, position: ReplayedPosition, until: int) -> LevelFill | None:
     """Return the first level that the candles before `until` reach; None where they reach none."""
     window, sign = slice(position.first, max(position.first, until)), position.sign
     adverse, favourable = (tape.low, tape.high) if sign > 0 else (tape.high, tape.low)
@@ -101,10 +101,10 @@ def reached(tape: Tape, position: Position, until: int) -> Fill | None:
     if not found:
         return None
     place, level = min(found, key=lambda one: one[0])  # the first of equal ones
-    return Fill(position.first + place, _price(tape, position, position.first + place, level), level)
+    return LevelFill(position.first + place, _price(tape, position, position.first + place, level), level)
 
 
-def net_ratio(position: Position, price: float, fee: float, funding: float) -> float:
+def net_ratio(position: ReplayedPosition, price: float, fee: float, funding: float) -> float:
     """Return the net profit over margin and opening fee; `funding` is what a long pays per unit."""
     sign, opened = position.sign, position.entry * (1 + position.sign * fee)
     return sign * (price * (1 - sign * fee) - funding - opened) / opened * position.leverage
@@ -136,7 +136,7 @@ def tier_of(tiers: tuple[Tier, ...], value: float) -> Tier:
     return next((tier for tier in reversed(tiers) if value >= tier.min_notional), tiers[0])
 
 
-def _price(tape: Tape, position: Position, index: int, level: Reached) -> float:
+def _price(tape: Tape, position: ReplayedPosition, index: int, level: Reached) -> float:
     opened, high, low = float(tape.open[index]), float(tape.high[index]), float(tape.low[index])
     if level == "target":
         return _target_price(tape, position, index)
@@ -146,7 +146,7 @@ def _price(tape: Tape, position: Position, index: int, level: Reached) -> float:
     return on_tick(opened if beyond else wanted, tape.tick)
 
 
-def _target_price(tape: Tape, position: Position, index: int) -> float:
+def _target_price(tape: Tape, position: ReplayedPosition, index: int) -> float:
     """Return the price of a target that went through a ratio, funding paid so far included."""
     assert position.target is not None
     sign, fee, paid = position.sign, tape.fee, tape.funding(position.entered, float(tape.time[index]))

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from candlegraph.graph.schema.market import Frozen
 from candlegraph.memory.counterfactual.replay import BLURRED_ATR
-from candlegraph.memory.counterfactual.table import Kind, Outcome, Table
+from candlegraph.memory.counterfactual.table import AlternativeKind, Outcome, Table
 
 LEAST_ATR = 0.5
 """What differs by less from what was is no finding."""
@@ -25,7 +25,7 @@ WEIGHT: dict[str, float] = {"earlier": 0.5, "afterwards": 0.6}
 SHOWN = 2
 
 Topic = Literal["stop", "target", "exit", "entry", "leverage"]
-TOPIC: dict[Kind, Topic] = {
+TOPIC: dict[AlternativeKind, Topic] = {
     "stop": "stop",
     "target": "target",
     "earlier": "exit",
@@ -56,7 +56,7 @@ def findings_of(table: Table) -> tuple[Finding, ...]:
 
 
 def _candidates(table: Table) -> Iterator[Finding]:
-    of_kind: dict[Kind, list[Outcome]] = {}
+    of_kind: dict[AlternativeKind, list[Outcome]] = {}
     for outcome in table.outcomes:
         of_kind.setdefault(outcome.kind, []).append(outcome)
     for kind, outcomes in of_kind.items():
@@ -119,4 +119,7 @@ def _leverage(table: Table, outcomes: Sequence[Outcome]) -> Outcome | None:
     return next((one for one in outcomes if (one.end == "liquidation") != was), None)
 
 
-CHOICE: dict[Kind, Callable[[Table, Sequence[Outcome]], Outcome | None]] = {"stop": _stop, "leverage": _leverage}
+CHOICE: dict[AlternativeKind, Callable[[Table, Sequence[Outcome]], Outcome | None]] = {
+    "stop": _stop,
+    "leverage": _leverage,
+}

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from candlegraph.memory.counterfactual.course import afterwards_of, best_of, course_of
-from candlegraph.memory.counterfactual.fills import Position, placed_stop, tier_of
+from candlegraph.memory.counterfactual.fills import ReplayedPosition, placed_stop, tier_of
 from candlegraph.memory.counterfactual.path import TradePath, moment
 from candlegraph.memory.counterfactual.replay import Replay, position_of, replay_of
 from candlegraph.memory.counterfactual.table import Alternative, Outcome, Table
@@ -47,6 +47,7 @@ def table_of(path: TradePath, as_of: datetime, further: int = FURTHER) -> Table:
         end_index=replay.end,
         pct_per_atr=100 * path.leverage * path.atr / path.entry_price,
         further=further,
+        has_funding=path.funding is not None,
         outcomes=(*(one for one in found if one is not None), best_of(replay)),
         afterwards=afterwards_of(replay),
     )
@@ -112,7 +113,7 @@ def _is_off(replay: Replay, many: int) -> bool:
     return bool(reached.any()) or planned.sign * (float(tape.open[many]) - planned.stop) <= 0
 
 
-def _entered(replay: Replay, many: int) -> Position:
+def _entered(replay: Replay, many: int) -> ReplayedPosition:
     """Return the position of an entry at a later open, its levels as far away as planned."""
     path, price = replay.path, float(replay.tape.open[many])
     moved = price - path.entry_price

@@ -10,11 +10,11 @@ from pydantic import AwareDatetime, Field, model_validator
 
 from candlegraph.graph.schema.market import Frozen, Price, Side, sign_of
 
-Closing = Literal["exit", "stop", "target", "liquidation"]
+ClosedBy = Literal["exit", "stop", "target", "liquidation"]
 """`exit`: at a moment that somebody chose: the model, a rule, a person."""
 
 
-class Candles(Frozen):
+class PathCandles(Frozen):
     """Closed candles of the trade's pair in columns, oldest first; the first one holds the entry fill."""
 
     time: tuple[int, ...] = Field(min_length=1, description="opening, seconds since 1970")
@@ -71,7 +71,7 @@ class Opening(Frozen):
 class Ending(Frozen):
     """How the trade really ended; percentages are net of the stake, and of the whole trade."""
 
-    kind: Closing
+    kind: ClosedBy
     at: AwareDatetime = Field(description="fill, as Freqtrade stamps it: a stop inside a candle has its opening")
     known_at: AwareDatetime = Field(description="of a stop inside a candle its close")
     price: Price
@@ -85,9 +85,9 @@ class TradePath(Opening):
 
     side: Side
     entered_at: AwareDatetime
-    funding: tuple[Funding, ...] = Field((), description="oldest first")
+    funding: tuple[Funding, ...] | None = Field((), description="oldest first; None: not to be had")
     candle_minutes: float = Field(gt=0)
-    candles: Candles = Field(description="from the entry on, as far as they are known")
+    candles: PathCandles = Field(description="from the entry on, as far as they are known")
     ending: Ending
     is_changed: bool = Field(description="added to, partly closed, or its stop was moved")
 

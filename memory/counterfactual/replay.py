@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from candlegraph.memory.counterfactual.fills import (
-    Position,
+    ReplayedPosition,
     Tape,
     liquidation_price,
     net_ratio,
@@ -29,7 +29,7 @@ class Replay:
 
     path: TradePath
     tape: Tape
-    planned: Position
+    planned: ReplayedPosition
     end: int
     """The candle in which the trade ended; that of the entry is 0."""
     further: int
@@ -44,7 +44,7 @@ class Replay:
         """Return whether a candle had closed."""
         return index < len(self.tape.time)
 
-    def played(self, alternative: Alternative, position: Position, until: int | None = None) -> Outcome | None:
+    def played(self, alternative: Alternative, position: ReplayedPosition, until: int | None = None) -> Outcome | None:
         """Return how a position ends; `until`: closed at that candle's open at the latest; None: not decided yet."""
         last = (self.end if self.is_chosen else self.end + self.further) if until is None else until
         fill = reached(self.tape, position, last)
@@ -54,14 +54,14 @@ class Replay:
             return self.outcome(alternative, position, "exit", last, self.path.ending.price)
         return self.closed(alternative, position, "horizon" if until is None else "time", last)
 
-    def closed(self, alternative: Alternative, position: Position, end: End, index: int) -> Outcome | None:
+    def closed(self, alternative: Alternative, position: ReplayedPosition, end: End, index: int) -> Outcome | None:
         """Return the position closed at a candle's open; None before that candle has closed."""
         if not self.knows(index):
             return None
         return self.outcome(alternative, position, end, index, on_tick(float(self.tape.open[index]), self.tape.tick))
 
     def outcome(
-        self, alternative: Alternative, position: Position, end: End, index: int, price: float, *remarks: Remark
+        self, alternative: Alternative, position: ReplayedPosition, end: End, index: int, price: float, *remarks: Remark
     ) -> Outcome:
         """Return a position that ends in a candle at a price."""
         is_blurred = alternative.kind == "stop" and alternative.value <= BLURRED_ATR
@@ -89,7 +89,7 @@ class Replay:
             known_at=self.known_at("none", index),
         )
 
-    def profit_pct(self, position: Position, price: float, ended: float) -> float:
+    def profit_pct(self, position: ReplayedPosition, price: float, ended: float) -> float:
         """Return the net profit of the stake for a position that is closed at a time, seconds."""
         paid = self.tape.funding(position.entered, ended)
         return 100 * net_ratio(position, price, self.tape.fee, paid)
@@ -113,11 +113,11 @@ def replay_of(path: TradePath, as_of: datetime, further: int) -> Replay:
     return Replay(path, tape_of(path, as_of.timestamp()), position_of(path), path.end, further)
 
 
-def position_of(path: TradePath, *, leverage: float | None = None) -> Position:
+def position_of(path: TradePath, *, leverage: float | None = None) -> ReplayedPosition:
     """Return the first fill with its planned levels, at its own or another leverage with the same stake."""
     held = path.leverage if leverage is None else leverage
     tier = tier_of(path.tiers, path.stake)  # by margin, as Freqtrade looks it up
-    return Position(
+    return ReplayedPosition(
         sign=path.sign,
         entry=path.entry_price,
         entered=path.entered_at.timestamp(),

@@ -7,9 +7,9 @@ from typing import Literal, NamedTuple
 from pydantic import AwareDatetime, Field
 
 from candlegraph.graph.schema.market import Frozen, Price, Side
-from candlegraph.memory.counterfactual.path import Closing
+from candlegraph.memory.counterfactual.path import ClosedBy
 
-Kind = Literal["stop", "target", "earlier", "later", "time", "entry", "leverage", "best"]
+AlternativeKind = Literal["stop", "target", "earlier", "later", "time", "entry", "leverage", "best"]
 """What is changed: stop in ATR, target in R, exit by so many candles, time in the trade, entry by so many candles,
 leverage by a factor; `best`: the best price while it was held."""
 End = Literal["stop", "target", "liquidation", "exit", "time", "horizon", "none"]
@@ -22,14 +22,14 @@ Remark = Literal["entry_candle", "hindsight", "bound"]
 class Alternative(NamedTuple):
     """One thing done otherwise."""
 
-    kind: Kind
+    kind: AlternativeKind
     value: float
 
 
 class Outcome(Frozen):
     """What the first fill would have made with one thing done otherwise; the rest as planned, the stake kept."""
 
-    kind: Kind
+    kind: AlternativeKind
     value: float = Field(description="ATR, R, candles or a factor, as the kind says; of best 0")
     end: End
     index: int = Field(
@@ -59,7 +59,7 @@ class Course(Frozen):
 
     side: Side
     leverage: float
-    closing: Closing
+    closing: ClosedBy
     minutes: float = Field(ge=0)
     candle_minutes: float
     profit_pct: float
@@ -87,6 +87,7 @@ class Table(Frozen):
     end_index: int = Field(ge=0, description="candles from the entry candle to the one it ended in")
     pct_per_atr: float = Field(gt=0, description="profit of the stake per ATR that the price moves")
     further: int = Field(ge=1, description="candles after the end that are looked at")
+    has_funding: bool = Field(True, description="False: replayed without funding, which was not to be had")
     outcomes: tuple[Outcome, ...]
     afterwards: Afterwards | None = Field(description="None until the last further candle has closed")
 

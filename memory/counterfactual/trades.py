@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 
 from candlegraph.graph.schema.experience import ClosedTrade
 from candlegraph.memory.counterfactual.outcomes import FURTHER
-from candlegraph.memory.counterfactual.path import Candles, Closing, Ending, Funding, Opening, TradePath, moment
+from candlegraph.memory.counterfactual.path import ClosedBy, Ending, Funding, Opening, PathCandles, TradePath, moment
 
-LEVELS: dict[str, Closing] = {
+LEVELS: dict[str, ClosedBy] = {
     "stop_loss": "stop",
     "trailing_stop_loss": "stop",
     "stoploss_on_exchange": "stop",
@@ -23,14 +23,17 @@ LEVELS: dict[str, Closing] = {
 
 
 def path_of(
-    trade: ClosedTrade, opening: Opening, candles: Candles, funding: Sequence[Funding], *, is_changed: bool
+    trade: ClosedTrade, opening: Opening, candles: PathCandles, funding: Sequence[Funding] | None, *, is_changed: bool
 ) -> TradePath:
-    """Return the path of a trade; `candles` begin with that of its entry and hold those up to its end."""
+    """Return the path of a trade; `candles` begin with that of its entry and hold those up to its end.
+
+    `funding` is None where it is not to be had: then the replays are without.
+    """
     return TradePath(
         **{name: getattr(opening, name) for name in Opening.model_fields},
         side=trade.side,
         entered_at=trade.opened_at,
-        funding=tuple(funding),
+        funding=None if funding is None else tuple(funding),
         candle_minutes=trade.candle_minutes,
         candles=candles,
         ending=ending_of(trade),

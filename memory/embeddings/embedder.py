@@ -10,14 +10,14 @@ from numpy.typing import ArrayLike
 from candlegraph.graph.schema.errors import EmbeddingError
 from candlegraph.memory.storage.vectors import Vectors, unit
 
-Ask = Callable[[Sequence[str]], Sequence[ArrayLike]]
+Embed = Callable[[Sequence[str]], Sequence[ArrayLike]]
 """What a provider is: texts in, one row of numbers for each out; raises EmbeddingError."""
 
 
 class Embedder:
     """A text model; `dimension` is known after its first answer, and holds from then on."""
 
-    def __init__(self, name: str, ask: Ask) -> None:
+    def __init__(self, name: str, ask: Embed) -> None:
         self.name, self._ask = name, ask
         self.dimension: int | None = None
 

@@ -23,7 +23,7 @@ class NotThere(EmbeddingError):
     """The server has nothing at this address."""
 
 
-class Refused(EmbeddingError):
+class TextRefused(EmbeddingError):
     """The server is well, what it was sent is not."""
 
 
@@ -49,7 +49,7 @@ class Server:
         if not response.is_success:
             # 400, 413 and 422 are about what was asked; all others about the server, the key or the limit.
             if response.status_code in (400, 413, 422):
-                raise Refused(said)
+                raise TextRefused(said)
             raise EmbeddingError(said, is_down=True)
         try:
             return shape.model_validate_json(response.content)

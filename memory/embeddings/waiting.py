@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, delete, exists, func, 
 from candlegraph.graph.schema.errors import EmbeddingError
 from candlegraph.graph.schema.market import Frozen
 from candlegraph.memory.embeddings.space import TextSpace, combined
-from candlegraph.memory.embeddings.wording import Words, words_of_experience
+from candlegraph.memory.embeddings.wording import SituationWords, words_of_experience
 from candlegraph.memory.storage.database import reading, writing
 from candlegraph.memory.storage.rows import experiences_by_id, is_retired, micros
 from candlegraph.memory.storage.tables import embedding_refusals as refusals
@@ -28,7 +28,7 @@ FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(days=1)
 NEVER = 2**62
 """Microseconds; of an experience without words."""
 PROBLEM_LENGTH = 400
-Outcome = Vectors | EmbeddingError | None
+VectorOrProblem = Vectors | EmbeddingError | None
 """Of one experience; None: it has no words."""
 
 
@@ -74,7 +74,7 @@ def try_again(engine: Engine, model: str, namespace: str | None) -> None:
 
 def _due(
     engine: Engine, space: TextSpace, name: str, limit: int, now: datetime, namespace: str | None
-) -> dict[int, Words | None]:
+) -> dict[int, SituationWords | None]:
     later = _refused(space.model, refusals.c.not_before > micros(now))
     where = _may_have_words(namespace), ~_embedded(text_vectors.c.space == name), ~later
     query = select(experiences.c.id).where(*where).order_by(experiences.c.id.desc()).limit(limit)
@@ -96,13 +96,13 @@ def _refused(model: str, which: ColumnElement[bool]) -> ColumnElement[bool]:
     return exists().where(refusals.c.experience_id == experiences.c.id, refusals.c.model == model, which)
 
 
-def _outcomes(space: TextSpace, words: Mapping[int, Words | None]) -> dict[int, Outcome]:
+def _outcomes(space: TextSpace, words: Mapping[int, SituationWords | None]) -> dict[int, VectorOrProblem]:
     texts = dict.fromkeys(text for one in words.values() if one is not None for text in one.texts)
     answers = _answers(space, list(texts))
     return {row_id: None if one is None else _outcome(one, answers) for row_id, one in words.items()}
 
 
-def _outcome(words: Words, answers: Mapping[str, Vectors | EmbeddingError]) -> Vectors | EmbeddingError:
+def _outcome(words: SituationWords, answers: Mapping[str, Vectors | EmbeddingError]) -> Vectors | EmbeddingError:
     """Return the vector of some words; where a part was refused there is none."""
     vectors: dict[str, Vectors] = {}
     for text in words.texts:
@@ -125,7 +125,7 @@ def _answers(space: TextSpace, texts: Sequence[str]) -> dict[str, Vectors | Embe
     return {text: answer for one in texts for text, answer in _answers(space, [one]).items()}
 
 
-def _stored(engine: Engine, space: TextSpace, outcomes: Mapping[int, Outcome], now: datetime) -> Embedded:
+def _stored(engine: Engine, space: TextSpace, outcomes: Mapping[int, VectorOrProblem], now: datetime) -> Embedded:
     with writing(engine, "embeddings") as (connection, revision):
         there = set(connection.scalars(select(experiences.c.id).where(experiences.c.id.in_(outcomes))))
         kept = {row_id: outcome for row_id, outcome in outcomes.items() if row_id in there}  # not removed meanwhile

@@ -21,7 +21,7 @@ from candlegraph.memory.learning.setups import Setup, setup_of_facts, setup_of_t
 VERSION = "words-2"
 
 
-class Words(NamedTuple):
+class SituationWords(NamedTuple):
     """What is known in words; an empty part says nothing."""
 
     setup: str
@@ -75,12 +75,12 @@ NUMBERS = re.compile(r"[+\-\u2212]?\d+(?:[.,:/\-]\d+)*\s?%?")
 """Prices, dates, times and percentages."""
 
 
-def words_now(facts: Facts, scene: Scene, side: Side) -> Words:
+def words_now(facts: Facts, scene: Scene, side: Side) -> SituationWords:
     """Return the present set-up in words, as an entry of `side` would have it."""
     return words_of(setup_of_facts(facts, side), scene)
 
 
-def words_of_experience(experience: Experience) -> Words | None:
+def words_of_experience(experience: Experience) -> SituationWords | None:
     """Return what was said of a closed trade; None of anything else, and of one of which nothing is known."""
     trade = experience.source
     if not isinstance(trade, ClosedTrade):
@@ -93,9 +93,9 @@ def words_of_experience(experience: Experience) -> Words | None:
     return words_of(setup_of_trade(trade), trade.scene, reason, " ".join(filter(None, (own_view, lesson))))
 
 
-def words_of(setup: Setup, scene: Scene | None = None, reason: str = "", afterwards: str = "") -> Words:
+def words_of(setup: Setup, scene: Scene | None = None, reason: str = "", afterwards: str = "") -> SituationWords:
     """Return the words; what is not known of a set-up has no sentence."""
-    return Words(" ".join(_setup_words(setup, scene)), reason, afterwards)
+    return SituationWords(" ".join(_setup_words(setup, scene)), reason, afterwards)
 
 
 def without_place(text: str, pair: str) -> str:

@@ -18,7 +18,7 @@ from candlegraph.memory.storage.vectors import Vectors
 faiss: Any = faiss_module
 """Its own types know only a part of what it has."""
 Mask = NDArray[np.bool_]
-Frozen = NDArray[np.uint8]
+IndexBytes = NDArray[np.uint8]
 """The bytes of a built FAISS index."""
 Found = tuple[NDArray[np.int64], NDArray[np.float32]]
 """Places and cosines, most similar first; fewer than asked where fewer are selected."""
@@ -53,11 +53,11 @@ class Searchable(Protocol):
         """Return every vector, one a row."""
         ...
 
-    def frozen(self) -> Frozen | None:
+    def frozen(self) -> IndexBytes | None:
         """Return what makes building it again needless; None where building costs nothing."""
         ...
 
-    def thaw(self, frozen: Frozen) -> None:
+    def thaw(self, frozen: IndexBytes) -> None:
         """Become what was frozen."""
         ...
 
@@ -94,11 +94,11 @@ class Flat:
         """Return every vector."""
         return _rows(self._index)
 
-    def frozen(self) -> Frozen | None:
+    def frozen(self) -> IndexBytes | None:
         """Return nothing: adding the rows again is as fast."""
         return None
 
-    def thaw(self, frozen: Frozen) -> None:
+    def thaw(self, frozen: IndexBytes) -> None:
         """Refuse: a flat index is never frozen."""
         raise TypeError("a flat index has no frozen form")
 
@@ -133,11 +133,11 @@ class Hnsw:
         """Return every vector."""
         return _rows(self._index)
 
-    def frozen(self) -> Frozen | None:
+    def frozen(self) -> IndexBytes | None:
         """Return the bytes of the graph."""
         return _bytes_of(self._index)
 
-    def thaw(self, frozen: Frozen) -> None:
+    def thaw(self, frozen: IndexBytes) -> None:
         """Become the frozen graph."""
         self._index = faiss.deserialize_index(frozen)
 
@@ -175,11 +175,11 @@ class Ivf:
         """Return every vector."""
         return _rows(self._index)
 
-    def frozen(self) -> Frozen | None:
+    def frozen(self) -> IndexBytes | None:
         """Return the bytes of the cells; nothing before there are any."""
         return _bytes_of(self._index) if self._trained_on else None
 
-    def thaw(self, frozen: Frozen) -> None:
+    def thaw(self, frozen: IndexBytes) -> None:
         """Become the frozen cells."""
         self._index = faiss.deserialize_index(frozen)
         self._trained_on = len(self)
@@ -217,6 +217,6 @@ def _rows(index: Any) -> Vectors:
     return rows
 
 
-def _bytes_of(index: Any) -> Frozen:
-    content: Frozen = faiss.serialize_index(index)
+def _bytes_of(index: Any) -> IndexBytes:
+    content: IndexBytes = faiss.serialize_index(index)
     return content

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from candlegraph.graph.settings.experience import IndexType
 from candlegraph.memory.index.ann import Mask, Searchable, make
 from candlegraph.memory.index.labels import Labels, LabelTable
-from candlegraph.memory.index.saved import Snapshot
+from candlegraph.memory.index.saved import SavedIndex
 from candlegraph.memory.storage.vectors import Vectors
 
 GONE = Labels(0, 0, True, "", "", "", None, "")
@@ -94,12 +94,12 @@ class SituationIndex:
             asked *= 4
         return ()
 
-    def snapshot(self, identity: int = 0, revision: int = 0) -> Snapshot | None:
+    def snapshot(self, identity: int = 0, revision: int = 0) -> SavedIndex | None:
         """Return what makes building the index again needless; None where it would save nothing."""
         frozen = self._vectors.frozen()
-        return None if frozen is None else Snapshot(self._labels.ids.copy(), frozen, identity, revision)
+        return None if frozen is None else SavedIndex(self._labels.ids.copy(), frozen, identity, revision)
 
-    def restore(self, snapshot: Snapshot, kind: IndexType, labels: Mapping[int, Labels]) -> None:
+    def restore(self, snapshot: SavedIndex, kind: IndexType, labels: Mapping[int, Labels]) -> None:
         """Become what was saved; rows whose ids have no label any more are removed."""
         self._vectors = make(kind, self._dimension)
         self._vectors.thaw(snapshot.content)

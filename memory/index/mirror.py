@@ -16,7 +16,7 @@ from sqlalchemy import Column, Connection, Row, Select, Table, func, select
 from candlegraph.graph.settings.experience import IndexType
 from candlegraph.memory.index.index import Hit, SituationIndex, type_for
 from candlegraph.memory.index.labels import Labels
-from candlegraph.memory.index.saved import load, save, snapshot_path
+from candlegraph.memory.index.saved import index_path, load, save
 from candlegraph.memory.storage.rows import counters_of, is_retired
 from candlegraph.memory.storage.tables import experiences, text_vectors, vectors
 from candlegraph.memory.storage.vectors import Vectors, unpacked
@@ -26,7 +26,7 @@ KEPT_GROWTH = 0.1
 """A snapshot is written anew once so large a share of the index is not in it."""
 
 
-class Source(NamedTuple):
+class VectorSource(NamedTuple):
     """A table of vectors, and the column that numbers its rows in the order of their commits."""
 
     table: Table
@@ -39,8 +39,8 @@ class Source(NamedTuple):
         return select(*LABELS, *columns).join_from(experiences, self.table).where(fresh).order_by(experiences.c.id)
 
 
-SITUATIONS = Source(vectors, experiences.c.revision)
-TEXTS = Source(text_vectors, text_vectors.c.revision)
+SITUATIONS = VectorSource(vectors, experiences.c.revision)
+TEXTS = VectorSource(text_vectors, text_vectors.c.revision)
 
 
 class Mirror:
@@ -97,7 +97,7 @@ class Mirror:
     def _follow(
         self,
         connection: Connection,
-        source: Source,
+        source: VectorSource,
         counters: Mapping[str, int],
         since: int | None,
         now: int,
@@ -112,7 +112,7 @@ class Mirror:
             self._add(connection, query if space is None else query.where(source.table.c.space == space))
 
     def _fill(
-        self, connection: Connection, source: Source, identity: int, now: int, key: tuple[str, int], count: int
+        self, connection: Connection, source: VectorSource, identity: int, now: int, key: tuple[str, int], count: int
     ) -> None:
         """Fill one index for the first time, and keep a snapshot where much of it was not in one."""
         space, dimension = key
@@ -127,7 +127,7 @@ class Mirror:
             save(self._path(key, index.kind), snapshot)
 
     def _restored(
-        self, connection: Connection, source: Source, identity: int, now: int, key: tuple[str, int], count: int
+        self, connection: Connection, source: VectorSource, identity: int, now: int, key: tuple[str, int], count: int
     ) -> int:
         """Return the revision up to which a snapshot has filled the index; 0 where there is none of use."""
         space, dimension = key
@@ -143,7 +143,7 @@ class Mirror:
 
     def _path(self, key: tuple[str, int], kind: IndexType) -> Path:
         assert self._folder is not None, "only asked where snapshots are kept"
-        return snapshot_path(self._folder, *key, kind)
+        return index_path(self._folder, *key, kind)
 
     def _add(self, connection: Connection, query: Select[Any]) -> None:
         groups: dict[tuple[str, int], list[Row[*tuple[Any, ...]]]] = defaultdict(list)
@@ -160,7 +160,7 @@ class Mirror:
             index.keep_only(ids)
 
 
-def _groups(connection: Connection, source: Source, space: str | None) -> list[tuple[str, int, int]]:
+def _groups(connection: Connection, source: VectorSource, space: str | None) -> list[tuple[str, int, int]]:
     """Return space, dimension and number of the vectors, of one space or of all."""
     table = source.table.c
     query = select(table.space, table.dimension, func.count()).group_by(table.space, table.dimension)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from candlegraph.graph.settings.experience import IndexType
-from candlegraph.memory.index.ann import Frozen
+from candlegraph.memory.index.ann import IndexBytes
 
 logger = logging.getLogger(__name__)
 
@@ -30,11 +30,11 @@ OURS = re.compile(r"[0-9a-f]+\.(hnsw|ivf)(\.\d+\.partial)?")
 DIGEST = hashlib.sha256().digest_size
 
 
-class Snapshot(NamedTuple):
+class SavedIndex(NamedTuple):
     """The vectors of these ids, in this order, as FAISS wrote them."""
 
     ids: NDArray[np.int64]
-    content: Frozen
+    content: IndexBytes
     identity: int = 0
     """Of the database; ids of another one mean other rows."""
     revision: int = 0
@@ -45,18 +45,18 @@ class Snapshot(NamedTuple):
         return self.identity == identity and self.revision <= newest
 
 
-def snapshot_folder(database: Path, storage_path: str | None = None) -> Path:
+def index_folder(database: Path, storage_path: str | None = None) -> Path:
     """Return where index snapshots of the database are kept: in `storage_path`, else beside it."""
     return database.with_name(SNAPSHOTS) if storage_path is None else Path(storage_path).expanduser()
 
 
-def snapshot_path(folder: Path, space: str, dimension: int, kind: IndexType) -> Path:
+def index_path(folder: Path, space: str, dimension: int, kind: IndexType) -> Path:
     """Return the file of one index; the name of a space may hold anything, so it is hashed."""
     name = hashlib.sha256(f"{space}|{dimension}|{kind}".encode()).hexdigest()[:16]
     return folder / f"{name}.{kind}"
 
 
-def save(path: Path, snapshot: Snapshot) -> None:
+def save(path: Path, snapshot: SavedIndex) -> None:
     """Write the file whole or not at all; a full disk costs the snapshot and nothing else."""
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
@@ -75,7 +75,7 @@ def save(path: Path, snapshot: Snapshot) -> None:
         logger.warning("no index snapshot at %s: %s; the next start builds the index anew", path, e)
 
 
-def load(path: Path) -> Snapshot | None:
+def load(path: Path) -> SavedIndex | None:
     """Return what was saved; None where there is nothing or nothing sound."""
     try:
         content = path.read_bytes()
@@ -88,4 +88,4 @@ def load(path: Path) -> Snapshot | None:
         logger.warning("the index snapshot %s is damaged; the index is built anew", path)
         return None
     with np.load(io.BytesIO(content[DIGEST:]), allow_pickle=False) as archive:
-        return Snapshot(archive["ids"], archive["content"], *map(int, archive["of"]))
+        return SavedIndex(archive["ids"], archive["content"], *map(int, archive["of"]))

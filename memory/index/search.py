@@ -19,7 +19,7 @@ FIRST, MOST = 256, 4096
 """How many of the nearest of each space are looked at, at first and at most."""
 
 
-class Scale(NamedTuple):
+class Calibration(NamedTuple):
     """How cosines of a space are read."""
 
     unlike: float = 0.0
@@ -32,17 +32,17 @@ class Scale(NamedTuple):
         return found
 
 
-COSINE = Scale()
+COSINE = Calibration()
 """Of situations: numbers on fixed scales, where 0 is unlike and 1 is alike."""
 
 
-class Asked(NamedTuple):
+class Query(NamedTuple):
     """The present in one space."""
 
     table: Table
     space: str
     vector: Vectors
-    scale: Scale
+    scale: Calibration
     weight: float
 
     @property
@@ -58,24 +58,24 @@ class Filters(NamedTuple):
     where: Mapping[str, Collection[str]]
 
 
-def situation_asked(space: str, vector: Vectors, weight: float) -> Asked:
+def situation_asked(space: str, vector: Vectors, weight: float) -> Query:
     """Return the question to the numeric space."""
-    return Asked(vectors, space, vector, COSINE, weight)
+    return Query(vectors, space, vector, COSINE, weight)
 
 
-def text_asked(space: str, vector: Vectors, scale: Scale, weight: float) -> Asked:
+def text_asked(space: str, vector: Vectors, scale: Calibration, weight: float) -> Query:
     """Return the question to the text space."""
-    return Asked(text_vectors, space, vector, scale, weight)
+    return Query(text_vectors, space, vector, scale, weight)
 
 
 def search(
-    mirror: Mirror, connection: Connection, asked: Sequence[Asked], filters: Filters, k: int, threshold: float
+    mirror: Mirror, connection: Connection, asked: Sequence[Query], filters: Filters, k: int, threshold: float
 ) -> tuple[Hit, ...]:
     """Return the `k` most similar experiences over all spaces asked; the mirror must have been refreshed."""
     return fused([_searched(mirror, connection, one, filters) for one in asked], k, threshold)
 
 
-def _searched(mirror: Mirror, connection: Connection, one: Asked, filters: Filters) -> Searched:
+def _searched(mirror: Mirror, connection: Connection, one: Query, filters: Filters) -> Searched:
     def nearest(count: int) -> list[Hit]:
         hits = mirror.search(one.space, one.vector, count, known_before=filters.known_before, where=filters.where)
         similarities = one.scale.similarities([hit.similarity for hit in hits])

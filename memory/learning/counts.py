@@ -18,7 +18,7 @@ from candlegraph.memory.learning.advice import Gains, Paired
 from candlegraph.memory.learning.evidence import Evidence, Result
 from candlegraph.memory.learning.outline import Outline, reward_of
 from candlegraph.memory.learning.scores import TREND_TRADES, recent_trend
-from candlegraph.memory.learning.setups import LEVELS, Setup
+from candlegraph.memory.learning.setups import GRAINS, Setup
 
 MODES: tuple[RewardMode, ...] = ("documented", "quality")
 WELL_TRADED = 70
@@ -62,7 +62,7 @@ class Tally:
         for mode, moments in self.rewards.items():
             moments.add(reward_of(trade, mode))
         if trade.net_r is not None:
-            self.evidence.add(Result(trade.span, trade.net_r))
+            self.evidence.add(Result(trade.span, trade.net_r, trade.beside))
 
 
 class Completed(NamedTuple):
@@ -96,8 +96,8 @@ class Counts:
     def complete(self, table: Completed) -> None:
         """Count one more complete table in every set-up that it belongs to."""
         self.tables += 1
-        for level in LEVELS:
-            if (setup := table.setup.at(level)) is not None:
+        for grain in GRAINS:
+            if (setup := table.setup.at(grain)) is not None:
                 self.gains.setdefault(setup, Gains()).add(table.paired)
 
     def earned(self, mode: RewardMode) -> tuple[float, float | None]:
@@ -106,6 +106,6 @@ class Counts:
 
 
 def setups_of(trade: Outline) -> list[Setup]:
-    """Return the set-up of a trade at every level at which it is known, also by band of leverage."""
-    wanted = [trade.setup.at(one) for level in LEVELS for one in (level, (*level, "leverage"))]
+    """Return the set-up of a trade at every grain at which it is known, also by band of leverage."""
+    wanted = [trade.setup.at(one) for grain in GRAINS for one in (grain, (*grain, "leverage"))]
     return [setup for setup in wanted if setup is not None]

@@ -13,7 +13,7 @@ from candlegraph.graph.schema.market import Side
 from candlegraph.graph.settings.experience import Reward
 from candlegraph.memory.learning.counts import Counts, Moments, Tally
 from candlegraph.memory.learning.evidence import shrunk_mean, verdict_of
-from candlegraph.memory.learning.setups import BANDS, LEVELS, Level, Setup, setup_of_facts
+from candlegraph.memory.learning.setups import BANDS, GRAINS, Grain, Setup, setup_of_facts
 
 SIDES: tuple[Side, ...] = ("long", "short")
 NORMAL_FROM = 200
@@ -30,32 +30,32 @@ def guidance_of(counts: Counts, facts: Facts, *, rules: Reward, needed: int) -> 
         needed=needed,
         level=rules.confidence_level,
         patterns=tuple(pattern for _, pattern in found),
-        by_leverage=tuple(one for level, pattern in found for one in by_leverage(counts, level, pattern, rules)),
+        by_leverage=tuple(one for grain, pattern in found for one in by_leverage(counts, grain, pattern, rules)),
         advice=tuple(advice for setup in setups if (advice := advised(counts, setup)) is not None),
         cumulative_reward=cumulative,
         recent_trend=trend,
     )
 
 
-def judged(counts: Counts, setup: Setup, rules: Reward) -> tuple[Level, Pattern] | None:
-    """Return the pattern of the finest level that has a verdict, else of the finest one; None without any.
+def judged(counts: Counts, setup: Setup, rules: Reward) -> tuple[Grain, Pattern] | None:
+    """Return the pattern of the finest grain that has a verdict, else of the finest one; None without any.
 
-    A level is a pattern from `min_pattern_trades` on; it backs off no further than to side and regime.
+    A grain is a pattern from `min_pattern_trades` on; it backs off no further than to side and regime.
     """
-    levels = [(level, one) for level in LEVELS if (one := setup.at(level)) is not None]
-    cells = [(level, one, counts.by_setup[one]) for level, one in levels if one in counts.by_setup]
+    grains = [(grain, one) for grain in GRAINS if (one := setup.at(grain)) is not None]
+    cells = [(grain, one, counts.by_setup[one]) for grain, one in grains if one in counts.by_setup]
     cells = [cell for cell in cells if cell[2].trades >= rules.min_pattern_trades]
     if not cells:
         return None
     verdict = verdict_of([tally.evidence for *_, tally in cells])
-    level, found, tally = cells[verdict.level]
-    return level, pattern_of(found, tally, verdict.mean, rules)
+    grain, found, tally = cells[verdict.level]
+    return grain, pattern_of(found, tally, verdict.mean, rules)
 
 
 def advised(counts: Counts, setup: Setup) -> Advice | None:
-    """Return the standing advice of the finest level that has any."""
-    for level in LEVELS:
-        found = setup.at(level)
+    """Return the standing advice of the finest grain that has any."""
+    for grain in GRAINS:
+        found = setup.at(grain)
         better = None if found is None or found not in counts.gains else counts.gains[found].better
         if found is not None and better is not None:
             where = {name: value for name, value in found._asdict().items() if name != "leverage"}
@@ -87,9 +87,9 @@ def pattern_of(setup: Setup, tally: Tally, mean_r: float | None, rules: Reward) 
     )
 
 
-def by_leverage(counts: Counts, level: Level, whole: Pattern, rules: Reward) -> list[Pattern]:
+def by_leverage(counts: Counts, grain: Grain, whole: Pattern, rules: Reward) -> list[Pattern]:
     """Return the bands of leverage whose trades say something else than all trades of the setup do."""
-    same = Setup(**{name: getattr(whole, name) for name in ("side", *level)})
+    same = Setup(**{name: getattr(whole, name) for name in ("side", *grain)})
     all_of_them = counts.by_setup[same].evidence
     found = []
     for band in BANDS:

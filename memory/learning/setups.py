@@ -12,15 +12,15 @@ from candlegraph.graph.schema.experience import ClosedTrade
 from candlegraph.graph.schema.facts import Facts
 from candlegraph.graph.schema.lessons import LeverageBand, RsiBand, VolatilityBand
 from candlegraph.graph.schema.market import Regime, Side, Strength
-from candlegraph.tools.market.situation import volatility_pct_of
+from candlegraph.tools.market.situation_versions import volatility_pct_of
 
 RSI: tuple[tuple[float, RsiBand], ...] = ((30, "0-30"), (45, "30-45"), (55, "45-55"), (70, "55-70"))
 CALM_PCT, WILD_PCT = 0.4, 1.0
 LEVERAGE: tuple[tuple[float, LeverageBand], ...] = ((5, "1-5x"), (10, "5-10x"), (20, "10-20x"))
 BANDS: tuple[LeverageBand, ...] = get_args(LeverageBand)
 
-Level = tuple[str, ...]
-LEVELS: tuple[Level, ...] = (
+Grain = tuple[str, ...]
+GRAINS: tuple[Grain, ...] = (
     ("regime", "trend_strength", "rsi", "volatility"),
     ("regime", "trend_strength", "rsi"),
     ("regime", "trend_strength"),
@@ -39,9 +39,9 @@ class Setup(NamedTuple):
     volatility: VolatilityBand | None = None
     leverage: LeverageBand | None = None
 
-    def at(self, level: Level) -> Setup | None:
-        """Return the setup with only the properties of `level`; None where one of them is not known."""
-        kept = {name: getattr(self, name) for name in level}
+    def at(self, grain: Grain) -> Setup | None:
+        """Return the setup with only the properties of `grain`; None where one of them is not known."""
+        kept = {name: getattr(self, name) for name in grain}
         return None if None in kept.values() else Setup(self.side, **kept)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from candlegraph.graph.schema.errors import MemoryStoreError
 from candlegraph.graph.schema.market import Frozen
 from candlegraph.graph.settings.experience import RagConfig
-from candlegraph.memory.index.saved import OURS, snapshot_folder
+from candlegraph.memory.index.saved import OURS, index_folder
 from candlegraph.memory.storage.backup import Copy, make_copy
 from candlegraph.memory.storage.database import SCHEMA
 from candlegraph.memory.storage.text_files import keep_names
@@ -115,7 +115,7 @@ def _free_name(database: Path, at: datetime) -> Path:
 
 def forget_snapshots(database: Path, storage_path: str | None = None) -> tuple[Path, ...]:
     """Delete the index snapshots of the database, half-written ones too; return what there was."""
-    folder = snapshot_folder(database, storage_path)
+    folder = index_folder(database, storage_path)
     found = tuple(sorted(file for file in folder.glob("*") if file.is_file() and OURS.fullmatch(file.name)))
     try:
         for file in found:

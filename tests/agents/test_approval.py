@@ -17,7 +17,7 @@ from candlegraph.graph.schema.signal import TradeSignal
 from candlegraph.graph.settings.risk import Approval, RiskManagement
 from candlegraph.graph.settings.settings import settings_of
 from candlegraph.graph.state import CandleInput, CandleState
-from candlegraph.memory.books.approvals import Verdict
+from candlegraph.memory.books.approvals import ApprovalAnswer
 from candlegraph.tools.risk.gate import Limits
 
 REQUIRED = {"risk_management": {"approval": {"required": True}}}
@@ -68,7 +68,7 @@ def request_made(signal, make_snapshot, context):
 
 def verdict_on(request, **changes):
     known = {"id": request.id, "verdict": "approve", "at": request.as_of, "price": request.price}
-    return Verdict(**known | changes)
+    return ApprovalAnswer(**known | changes)
 
 
 def test_an_approved_entry_is_the_same_signal(signal, request_made, rules):
@@ -139,7 +139,7 @@ def test_only_an_approval_in_time_near_the_price_and_of_this_id_trades(
     request = request_of(entry, make_snapshot(), Context()).model_copy(update={"price": proposed})
     at = request.expires_at + timedelta(seconds=seconds)
     given_id = request.id if is_ours else "0" * 40
-    found = answered(entry, request, Verdict(id=given_id, verdict=verdict, at=at, price=price), rules)
+    found = answered(entry, request, ApprovalAnswer(id=given_id, verdict=verdict, at=at, price=price), rules)
     may = is_ours and verdict == "approve" and at <= request.expires_at
     assert (found is entry) == (may and drift_pct(proposed, price) <= rules.max_drift_pct)
     assert found is entry or (found.action, found.source) == ("wait", "veto")

@@ -25,7 +25,7 @@ from candlegraph.graph.schema.calls import CallRecord
 from candlegraph.graph.schema.fate import LastCall, Refusal
 from candlegraph.graph.schema.lessons import Advice, Case, Guidance, Lessons, Pattern, SelfScores, Similar
 from candlegraph.graph.schema.market import Sentiment
-from candlegraph.graph.schema.opinions import Argument, Critique, View
+from candlegraph.graph.schema.opinions import AnalystView, Argument, Critique
 from candlegraph.graph.schema.signal import Proposal
 from candlegraph.graph.settings.risk import Checks
 from candlegraph.graph.settings.settings import settings_of
@@ -164,7 +164,7 @@ def test_a_prompt_is_chinese_but_for_keys_names_and_quotations(make_snapshot, as
 
 
 def test_what_other_models_said_and_the_entry_that_is_reviewed_are_told_in_chinese(make_snapshot):
-    view = View(
+    view = AnalystView(
         bias="bullish", regime="x", key_support=1, key_resistance=2, conflicts="x", would_change_mind="x", call=CALL
     )
     case = Argument(strength=60, points=("x",), risk="x", call=CALL)

@@ -177,15 +177,6 @@ def test_the_memory_commands_read_and_clean(run, command):
     assert list((userdir / "rag").glob("*.removed.*"))
 
 
-def test_memory_stats_loads_no_freqtrade(run):
-    code = (
-        "import sys; from candlegraph.freqtrade_bridge.commands.main import main;"
-        f"main(['memory', 'stats', '--userdir', {str(run[0])!r}]); assert 'freqtrade' not in sys.modules"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-
-
 def test_one_candle_is_printed_node_by_node(sample, tmp_path, command):
     words = ["--pair", sample.pairs[0], "--at", "2025-10-12T12:00", "--datadir", sample.datadir, "--userdir", tmp_path]
     status, shown, told = command("decide", *words)

@@ -9,7 +9,7 @@ import script
 from freqtrade.persistence import PairLocks, Trade
 from virtual_dry_run import VirtualDryRun
 
-from candlegraph.freqtrade_bridge.commands.account import print_reset
+from candlegraph.freqtrade_bridge.commands.books.account import print_reset
 from candlegraph.freqtrade_bridge.loopback.markets import market_of
 from candlegraph.freqtrade_bridge.loopback.sample_market import sample_series
 from candlegraph.graph.settings.places import DATABASE

@@ -15,10 +15,13 @@ from freqtrade.rpc import RPC
 from virtual_dry_run import VirtualDryRun
 
 from candlegraph.agents import analyst
+from candlegraph.freqtrade_bridge.decisions import acceptance
+from candlegraph.freqtrade_bridge.decisions.answers import Answers
 from candlegraph.freqtrade_bridge.decisions.line import decision_line
 from candlegraph.freqtrade_bridge.loopback.markets import market_of
 from candlegraph.freqtrade_bridge.loopback.sample_market import sample_series
 from candlegraph.freqtrade_bridge.session import Session
+from candlegraph.freqtrade_bridge.trades.after_fill import AfterFill
 from candlegraph.freqtrade_bridge.trades.orders import Orders
 from candlegraph.freqtrade_bridge.trades.plan import Plans
 from candlegraph.memory.books.ledger import Ledger
@@ -75,7 +78,7 @@ def test_a_live_bot_logs_each_decision_in_one_line(sample, caplog):
 
 
 def test_a_backtest_logs_its_decisions_to_who_debugs_it_only(sample, tmp_path, caplog):
-    with caplog.at_level(logging.DEBUG, logger=Session.__module__):
+    with caplog.at_level(logging.DEBUG, logger=acceptance.__name__):
         backtests.run(sample.datadir, tmp_path, sample.pairs[:1], "20251115-20251116", "RuleStrategy")
     decided = [record for record in caplog.records if DECIDED.match(record.message)]
     assert {record.levelname for record in decided} == {"DEBUG"}
@@ -85,9 +88,9 @@ def test_a_backtest_logs_its_decisions_to_who_debugs_it_only(sample, tmp_path, c
 DOORS = [
     (Session, "decide"),
     (Session, "watch"),
-    (Session, "filled"),
+    (AfterFill, "filled"),
     (Session, "adjustment"),
-    (Session, "answer"),
+    (Answers, "carry_out"),
     (Orders, "entry"),
     (Orders, "stake"),
     (Orders, "confirm"),

@@ -5,6 +5,7 @@ import pytest
 
 from candlegraph.agents import analyst
 from candlegraph.freqtrade_bridge.session import Session
+from candlegraph.freqtrade_bridge.trades.after_fill import AfterFill
 from candlegraph.freqtrade_bridge.trades.orders import Orders
 from candlegraph.freqtrade_bridge.trades.plan import Plans
 from candlegraph.graph.schema.errors import BridgeError
@@ -15,7 +16,7 @@ DOORS = {
     "leverage": (Orders, "entry"),
     "custom_stake_amount": (Orders, "stake"),
     "confirm_trade_entry": (Orders, "confirm"),
-    "order_filled": (Session, "filled"),
+    "order_filled": (AfterFill, "filled"),
     "custom_stoploss": (Plans, "of"),
     "adjust_trade_position": (Session, "adjustment"),
 }

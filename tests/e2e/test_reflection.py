@@ -216,7 +216,7 @@ def test_a_restart_goes_on_with_the_trade_and_counts_the_candles_it_missed(tmp_p
         run.step()
         (trade,) = Trade.get_open_trades()
         after = run.bot.strategy.session._watch.of(trade)
-        snapshot, _ = run.bot.strategy.session._known[PAIR]
+        snapshot, _ = run.bot.strategy.session.known.of(PAIR)
         run.run_until(OPENS + 14 * LENGTH)
         run.bot.strategy.session.learner.wait(20)
         run.step()

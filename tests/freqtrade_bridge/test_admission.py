@@ -3,7 +3,7 @@
 import pytest
 
 from candlegraph.freqtrade_bridge.decisions.admission import signal_of
-from candlegraph.freqtrade_bridge.decisions.runner import Outcome, Runner
+from candlegraph.freqtrade_bridge.decisions.runner import Runner, RunOutcome
 from candlegraph.graph.schema.errors import ModelError
 
 PAIR = "BTC/USDT:USDT"
@@ -16,7 +16,7 @@ BLOCKING = {"risk_management": {"checks": {"profit_erosion": "block"}}}
     [("long", BLOCKING, "exit"), ("short", BLOCKING, "exit"), ("long", {}, "hold"), (None, BLOCKING, "wait")],
 )
 def test_a_failed_decision_closes_a_position_that_a_rule_closes(make_context, make_snapshot, side, blocks, action):
-    outcome = Outcome(error=ModelError("no model answered"))
+    outcome = RunOutcome(error=ModelError("no model answered"))
     signal = signal_of(make_context(**blocks), make_snapshot(side, **(ERODED if side else {})), outcome)
     assert signal.action == action
     assert signal.source == ("veto" if action == "exit" else "fallback")

@@ -12,7 +12,7 @@ from candlegraph.freqtrade_bridge.decisions.approvals import Approvals, check_ap
 from candlegraph.freqtrade_bridge.decisions.runner import Runner
 from candlegraph.graph.schema.errors import BridgeError, ConfigError
 from candlegraph.graph.settings.settings import settings_of
-from candlegraph.memory.books.approvals import Proposals, Verdict
+from candlegraph.memory.books.approvals import ApprovalAnswer, Proposals
 
 REQUIRED = {"risk_management": {"approval": {"required": True}}}
 NEWS = "news tonight"
@@ -101,7 +101,7 @@ def test_a_newer_candle_voids_the_older_question_and_not_its_own(runner, decided
 
 
 def approval_of(request):
-    return Verdict(id=request.id, verdict="approve", at=request.as_of, price=request.price)
+    return ApprovalAnswer(id=request.id, verdict="approve", at=request.as_of, price=request.price)
 
 
 def test_only_the_last_run_of_a_pair_is_remembered(runner, make_snapshot, as_of):

@@ -13,7 +13,7 @@ from freqtrade.persistence import PairLocks
 from freqtrade.strategy.strategy_wrapper import strategy_safe_wrapper
 
 from candlegraph.freqtrade_bridge.commands.main import main
-from candlegraph.freqtrade_bridge.commands.memory_arguments import KINDS
+from candlegraph.freqtrade_bridge.commands.memory.arguments import KINDS
 from candlegraph.freqtrade_bridge.host.quiet import quieten
 from candlegraph.freqtrade_bridge.loopback.configuration import base_config
 from candlegraph.freqtrade_bridge.strategies.CandleGraphStrategy import HALT_LOCK, CandleGraphStrategy

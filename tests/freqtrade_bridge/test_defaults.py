@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 
 from candlegraph.freqtrade_bridge.commands.decide import account_at_start
-from candlegraph.freqtrade_bridge.commands.main import check_first, main, parser
+from candlegraph.freqtrade_bridge.commands.main import check_first, main
+from candlegraph.freqtrade_bridge.commands.parser import parser
 from candlegraph.freqtrade_bridge.commands.run_arguments import order_of
 from candlegraph.freqtrade_bridge.loopback.configuration import base_config
 from candlegraph.graph.schema.errors import ConfigError

@@ -15,8 +15,10 @@ import pytest
 from lived import lived
 
 from candlegraph.freqtrade_bridge.commands.failures import guarded
-from candlegraph.freqtrade_bridge.commands.main import main, parser
+from candlegraph.freqtrade_bridge.commands.main import main
+from candlegraph.freqtrade_bridge.commands.parser import parser
 from candlegraph.freqtrade_bridge.loopback.configuration import base_config
+from candlegraph.freqtrade_bridge.monitoring.heartbeat import Heartbeat, HeartbeatFile
 from candlegraph.graph.schema.errors import BridgeError
 from candlegraph.graph.schema.fate import Fate
 from candlegraph.graph.schema.signal import TradeSignal
@@ -60,6 +62,7 @@ RUN = "--offline --userdir {U} --datadir {D} --timerange 20250401-20250402"
 DRY = "--offline --userdir {U} --datadir {D}"
 ONLINE = "-c {C} --userdir {U}"
 SEEN = "--pair BTC/USDT:USDT --at 2025-04-05T13:00 --datadir {D} --userdir {U}"
+PARITY = "--live {W} --live-namespace dry_run --backtest {W}"
 PAIRS = {
     "check": {"--config": ("-c {C}", "-c {C} -c {C2}")},
     "migrate": {
@@ -148,6 +151,7 @@ PAIRS = {
         "--namespace": ("{EXPORT} --userdir {W}", "{EXPORT} --userdir {W} --namespace other"),
         "--ancestor": ("{LOG} --userdir {W2}", "{LOG} --userdir {W2} --ancestor"),
         "--fee": ("{LOG} --userdir {W2} --ancestor", "{LOG} --userdir {W2} --ancestor --fee 0.002"),
+        "--datadir": ("{LOG} --userdir {W2} --ancestor", "{LOG} --userdir {W2} --ancestor --datadir {D}"),
         "--skip-bad": ("{BAD} --userdir {W2}", "{BAD} --userdir {W2} --skip-bad"),
     },
     "memory backup": {
@@ -158,6 +162,16 @@ PAIRS = {
     "memory restore": {
         "--userdir": ("--from {COPY} --userdir {W}", "--from {COPY} --userdir {U}"),
         "--from": ("--userdir {W}", "--from {COPY} --userdir {W}"),
+    },
+    "status": {
+        "--userdir": ("--userdir {W}", "--userdir {W2}"),
+        "--namespace": ("--userdir {W}", "--userdir {W} --namespace live"),
+        "--json": ("--userdir {W}", "--userdir {W} --json"),
+    },
+    "health": {
+        "--userdir": ("--userdir {W}", "--userdir {U}"),
+        "--namespace": ("--userdir {W}", "--userdir {W} --namespace live"),
+        "--json": ("--userdir {W}", "--userdir {W} --json"),
     },
     "why": {
         "--userdir": (f"{BTC} --userdir {{W}}", f"{BTC} --userdir {{W2}}"),
@@ -176,6 +190,15 @@ PAIRS = {
         "--decision": ("--userdir {W}", "--userdir {W} --decision dry_run-1"),
         "--json": ("--userdir {W}", "--userdir {W} --json"),
         "--wide": ("--userdir {W}", "--userdir {W} --wide"),
+    },
+    "parity": {
+        "--live": (PARITY, PARITY + " --live {W2}"),
+        "--backtest": (PARITY, PARITY + " --backtest {U}"),
+        "--live-namespace": (PARITY, PARITY + " --live-namespace backtest:a"),
+        "--backtest-namespace": (PARITY, PARITY + " --backtest-namespace dry_run"),
+        "--pair": (PARITY, PARITY + f" --pair {ETH}"),
+        "--json": (PARITY, PARITY + " --json"),
+        "--wide": (PARITY, PARITY + " --wide"),
     },
     "ledger diff": {
         "--userdir": ("backtest:a dry_run --userdir {W}", "backtest:a dry_run --userdir {W2}"),
@@ -324,6 +347,7 @@ def live_once(userdir, snapshot, count):
     for namespace in ("live", "dry_run"):
         mark = AccountMark(peak=1000 + count, day="2025-04-05", day_equity=900, reason="emergency stop")
         AccountBook(database).keep(namespace, mark)
+        HeartbeatFile(userdir, namespace).keep(heartbeat(namespace, count))
     if count > 3:
         for namespace in ("live", "dry_run"):
             Proposals(database).ask(proposal(namespace), FOREVER)
@@ -331,6 +355,15 @@ def live_once(userdir, snapshot, count):
 
 
 FOREVER = parser().parse_args(["why", "X", "--at", "2100-01-01"]).at
+
+
+def heartbeat(namespace, count):
+    at = FOREVER - timedelta(days=40_000 if namespace == "live" else 30_000)
+    return Heartbeat(
+        namespace=namespace, pid=count, started_at=at, loop_at=at, is_loop_late_after=60, candle_seconds=1800,
+        is_candle_late_after=60, decided_at=at, decided={BTC: at}, state="running", halted=None, paused=None,
+        budget=None, resting=(), equity=1000 + count, drawdown_pct=0, day_profit_pct=0, trades=(),
+    )  # fmt: skip
 
 
 def proposal(namespace):
@@ -355,6 +388,8 @@ def row(number, namespace, snapshot):
     }  # fmt: skip
     if namespace == "dry_run" and number == 0:
         known["signal"] = signal.model_copy(update={"reason": "another " * 30})
+    if namespace == "dry_run" and is_entry:
+        known["fate"] = Fate(kind="superseded", at=candle, why="a later call did it")
     return DecisionRow(**known)
 
 

@@ -7,9 +7,9 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from candlegraph.freqtrade_bridge.commands.ablation import Taken, ablation_table
 from candlegraph.freqtrade_bridge.commands.decide import table_of
 from candlegraph.freqtrade_bridge.commands.main import main
+from candlegraph.freqtrade_bridge.commands.memory.ablation import Taken, ablation_table
 from candlegraph.freqtrade_bridge.report.listing import LONGEST, Entry, one_line, print_entries
 from candlegraph.freqtrade_bridge.report.summary import Summary, print_summary
 from candlegraph.graph.schema.calls import CallRecord

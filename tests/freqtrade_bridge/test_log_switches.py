@@ -5,7 +5,7 @@ import json
 import pytest
 
 from candlegraph.freqtrade_bridge.decisions.records import DECISIONS, EXPERIENCES, REWARDS, Records, decision_row
-from candlegraph.freqtrade_bridge.decisions.runner import Outcome, Runner
+from candlegraph.freqtrade_bridge.decisions.runner import Runner, RunOutcome
 from candlegraph.graph.reflection import ReflectionState
 from candlegraph.graph.schema.signal import Clamp, TradeSignal
 from candlegraph.memory.books.ledger import Ledger
@@ -21,7 +21,7 @@ def test_a_log_is_written_where_its_switch_is_on(make_context, make_snapshot, tm
     context = make_context(experience_config={"log_decisions": decisions, "log_trades": trades}, namespace="dry_run")
     snapshot, records = make_snapshot(), Records(context)
     signal = TradeSignal(action="wait", confidence=50, reason="calm", source="model")
-    records.decisions([decision_row(context, snapshot, Outcome(), signal, snapshot.as_of)], {})
+    records.decisions([decision_row(context, snapshot, RunOutcome(), signal, snapshot.as_of)], {})
     experience = experience_from(TRADE, fee=0)
     records.reflected(ReflectionState(trade=experience.source, experience=experience))
     assert (tmp_path / DECISIONS).exists() == decisions

@@ -5,9 +5,8 @@ import pytest
 from freqtrade.enums import RunMode
 
 from candlegraph.freqtrade_bridge.host.launch import last_error
-from candlegraph.freqtrade_bridge.host.run_name import VARIABLE
+from candlegraph.freqtrade_bridge.host.run_name import VARIABLE, namespace_of
 from candlegraph.freqtrade_bridge.loopback.backtest import failure_of, refuse_ours
-from candlegraph.freqtrade_bridge.session import namespace_of
 from candlegraph.graph.schema.errors import BridgeError
 
 

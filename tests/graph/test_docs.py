@@ -12,12 +12,12 @@ from candlegraph.agents.critic import ReviewEntry, entry_text
 from candlegraph.agents.debate import MakeCase, StateView
 from candlegraph.agents.models.policy import policy_calls
 from candlegraph.agents.prompt.briefing import fixed_of
-from candlegraph.agents.prompt.budget import wide_facts
+from candlegraph.agents.prompt.budget import block_of, wide_facts
 from candlegraph.agents.prompt.files import prompt_text, prompt_version
 from candlegraph.agents.prompt.opinions import opinions_text
 from candlegraph.agents.prompt.phrases import WORDS
 from candlegraph.graph.schema.calls import CallRecord
-from candlegraph.graph.schema.opinions import Argument, View
+from candlegraph.graph.schema.opinions import AnalystView, Argument
 from candlegraph.graph.schema.signal import TradeSignal
 from candlegraph.graph.settings.context import ContextConfig
 from candlegraph.graph.settings.risk import Block
@@ -29,7 +29,9 @@ from candlegraph.tools.signals import FLAT_TOOLS, POSITION_TOOLS
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FILES = [*PAGES, *(ROOT / name for name in ("config.example.json", "Dockerfile", "compose.yaml"))]
-ROW = re.compile(r"^\| `((?:llm|experience|risk|context)_\w+\.[\w.]+)` \| `(.*?)` \| (.+) \|$", re.MULTILINE)
+ROW = re.compile(
+    r"^\| `((?:(?:llm|experience|risk|context)_\w+|monitoring)\.[\w.]+)` \| `(.*?)` \| (.+) \|$", re.MULTILINE
+)
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
 
 
@@ -117,7 +119,7 @@ def test_the_prompt_page_shows_what_the_offline_rule_says_in_every_role():
     call = CallRecord(role="bull", model="m")
     ((_, view),), ((_, case),) = (policy_calls(page, frozenset([one])) for one in ("StateView", "MakeCase"))
     argument = Argument(**case, call=call)
-    state = CandleState(view=View(**view, call=call), bull=argument, bear=argument)
+    state = CandleState(view=AnalystView(**view, call=call), bull=argument, bear=argument)
     assert example(page, "What the deciding model reads of them") == opinions_text(state, "en")
     assert example(page, "What the reviewing model reads of the entry:") == entry_text(signal)
 
@@ -138,7 +140,7 @@ def test_the_prompt_page_shows_what_a_model_reads_of_every_function():
 def test_the_prompt_page_names_what_four_timeframes_need(language):
     config = ContextConfig(language=language)
     facts = wide_facts(config.timeframes, in_position=True)
-    fixed = fixed_of(facts, [*POSITION_TOOLS, *MEMORY_TOOLS], WORDS[language].titles, config)
+    fixed = fixed_of(block_of(facts), [*POSITION_TOOLS, *MEMORY_TOOLS], WORDS[language].titles, config)
     assert f"{fixed.total:,}" in (ROOT / "docs" / "prompt.md").read_text(encoding="utf-8")
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from candlegraph.graph.settings.experience import Cleanup
 from candlegraph.memory.index.index import SituationIndex
 from candlegraph.memory.index.labels import Labels
-from candlegraph.memory.index.saved import save, snapshot_folder, snapshot_path
+from candlegraph.memory.index.saved import index_folder, index_path, save
 from candlegraph.memory.learning.report import experience_of
 from candlegraph.memory.storage.database import open_engine
 from candlegraph.memory.storage.vectors import unit
@@ -70,7 +70,7 @@ def snapshot(database: Path, start: int) -> None:
     for number in count(start):
         row = memory.add(experience_of(trade(number)))
         index.add(*labelled([200 + (row or 0)]))
-        save(snapshot_path(snapshot_folder(database), "test-1", 16, "hnsw"), index.snapshot())
+        save(index_path(index_folder(database), "test-1", 16, "hnsw"), index.snapshot())
         say(f"stored {number}")
 
 

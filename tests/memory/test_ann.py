@@ -8,7 +8,7 @@ from candlegraph.memory.index import index as index_module
 from candlegraph.memory.index.ann import FEW, make
 from candlegraph.memory.index.index import SituationIndex, type_for
 from candlegraph.memory.index.labels import Labels
-from candlegraph.memory.index.saved import load, save, snapshot_path
+from candlegraph.memory.index.saved import index_path, load, save
 
 KINDS = ("flat", "hnsw", "ivf")
 ROWS, DIMENSION = 20_000, 64
@@ -150,7 +150,7 @@ def test_auto_grows_into_the_next_type_and_finds_what_it_found_before(vectors):
 @pytest.mark.parametrize("kind", ["hnsw", "ivf"])
 def test_a_snapshot_brings_the_index_back_without_what_was_removed_since(kind, vectors, tmp_path):
     index = filled(kind, vectors[:3000])
-    path = snapshot_path(tmp_path, "situation-v1:30m", DIMENSION, kind)
+    path = index_path(tmp_path, "situation-v1:30m", DIMENSION, kind)
     save(path, index.snapshot())
     again = SituationIndex(DIMENSION, kind)
     again.restore(load(path), kind, {n: label(n) for n in range(3000) if n != 42})

@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from candlegraph.memory.books.approvals import ApprovalRequest, Proposals, Status
+from candlegraph.memory.books.approvals import ApprovalRequest, Proposals, ProposalStatus
 from candlegraph.memory.storage.database import close_engine
 
 AS_OF = datetime(2025, 3, 1, 12, tzinfo=UTC)
@@ -18,7 +18,7 @@ ALLOWED = {
     ("approved", "used"),
     ("approved", "expired"),
 }
-WAYS: dict[Status, tuple[Status, ...]] = {
+WAYS: dict[ProposalStatus, tuple[ProposalStatus, ...]] = {
     "pending": (),
     "approved": ("approved",),
     "rejected": ("rejected",),
@@ -71,7 +71,7 @@ def brought_to(table, status, one):
 
 
 @pytest.mark.parametrize("after", ["approved", "rejected", "expired", "used"])
-@pytest.mark.parametrize("before", get_args(Status))
+@pytest.mark.parametrize("before", get_args(ProposalStatus))
 def test_a_status_changes_only_along_its_way(before, after, table):
     one = request()
     brought_to(table, before, one)
@@ -79,7 +79,7 @@ def test_a_status_changes_only_along_its_way(before, after, table):
     assert status_of(table, one) == (after if (before, after) in ALLOWED else before)
 
 
-@pytest.mark.parametrize("before", get_args(Status))
+@pytest.mark.parametrize("before", get_args(ProposalStatus))
 def test_only_an_expired_question_is_opened_again(before, table):
     one = request()
     brought_to(table, before, one)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from candlegraph.graph.schema.errors import MemoryStoreError
-from candlegraph.memory.index.saved import snapshot_folder
+from candlegraph.memory.index.saved import index_folder
 from candlegraph.memory.storage.backup import checked, make_copy
 from candlegraph.memory.storage.database import SCHEMA
 from candlegraph.memory.store import close_memory, open_memory
@@ -118,7 +118,7 @@ def test_a_restore_is_refused_while_another_process_has_the_database_open(filled
 
 
 def test_a_restore_forgets_index_snapshots_since_ids_may_come_to_mean_other_rows(filled, copy):
-    snapshot = snapshot_folder(filled) / "0123.hnsw"
+    snapshot = index_folder(filled) / "0123.hnsw"
     snapshot.parent.mkdir()
     snapshot.write_bytes(b"of other rows")
     restore(filled, copy, at=AT)

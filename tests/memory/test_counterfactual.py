@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from small_paths import BEGIN, DIP, FLAT, STOPPED, candles, path
 
 from candlegraph.memory.counterfactual.outcomes import FURTHER, table_of
-from candlegraph.memory.counterfactual.path import Candles, Funding, Tier
+from candlegraph.memory.counterfactual.path import Funding, PathCandles, Tier
 from candlegraph.memory.counterfactual.table import Alternative
 
 
@@ -102,7 +102,7 @@ def test_a_path_that_cannot_be_replayed_is_refused(changes, said):
 def test_candles_with_a_gap_are_refused():
     columns = {name: (1.0, 1.0, 1.0) for name in ("open", "high", "low", "close")}
     with pytest.raises(ValidationError, match="without gaps"):
-        Candles(time=(0, 1800, 5400), **columns)
+        PathCandles(time=(0, 1800, 5400), **columns)
 
 
 worlds = st.integers(0, 10_000).map(lambda seed: next(iter(null_world.trades(np.random.default_rng(seed), 1)))[0])
@@ -116,7 +116,7 @@ def test_candles_that_close_later_change_nothing(one, late, seed):
     closed = sum(opened + one.length <= as_of.timestamp() for opened in one.candles.time)
     poison = rng.uniform(1, 10**6, len(one.candles.time) - closed).tolist()
     columns = {name: getattr(one.candles, name)[:closed] + tuple(poison) for name in ("open", "high", "low", "close")}
-    poisoned = one.model_copy(update={"candles": Candles(time=one.candles.time, **columns)})
+    poisoned = one.model_copy(update={"candles": PathCandles(time=one.candles.time, **columns)})
     assert table_of(poisoned, as_of) == table_of(one, as_of)
 
 

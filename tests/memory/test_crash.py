@@ -19,7 +19,7 @@ from candlegraph.graph.schema.experience import Experience
 from candlegraph.graph.settings.experience import RagConfig
 from candlegraph.memory.index.index import SituationIndex
 from candlegraph.memory.index.labels import Labels
-from candlegraph.memory.index.saved import load, snapshot_folder, snapshot_path
+from candlegraph.memory.index.saved import index_folder, index_path, load
 from candlegraph.memory.storage.database import open_engine, reading
 from candlegraph.memory.storage.rows import is_retired
 from candlegraph.memory.storage.tables import experiences, outbox
@@ -154,7 +154,7 @@ def test_keeping_a_snapshot_of_the_index(writer, path, moments, make_trade):
         words = killed(writer, "snapshot", path, number, wait)
         stored |= {*words["stored"]}
         assert stored <= searched(path, make_trade)
-        sizes.append(restored(snapshot_path(snapshot_folder(path), "test-1", 16, "hnsw")))
+        sizes.append(restored(index_path(index_folder(path), "test-1", 16, "hnsw")))
         number = max([int(key) for key in stored], default=number) + 1
     assert max(sizes) > 200  # it did keep some
 
@@ -208,7 +208,7 @@ def restored(file: Path) -> int:
 
 def test_a_snapshot_that_a_kill_left_half_written_is_nothing_and_a_rebuild_removes_it(path, memory, make_experience):
     memory.add(make_experience(0))
-    file = snapshot_path(snapshot_folder(path), "test-1", 3, "hnsw")
+    file = index_path(index_folder(path), "test-1", 3, "hnsw")
     file.parent.mkdir()
     file.write_bytes(b"half a snap")
     file.with_name(f"{file.name}.4711.partial").write_bytes(b"half")

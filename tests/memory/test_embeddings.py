@@ -12,7 +12,7 @@ from candlegraph.graph.schema.errors import EmbeddingError
 from candlegraph.graph.settings.experience import Embedding, RagConfig
 from candlegraph.memory.embeddings.opening import open_embedder
 from candlegraph.memory.embeddings.space import OPPOSITE, PROBES, QUESTIONS, REST_SECONDS, SAME, TextSpace
-from candlegraph.memory.embeddings.wording import Words, without_place, words_now, words_of_experience
+from candlegraph.memory.embeddings.wording import SituationWords, without_place, words_now, words_of_experience
 from candlegraph.memory.learning.report import experience_of_decision
 from candlegraph.memory.storage.database import open_engine
 from candlegraph.memory.store import close_memory, open_memory
@@ -88,7 +88,7 @@ def test_query_and_experience_of_one_market_have_the_same_words(make_snapshot, m
         scene=scene,
     )
     told = words_of_experience(experience)
-    assert words_now(facts, scene, "short") == Words(told.setup) != words_now(facts, scene, "long")
+    assert words_now(facts, scene, "short") == SituationWords(told.setup) != words_now(facts, scene, "long")
     assert told.reason == "pullback to support"
 
 
@@ -175,8 +175,10 @@ def test_the_parts_of_words_count_by_their_weights(space):
     one = space()
     parts = one.vectors_of(["set-up", "why", "after"])
     total = parts["set-up"] + parts["why"] + 0.5 * parts["after"]
-    assert np.allclose(one.vector_of(Words("set-up", "why", "after")), total / np.linalg.norm(total), atol=1e-6)
-    assert np.allclose(one.vector_of(Words("set-up")), parts["set-up"], atol=1e-3)
+    assert np.allclose(
+        one.vector_of(SituationWords("set-up", "why", "after")), total / np.linalg.norm(total), atol=1e-6
+    )
+    assert np.allclose(one.vector_of(SituationWords("set-up")), parts["set-up"], atol=1e-3)
 
 
 def test_configured_cosines_win_over_measured_ones(space):

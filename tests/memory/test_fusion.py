@@ -12,7 +12,7 @@ from candlegraph.graph.settings.experience import Embedding, RagConfig, Spaces
 from candlegraph.memory.embeddings.wording import words_of_experience
 from candlegraph.memory.index import search as fusion
 from candlegraph.memory.index.index import Hit
-from candlegraph.memory.index.search import Scale, Searched, fused, mean_of
+from candlegraph.memory.index.search import Calibration, Searched, fused, mean_of
 from candlegraph.memory.store import open_memory
 
 NOW = datetime(2025, 6, 1, tzinfo=UTC)
@@ -109,7 +109,7 @@ def test_the_result_is_that_of_comparing_all(rows, k, threshold, weights):
 
 
 def test_a_scale_reads_cosines_linearly_between_its_ends():
-    scale = Scale(0.2, 0.7)
+    scale = Calibration(0.2, 0.7)
     assert scale.similarities([-1, 0.2, 0.45, 0.7, 1]) == [0, 0, 0.5, 1, 1]
 
 

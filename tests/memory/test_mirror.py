@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import update
 
 from candlegraph.graph.settings.experience import Cleanup, RagConfig, VectorStore
-from candlegraph.memory.index.saved import snapshot_folder
+from candlegraph.memory.index.saved import index_folder
 from candlegraph.memory.storage.database import open_engine, writing
 from candlegraph.memory.storage.tables import vectors
 from candlegraph.memory.store import close_memory, open_memory
@@ -47,7 +47,7 @@ def later(make_trade):
 
 
 def files(path):
-    return sorted(snapshot_folder(path).glob("*"))
+    return sorted(index_folder(path).glob("*"))
 
 
 def test_a_start_keeps_a_snapshot_and_the_next_one_builds_nothing(filled, later):
@@ -110,7 +110,7 @@ def test_a_snapshot_of_another_database_or_of_a_later_state_is_not_believed(
         memory = open_memory(other, HNSW)
         memory.add(make_experience(7 * COUNT, situation=at(9)))  # its id means another row in the snapshot
         close_memory(other)
-    shutil.copytree(snapshot_folder(filled), snapshot_folder(other), dirs_exist_ok=True)
+    shutil.copytree(index_folder(filled), index_folder(other), dirs_exist_ok=True)
     number = 2 * COUNT - 40 if change == "another" else 40
     assert nearest(other, 40, later)[0] == str(number)
     if change == "earlier":

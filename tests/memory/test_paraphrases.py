@@ -9,7 +9,7 @@ from paraphrases import CHINESE, ENGLISH
 from candlegraph.graph.settings.experience import Embedding
 from candlegraph.memory.embeddings.opening import open_embedder
 from candlegraph.memory.embeddings.space import TextSpace
-from candlegraph.memory.embeddings.wording import Words, words_of_experience
+from candlegraph.memory.embeddings.wording import SituationWords, words_of_experience
 from candlegraph.memory.storage.database import open_engine
 
 NEAREST = 5
@@ -44,6 +44,6 @@ def test_the_present_finds_trades_of_its_set_up_before_those_of_the_opposite(fou
     space, *_ = found
     up, down = "A long trade. The market is rising.", "A long trade. The market is falling."
     rows = [(up, "rising"), (down, "falling")]
-    question = space.vector_of(Words(up))
-    alike = {name: float(question @ space.vector_of(Words(text, ENGLISH[0][4]))) for text, name in rows}
+    question = space.vector_of(SituationWords(up))
+    alike = {name: float(question @ space.vector_of(SituationWords(text, ENGLISH[0][4]))) for text, name in rows}
     assert alike["rising"] > alike["falling"]

@@ -15,7 +15,7 @@ from embedding_server import EmbeddingServer
 from sqlalchemy import text
 
 from candlegraph.freqtrade_bridge.commands.main import main
-from candlegraph.freqtrade_bridge.commands.memory import Reembedded, reembed
+from candlegraph.freqtrade_bridge.commands.memory.reembed import Reembedded, reembed
 from candlegraph.graph.schema.errors import ConfigError, EmbeddingError
 from candlegraph.graph.settings.experience import Embedding, RagConfig, Spaces
 from candlegraph.graph.settings.places import DATABASE
@@ -149,7 +149,7 @@ WORKER = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from candlegraph.freqtrade_bridge.commands.memory import reembed
+from candlegraph.freqtrade_bridge.commands.memory.reembed import reembed
 from candlegraph.graph.settings.experience import Embedding, RagConfig
 from candlegraph.memory.store import open_memory
 embedding = Embedding(provider="openai", api_base=sys.argv[2], model="m", batch_size=8)

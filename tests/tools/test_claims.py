@@ -4,8 +4,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from candlegraph.graph.schema.facts import parse_facts, render_facts, written
+from candlegraph.graph.schema.facts import parse_facts, render_facts
 from candlegraph.graph.schema.market import Level
+from candlegraph.graph.schema.numbers import written
 from candlegraph.graph.schema.signal import Proposal
 from candlegraph.tools.market.facts import facts_of
 from candlegraph.tools.market.regime import strength_of

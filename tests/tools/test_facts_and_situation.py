@@ -16,18 +16,19 @@ from candlegraph.graph.schema.facts import (
     PositionFacts,
     parse_facts,
     render_facts,
-    significant,
 )
 from candlegraph.graph.schema.indicators import TimeframeFacts
 from candlegraph.graph.schema.market import Account
+from candlegraph.graph.schema.numbers import significant
 from candlegraph.graph.settings.context import ContextConfig
-from candlegraph.tools.market import situation
+from candlegraph.tools.market import situation_versions as versions
 from candlegraph.tools.market.facts import facts_of
 from candlegraph.tools.market.frames import Candles, snapshot_of
-from candlegraph.tools.market.situation import CONSTANT, VERSION, situation_of, space_of, volatility_pct_of
+from candlegraph.tools.market.situation import CONSTANT, situation_of, space_of
+from candlegraph.tools.market.situation_versions import VERSION, volatility_pct_of
 
 TIMEFRAMES = ("30m", "1h", "4h", "1d")
-COMPONENTS = situation.COMPONENTS[VERSION]
+COMPONENTS = versions.COMPONENTS[VERSION]
 NUMBERS = st.one_of(
     st.sampled_from([0.0, -0.0, 0.0000085, -0.0000085, 1e-12, 123456.789, 1e21]), st.floats(-1e12, 1e12)
 )
@@ -238,12 +239,12 @@ def test_the_space_names_its_version_and_timeframes(facts):
     assert space_of(fewer) == f"{VERSION}:30m"
 
 
-@pytest.mark.parametrize("version", [*situation.COMPONENTS, "situation-next"])
+@pytest.mark.parametrize("version", [*versions.COMPONENTS, "situation-next"])
 def test_the_volatility_is_read_back_from_a_vector_of_every_version(facts, version, monkeypatch):
-    monkeypatch.setattr(situation, "COMPONENTS", situation.COMPONENTS | {"situation-next": ("momentum",)})
-    monkeypatch.setattr(situation, "VERSION", version)
+    monkeypatch.setattr(versions, "COMPONENTS", versions.COMPONENTS | {"situation-next": ("momentum",)})
+    monkeypatch.setattr(versions, "VERSION", version)
     vector, space = situation_of(facts), space_of(facts)
-    monkeypatch.setattr(situation, "VERSION", "situation-next")
+    monkeypatch.setattr(versions, "VERSION", "situation-next")
     assert volatility_pct_of(vector, space) == pytest.approx(100 * facts.timeframes["30m"].atr / facts.price)
 
 
@@ -258,5 +259,5 @@ def test_version_one_is_what_it_was(facts, monkeypatch):
     one = facts.timeframes["30m"].model_copy(update=numbers)
     known = facts.model_copy(update={"timeframes": {"30m": one}, "alignment": 1})
     expected = (0.5, 0.2, -0.5, 0.25, 0.75, 0.4, 0.2, 0.5, 1.0, -0.5, 0.5)
-    monkeypatch.setattr(situation, "VERSION", "situation-v1")
+    monkeypatch.setattr(versions, "VERSION", "situation-v1")
     assert situation_of(known) == pytest.approx(expected)

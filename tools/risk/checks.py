@@ -54,7 +54,7 @@ class Subject(Frozen):
         return self.facts.resistance if self.side == "long" else self.facts.support
 
 
-class Finding(Frozen):
+class Breach(Frozen):
     """A rule that does not like the decision, and why."""
 
     rule: RuleName
@@ -66,13 +66,13 @@ Rule = Callable[[Subject, Checks], str | None]
 """Returns what is wrong with the decision, None if nothing is."""
 
 
-def findings(subject: Subject, checks: Checks) -> tuple[Finding, ...]:
+def findings(subject: Subject, checks: Checks) -> tuple[Breach, ...]:
     """Return what the rules that are not off have against the decision."""
     found = []
     for name, rule in rules_for(subject.proposal).items():
         strictness: Strictness = getattr(checks, name)
         if strictness != "off" and (why := rule(subject, checks)):
-            found.append(Finding(rule=name, strictness=strictness, why=why))
+            found.append(Breach(rule=name, strictness=strictness, why=why))
     return tuple(found)
 
 

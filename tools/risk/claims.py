@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
-from candlegraph.graph.schema.facts import significant, written
 from candlegraph.graph.schema.market import MarketSnapshot, Strength
+from candlegraph.graph.schema.numbers import significant, written
 from candlegraph.tools.market.regime import strength_of
 
 RSI_POINTS = 5

@@ -22,7 +22,7 @@ from candlegraph.agents.models.wire.bodies import NoCompletion, completion_in, r
 from candlegraph.agents.models.wire.endpoint_error import EndpointError, connection_error
 from candlegraph.agents.models.wire.failed_generation import failed_answer
 from candlegraph.agents.models.wire.reading import answer_in
-from candlegraph.agents.models.wire.refusals import Refusal
+from candlegraph.agents.models.wire.refusals import EndpointRefusal
 from candlegraph.agents.models.wire.shaping import body_of
 from candlegraph.graph.settings.addresses import shown_address
 
@@ -57,7 +57,7 @@ class CompatibleChat(ChatOpenAI):
                 if (
                     e.status_code is None
                     or is_model
-                    or not self.known.learn(Refusal(e.status_code, e.reason), body, applied)
+                    or not self.known.learn(EndpointRefusal(e.status_code, e.reason), body, applied)
                 ):
                     raise
         else:

@@ -32,7 +32,7 @@ WORDY = re.compile(r"_|temperature|seed|logprobs|verbosity", re.IGNORECASE)
 """Names that are no everyday word, and need no quotes to be one."""
 
 
-class Refusal(NamedTuple):
+class EndpointRefusal(NamedTuple):
     """A refused request: its status, and the server's words without what they quote."""
 
     status: int
@@ -47,7 +47,7 @@ class Refusal(NamedTuple):
         )
 
 
-def refused_parameter(refusal: Refusal, sent: Mapping[str, Any]) -> str | None:
+def refused_parameter(refusal: EndpointRefusal, sent: Mapping[str, Any]) -> str | None:
     """Return the parameter that the refusal is about, None where it must not be left out or none is named."""
     if refusal.status not in REFUSING_STATUS or not REFUSES.search(refusal.text):
         return None
@@ -55,7 +55,7 @@ def refused_parameter(refusal: Refusal, sent: Mapping[str, Any]) -> str | None:
     return min(places)[1] if places else None
 
 
-def refused_extra(refusal: Refusal, sent: Mapping[str, Any]) -> str | None:
+def refused_extra(refusal: EndpointRefusal, sent: Mapping[str, Any]) -> str | None:
     """Return what hangs on a message that was sent, and is refused there."""
     text = refusal.text
     if not re.search(r"messages?\W", text, re.IGNORECASE) or not REFUSES.search(text):

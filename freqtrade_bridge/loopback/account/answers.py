@@ -7,9 +7,9 @@ from typing import Any
 
 from candlegraph.freqtrade_bridge.loopback.account.books import Books, Fill, Income
 from candlegraph.freqtrade_bridge.loopback.account.orders import ZERO, AlgoOrder, Order, cents
-from candlegraph.freqtrade_bridge.loopback.account.positions import bracket_at
+from candlegraph.freqtrade_bridge.loopback.account.positions import AccountPosition, bracket_at, liquidation_price
 
-Row = dict[str, Any]
+JsonRow = dict[str, Any]
 ONE_WAY = {"positionSide": "BOTH"}
 
 
@@ -18,7 +18,7 @@ def text(value: Decimal) -> str:
     return f"{cents(value).normalize() + 0:f}"
 
 
-def order_row(order: Order) -> Row:
+def order_row(order: Order) -> JsonRow:
     """Return an order."""
     return ONE_WAY | {
         "orderId": order.id,
@@ -45,7 +45,7 @@ def order_row(order: Order) -> Row:
     }
 
 
-def algo_row(books: Books, algo: AlgoOrder, seen_until: int) -> Row:
+def algo_row(books: Books, algo: AlgoOrder, seen_until: int) -> JsonRow:
     """Return a conditional order; one that was triggered after `seen_until` is on its way, into an unknown order."""
     order = None if algo.order_id is None or algo.triggered_at > seen_until else books.orders[algo.order_id]
     is_on_its_way = algo.order_id is not None and order is None
@@ -75,7 +75,7 @@ def algo_row(books: Books, algo: AlgoOrder, seen_until: int) -> Row:
     }
 
 
-def fill_row(fill: Fill) -> Row:
+def fill_row(fill: Fill) -> JsonRow:
     """Return one trade of an order."""
     return ONE_WAY | {
         "id": fill.id,
@@ -94,7 +94,7 @@ def fill_row(fill: Fill) -> Row:
     }
 
 
-def income_row(income: Income) -> Row:
+def income_row(income: Income) -> JsonRow:
     """Return one change of the wallet."""
     return {
         "symbol": income.symbol,
@@ -108,7 +108,7 @@ def income_row(income: Income) -> Row:
     }
 
 
-def account_row(books: Books, now: int) -> Row:
+def account_row(books: Books, now: int) -> JsonRow:
     """Return wallet and margins."""
     held = books.held
     profit = sum((one.profit(books.mark_price(name, now)) for name, one in books.positions.items()), ZERO)
@@ -140,10 +140,10 @@ def _initial_margin(books: Books, symbol: str, now: int) -> Decimal:
     return abs(books.position(symbol).amount) * books.mark_price(symbol, now) / books.leverage(symbol)
 
 
-def position_row(books: Books, symbol: str, now: int) -> Row:
+def position_row(books: Books, symbol: str, position: AccountPosition, now: int) -> JsonRow:
     """Return a position with its risk."""
-    position, mark = books.position(symbol), books.mark_price(symbol, now)
-    notional, initial = position.amount * mark, text(_initial_margin(books, symbol, now))
+    mark = books.mark_price(symbol, now)
+    notional, initial = position.amount * mark, text(abs(position.amount) * mark / books.leverage(symbol))
     bracket = bracket_at(books.brackets(symbol), abs(notional))
     return ONE_WAY | {
         "symbol": symbol,
@@ -152,7 +152,7 @@ def position_row(books: Books, symbol: str, now: int) -> Row:
         "breakEvenPrice": text(position.entry),
         "markPrice": text(mark),
         "unRealizedProfit": text(position.profit(mark)),
-        "liquidationPrice": text(books.liquidation(symbol) or ZERO),
+        "liquidationPrice": text(max(ZERO, liquidation_price(position, books.brackets(symbol)))),
         "isolatedMargin": text(position.margin + position.profit(mark)),
         "isolatedWallet": text(position.margin),
         "notional": text(notional),

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Literal
 
-from candlegraph.freqtrade_bridge.loopback.account.orders import ZERO, AlgoOrder, Order, Side, cents
+from candlegraph.freqtrade_bridge.loopback.account.orders import ZERO, AlgoOrder, Order, OrderSide, cents
 from candlegraph.freqtrade_bridge.loopback.account.positions import (
     FLAT,
+    AccountPosition,
     Bracket,
-    Position,
     brackets_of,
     filled,
     liquidation_price,
@@ -32,7 +32,7 @@ class Fill:
     id: int
     order_id: int
     symbol: str
-    side: Side
+    side: OrderSide
     price: Decimal
     quantity: Decimal
     profit: Decimal
@@ -65,7 +65,8 @@ class Books:
         self.income: list[Income] = []
         self.isolated: set[str] = set()
         self.wallet = ZERO
-        self._positions: dict[str, Position] = {}
+        self._positions: dict[str, AccountPosition] = {}
+        self._before: dict[str, list[AccountPosition]] = {}
         self._leverage: dict[str, int] = {}
         self._ids: Iterator[int] = itertools.count(1001)
         self._brackets = {symbol: brackets_of(market.pair) for symbol, market in self.markets.items()}
@@ -75,14 +76,23 @@ class Books:
         """Return a number that nothing else on this exchange bears."""
         return next(self._ids)
 
-    def position(self, symbol: str) -> Position:
+    def position(self, symbol: str) -> AccountPosition:
         """Return what is held of `symbol`."""
         return self._positions.get(symbol, FLAT)
 
     @property
-    def positions(self) -> dict[str, Position]:
+    def positions(self) -> dict[str, AccountPosition]:
         """Return what is held, by symbol."""
         return {symbol: position for symbol, position in self._positions.items() if position.amount}
+
+    def positions_at(self, at: int) -> dict[str, AccountPosition]:
+        """Return what was held then, by symbol."""
+        found = {symbol: self._position_at(symbol, at) for symbol in self._positions}
+        return {symbol: position for symbol, position in found.items() if position.amount}
+
+    def _position_at(self, symbol: str, at: int) -> AccountPosition:
+        known = [*self._before.get(symbol, []), self.position(symbol)]
+        return next((one for one in reversed(known) if one.updated_at <= at), FLAT)
 
     def leverage(self, symbol: str) -> int:
         """Return the leverage of `symbol`."""
@@ -149,6 +159,7 @@ class Books:
     def _book(self, order: Order, quantity: Decimal, price: Decimal, at: int, fee: Decimal, is_maker: bool) -> None:
         symbol, before = order.symbol, self.position(order.symbol)
         after, profit = filled(before, order.sign * quantity, price, self.leverage(symbol), at)
+        self._before.setdefault(symbol, []).append(before)
         self._positions[symbol] = after
         self.fills.append(Fill(self.new_id(), order.id, symbol, order.side, price, quantity, profit, fee, is_maker, at))
         if before.amount * order.sign < 0:
@@ -185,7 +196,7 @@ class Books:
     def liquidate(self, symbol: str, price: Decimal, at: int) -> None:
         """Close the position at `price`; what is left of its margin goes to the insurance fund."""
         position = self.position(symbol)
-        side: Side = "SELL" if position.sign > 0 else "BUY"
+        side: OrderSide = "SELL" if position.sign > 0 else "BUY"
         left = cents(position.margin + position.profit(price))
         size, number = abs(position.amount), self.new_id()
         order = Order(number, f"autoclose-{number}", symbol, side, size, price, True, "IOC", at, at)

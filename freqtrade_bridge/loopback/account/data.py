@@ -11,7 +11,7 @@ import pandas as pd
 
 from candlegraph.freqtrade_bridge.loopback.account.path import PathSeries
 from candlegraph.freqtrade_bridge.loopback.markets import Market, markets_of_datadir
-from candlegraph.freqtrade_bridge.loopback.series import TIMEFRAME_MS, Series
+from candlegraph.freqtrade_bridge.loopback.series import TIMEFRAME_MS, CandleSeries
 from candlegraph.graph.schema.errors import CandleError
 from candlegraph.tools.market.candle_files import file_name
 
@@ -25,7 +25,7 @@ def account_markets(datadir: Path, pairs: Iterable[str]) -> list[Market]:
 
 def _with_its_own(market: Market, folder: Path) -> Market:
     path = PathSeries.of(market.series)
-    mark = Series.of_frame(_read(folder, market.pair, "mark"), HOUR_MS)
+    mark = CandleSeries.of_frame(_read(folder, market.pair, "mark"), HOUR_MS)
     rates = _read(folder, market.pair, "funding_rate")
     times = rates["date"].dt.as_unit("ms").astype("int64")
     funding = dict(zip(times.tolist(), _rate_column(rates).tolist(), strict=True))
@@ -44,7 +44,7 @@ def _rate_column(rates: pd.DataFrame) -> pd.Series:
     return rates["funding_rate" if "funding_rate" in rates else "open"].astype(float)
 
 
-def marked(last: Series, mark: Series) -> PathSeries:
+def marked(last: CandleSeries, mark: CandleSeries) -> PathSeries:
     """Return the mark price in the candles of `last`, each moved as far as the mark was from the last price then.
 
     Hourly marks walk another path than half-hourly prices; so both walk the same one, and are apart as they were.

@@ -14,13 +14,13 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from candlegraph.freqtrade_bridge.loopback.account.books import Books
-from candlegraph.freqtrade_bridge.loopback.account.endpoints import ANSWERS, Call
+from candlegraph.freqtrade_bridge.loopback.account.endpoints import ANSWERS, ApiCall
 from candlegraph.freqtrade_bridge.loopback.account.faults import (
     Endpoint,
     FaultPlan,
     Late,
     PartlyFilled,
-    Refusal,
+    PlannedRefusal,
     Throttled,
     Unanswered,
     What,
@@ -28,6 +28,7 @@ from candlegraph.freqtrade_bridge.loopback.account.faults import (
 from candlegraph.freqtrade_bridge.loopback.account.matching import advance
 from candlegraph.freqtrade_bridge.loopback.account.refusals import MESSAGES, Refused
 from candlegraph.freqtrade_bridge.loopback.exchange import refusal
+from candlegraph.freqtrade_bridge.loopback.trouble import Trouble, under_maintenance
 
 KEY, SECRET = "made-up-key", "made-up-secret"
 AHEAD_MS, RECV_WINDOW_MS = 1000, 5000
@@ -53,11 +54,11 @@ class Dropped(Response):
         await send({"type": "http.response.body", "body": b"{", "more_body": True})
 
 
-class Door:
-    """Answers signed requests from `books`; `plan` is what goes wrong, `log` what was asked."""
+class SignedDoor:
+    """Answers signed requests from `books`; `plan` and `trouble` are what goes wrong, `log` what was asked."""
 
-    def __init__(self, books: Books) -> None:
-        self.books = books
+    def __init__(self, books: Books, trouble: Trouble) -> None:
+        self.books, self.trouble = books, trouble
         self.plan = FaultPlan()
         self.log: list[Logged] = []
 
@@ -80,8 +81,8 @@ class Door:
         endpoint: Endpoint = f"{request.method} {request.url.path}"  # type: ignore[assignment]
         advance(self.books)
         try:
-            check(request.headers.get("x-mbx-apikey"), signed, query, self.books.clock.now())
-            answer = self._answer(endpoint, query)
+            check(request.headers.get("x-mbx-apikey"), signed, query, self.books.clock.now() + self.trouble.skew_ms)
+            answer = under_maintenance() if self.trouble.is_down else self._answer(endpoint, query)
         except Refused as error:
             answer = refusal(error.http_status, error.code, str(error))
         self._note(endpoint, query, answer)
@@ -89,7 +90,7 @@ class Door:
 
     def _answer(self, endpoint: Endpoint, query: Mapping[str, str]) -> Response:
         now, what = self.books.clock.now(), self.plan.next(endpoint)
-        if isinstance(what, Refusal):
+        if isinstance(what, PlannedRefusal):
             raise Refused(what.code)
         if isinstance(what, Throttled):
             return _throttled(what)
@@ -118,9 +119,9 @@ def check(key: str | None, signed: str, query: Mapping[str, str], now: int) -> N
         raise Refused(-1021)
 
 
-def _call(query: Mapping[str, str], now: int, what: What | None) -> Call:
+def _call(query: Mapping[str, str], now: int, what: What | None) -> ApiCall:
     seen_until = now - what.seconds * 1000 if isinstance(what, Late) else now
-    return Call(query, now, seen_until, what.partial if isinstance(what, PartlyFilled) else None)
+    return ApiCall(query, now, seen_until, what.partial if isinstance(what, PartlyFilled) else None)
 
 
 def _throttled(what: Throttled) -> Response:

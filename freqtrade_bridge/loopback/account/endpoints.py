@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from candlegraph.freqtrade_bridge.loopback.account.answers import (
-    Row,
+    JsonRow,
     account_row,
     algo_row,
     fill_row,
@@ -22,7 +22,7 @@ from candlegraph.freqtrade_bridge.loopback.account.faults import Endpoint
 from candlegraph.freqtrade_bridge.loopback.account.orders import (
     AlgoOrder,
     AlgoRequest,
-    Asked,
+    AnyOrderRequest,
     Order,
     OrderRequest,
     Partial,
@@ -30,12 +30,12 @@ from candlegraph.freqtrade_bridge.loopback.account.orders import (
 from candlegraph.freqtrade_bridge.loopback.account.placing import cancel, cancel_algo, place, place_algo
 from candlegraph.freqtrade_bridge.loopback.account.refusals import Refused
 
-AskedT = TypeVar("AskedT", bound=Asked)
+AskedT = TypeVar("AskedT", bound=AnyOrderRequest)
 MAX_LEVERAGE_NOTIONAL = "1000000"
 
 
 @dataclass(frozen=True)
-class Call:
+class ApiCall:
     """One signed request at `now`; the answer knows nothing that happened after `seen_until`."""
 
     query: Mapping[str, str]
@@ -44,17 +44,17 @@ class Call:
     partial: Partial | None = None
 
 
-Answer = Callable[[Books, Call], Any]
+Answer = Callable[[Books, ApiCall], Any]
 
 
-def _order(books: Books, call: Call) -> Row:
+def _order(books: Books, call: ApiCall) -> JsonRow:
     found = _found(books.orders.values(), call, "orderId", "origClientOrderId")
     if found is None or found.created_at > call.seen_until:
         raise Refused(-2013)
     return order_row(found)
 
 
-def _algo(books: Books, call: Call) -> Row:
+def _algo(books: Books, call: ApiCall) -> JsonRow:
     found = _found(books.algos.values(), call, "algoId", "clientAlgoId")
     if found is None or found.created_at > call.seen_until:
         raise Refused(-2013)
@@ -64,7 +64,7 @@ def _algo(books: Books, call: Call) -> Row:
 OrderT = TypeVar("OrderT", Order, AlgoOrder)
 
 
-def _found(known: Iterable[OrderT], call: Call, id_name: str, client_id_name: str) -> OrderT | None:
+def _found(known: Iterable[OrderT], call: ApiCall, id_name: str, client_id_name: str) -> OrderT | None:
     """Return the newest order of that number or client's number."""
     number, client_id = call.query.get(id_name), call.query.get(client_id_name)
     if number is None and client_id is None:
@@ -73,15 +73,15 @@ def _found(known: Iterable[OrderT], call: Call, id_name: str, client_id_name: st
     return same[-1] if same else None
 
 
-def _place(books: Books, call: Call) -> Row:
+def _place(books: Books, call: ApiCall) -> JsonRow:
     return order_row(place(books, _read(OrderRequest, call), call.partial))
 
 
-def _place_algo(books: Books, call: Call) -> Row:
+def _place_algo(books: Books, call: ApiCall) -> JsonRow:
     return algo_row(books, place_algo(books, _read(AlgoRequest, call), call.partial), call.seen_until)
 
 
-def _read(kind: type[AskedT], call: Call) -> AskedT:
+def _read(kind: type[AskedT], call: ApiCall) -> AskedT:
     try:
         return kind.model_validate(call.query)
     except ValidationError as error:
@@ -89,45 +89,45 @@ def _read(kind: type[AskedT], call: Call) -> AskedT:
         raise Refused(-1102, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
 
 
-def _cancel(books: Books, call: Call) -> Row:
+def _cancel(books: Books, call: ApiCall) -> JsonRow:
     return order_row(cancel(books, _found(books.orders.values(), call, "orderId", "origClientOrderId")))
 
 
-def _cancel_algo(books: Books, call: Call) -> Row:
+def _cancel_algo(books: Books, call: ApiCall) -> JsonRow:
     done = cancel_algo(books, _found(books.algos.values(), call, "algoId", "clientAlgoId"))
     return {"algoId": done.id, "clientAlgoId": done.client_id, "code": "200", "msg": "success"}
 
 
-def _orders(books: Books, call: Call) -> list[Row]:
+def _orders(books: Books, call: ApiCall) -> list[JsonRow]:
     seen = [order_row(one) for one in books.orders.values() if one.created_at <= call.seen_until]
     return _asked_for(seen, call, "time")
 
 
-def _open_orders(books: Books, call: Call) -> list[Row]:
+def _open_orders(books: Books, call: ApiCall) -> list[JsonRow]:
     return [row for row in _orders(books, call) if row["status"] in ("NEW", "PARTIALLY_FILLED")]
 
 
-def _algos(books: Books, call: Call) -> list[Row]:
+def _algos(books: Books, call: ApiCall) -> list[JsonRow]:
     seen = [one for one in books.algos.values() if one.created_at <= call.seen_until]
     return _asked_for([algo_row(books, one, call.seen_until) for one in seen], call, "createTime")
 
 
-def _open_algos(books: Books, call: Call) -> list[Row]:
+def _open_algos(books: Books, call: ApiCall) -> list[JsonRow]:
     return [row for row in _algos(books, call) if row["algoStatus"] in ("NEW", "TRIGGERING")]
 
 
-def _fills(books: Books, call: Call) -> list[Row]:
+def _fills(books: Books, call: ApiCall) -> list[JsonRow]:
     number = call.query.get("orderId")
     rows = [fill_row(one) for one in books.fills if number is None or str(one.order_id) == number]
     return _asked_for(rows, call, "time")
 
 
-def _income(books: Books, call: Call) -> list[Row]:
+def _income(books: Books, call: ApiCall) -> list[JsonRow]:
     kind = call.query.get("incomeType")
     return _asked_for([income_row(one) for one in books.income if kind in (None, one.kind)], call, "time")
 
 
-def _asked_for(rows: Iterable[Row], call: Call, time_name: str) -> list[Row]:
+def _asked_for(rows: Iterable[JsonRow], call: ApiCall, time_name: str) -> list[JsonRow]:
     """Return the rows of the asked symbol and span, the oldest ones where there is a limit."""
     symbol = call.query.get("symbol")
     start, end = int(call.query.get("startTime", 0)), int(call.query.get("endTime", call.now))
@@ -135,16 +135,16 @@ def _asked_for(rows: Iterable[Row], call: Call, time_name: str) -> list[Row]:
     return found[: int(call.query.get("limit", 1000))]
 
 
-def _positions(books: Books, call: Call) -> list[Row]:
-    asked = call.query.get("symbol")
-    return [position_row(books, symbol, call.now) for symbol in books.positions if asked in (None, symbol)]
+def _positions(books: Books, call: ApiCall) -> list[JsonRow]:
+    asked, seen = call.query.get("symbol"), books.positions_at(call.seen_until)
+    return [position_row(books, name, one, call.now) for name, one in seen.items() if asked in (None, name)]
 
 
-def _brackets(books: Books, call: Call) -> list[Row]:
+def _brackets(books: Books, call: ApiCall) -> list[JsonRow]:
     return [{"symbol": name, "brackets": [one.shown for one in books.brackets(name)]} for name in books.markets]
 
 
-def _set_leverage(books: Books, call: Call) -> Row:
+def _set_leverage(books: Books, call: ApiCall) -> JsonRow:
     symbol, leverage = _symbol(books, call), int(call.query.get("leverage", 0))
     if not 1 <= leverage <= books.brackets(symbol)[0].max_leverage:
         raise Refused(-4028)
@@ -152,7 +152,7 @@ def _set_leverage(books: Books, call: Call) -> Row:
     return {"symbol": symbol, "leverage": leverage, "maxNotionalValue": MAX_LEVERAGE_NOTIONAL}
 
 
-def _set_margin_type(books: Books, call: Call) -> Row:
+def _set_margin_type(books: Books, call: ApiCall) -> JsonRow:
     symbol = _symbol(books, call)
     if call.query.get("marginType") != "ISOLATED":
         raise Refused(-1102, "marginType: the loopback exchange knows ISOLATED only.")
@@ -164,7 +164,7 @@ def _set_margin_type(books: Books, call: Call) -> Row:
     return {"code": 200, "msg": "success"}
 
 
-def _symbol(books: Books, call: Call) -> str:
+def _symbol(books: Books, call: ApiCall) -> str:
     symbol = call.query.get("symbol", "")
     if symbol not in books.markets:
         raise Refused(-1121)

@@ -12,13 +12,13 @@ ZERO = Decimal(0)
 FINEST = Decimal("0.00000001")
 """The exchange keeps eight decimals of an amount of money."""
 
-Side = Literal["BUY", "SELL"]
+OrderSide = Literal["BUY", "SELL"]
 TimeInForce = Literal["GTC", "IOC", "FOK", "GTX"]
 Working = Literal["CONTRACT_PRICE", "MARK_PRICE"]
-Status = Literal["NEW", "PARTIALLY_FILLED", "FILLED", "CANCELED", "EXPIRED"]
+OrderStatus = Literal["NEW", "PARTIALLY_FILLED", "FILLED", "CANCELED", "EXPIRED"]
 AlgoStatus = Literal["NEW", "TRIGGERED", "FINISHED", "CANCELED", "REJECTED"]
 
-OPEN: tuple[Status, ...] = ("NEW", "PARTIALLY_FILLED")
+OPEN: tuple[OrderStatus, ...] = ("NEW", "PARTIALLY_FILLED")
 NEVER = 1 << 62
 
 
@@ -27,37 +27,37 @@ def cents(value: Decimal) -> Decimal:
     return value.quantize(FINEST, ROUND_HALF_UP)
 
 
-def sign_of(side: Side) -> int:
+def sign_of(side: OrderSide) -> int:
     """Return 1 for a buyer and -1 for a seller."""
     return 1 if side == "BUY" else -1
 
 
-def side_of(sign: int) -> Side:
+def side_of(sign: int) -> OrderSide:
     """Return the side of a sign."""
     return "BUY" if sign > 0 else "SELL"
 
 
-class Asked(BaseModel):
+class AnyOrderRequest(BaseModel):
     """What both order endpoints are asked for; other parameters do not matter here."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
     symbol: str
-    side: Side
+    side: OrderSide
     quantity: Annotated[Decimal, Field(gt=0)]
     price: Annotated[Decimal, Field(ge=0)] = ZERO
     reduce_only: bool = Field(default=False, alias="reduceOnly")
     time_in_force: TimeInForce = Field(default="GTC", alias="timeInForce")
 
 
-class OrderRequest(Asked):
+class OrderRequest(AnyOrderRequest):
     """POST /fapi/v1/order; a type other than MARKET and LIMIT is refused, not unknown."""
 
     type: str
     client_id: str | None = Field(default=None, alias="newClientOrderId")
 
 
-class AlgoRequest(Asked):
+class AlgoRequest(AnyOrderRequest):
     """POST /fapi/v1/algoOrder: an order that waits for a price."""
 
     type: str
@@ -86,14 +86,14 @@ class Order:
     id: int
     client_id: str
     symbol: str
-    side: Side
+    side: OrderSide
     quantity: Decimal
     price: Decimal
     reduce_only: bool
     time_in_force: TimeInForce
     created_at: int
     updated_at: int
-    status: Status = "NEW"
+    status: OrderStatus = "NEW"
     filled: Decimal = ZERO
     cost: Decimal = ZERO
     partial: Partial | None = None
@@ -132,7 +132,7 @@ class AlgoOrder:
     id: int
     client_id: str
     symbol: str
-    side: Side
+    side: OrderSide
     quantity: Decimal
     price: Decimal
     trigger: Decimal

@@ -7,12 +7,12 @@ from decimal import Decimal
 
 import numpy as np
 
-from candlegraph.freqtrade_bridge.loopback.series import Row, Series
+from candlegraph.freqtrade_bridge.loopback.series import CandleRow, CandleSeries
 
 LEGS = 3
 
 
-class PathSeries(Series):
+class PathSeries(CandleSeries):
     """Candles walked open → nearer extreme → other extreme → close, in three straight legs of equal time.
 
     A rising candle sees its low first, a falling one its high. So the extremes are traded, and ticker, book, running
@@ -20,7 +20,7 @@ class PathSeries(Series):
     """
 
     @classmethod
-    def of(cls, series: Series) -> PathSeries:
+    def of(cls, series: CandleSeries) -> PathSeries:
         """Return the same candles with a path."""
         return cls(**{one.name: getattr(series, one.name) for one in fields(series) if one.init})
 
@@ -44,14 +44,14 @@ class PathSeries(Series):
     def _index(self, now: int) -> int:
         return int(np.clip(np.searchsorted(self.time, now, "right") - 1, 0, len(self.time) - 1))
 
-    def _running(self, opened: int, now: int) -> Row:
+    def _running(self, opened: int, now: int) -> CandleRow:
         _, first, high, low, price, volume = super()._running(opened, now)
         i = self._index(now)
         passed = self.corners(i)[: LEGS * (now - int(self.time[i])) // self.base_ms + 1]
         return (opened, first, max(high, *passed), min(low, *passed), price, volume)
 
 
-def crossing(series: Series, level: Decimal, sign: int, start: int, end: int) -> int | None:
+def crossing(series: CandleSeries, level: Decimal, sign: int, start: int, end: int) -> int | None:
     """Return when the price is first at or beyond `level` (above for sign 1), from `start` to before `end`.
 
     The price must move on one straight line between the two times.

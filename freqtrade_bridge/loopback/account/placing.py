@@ -11,7 +11,7 @@ from candlegraph.freqtrade_bridge.loopback.account.matching import advance, take
 from candlegraph.freqtrade_bridge.loopback.account.orders import (
     AlgoOrder,
     AlgoRequest,
-    Asked,
+    AnyOrderRequest,
     Order,
     OrderRequest,
     Partial,
@@ -78,7 +78,7 @@ def place_algo(books: Books, asked: AlgoRequest, partial: Partial | None = None)
     return books.keep_algo(algo)
 
 
-def _check_grid(books: Books, asked: Asked, trigger: Decimal = Decimal(0)) -> None:
+def _check_grid(books: Books, asked: AnyOrderRequest, trigger: Decimal = Decimal(0)) -> None:
     if asked.symbol not in books.markets:
         raise Refused(-1121)
     market = books.markets[asked.symbol]

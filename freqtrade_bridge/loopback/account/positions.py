@@ -19,7 +19,7 @@ TIERS = Path(freqtrade.exchange.__file__).with_name("binance_leverage_tiers.json
 
 
 @dataclass(frozen=True)
-class Position:
+class AccountPosition:
     """What is held of one symbol: `amount` is below 0 for a short, `margin` is its isolated wallet."""
 
     amount: Decimal = ZERO
@@ -37,7 +37,7 @@ class Position:
         return self.amount * (price - self.entry)
 
 
-FLAT = Position()
+FLAT = AccountPosition()
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,9 @@ class Bracket:
     shown: dict[str, Any]
 
 
-def filled(position: Position, signed: Decimal, price: Decimal, leverage: int, at: int) -> tuple[Position, Decimal]:
+def filled(
+    position: AccountPosition, signed: Decimal, price: Decimal, leverage: int, at: int
+) -> tuple[AccountPosition, Decimal]:
     """Return the position after a fill of `signed` contracts at `price`, and the profit that it realised.
 
     A fill against the position closes first; what is left over opens the other side.
@@ -65,14 +67,14 @@ def filled(position: Position, signed: Decimal, price: Decimal, leverage: int, a
     return replace(_with(rest, opened, price, leverage), updated_at=at), profit
 
 
-def _without(position: Position, closed: Decimal) -> Position:
+def _without(position: AccountPosition, closed: Decimal) -> AccountPosition:
     if not closed:
         return position
     left = position.amount - position.sign * closed
     return replace(position, amount=left, margin=position.margin * left / position.amount) if left else FLAT
 
 
-def _with(position: Position, opened: Decimal, price: Decimal, leverage: int) -> Position:
+def _with(position: AccountPosition, opened: Decimal, price: Decimal, leverage: int) -> AccountPosition:
     if not opened:
         return position
     amount = position.amount + opened
@@ -105,7 +107,7 @@ def bracket_at(brackets: Sequence[Bracket], notional: Decimal) -> Bracket:
     return [one for one in brackets if one.floor <= notional][-1]
 
 
-def liquidation_price(position: Position, brackets: Sequence[Bracket]) -> Decimal:
+def liquidation_price(position: AccountPosition, brackets: Sequence[Bracket]) -> Decimal:
     """Return the mark price at which the margin is down to its maintenance; 0 or below is never."""
     size, sign = abs(position.amount), position.sign
     bracket = bracket_at(brackets, size * position.entry)

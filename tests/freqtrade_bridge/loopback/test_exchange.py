@@ -8,7 +8,7 @@ import pytest
 from candlegraph.freqtrade_bridge.loopback.configuration import offline_exchange
 from candlegraph.freqtrade_bridge.loopback.markets import market_of
 from candlegraph.freqtrade_bridge.loopback.sample_market import sample_frames, sample_series
-from candlegraph.freqtrade_bridge.loopback.series import TIMEFRAME_MS, Series
+from candlegraph.freqtrade_bridge.loopback.series import TIMEFRAME_MS, CandleSeries
 from candlegraph.freqtrade_bridge.loopback.server import FixedClock, LoopbackExchange
 
 BTC, CHEAP = "BTC/USDT:USDT", "1000X/USDT:USDT"
@@ -16,7 +16,7 @@ DAY = TIMEFRAME_MS["1d"]
 NOW = 1_764_374_700_000  # 2025-11-29 00:05 UTC, a running candle
 
 
-def cheap_series() -> Series:
+def cheap_series() -> CandleSeries:
     """Return a coin worth 0.0000085."""
     one = sample_series(BTC)
     scale = 0.0000085 / one.close[-1]
@@ -24,7 +24,7 @@ def cheap_series() -> Series:
         np.array([float(f"{price * scale:.5g}") for price in column])
         for column in (one.open, one.high, one.low, one.close)
     )
-    return Series(one.base_ms, one.time, *prices, one.volume)
+    return CandleSeries(one.base_ms, one.time, *prices, one.volume)
 
 
 @pytest.fixture(scope="module")

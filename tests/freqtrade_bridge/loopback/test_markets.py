@@ -6,13 +6,13 @@ import pytest
 from candlegraph.freqtrade_bridge.loopback.exchange import symbol_info
 from candlegraph.freqtrade_bridge.loopback.markets import market_of, markets_of_datadir
 from candlegraph.freqtrade_bridge.loopback.sample_market import SampleMarket, sample_frames
-from candlegraph.freqtrade_bridge.loopback.series import TIMEFRAME_MS, Series
+from candlegraph.freqtrade_bridge.loopback.series import TIMEFRAME_MS, CandleSeries
 from candlegraph.graph.schema.errors import CandleError
 
 
-def series(price: float) -> Series:
+def series(price: float) -> CandleSeries:
     prices = np.full(2, price)
-    return Series(TIMEFRAME_MS["30m"], np.array([0, 1_800_000]), prices, prices, prices, prices, np.ones(2))
+    return CandleSeries(TIMEFRAME_MS["30m"], np.array([0, 1_800_000]), prices, prices, prices, prices, np.ones(2))
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from candlegraph.freqtrade_bridge.loopback.series import TIMEFRAME_MS, Series
+from candlegraph.freqtrade_bridge.loopback.series import TIMEFRAME_MS, CandleSeries
 from candlegraph.graph.schema.errors import CandleError
 
 HALF_HOUR = TIMEFRAME_MS["30m"]
@@ -12,15 +12,17 @@ TIMEFRAMES = ("30m", "1h", "4h", "1d", "1w")
 BEGIN = 1_735_689_600_000  # 2025-01-01, a day's first millisecond
 
 
-def series(count: int, seed: int = 1) -> Series:
+def series(count: int, seed: int = 1) -> CandleSeries:
     rng = np.random.default_rng(seed)
     close = 100 * np.exp(np.cumsum(rng.normal(0, 0.01, count)))
     opened = np.r_[100.0, close[:-1]]
     high, low = np.maximum(opened, close) * 1.01, np.minimum(opened, close) * 0.99
-    return Series(HALF_HOUR, BEGIN + np.arange(count) * HALF_HOUR, opened, high, low, close, rng.uniform(1, 9, count))
+    return CandleSeries(
+        HALF_HOUR, BEGIN + np.arange(count) * HALF_HOUR, opened, high, low, close, rng.uniform(1, 9, count)
+    )
 
 
-def frame(one: Series) -> pd.DataFrame:
+def frame(one: CandleSeries) -> pd.DataFrame:
     date = pd.to_datetime(one.time, unit="ms", utc=True)
     return pd.DataFrame(
         {"date": date} | {name: getattr(one, name) for name in ("open", "high", "low", "close", "volume")}
@@ -90,7 +92,7 @@ def test_price_lies_on_the_line_from_open_to_close() -> None:
 
 def test_a_frame_gives_its_candles_back() -> None:
     one = frame(series(5))
-    pd.testing.assert_frame_equal(frame(Series.of_frame(one, HALF_HOUR)), one, check_dtype=False)
+    pd.testing.assert_frame_equal(frame(CandleSeries.of_frame(one, HALF_HOUR)), one, check_dtype=False)
 
 
 @pytest.mark.parametrize("timeframe", ["30m", "7m"])

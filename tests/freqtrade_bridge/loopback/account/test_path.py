@@ -13,7 +13,7 @@ from markets import write
 from candlegraph.freqtrade_bridge.loopback.account.data import account_markets
 from candlegraph.freqtrade_bridge.loopback.account.path import PathSeries, crossing
 from candlegraph.freqtrade_bridge.loopback.sample_market import sample_series
-from candlegraph.freqtrade_bridge.loopback.series import Series
+from candlegraph.freqtrade_bridge.loopback.series import CandleSeries
 from candlegraph.graph.schema.errors import CandleError
 
 BTC = "BTC/USDT:USDT"
@@ -56,7 +56,7 @@ def test_a_level_is_crossed_at_the_first_moment_that_the_price_is_beyond_it(leve
 
 def folder(path: Path) -> Path:
     series = sample_series(BTC)
-    cut = Series(
+    cut = CandleSeries(
         series.base_ms, *(getattr(series, n)[:960] for n in ("time", "open", "high", "low", "close", "volume"))
     )
     write(path, {BTC: cut})

@@ -8,11 +8,11 @@ import pytest
 
 from candlegraph.freqtrade_bridge.loopback.account.faults import (
     Endpoint,
-    Fault,
     Late,
     Partial,
     PartlyFilled,
-    Refusal,
+    PlannedFault,
+    PlannedRefusal,
     Throttled,
     Unanswered,
 )
@@ -50,7 +50,7 @@ def buy(client: Any, amount: float = 0.01, **params: Any) -> Any:
 def test_a_refusal_has_the_class_that_ccxt_gives_it_at_the_real_exchange(
     client: Any, exchange: AccountExchange, planned: Plan, code: Code, error: type[Exception]
 ) -> None:
-    planned(Fault(endpoint=POST, what=Refusal(code=code)))
+    planned(PlannedFault(endpoint=POST, what=PlannedRefusal(code=code)))
     before = exchange.books.summary()
     with pytest.raises(error) as raised:
         buy(client)
@@ -73,7 +73,7 @@ def test_a_refusal_has_the_class_that_ccxt_gives_it_at_the_real_exchange(
 def test_an_answer_may_be_lost_after_or_without_the_deed(
     client: Any, exchange: AccountExchange, planned: Plan, status: Any, error: type[Exception], has_acted: bool
 ) -> None:
-    planned(Fault(endpoint=POST, what=Unanswered(status=status, has_acted=has_acted)))
+    planned(PlannedFault(endpoint=POST, what=Unanswered(status=status, has_acted=has_acted)))
     held = exchange.books.position("BTCUSDT").amount
     with pytest.raises(ccxt.NetworkError) as raised:
         buy(client, 0.001)
@@ -84,14 +84,14 @@ def test_an_answer_may_be_lost_after_or_without_the_deed(
 
 @pytest.mark.parametrize("status", [418, 429])
 def test_too_many_requests_say_when_to_come_back(client: Any, planned: Plan, status: Any) -> None:
-    planned(Fault(endpoint="GET /fapi/v3/account", what=Throttled(status=status, retry_after_seconds=7)))
+    planned(PlannedFault(endpoint="GET /fapi/v3/account", what=Throttled(status=status, retry_after_seconds=7)))
     with pytest.raises(ccxt.DDoSProtection, match=str(status)):
         client.fetch_balance()
     assert client.last_response_headers["Retry-After"] == "7"
 
 
 def test_a_fault_happens_to_its_calls_of_its_endpoint_and_to_no_others(client: Any, planned: Plan) -> None:
-    planned(Fault(endpoint="GET /fapi/v3/positionRisk", nth=2, times=2, what=Refusal(code=-1021)))
+    planned(PlannedFault(endpoint="GET /fapi/v3/positionRisk", nth=2, times=2, what=PlannedRefusal(code=-1021)))
     seen = []
     for _ in range(5):
         client.fetch_balance()
@@ -109,14 +109,14 @@ def test_an_order_may_be_found_by_its_own_and_by_the_clients_number_once_it_is_v
     made = buy(client, 0.001, newClientOrderId="mine-1")
     assert client.fetch_order(made["id"], BTC)["clientOrderId"] == "mine-1"
     assert client.fetch_order("", BTC, {"clientOrderId": "mine-1"})["id"] == made["id"]
-    planned(Fault(endpoint="GET /fapi/v1/order", what=Late(seconds=5)))
+    planned(PlannedFault(endpoint="GET /fapi/v1/order", what=Late(seconds=5)))
     with pytest.raises(ccxt.OrderNotFound):
         client.fetch_order(made["id"], BTC)
     assert client.fetch_order(made["id"], BTC)["status"] == "closed"
 
 
 def test_a_market_order_that_is_filled_in_part_expires_with_the_rest(client: Any, planned: Plan) -> None:
-    planned(Fault(endpoint=POST, what=PartlyFilled(partial=Partial(ratio="0.25"))))
+    planned(PlannedFault(endpoint=POST, what=PartlyFilled(partial=Partial(ratio="0.25"))))
     made = buy(client, 0.004)
     assert (made["filled"], made["remaining"], made["status"]) == (0.001, 0.003, "expired")
 

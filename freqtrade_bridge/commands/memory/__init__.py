@@ -1,0 +1,1 @@
+"""`candlegraph memory`: the experience memory."""

@@ -1,0 +1,65 @@
+"""The command line of `candlegraph`: which commands there are. What one takes and does is loaded when it is named."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NamedTuple
+
+from candlegraph.freqtrade_bridge.commands.failures import add_debug
+
+HERE = __package__
+
+
+class Command(NamedTuple):
+    """One command: its name, one line about it, and `module:function` below this package that adds what it takes."""
+
+    name: str
+    what: str
+    adds: str
+
+    def add_to(self, command: argparse.ArgumentParser) -> None:
+        """Add what the command takes, and what it does."""
+        module, _, function = self.adds.partition(":")
+        getattr(import_module(f"{HERE}.{module}"), function)(command)
+
+
+COMMANDS = (
+    Command("check", "whether a configuration is sound, in seconds; --model: and its model", "check:add_check"),
+    Command("migrate", "the earlier system's configuration in our form, key by key", "migrate:add_migrate"),
+    Command("demo", "backtest the sample market, decided by the graph over loopback HTTP", "run_arguments:add_demo"),
+    Command("backtest", "`freqtrade backtesting` with the graph, a table and a report", "run_arguments:add_backtest"),
+    Command("trade", "`freqtrade trade` with the graph; --offline: a dry-run without a key", "run_arguments:add_trade"),
+    Command("decide", "one candle through the graph, printed node by node", "candle_arguments:add_decide"),
+    Command("brief", "the prompt of one candle, section by section, with its tokens", "candle_arguments:add_brief"),
+    Command("memory", "the experience memory: look, measure, carry, clean up", "memory.arguments:add_memory"),
+    Command("status", "how the bot is: last decision, models, cost, halt, open trades", "books.arguments:add_status"),
+    Command("health", "one line and status 0 or 1, for a container, a monitor, a cron", "books.arguments:add_health"),
+    Command("why", "one candle's story, or why there was no trade since the last one", "books.arguments:add_why"),
+    Command("ledger", "what was decided: show, compare two runs, export", "books.arguments:add_ledger"),
+    Command("parity", "live against a backtest of the same span: what differs, and why", "books.arguments:add_parity"),
+    Command("account", "drawdown and emergency stop: look, or reset", "books.arguments:add_account"),
+    Command("audit", "what the auditor of a live account found, did, and leaves to you", "books.arguments:add_audit"),
+    Command("adopt", "make a position that no trade knows a trade of the bot", "books.arguments:add_adopt"),
+    Command("flatten", "close a position that no trade knows, at the market", "books.arguments:add_flatten"),
+    Command("approvals", "the entries that wait for a person", "books.arguments:add_approvals"),
+    Command("approve", "let a waiting entry trade", "books.arguments:add_approve"),
+    Command("reject", "refuse a waiting entry", "books.arguments:add_reject"),
+    Command("serve-policy", "serve the policy rule as an OpenAI-compatible endpoint", "serve:add_serve"),
+)
+NAMES = tuple(one.name for one in COMMANDS)
+
+
+def parser(named: Sequence[str] = NAMES) -> argparse.ArgumentParser:
+    """Return the command line; of the commands that are not among `named` only the name and its line."""
+    top = argparse.ArgumentParser(
+        prog="candlegraph", description="A language model trades through Freqtrade; COMMAND --help says what it takes."
+    )
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    for one in COMMANDS:
+        command = commands.add_parser(one.name, help=one.what)
+        if one.name in named:
+            one.add_to(command)
+    add_debug(top)
+    return top
