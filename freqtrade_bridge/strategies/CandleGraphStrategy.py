@@ -1,6 +1,6 @@
 """Freqtrade strategy that asks the graph once per closed candle and pair; it looks decisions up, never decides."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from freqtrade.enums import RunMode
@@ -11,6 +11,7 @@ from pandas import DataFrame
 
 from candlegraph.freqtrade_bridge.commands.check import check_loaded
 from candlegraph.freqtrade_bridge.commands.failures import told
+from candlegraph.freqtrade_bridge.host.chat import teller
 from candlegraph.freqtrade_bridge.host.columns import NOTHING, Columns, columns_of
 from candlegraph.freqtrade_bridge.host.fail_closed import fail_closed
 from candlegraph.freqtrade_bridge.host.keys import order_types, protections
@@ -136,13 +137,20 @@ class CandleGraphStrategy(IStrategy):
         """Measure the account, then decide all pairs; the one decision point live and in backtest."""
         if self.is_chart:  # `plot-dataframe` calls this, too
             return
-        self._audit(current_time)
+        self._audit(current_time=current_time)
         self.session.watch(current_time)
         self._announce_halt(current_time)
         self.session.decide(self.dp.current_whitelist(), current_time)
         self._announce_halt(current_time)
         # Freqtrade sees an entry that was approved late only where it analyses the candle again.
         self.process_only_new_candles = not self.session.answers.carry_out(current_time)
+        self._monitor()
+
+    @fail_closed()
+    def _monitor(self) -> None:
+        """Say at the end of the loop how the bot is; a failure in here keeps nothing from being traded."""
+        if self.session.monitor is not None:
+            self.session.monitor.looped(datetime.now(UTC))
 
     @fail_closed()
     def _audit(self, current_time: datetime) -> None:
@@ -162,7 +170,7 @@ class CandleGraphStrategy(IStrategy):
             self.lock_pair("*", now + UNTIL_RESET, HALT_LOCK)
         self.announced_halt = halt
         if halt is not None or before != UNKNOWN:
-            self.dp.send_msg(f"candlegraph: {halt or 'the halt was reset, entries may go on'}", always_send=True)
+            teller(self.dp)(halt or "the halt was reset, entries may go on")
 
     def decided_columns(self, pair: str, current_time: datetime) -> Columns:
         """Return the row that the backtest hook writes, and look at what freqtrade will do with it."""
@@ -266,7 +274,7 @@ class CandleGraphStrategy(IStrategy):
     @fail_closed()
     def order_filled(self, pair: str, trade: Trade, order: Order, current_time: datetime, **kwargs: Any) -> None:
         """Keep the plan at the entry, learn at the exit."""
-        self._settle(trade)
+        self._settle(trade=trade)
         self.session.fills.filled(trade, order, current_time)
 
     @fail_closed()
@@ -292,7 +300,7 @@ class CandleGraphStrategy(IStrategy):
             return None
         ratio = float(stoploss_from_absolute(plan.stop, current_rate, is_short=trade.is_short, leverage=trade.leverage))
         if after_fill:
-            self._protect(trade, current_rate, ratio)
+            self._protect(trade=trade, rate=current_rate, ratio=ratio)
         return ratio
 
     @fail_closed()
@@ -345,7 +353,7 @@ class CandleGraphStrategy(IStrategy):
         """Add to or reduce the position once per signal."""
         change = self.session.adjustment(trade, current_time, current_rate, max_stake)
         if change is not None and change > 0:
-            self._prepare(trade, change, current_rate)
+            self._prepare(trade=trade, stake=change, rate=current_rate)
         return None if change is None else (change, ADD_TAG if change > 0 else REDUCE_TAG)
 
     @fail_closed()

@@ -6,6 +6,7 @@ entry -> plan kept, trade followed;  addition, reduction -> noted;  exit -> Part
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -42,13 +43,14 @@ class AfterFill:
         watch: PositionWatch,
         provider: Any,
         length: timedelta,
+        opened: Callable[[Trade, Plan], None],
         *,
         is_backtest: bool,
     ) -> None:
         self._context, self._provider = context, provider
         self._book, self._known, self._fates = book, known, fates
         self._orders, self._plans, self._watch = orders, plans, watch
-        self._length, self._is_backtest = length, is_backtest
+        self._length, self._opened, self._is_backtest = length, opened, is_backtest
         self._told: set[str] = set()
 
     def filled(self, trade: Trade, order: Order, now: datetime) -> None:
@@ -68,10 +70,11 @@ class AfterFill:
         atr = None if snapshot is None else snapshot.main.indicators.atr
         self._plans.keep(trade, plan)
         self._watch.entered(trade, plan, state, opening_of(trade, plan, atr, self._provider._exchange))
+        self._opened(trade, plan)
 
     def _close(self, trade: Trade, order: Order, now: datetime) -> None:
         moved = self._plans.of(trade).is_tightened
-        track = self._watch.closing(trade, self._known.of(trade.pair)[1], stop_moved=moved)
+        track = self._watch.closing(trade, self._known.of(trade.pair)[1], now, stop_moved=moved)
         self._context.memory.enqueue(self._closed(trade, order, now, track), track)
         self._book.consume(trade.pair)
 
@@ -121,6 +124,7 @@ class AfterFill:
             is_backtest=self._is_backtest,
             judged=signal if signal is not None and signal.is_exit and signal.trade_id == trade.id else None,
             risk_pct=None if track.opening is None else risk_pct(track.opening, track.side),
+            beside=track.beside,
             identity={
                 "namespace": self._context.namespace,
                 "model": self._context.model_name,
