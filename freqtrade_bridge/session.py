@@ -8,14 +8,14 @@ callbacks:   book (what was decided), orders, plans, fills, answers; each is ask
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 from freqtrade.enums import RunMode
 from freqtrade.persistence import Trade
 
+from candlegraph.freqtrade_bridge.audit.opening import auditor_of
 from candlegraph.freqtrade_bridge.decisions.acceptance import Acceptance
 from candlegraph.freqtrade_bridge.decisions.answers import Answers
 from candlegraph.freqtrade_bridge.decisions.approvals import check_approval
@@ -24,7 +24,6 @@ from candlegraph.freqtrade_bridge.decisions.estimate import announce, candles_in
 from candlegraph.freqtrade_bridge.decisions.failures import Failures
 from candlegraph.freqtrade_bridge.decisions.fates import Fates, without_fate
 from candlegraph.freqtrade_bridge.decisions.last_calls import SAID_FOR
-from candlegraph.freqtrade_bridge.decisions.line import short_names
 from candlegraph.freqtrade_bridge.decisions.records import Records
 from candlegraph.freqtrade_bridge.decisions.runner import Runner
 from candlegraph.freqtrade_bridge.feeds.account import AccountGuard, WalletWatch
@@ -33,13 +32,17 @@ from candlegraph.freqtrade_bridge.feeds.doors import Doors
 from candlegraph.freqtrade_bridge.feeds.paths import TradePaths
 from candlegraph.freqtrade_bridge.feeds.sentiment import sentiment_feed
 from candlegraph.freqtrade_bridge.feeds.snapshots import Snapshots
+from candlegraph.freqtrade_bridge.host.chat import teller
+from candlegraph.freqtrade_bridge.monitoring.monitor import Monitor
+from candlegraph.freqtrade_bridge.monitoring.pulse import Parts
 from candlegraph.freqtrade_bridge.trades.after_fill import AfterFill
 from candlegraph.freqtrade_bridge.trades.learner import Learner
 from candlegraph.freqtrade_bridge.trades.orders import Orders
-from candlegraph.freqtrade_bridge.trades.plan import Plans
+from candlegraph.freqtrade_bridge.trades.plan import Plan, Plans
 from candlegraph.freqtrade_bridge.trades.track import PositionWatch
 from candlegraph.graph.context import Context
 from candlegraph.graph.reflection import ReflectionState
+from candlegraph.graph.schema.experience import ClosedTrade
 from candlegraph.memory.books.ledger import Ledger
 from candlegraph.memory.books.spending import Spending
 from candlegraph.tools.market.frames import duration
@@ -66,8 +69,12 @@ class Session:
         self._open_decisions(provider)
         self._open_trades(float(config.get("fee") or DEFAULT_FEE), provider)
         self._join(config)
+        self.monitor: Monitor | None = None
+        self.audit = auditor_of(config, provider, context, self.plans, self.orders)
         if not self.is_backtest:
             self._recover(datetime.now(UTC))
+            parts = Parts(self.book, self.guard, self._wallet, self.plans, self._failures.pause, self._spending)
+            self.monitor = Monitor(config, context, provider, parts)
 
     # -- the decision point -------------------------------------------------------------------------------------------
 
@@ -84,7 +91,7 @@ class Session:
         watched = list(dict.fromkeys([*pairs, *trades]))
         if due := self._due(watched, now):
             self._follow(trades, due, now)
-            self._decide(due, trades, now, short_names(watched))
+            self._decide(due, trades, watched, now)
         if not self.is_backtest:  # there the hook looks, at each pair's own turn
             self.fates.look(self.book.pairs, now)
 
@@ -104,13 +111,13 @@ class Session:
         self.watch(now)
 
     def _decide(
-        self, due: Mapping[str, datetime], trades: Mapping[str, Trade], now: datetime, names: Mapping[str, str]
+        self, due: Mapping[str, datetime], trades: Mapping[str, Trade], watched: Sequence[str], now: datetime
     ) -> None:
         """Take the pairs that are due through the graph, all at once."""
         snapshots = self._snapshots.of(due, trades, now)
         deadline = None if self.is_backtest else self.context.settings.llm_config.decision.deadline_seconds
         outcomes = self._runner.decide(snapshots, deadline, self._spending.at(max(due.values())))
-        self._acceptance.accept(snapshots, outcomes, now, names)
+        self._acceptance.accept(snapshots, outcomes, watched, now)
         self.answers.ask(outcomes, now)
         if not self.is_backtest:
             self._say_lost(now)
@@ -151,6 +158,13 @@ class Session:
         if state.trade is not None and state.call is not None:
             self._spending.add(state.trade.known_at, (state.call,))
         self._records.reflected(state)
+        if self.monitor is not None and isinstance(state.trade, ClosedTrade) and state.experience is not None:
+            self.monitor.learnt(state.experience)
+
+    def _opened(self, trade: Trade, plan: Plan) -> None:
+        """Tell of an entry that was filled."""
+        if self.monitor is not None:
+            self.monitor.opened(trade, plan)
 
     # -- the start ----------------------------------------------------------------------------------------------------
 
@@ -172,7 +186,7 @@ class Session:
         self._records = Records(context)
         self.book, self.known = DecisionBook(self.length), Known()
         self.fates = Fates(self._records.fate, self._doors.closed, self.length, is_backtest=self.is_backtest)
-        self._failures = Failures(context, partial(provider.send_msg, always_send=True), is_backtest=self.is_backtest)
+        self._failures = Failures(context, teller(provider), is_backtest=self.is_backtest)
         self.answers = Answers(context, self._runner, self.book, self.known, self._records, self.fates, provider)
 
     def _open_trades(self, fee: float, provider: Any) -> None:
@@ -184,7 +198,17 @@ class Session:
         self.orders = orders = Orders(rules, fee, book, known, plans, account, note, fates)
         self._watch = watch = PositionWatch(context, self.length, is_backtest=is_backtest)
         self.fills = AfterFill(
-            context, book, known, orders, plans, fates, watch, provider, self.length, is_backtest=is_backtest
+            context,
+            book,
+            known,
+            orders,
+            plans,
+            fates,
+            watch,
+            provider,
+            self.length,
+            self._opened,
+            is_backtest=is_backtest,
         )
         paths = TradePaths(self._feed, provider, is_backtest=is_backtest)
         self.learner = Learner(context, self._reflected, self._spent, paths.of, is_backtest=is_backtest)

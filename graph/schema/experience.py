@@ -170,6 +170,7 @@ class Experience(Frozen):
     strengths: tuple[str, ...] = ()
     weaknesses: tuple[str, ...] = ()
     lesson: str
+    course: str = Field("", description='the sentence of the course, with which the lesson begins; "": it has none')
     insight: str = Field("", description="the part of the lesson that a model wrote")
     text: str = Field(description="the facts in words, without pair and date")
 

@@ -42,6 +42,7 @@ class Case(Frozen):
     entry_price: float
     duration_minutes: float
     lesson: str
+    course: str = Field("", description='the sentence of the course, with which the lesson begins; "": it has none')
     regime: Regime | None = None
     trend_strength: Strength | None = None
     rsi: float | None = Field(None, description="of the main timeframe at the entry")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from candlegraph.graph.schema.experience import ClosedTrade, Experience, Occasion, PartialExit, RecordedDecision
 from candlegraph.graph.schema.market import Frozen, sign_of
 from candlegraph.graph.settings.context import Language
-from candlegraph.memory.counterfactual.lessons import lesson_of
+from candlegraph.memory.counterfactual.lessons import course_told, lesson_of
 from candlegraph.memory.counterfactual.table import Table
 from candlegraph.memory.learning.scores import Components, components, evaluate, reward, reward_quality, within_stop
 from candlegraph.memory.learning.track import Track
@@ -65,7 +65,10 @@ def experience_of(
     The lesson is that of the counterfactual table; without one it is what rules say of the trade alone, in English.
     """
     scores, said = evaluate(trade), insight or NOTHING
-    learnt = lesson(trade, track) if table is None or trade.forced else lesson_of(table, language)
+    if table is None or trade.forced:
+        course, learnt = "", lesson(trade, track)
+    else:
+        course, learnt = course_told(table.course, language), lesson_of(table, language)
     return Experience(
         source=trade,
         scores=scores,
@@ -74,6 +77,7 @@ def experience_of(
         strengths=(*strengths(trade, track), *filter(None, [said.went_well])),
         weaknesses=(*weaknesses(trade, track), *filter(None, [said.to_improve])),
         lesson=with_insight(learnt, said.lesson),
+        course=course,
         insight=said.lesson,
         text=_text(trade, trade.entry_reason, f"closed by {trade.exit_reason}"),
     )

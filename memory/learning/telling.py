@@ -23,6 +23,7 @@ def case_of(experience_id: int, experience: Experience) -> Case:
         entry_price=source.entry_price,
         duration_minutes=experience.duration_minutes,
         lesson=experience.lesson,
+        course=experience.course,
         regime=source.regime,
         moments=moments_of(experience),
         **(_of_trade(source) if isinstance(source, ClosedTrade) else {}),

@@ -34,7 +34,7 @@ def whole() -> Select[Any]:
 
 def line_of(row: Row[Any]) -> str:
     """Return a row of `whole` as one line, without its end."""
-    parts = [f'"course":{row.course}'] if row.course is not None else []
+    parts = [f'"track":{row.course}'] if row.course is not None else []
     parts += [f'"counterfactual":{{{",".join(_table_of(row))}}}'] if row.has_table is not None else []
     doc: str = row.doc
     return doc if not parts else f"{doc.removesuffix('}')},{','.join(parts)}}}"

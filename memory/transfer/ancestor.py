@@ -141,7 +141,7 @@ class AncestorTrade(BaseModel):
         return max(self.profit_pct - taken, min(self.profit_pct, -100.0))
 
 
-class Logged(NamedTuple):
+class LoggedTrade(NamedTuple):
     """One trade of the log."""
 
     trade: ClosedTrade
@@ -155,13 +155,13 @@ class Logged(NamedTuple):
         return found.model_copy(update={"lesson": self.lessons}) if self.lessons else found
 
 
-def logged_from(found: Mapping[str, Any], fee: float) -> Logged:
+def logged_from(found: Mapping[str, Any], fee: float) -> LoggedTrade:
     """Return one object of the ancestor's log as a trade of the namespace `ancestor`.
 
     `fee`, a ratio of the notional, comes off its profit for each side. Raises FieldError or ValidationError.
     """
     old = AncestorTrade.model_validate(found)
-    return Logged(_closed_trade(old, old.net_pct(fee)), old.lessons)
+    return LoggedTrade(_closed_trade(old, old.net_pct(fee)), old.lessons)
 
 
 def fees_pct(fee: float, leverage: float, moved: float) -> float:

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from candlegraph.graph.schema.errors import MemoryStoreError
 from candlegraph.graph.schema.experience import ANCESTOR
-from candlegraph.memory.transfer.ancestor import Logged, logged_from
+from candlegraph.memory.transfer.ancestor import LoggedTrade, logged_from
 from candlegraph.memory.transfer.files import BadLine, FieldError, problem_of
 
 MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
@@ -28,14 +28,14 @@ DECODER = json.JSONDecoder(object_pairs_hook=lambda pairs: _once(pairs))
 class AncestorLog(NamedTuple):
     """What the log holds; `repeated` names each trade with more than one line."""
 
-    logged: tuple[Logged, ...]
+    logged: tuple[LoggedTrade, ...]
     bad: tuple[BadLine, ...]
     repeated: tuple[str, ...]
 
 
 def read_ancestor(file: Path, fee: float) -> AncestorLog:
     """Return the trades of the log, each once, with `fee` (ratio of the notional, per side) taken off their profit."""
-    last, lines, bad = dict[str, Logged](), dict[str, list[int]](), list[BadLine]()
+    last, lines, bad = dict[str, LoggedTrade](), dict[str, list[int]](), list[BadLine]()
     for number, raw in enumerate(_raw_lines(file), 1):
         try:
             for found in _objects(raw):
@@ -49,7 +49,7 @@ def read_ancestor(file: Path, fee: float) -> AncestorLog:
     return AncestorLog(tuple(last.values()), tuple(bad), tuple(_repeated(last, lines)))
 
 
-def _repeated(last: dict[str, Logged], lines: dict[str, list[int]]) -> Iterator[str]:
+def _repeated(last: dict[str, LoggedTrade], lines: dict[str, list[int]]) -> Iterator[str]:
     for key, numbers in lines.items():
         if len(numbers) > 1:
             where = ", ".join(map(str, numbers))

@@ -64,7 +64,7 @@ class FieldError(ValueError):
 class Exported(Experience):
     """An experience with what is kept beside it; of an older export, and of what is no trade, nothing is."""
 
-    course: Track | None = None
+    track: Track | None = None
     counterfactual: KeptTable | None = None
 
     @property
@@ -140,7 +140,7 @@ def read_lines(file: Path, parse: Callable[[str], Experience]) -> Lines:
 def parse_export(line: str) -> Experience:
     """Return the experience of one line of our own export, as an `Exported` where something is kept beside it."""
     found = Exported.model_validate_json(line)
-    return found.alone if found.course is None and found.counterfactual is None else found
+    return found.alone if found.track is None and found.counterfactual is None else found
 
 
 def problem_of(error: ValidationError) -> tuple[str, str]:
@@ -168,8 +168,8 @@ def _insert(connection: Connection, revision: int, one: Experience) -> bool:
     row_id = insert_experience(connection, revision, one.alone)
     if row_id is None:
         return False
-    if one.course is not None:
-        insert_course(connection, row_id, one.course)
+    if one.track is not None:
+        insert_course(connection, row_id, one.track)
     if one.counterfactual is not None and isinstance(one.source, ClosedTrade):
         restore_table(connection, revision, row_id, one.source, one.counterfactual)
     return True
@@ -179,8 +179,8 @@ def moved(experience: Experience, namespace: str) -> Experience:
     """Return the experience as one of another namespace."""
     there = {"namespace": namespace}
     changed: dict[str, object] = {"source": experience.source.model_copy(update=there)}
-    if isinstance(experience, Exported) and experience.course is not None:
-        changed["course"] = experience.course.model_copy(update=there)
+    if isinstance(experience, Exported) and experience.track is not None:
+        changed["track"] = experience.track.model_copy(update=there)
     return experience.model_copy(update=changed)
 
 

@@ -310,6 +310,13 @@ def test_a_cleanup_counts_first_and_takes_out_on_demand(run, userdir):
     assert (stats["total_experiences"], stats["retired"]) == (9, 4)
 
 
+def test_the_statistics_count_what_no_search_compares_and_say_what_brings_it_back(run, userdir):
+    assert "never compared" not in run("stats")
+    open_memory(userdir / DATABASE).add(experience_of(trade(20, space="older")))
+    said = run("stats")
+    assert "test-1 9, older 1" in said and "`candlegraph memory reembed`" in said
+
+
 def test_only_a_purge_erases_and_counts_first(run, userdir):
     run("cleanup", "--strategy", "old_records", "--as-of", "2025-03-01", "--yes")
     assert "live: 4 retired experiences; statistics, rewards and patterns lose them too; nothing was" in run(

@@ -16,7 +16,7 @@ from candlegraph.graph.settings.experience import Embedding, RagConfig
 from candlegraph.memory.embeddings.wording import words_of
 from candlegraph.memory.learning.setups import Setup
 from candlegraph.memory.store import ExperienceMemory, close_memory
-from candlegraph.memory.transfer.ancestor import Logged, logged_from
+from candlegraph.memory.transfer.ancestor import LoggedTrade, logged_from
 from candlegraph.memory.transfer.files import store
 from candlegraph.memory.transfer.past_market import PastMarkets
 from candlegraph.tools.market.candle_files import read_candles
@@ -180,7 +180,7 @@ def test_a_gap_while_it_was_held_leaves_best_and_worst_unknown(frames, logged, a
 
 def test_a_rebuilt_trade_is_a_case_and_its_line_says_where_it_is_from(memory, datadir, logged, as_of):
     found = rebuilt(datadir, logged())
-    store(memory.engine, [Logged(found.trade, "成功").experience])
+    store(memory.engine, [LoggedTrade(found.trade, "成功").experience])
     later = as_of + timedelta(days=1)
     [case] = memory.recall(
         found.trade.situation, found.trade.space, as_of=later, namespaces=["ancestor"], k=5, threshold=0.9

@@ -11,6 +11,23 @@ HERE = __package__
 NEWEST = "default: the newest one"
 
 
+def add_status(command: ArgumentParser) -> None:
+    """Let the command be told which bot."""
+    _add_bot(command, "status")
+
+
+def add_health(command: ArgumentParser) -> None:
+    """Let the command be told which bot."""
+    _add_bot(command, "health")
+
+
+def _add_bot(command: ArgumentParser, name: str) -> None:
+    add_userdir(command)
+    command.add_argument("--namespace", help="live or dry_run; default: the bot that was last heard of")
+    command.add_argument("--json", action="store_true", help="all that is known, for another program")
+    command.set_defaults(run=later(f"{HERE}.{name}:print_{name}"))
+
+
 def add_why(command: ArgumentParser) -> None:
     """Let the command be told which pair, and when."""
     add_userdir(command)
@@ -81,6 +98,31 @@ def add_account(command: ArgumentParser) -> None:
     for name, action in (("show", show), ("reset", reset)):
         add_userdir(action)
         action.set_defaults(run=later(f"{HERE}.account:print_{name}"))
+
+
+def add_audit(command: ArgumentParser) -> None:
+    """Let the command be told how much of it."""
+    add_output(command)
+    command.add_argument("--limit", type=int, default=20, help="newest findings; default: 20")
+    _add_live(command, "audit")
+
+
+def add_adopt(command: ArgumentParser) -> None:
+    """Let the command be told whose position."""
+    command.add_argument("pair", metavar="PAIR")
+    _add_live(command, "adopt")
+
+
+def add_flatten(command: ArgumentParser) -> None:
+    """Let the command be told whose position."""
+    command.add_argument("pair", metavar="PAIR")
+    _add_live(command, "flatten")
+
+
+def _add_live(command: ArgumentParser, name: str) -> None:
+    add_userdir(command)
+    command.add_argument("--namespace", default="live", help="default: live")
+    command.set_defaults(run=later(f"{HERE}.audit:print_{name}"))
 
 
 def add_approvals(command: ArgumentParser) -> None:

@@ -19,7 +19,7 @@ from candlegraph.graph.settings.places import DATABASE
 from candlegraph.graph.settings.settings import settings_of
 from candlegraph.memory.storage.backup import Copy, backup_path, make_copy
 from candlegraph.memory.store import open_memory
-from candlegraph.memory.transfer.ancestor import FEE, Logged
+from candlegraph.memory.transfer.ancestor import FEE, LoggedTrade
 from candlegraph.memory.transfer.ancestor_log import read_ancestor
 from candlegraph.memory.transfer.files import BadLine, Lines, Stored, export, parse_export, read_lines, store
 from candlegraph.memory.transfer.past_market import PastMarkets, Rebuilt
@@ -84,7 +84,7 @@ def _read_ancestor(arguments: Namespace) -> Lines:
     found = _rebuilt(arguments, [one.trade for one in log.logged], fee)
     for line in _rebuilt_lines(arguments, found):
         screen.print(line, soft_wrap=True)
-    told = (Logged(one.trade, logged.lessons) for one, logged in zip(found, log.logged, strict=True))
+    told = (LoggedTrade(one.trade, logged.lessons) for one, logged in zip(found, log.logged, strict=True))
     return Lines(tuple(one.experience for one in told), log.bad)
 
 
