@@ -69,8 +69,8 @@ class Session:
         self._open_decisions(provider)
         self._open_trades(float(config.get("fee") or DEFAULT_FEE), provider)
         self._join(config)
+        self.audit = auditor_of(config, provider, context, self.plans, self.orders, self.fates)
         self.monitor: Monitor | None = None
-        self.audit = auditor_of(config, provider, context, self.plans, self.orders)
         if not self.is_backtest:
             self._recover(datetime.now(UTC))
             parts = Parts(self.book, self.guard, self._wallet, self.plans, self._failures.pause, self._spending)
