@@ -14,11 +14,13 @@ from typing import Any
 from freqtrade.persistence import Trade
 
 from candlegraph.freqtrade_bridge.host.chat import Tell, teller
+from candlegraph.freqtrade_bridge.monitoring.decided import DecidedCandles
 from candlegraph.freqtrade_bridge.monitoring.health import HealthCheck, checks, duration_told
 from candlegraph.freqtrade_bridge.monitoring.heartbeat import Heartbeat
 from candlegraph.freqtrade_bridge.monitoring.pings import Pings
 from candlegraph.freqtrade_bridge.monitoring.pulse import Parts, Pulse
 from candlegraph.freqtrade_bridge.monitoring.sums import LedgerSums
+from candlegraph.freqtrade_bridge.monitoring.trade_notes import TradeNotes
 from candlegraph.freqtrade_bridge.monitoring.words import end_told, entry_told, start_told
 from candlegraph.freqtrade_bridge.trades.plan import Plan
 from candlegraph.graph.context import Context
@@ -42,6 +44,8 @@ class Monitor:
         self._tell = teller(provider)
         self._turns = Turns(self._tell)
         self._last: Heartbeat | None = None
+        self._notes = TradeNotes(Ledger(context.database), context.namespace, parts.plans)
+        self.shown = DecidedCandles(context.database, context.namespace)
         wanted = context.settings.monitoring
         self.pings = None if wanted.ping_url is None else Pings(wanted.ping_url)
         if wanted.metrics_port is not None:
@@ -56,6 +60,7 @@ class Monitor:
             self._decided()
         if before is not None:
             self._turns.look_back(before, beat)
+        self._notes.looped(Trade.get_trades_proxy(is_open=True))
         self._turns.look(checks(beat, shutil.disk_usage(self._context.user_data_dir).free, now))
 
     def _decided(self) -> None:
@@ -77,10 +82,12 @@ class Monitor:
     def opened(self, trade: Trade, plan: Plan) -> None:
         """Tell of an entry that was filled."""
         self._tell(entry_told(trade, plan))
+        self._notes.opened(trade, plan)
 
     def learnt(self, one: Experience) -> None:
         """Tell of a trade that has ended, once it has its score; called by the thread that learns."""
         self._tell(end_told(one))
+        self._notes.learnt(one)
 
 
 class Turns:
