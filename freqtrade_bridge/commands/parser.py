@@ -34,6 +34,8 @@ COMMANDS = (
     Command("decide", "one candle through the graph, printed node by node", "candle_arguments:add_decide"),
     Command("brief", "the prompt of one candle, section by section, with its tokens", "candle_arguments:add_brief"),
     Command("memory", "the experience memory: look, measure, carry, clean up", "memory.arguments:add_memory"),
+    Command("status", "how the bot is: last decision, models, cost, halt, open trades", "books.arguments:add_status"),
+    Command("health", "one line and status 0 or 1, for a container, a monitor, a cron", "books.arguments:add_health"),
     Command("why", "one candle's story, or why there was no trade since the last one", "books.arguments:add_why"),
     Command("ledger", "what was decided: show, compare two runs, export", "books.arguments:add_ledger"),
     Command("parity", "live against a backtest of the same span: what differs, and why", "books.arguments:add_parity"),

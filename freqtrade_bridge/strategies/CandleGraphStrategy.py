@@ -1,6 +1,6 @@
 """Freqtrade strategy that asks the graph once per closed candle and pair; it looks decisions up, never decides."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from freqtrade.enums import RunMode
@@ -11,6 +11,7 @@ from pandas import DataFrame
 
 from candlegraph.freqtrade_bridge.commands.check import check_loaded
 from candlegraph.freqtrade_bridge.commands.failures import told
+from candlegraph.freqtrade_bridge.host.chat import teller
 from candlegraph.freqtrade_bridge.host.columns import NOTHING, Columns, columns_of
 from candlegraph.freqtrade_bridge.host.fail_closed import fail_closed
 from candlegraph.freqtrade_bridge.host.keys import order_types, protections
@@ -143,6 +144,13 @@ class CandleGraphStrategy(IStrategy):
         self._announce_halt(current_time)
         # Freqtrade sees an entry that was approved late only where it analyses the candle again.
         self.process_only_new_candles = not self.session.answers.carry_out(current_time)
+        self._monitor()
+
+    @fail_closed()
+    def _monitor(self) -> None:
+        """Say at the end of the loop how the bot is; a failure in here keeps nothing from being traded."""
+        if self.session.monitor is not None:
+            self.session.monitor.looped(datetime.now(UTC))
 
     @fail_closed()
     def _audit(self, current_time: datetime) -> None:
@@ -162,7 +170,7 @@ class CandleGraphStrategy(IStrategy):
             self.lock_pair("*", now + UNTIL_RESET, HALT_LOCK)
         self.announced_halt = halt
         if halt is not None or before != UNKNOWN:
-            self.dp.send_msg(f"candlegraph: {halt or 'the halt was reset, entries may go on'}", always_send=True)
+            teller(self.dp)(halt or "the halt was reset, entries may go on")
 
     def decided_columns(self, pair: str, current_time: datetime) -> Columns:
         """Return the row that the backtest hook writes, and look at what freqtrade will do with it."""
