@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from freqtrade.exchange import ROUND_DOWN, ROUND_UP
 from freqtrade.persistence import Order, Trade
+from sqlalchemy import select
 
 from candlegraph.freqtrade_bridge.audit.seen import HeldPosition, OpenTrade, OrderSide, SeenOrder, Stop
 from candlegraph.graph.schema.market import Side, sign_of
@@ -48,6 +49,12 @@ def open_trade_of(trade: Trade, stops: Stops, exchange: Any) -> OpenTrade:
 
 
 SIDES: tuple[OrderSide, OrderSide] = ("buy", "sell")
+
+
+def was_filled_since(pair: str, when: datetime) -> bool:
+    """Return whether freqtrade booked a fill of the pair since then."""
+    late = [Order.ft_pair == pair, Order.order_filled_date >= when.replace(tzinfo=None)]
+    return Order.session.scalars(select(Order).filter(*late)).first() is not None
 
 
 def on_grid(exchange: Any, pair: str, price: float, side: Side) -> float:

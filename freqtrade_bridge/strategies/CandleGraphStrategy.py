@@ -146,7 +146,7 @@ class CandleGraphStrategy(IStrategy):
         """Measure the account, then decide all pairs; the one decision point live and in backtest."""
         if self.is_chart:  # `plot-dataframe` calls this, too
             return
-        self._audit(current_time)
+        self._audit(current_time=current_time)
         self.session.watch(current_time)
         self._announce_halt(current_time)
         self.session.decide(self.dp.current_whitelist(), current_time)
@@ -330,7 +330,7 @@ class CandleGraphStrategy(IStrategy):
     @fail_closed()
     def order_filled(self, pair: str, trade: Trade, order: Order, current_time: datetime, **kwargs: Any) -> None:
         """Keep the plan at the entry, learn at the exit."""
-        self._settle(trade)
+        self._settle(trade=trade)
         self.session.fills.filled(trade, order, current_time)
 
     @fail_closed()
@@ -356,7 +356,7 @@ class CandleGraphStrategy(IStrategy):
             return None
         ratio = float(stoploss_from_absolute(plan.stop, current_rate, is_short=trade.is_short, leverage=trade.leverage))
         if after_fill:
-            self._protect(trade, current_rate, ratio)
+            self._protect(trade=trade, rate=current_rate, ratio=ratio)
         return ratio
 
     @fail_closed()
@@ -409,7 +409,7 @@ class CandleGraphStrategy(IStrategy):
         """Add to or reduce the position once per signal."""
         change = self.session.adjustment(trade, current_time, current_rate, max_stake)
         if change is not None and change > 0:
-            self._prepare(trade, change, current_rate)
+            self._prepare(trade=trade, stake=change, rate=current_rate)
         return None if change is None else (change, ADD_TAG if change > 0 else REDUCE_TAG)
 
     @fail_closed()
