@@ -59,6 +59,10 @@ class Pulse:
         self._file.keep(beat)
         return beat
 
+    def found(self, drift: DriftFound) -> None:
+        """Take in what the weekly comparison found; any thread may call this."""
+        self.drift = drift
+
     def _taken(self, now: datetime) -> Heartbeat:
         account, pause = self._parts.wallet.measured, self._parts.pause
         return Heartbeat(
