@@ -16,6 +16,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from candlegraph.agents.models.engine import call_of
+from candlegraph.agents.prompt.chinese.functions import offered
 from candlegraph.agents.prompt.files import prompt_text, prompt_version
 from candlegraph.agents.prompt.outside_text import plain, quoted
 from candlegraph.graph.context import Context
@@ -65,7 +66,7 @@ async def insight_into(
     told = trade_text(trade, track, scores, table, language)
     messages: list[BaseMessage] = [SystemMessage(prompt_text("reflection", language)), HumanMessage(told)]
     answer = await context.ask(
-        "reviewer", messages, [TradeReport], prompt_version=prompt_version("reflection", language)
+        "reviewer", messages, offered([TradeReport], language), prompt_version=prompt_version("reflection", language)
     )
     report = report_of(answer)
     if report is None:
@@ -146,7 +147,8 @@ def _track_lines(track: Track | None) -> Iterator[str]:
 
 def _table_lines(table: Table) -> Iterator[str]:
     """Yield what the first fill would have made with one thing done otherwise, the strongest of each kind first."""
-    yield f"its first fill, closed where the trade was: {table.actual_pct:+.2f} %"
+    without = "" if table.has_funding else " (here and below without funding)"
+    yield f"its first fill, closed where the trade was: {table.actual_pct:+.2f} %{without}"
     for one in sorted(table.outcomes, key=lambda one: (one.kind, -abs(table.gain_atr(one)))):
         made = "no trade" if one.end == "none" else f"{one.profit_pct:+.2f} % by {one.end}"
         remarks = f" ({', '.join(one.remarks)})" if one.remarks else ""

@@ -90,7 +90,7 @@ def sizes(lessons: Sequence[Lessons]) -> list[list[str]]:
     for language in ("en", "zh"):
         words = WORDS[language]
         sections = [cases_section(one, words) for one in lessons if len(one.cases) == 5]
-        tokens = [tokens_of(text_of(one, next(one.renderings()), words)) for one in sections]
+        tokens = [tokens_of(text_of(one, next(one.renderings(1000)), words)) for one in sections]
         found.append([f"tokens of the block, {language}, whole", f"median {median(tokens):.0f}, most {max(tokens)}"])
     return found
 

@@ -269,7 +269,10 @@ class ExperienceMemory:
         return purge(self.engine, self.path, namespace, what, at)
 
     def _of(self, namespaces: Collection[str]) -> Outlines:
-        return self._outlines.setdefault(frozenset(namespaces), Outlines(frozenset(namespaces)))
+        wanted = frozenset(namespaces)
+        if wanted not in self._outlines:
+            self._outlines[wanted] = Outlines(wanted)
+        return self._outlines[wanted]
 
     def _cases_of(self, connection: Connection, ids: Sequence[int]) -> dict[int, Case]:
         """Return the experiences as cases; what is stored never changes, so it is read once."""

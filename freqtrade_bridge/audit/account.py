@@ -20,6 +20,8 @@ from candlegraph.graph.schema.errors import BridgeError
 KNOWN_EXCHANGES = ("binance",)
 STOPS = ("STOP", "STOP_MARKET")
 MOST_ROWS = 1000
+HAIR = 1e-9
+"""Relative error of a sum of amounts."""
 Row = dict[str, Any]
 
 
@@ -97,7 +99,7 @@ class LiveAccount:
 
         Its client id is made from what it is, so that the same stop sent twice is refused by the exchange.
         """
-        size = self._exchange.amount_to_precision(pair, self._exchange._amount_to_contracts(pair, amount))
+        size = self._size(pair, amount)
         own = {"stopPrice": trigger, "reduceOnly": True, "clientOrderId": client_id(pair, side, size, trigger)}
         with _asked(f"set a stop of {amount:g} at {trigger:g}"):
             sent = self._api.create_order(pair, "stop_market", side, size, None, own)
@@ -112,7 +114,7 @@ class LiveAccount:
 
     def close(self, pair: str, side: OrderSide, amount: float) -> Row:
         """Close so much of a position at the market; raise RequestRefused or RequestUnanswered."""
-        size = self._exchange.amount_to_precision(pair, self._exchange._amount_to_contracts(pair, amount))
+        size = self._size(pair, amount)
         with _asked(f"close {amount:g} at the market"):
             sent = self._api.create_order(pair, "market", side, size, None, {"reduceOnly": True})
         order: Row = self._exchange._order_contracts_to_amount(sent)
@@ -132,6 +134,11 @@ class LiveAccount:
             "stopPrice": stop.trigger,
             "timestamp": int(stop.placed_at.timestamp() * 1000),
         }
+
+    def _size(self, pair: str, amount: float) -> float:
+        """Return an amount in the exchange's steps; it is cut, so a sum that is a hair too small is lifted first."""
+        contracts = self._exchange._amount_to_contracts(pair, amount * (1 + HAIR))
+        return float(self._exchange.amount_to_precision(pair, contracts))
 
     def _position(self, row: Row) -> HeldPosition:
         amount = self._exchange._contracts_to_amount(row["symbol"], row["contracts"])

@@ -104,11 +104,23 @@ class Auditor:
 
     def _put_right(self, state: PairState) -> None:
         """Carry out what is to be done for a pair; its entries wait while something is left."""
-        asks = [action for action in judge(state) if not self._is_done(self._priced(action, state.position), state)]
-        is_lost = self._is_lost(state)
+        for action in judge(state):
+            if action.kind == "follow_position" and self._hands.carry_out(action, state.now):
+                state = self._followed(state)
+        rest = [action for action in judge(state) if action.kind != "follow_position"]
+        asks = [action for action in rest if not self._is_done(self._priced(action, state.position), state)]
         excess = next((action.amount for action in asks if action.kind == "ask_person"), 0.0)
-        if why := self._unknown.settle(state, excess, is_lost=is_lost):
+        if why := self._unknown.settle(state, excess) or self._doubted(state):
             self._waits[state.pair] = why
+
+    def _followed(self, state: PairState) -> PairState:
+        """Return the state after the books followed the position: a trade that is closed has taken its stops along."""
+        trade = None if state.trade is None else Trade.session.get(Trade, state.trade.id)
+        assert trade is not None, "it was followed a moment ago"
+        ended = {one.order_id for one in trade.sl_orders if not one.ft_is_open}
+        left = open_trade_of(trade, self._stops, self._bot.exchange) if trade.is_open else None
+        stops = tuple(one for one in state.stops if one.id not in ended)
+        return state.model_copy(update={"trade": left, "stops": stops})
 
     def _is_done(self, action: Action, state: PairState) -> bool:
         """Carry out an action; return False for what is a person's to decide."""
@@ -120,15 +132,14 @@ class Auditor:
             self._waits[action.pair] = "the auditor could not put its books right yet"
         return True
 
-    def _is_lost(self, state: PairState) -> bool:
-        """Return whether the last entry is on the exchange and in no trade; let the pair wait while nobody knows."""
+    def _doubted(self, state: PairState) -> str | None:
+        """Return why a pair must wait whose last entry may be on the exchange."""
+        if self._holds.of(state.pair) is not None:
+            self._doubts.forget(state.pair)
         try:
-            if why := self._doubts.look(state.pair, state.now):
-                self._waits[state.pair] = why
-                return self._doubts.was_lost(state.pair)
+            return self._doubts.look(state.pair, state.now)
         except (RequestRefused, RequestUnanswered) as e:
-            self._waits[state.pair] = str(e)
-        return False
+            return str(e)
 
     def _priced(self, action: Action, position: HeldPosition | None) -> Action:
         """Return the action with the price of a stop that no plan gives."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
 from freqtrade.exchange import ROUND_DOWN, ROUND_UP
 from freqtrade.persistence import Order, Trade
 
-from candlegraph.freqtrade_bridge.audit.seen import HeldPosition, OpenTrade, OrderSide, Stop
+from candlegraph.freqtrade_bridge.audit.seen import HeldPosition, OpenTrade, OrderSide, SeenOrder, Stop
 from candlegraph.graph.schema.market import Side, sign_of
 
 Row = dict[str, Any]
@@ -25,6 +26,9 @@ class Stops(Protocol):
 
     def expect(self, pair: str, side: Side, since: datetime) -> None:
         """Get the plan of a lost entry ready: its fill is about to be booked."""
+
+    def found(self, position: HeldPosition, orders: Sequence[SeenOrder], now: datetime) -> None:
+        """Note that orders of the bot were filled and that their answers were lost."""
 
 
 def open_trade_of(trade: Trade, stops: Stops, exchange: Any) -> OpenTrade:

@@ -47,7 +47,7 @@ class FillStops:
         added = self._bot.exchange.amount_to_contract_precision(trade.pair, stake / rate * (trade.leverage or 1.0))
         amount, trigger = kept.amount + added, self._trigger(kept, kept.stoploss_or_liquidation)
         if (order := self._placed(kept, amount, trigger)) is not None:
-            self._prepared[kept.id] = Prepared(order, amount, trigger)
+            self._prepared[kept.id] = Prepared(order, float(order["amount"]), trigger)
 
     def after_fill(self, trade: Trade, rate: float, ratio: float | None) -> None:
         """Put the stop of an entry or addition on the exchange at once; `ratio` is what freqtrade is about to set.

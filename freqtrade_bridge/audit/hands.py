@@ -30,12 +30,15 @@ class Hands:
 
     def __init__(self, bot: Any, account: LiveAccount, reporter: Reporter, follower: Follower) -> None:
         self._bot, self._account, self._reporter, self._follower = bot, account, reporter, follower
+        self._missed: set[int | None] = set()
 
     def carry_out(self, action: Action, now: datetime) -> bool:
         """Do it and tell it; return whether it is done."""
         try:
             done, todo, is_done = self._do(action), todo_told(action), True
         except RequestUnanswered as e:
+            if self._is_first(action):
+                return False
             done, todo, is_done = f"{e}; {AGAIN}", watch_told(action), False
         except RequestRefused as e:
             done, todo, is_done = self._instead(action, e)
@@ -43,6 +46,13 @@ class Hands:
             KINDS[action.kind], action.pair, now, found_told(action), done, todo, trade_id=action.trade_id
         )
         return is_done
+
+    def _is_first(self, action: Action) -> bool:
+        """Return whether a position is missed for the first time: one look may not show what was just filled."""
+        if action.kind != "follow_position" or action.trade_id in self._missed:
+            return False
+        self._missed.add(action.trade_id)
+        return True
 
     def _do(self, action: Action) -> str:
         if action.kind in SETTING:

@@ -149,7 +149,9 @@ class PositionWatch:
         return track.after_prices(trade.max_rate or trade.open_rate, trade.min_rate or trade.open_rate)
 
     def _key(self, trade: Trade) -> str:
-        return self._keys.setdefault(trade.id, trade_key_of(trade))
+        if trade.id not in self._keys:
+            self._keys[trade.id] = trade_key_of(trade)
+        return self._keys[trade.id]
 
     def _by_id(self, trade_id: int) -> Track | None:
         return self._tracker.of(self._keys.get(trade_id, ""))

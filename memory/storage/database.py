@@ -107,8 +107,8 @@ def writing(engine: Engine, counter: Counter) -> Iterator[tuple[Connection, int]
     """
     ours = meta.c.key == counter
     with _used(engine), engine.begin() as connection:
-        connection.execute(update(meta).where(ours).values(value=meta.c.value + 1))
-        yield connection, connection.execute(select(meta.c.value).where(ours)).scalar_one()
+        counted = update(meta).where(ours).values(value=meta.c.value + 1).returning(meta.c.value)
+        yield connection, connection.execute(counted).scalar_one()
 
 
 def database_path(engine: Engine) -> Path:

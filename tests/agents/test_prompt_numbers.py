@@ -16,9 +16,10 @@ from candlegraph.agents.prompt.phrases import WORDS
 from candlegraph.agents.prompt.timeframes import pattern_name
 from candlegraph.graph.schema.calls import CallRecord
 from candlegraph.graph.schema.errors import ConfigError
-from candlegraph.graph.schema.facts import parse_facts, written
+from candlegraph.graph.schema.facts import parse_facts
 from candlegraph.graph.schema.fate import LastCall
 from candlegraph.graph.schema.market import Account
+from candlegraph.graph.schema.numbers import written
 from candlegraph.graph.schema.opinions import AnalystView
 from candlegraph.graph.settings.settings import settings_of
 from candlegraph.graph.state import CandleState
@@ -158,6 +159,6 @@ def test_the_prices_of_a_tiny_coin_have_no_exponent_outside_the_sections_either(
     last = LastCall(function="signal_exit", kind="filled", candles_ago=1, price=0.0000085)
     said = {"bias": "bullish", "regime": "r", "conflicts": "c", "would_change_mind": "w"}
     view = AnalystView(**said, key_support=0.0000085, key_resistance=None, call=CallRecord(role="analyst", model="m"))
-    told = [compact_facts(small), last_call_line(last, WORDS["en"]), *view_lines(view)]
+    told = [compact_facts(small), last_call_line(last, WORDS["en"]), *view_lines(view, "en")]
     assert not re.search(r"\d[eE][+-]?\d", "\n".join(told))
     assert "0.0000085" in told[1] and "0.0000085" in told[2]
