@@ -8,7 +8,7 @@ error: where nothing has changed, fewer than one look in 1000 finds any of them 
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from math import log
@@ -19,6 +19,7 @@ import numpy as np
 from pydantic import Field
 
 from candlegraph.graph.schema.frozen import Frozen
+from candlegraph.graph.schema.signal import Action
 from candlegraph.memory.books.ledger import DecisionRow
 
 Measure = Literal["actions", "confidence", "repairs", "latency"]
@@ -29,7 +30,7 @@ RECENT, BEFORE = timedelta(days=7), timedelta(days=28)
 LEAST_RECENT, LEAST_BEFORE, LEAST_A_DAY = 5, 14, 5
 """Days with decisions that are needed, and decisions that make a day."""
 RESAMPLES = 9_999
-ACTIONS = ("enter_long", "enter_short", "exit", "adjust", "hold", "wait")
+ACTIONS: tuple[Action, ...] = get_args(Action)
 
 
 class MeasureChange(Frozen):
@@ -137,7 +138,8 @@ def chance(values: np.ndarray, recent: int, resamples: int = RESAMPLES) -> float
 
 
 def _shares(day: Sequence[DecisionRow]) -> list[float]:
-    return [fmean(row.signal.wanted.action == action for row in day) for action in ACTIONS]
+    counts = Counter[str](row.signal.wanted.action for row in day)
+    return [counts[action] / len(day) for action in ACTIONS]
 
 
 def _seconds(rows: Sequence[DecisionRow]) -> float:
