@@ -19,7 +19,7 @@ from candlegraph.freqtrade_bridge.monitoring.drift_watch import DriftWatch
 from candlegraph.freqtrade_bridge.monitoring.health import HealthCheck, checks, duration_told
 from candlegraph.freqtrade_bridge.monitoring.heartbeat import Heartbeat
 from candlegraph.freqtrade_bridge.monitoring.pings import Pings
-from candlegraph.freqtrade_bridge.monitoring.pulse import Parts, Pulse
+from candlegraph.freqtrade_bridge.monitoring.pulse import Parts, Pulse, held_trades
 from candlegraph.freqtrade_bridge.monitoring.sums import LedgerSums
 from candlegraph.freqtrade_bridge.monitoring.trade_notes import TradeNotes
 from candlegraph.freqtrade_bridge.monitoring.words import end_told, entry_told, start_told
@@ -63,7 +63,7 @@ class Monitor:
             self._decided(beat.as_of)
         if before is not None:
             self._turns.look_back(before, beat)
-        self._notes.looped(Trade.get_trades_proxy(is_open=True))
+        self._notes.looped(held_trades())
         self._turns.look(checks(beat, shutil.disk_usage(self._context.user_data_dir).free, now))
 
     def _decided(self, as_of: datetime | None) -> None:
