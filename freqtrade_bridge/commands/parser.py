@@ -36,6 +36,7 @@ COMMANDS = (
     Command("memory", "the experience memory: look, measure, carry, clean up", "memory.arguments:add_memory"),
     Command("status", "how the bot is: last decision, models, cost, halt, open trades", "books.arguments:add_status"),
     Command("health", "one line and status 0 or 1, for a container, a monitor, a cron", "books.arguments:add_health"),
+    Command("drift", "whether the model decides otherwise than in the weeks before", "books.arguments:add_drift"),
     Command("why", "one candle's story, or why there was no trade since the last one", "books.arguments:add_why"),
     Command("ledger", "what was decided: show, compare two runs, export", "books.arguments:add_ledger"),
     Command("parity", "live against a backtest of the same span: what differs, and why", "books.arguments:add_parity"),

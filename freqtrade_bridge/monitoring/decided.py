@@ -14,13 +14,13 @@ from typing import NamedTuple
 from pandas import DataFrame, Series
 
 from candlegraph.freqtrade_bridge.host.columns import DECIDED
+from candlegraph.graph.schema.market import sign_of
 from candlegraph.memory.books.ledger import DecisionRow, Ledger
 from candlegraph.memory.books.snapshots import kept_docs
 
 COLUMNS = (DECIDED, "decided_side", "decided_stop", "decided_confidence", "decided_regime")
 """Names of the columns, which no decision reads: a decision is made from freqtrade's plain candles."""
 TEXTS = (DECIDED, "decided_regime")
-SIDES = {"enter_long": 1, "enter_short": -1}
 MAY_CHANGE = 3
 """Newest candles of a pair that are read again: a fate, a late answer."""
 
@@ -36,7 +36,9 @@ class DecidedCandle(NamedTuple):
         """Return +1 where it is long or enters long, -1 short, 0 flat; an exit leaves flat."""
         if self.row.signal.is_exit:
             return 0
-        return SIDES.get(self.row.signal.action, {"long": 1, "short": -1, "flat": 0}[self.row.state])
+        held = None if self.row.state == "flat" else self.row.state
+        side = self.row.signal.entry_side or held
+        return 0 if side is None else sign_of(side)
 
     @property
     def cells(self) -> tuple[str | float | None, ...]:

@@ -15,10 +15,11 @@ from freqtrade.persistence import Trade
 
 from candlegraph.freqtrade_bridge.host.chat import Tell, teller
 from candlegraph.freqtrade_bridge.monitoring.decided import DecidedCandles
+from candlegraph.freqtrade_bridge.monitoring.drift_watch import DriftWatch
 from candlegraph.freqtrade_bridge.monitoring.health import HealthCheck, checks, duration_told
 from candlegraph.freqtrade_bridge.monitoring.heartbeat import Heartbeat
 from candlegraph.freqtrade_bridge.monitoring.pings import Pings
-from candlegraph.freqtrade_bridge.monitoring.pulse import Parts, Pulse
+from candlegraph.freqtrade_bridge.monitoring.pulse import Parts, Pulse, held_trades
 from candlegraph.freqtrade_bridge.monitoring.sums import LedgerSums
 from candlegraph.freqtrade_bridge.monitoring.trade_notes import TradeNotes
 from candlegraph.freqtrade_bridge.monitoring.words import end_told, entry_told, start_told
@@ -44,7 +45,9 @@ class Monitor:
         self._tell = teller(provider)
         self._turns = Turns(self._tell)
         self._last: Heartbeat | None = None
-        self._notes = TradeNotes(Ledger(context.database), context.namespace, parts.plans)
+        ledger = Ledger(context.database)
+        self._notes = TradeNotes(ledger, context.namespace, parts.plans)
+        self.drift = DriftWatch(ledger, context.namespace, self._tell, self._pulse.found, self._pulse.drift)
         self.shown = DecidedCandles(context.database, context.namespace)
         wanted = context.settings.monitoring
         self.pings = None if wanted.ping_url is None else Pings(wanted.ping_url)
@@ -57,16 +60,18 @@ class Monitor:
         beat, before = self._pulse.beat(now), self._last
         self._last = beat
         if before is None or beat.decided_at != before.decided_at:
-            self._decided()
+            self._decided(beat.as_of)
         if before is not None:
             self._turns.look_back(before, beat)
-        self._notes.looped(Trade.get_trades_proxy(is_open=True))
+        self._notes.looped(held_trades())
         self._turns.look(checks(beat, shutil.disk_usage(self._context.user_data_dir).free, now))
 
-    def _decided(self) -> None:
+    def _decided(self, as_of: datetime | None) -> None:
         """Do what belongs to every decided candle; nothing of it may keep the loop waiting."""
         if self.pings is not None:
             self.pings.ping()
+        if as_of is not None:
+            self.drift.decided(as_of)
 
     def _serve(self) -> None:
         """Let machines ask for numbers; what serves them is loaded only where it is wanted."""

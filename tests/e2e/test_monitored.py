@@ -46,7 +46,10 @@ PAIR = "BTC/USDT:USDT"
 CONFIG = {"strategy": "ScriptStrategy", "strategy_path": str(backtests.TEST_STRATEGIES)}
 
 
-PRICED = {"prices": {"policy": {"input": 1, "output": 1}}}
+SETTINGS = {
+    "llm_config": {"prices": {"policy": {"input": 1, "output": 1}}},
+    "internals": {"sd_notify": True},
+}
 
 
 def entering(facts):
@@ -69,8 +72,12 @@ def bot(sample, userdir):
     with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
         patch.setattr(script, "decide", entering)
         found = stack.enter_context(chats(patch))
+        systemd = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+        systemd.bind(str(userdir / "notify"))
+        patch.setenv("NOTIFY_SOCKET", str(userdir / "notify"))
         doors = {"metrics_port": free_port(), "ping_url": f"{found.url}/ping"}
-        run = stack.enter_context(dry_run(sample, userdir, monitoring=doors, llm_config=PRICED))
+        run = stack.enter_context(dry_run(sample, userdir, monitoring=doors, **SETTINGS))
+        run.systemd = systemd
         run.pings, run.port = found.pings, doors["metrics_port"]
         patch.setenv("COLUMNS", "80")
         while run.loops < 2 or not heartbeat_of(userdir, None).trades:
@@ -177,6 +184,22 @@ def test_every_number_of_the_metrics_is_the_ledgers_or_the_accounts(bot, userdir
         "budget_used_up": 0,
         "models_resting": 0,
     }
+
+
+def test_systemd_hears_that_the_bot_is_ready_and_of_every_loop(bot):
+    bot.systemd.setblocking(False)
+    heard = []
+    while (said := _received(bot.systemd)) is not None:
+        heard.append(said)
+    assert heard.count("READY=1") == 1
+    assert sum("WATCHDOG=1" in one for one in heard) == bot.loops
+
+
+def _received(socket):
+    try:
+        return socket.recv(4096).decode()
+    except BlockingIOError:
+        return None
 
 
 def test_a_port_that_is_taken_refuses_the_start(bot):

@@ -173,6 +173,11 @@ PAIRS = {
         "--namespace": ("--userdir {W}", "--userdir {W} --namespace live"),
         "--json": ("--userdir {W}", "--userdir {W} --json"),
     },
+    "drift": {
+        "--userdir": ("--userdir {W}", "--userdir {U}"),
+        "--namespace": ("--userdir {W}", "--userdir {W} --namespace backtest:a"),
+        "--json": ("--userdir {W}", "--userdir {W} --json"),
+    },
     "why": {
         "--userdir": (f"{BTC} --userdir {{W}}", f"{BTC} --userdir {{W2}}"),
         "pair": (f"{BTC} --userdir {{W}}", f"{ETH} --userdir {{W}}"),
