@@ -36,11 +36,7 @@ def _print_offline(arguments: Namespace, config: Mapping[str, Any]) -> None:
     from candlegraph.freqtrade_bridge.host.run_name import namespace_offline, new_name
     from candlegraph.freqtrade_bridge.loopback.trade import TradeOrder, database_of_run, run_offline, staged
 
-    datadir = datadir_of(arguments, config).resolve()
-    if not (arguments.config or arguments.datadir):
-        from candlegraph.freqtrade_bridge.loopback.sample_market import write_sample_market
-
-        write_sample_market((arguments.userdir / "data" / SAMPLE).resolve())
+    datadir = _candles(arguments, config)
     order = TradeOrder(datadir, arguments.userdir.resolve(), begin=arguments.begin, **_told(arguments))
     name, screen = new_name(datetime.now(UTC)), console()
     api = config.get("api_server") or ({} if arguments.config else own_api())
@@ -58,6 +54,18 @@ def _print_offline(arguments: Namespace, config: Mapping[str, Any]) -> None:
             screen.print(
                 f"What it decided: candlegraph ledger show --namespace {namespace_offline(name)}", soft_wrap=True
             )
+
+
+def _candles(arguments: Namespace, config: Mapping[str, Any]) -> Path:
+    """Return the candle folder; where none is named and none of the exchange's is there, that of the sample market."""
+    datadir = datadir_of(arguments, config).resolve()
+    if arguments.datadir or (arguments.config and datadir.is_dir()):
+        return datadir
+    from candlegraph.freqtrade_bridge.loopback.sample_market import write_sample_market
+
+    sample: Path = (arguments.userdir / "data" / SAMPLE).resolve()
+    write_sample_market(sample)
+    return sample
 
 
 def _told(arguments: Namespace) -> dict[str, Any]:

@@ -63,6 +63,15 @@ ONLINE = "-c {C} --userdir {U}"
 SEEN = "--pair BTC/USDT:USDT --at 2025-04-05T13:00 --datadir {D} --userdir {U}"
 PARITY = "--live {W} --live-namespace dry_run --backtest {W}"
 PAIRS = {
+    "init": {
+        "folder": ("{T}/new", "{T}/newer"),
+        "--exchange": ("{T}/new", "{T}/new --exchange hyperliquid"),
+        "--pairs": ("{T}/new", "{T}/new --pairs BTC"),
+        "--model": ("{T}/new", "{T}/new --model some"),
+        "--api-base": ("{T}/new --model some", "{T}/new --model some --api-base http://h/v1"),
+        "--risk": ("{T}/new", "{T}/new --risk bold"),
+        "--force": ("{THERE}", "{THERE} --force"),
+    },
     "check": {"--config": ("-c {C}", "-c {C} -c {C2}")},
     "migrate": {
         "files": ("{OLD}", "{OLD} {C2}"),
@@ -389,6 +398,8 @@ def write_files(root):
     assert main(["memory", "backup", "--to", str(root / "COPY.sqlite"), "--userdir", str(root / "W2")]) == 0
     close_memory(root / "W2" / DATABASE)
     (root / "there.jsonl").write_text("")
+    (root / "THERE").mkdir()
+    (root / "THERE" / "config.json").write_text("{}")
 
 
 RECORDER = """#!{python} -SE
