@@ -16,6 +16,14 @@ from candlegraph.freqtrade_bridge.report.listing import console
 from candlegraph.graph.schema.errors import ConfigError
 
 PORT, ADDRESS = 8080, "127.0.0.1"
+FILE_ALONE = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"standard": {"format": "%(asctime)s - %(name)s - %(levelname)s - %(message)s"}},
+    "handlers": {},
+    "root": {"handlers": [], "level": "INFO"},
+}
+"""Freqtrade's logging without its console; it adds the file itself."""
 
 
 def print_trade(arguments: Namespace) -> None:
@@ -59,7 +67,7 @@ def _print_offline(arguments: Namespace, config: Mapping[str, Any]) -> None:
 def _candles(arguments: Namespace, config: Mapping[str, Any]) -> Path:
     """Return the candle folder; where none is named and none of the exchange's is there, that of the sample market."""
     datadir = datadir_of(arguments, config).resolve()
-    if arguments.datadir or (arguments.config and datadir.is_dir()):
+    if arguments.datadir or (arguments.config and (datadir / "futures").is_dir()):
         return datadir
     from candlegraph.freqtrade_bridge.loopback.sample_market import write_sample_market
 
@@ -72,7 +80,7 @@ def _told(arguments: Namespace) -> dict[str, Any]:
     return {
         "pairs": tuple(arguments.pairs or ()),
         "configs": tuple(Path(path).resolve() for path in arguments.config),
-        "overrides": overrides_of(arguments),
+        "overrides": overrides_of(arguments) | ({"log_config": FILE_ALONE} if arguments.quiet else {}),
         "extra": tuple(arguments.freqtrade),
     }
 
