@@ -54,6 +54,7 @@ check: $(DEV) type  ## ruff, mypy strict, import-linter, the sizes of folders an
 
 type: $(DEV)
 	$(BIN)/mypy $(PACKAGES:%=-p candlegraph.%)
+	$(BIN)/mypy benchmarks
 
 format: $(DEV)  ## rewrite the files in house style
 	$(BIN)/ruff check --fix .

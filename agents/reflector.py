@@ -146,7 +146,8 @@ def _track_lines(track: Track | None) -> Iterator[str]:
 
 def _table_lines(table: Table) -> Iterator[str]:
     """Yield what the first fill would have made with one thing done otherwise, the strongest of each kind first."""
-    yield f"its first fill, closed where the trade was: {table.actual_pct:+.2f} %"
+    without = "" if table.has_funding else " (here and below without funding)"
+    yield f"its first fill, closed where the trade was: {table.actual_pct:+.2f} %{without}"
     for one in sorted(table.outcomes, key=lambda one: (one.kind, -abs(table.gain_atr(one)))):
         made = "no trade" if one.end == "none" else f"{one.profit_pct:+.2f} % by {one.end}"
         remarks = f" ({', '.join(one.remarks)})" if one.remarks else ""

@@ -88,9 +88,9 @@ def sizes(lessons: Sequence[Lessons]) -> list[list[str]]:
     """Return the tokens of the section at its richest, both languages."""
     found = []
     for language in ("en", "zh"):
-        words = WORDS[language]  # type: ignore[index]
+        words = WORDS[language]
         sections = [cases_section(one, words) for one in lessons if len(one.cases) == 5]
-        tokens = [tokens_of(text_of(one, next(one.renderings()), words)) for one in sections]
+        tokens = [tokens_of(text_of(one, next(one.renderings(1000)), words)) for one in sections]
         found.append([f"tokens of the block, {language}, whole", f"median {median(tokens):.0f}, most {max(tokens)}"])
     return found
 

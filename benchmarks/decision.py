@@ -149,7 +149,7 @@ def empty_graph() -> Any:
 
     builder = StateGraph(dict)  # type: ignore[type-var]  # LangGraph takes a plain dict, its types do not say so
     for name in ("analyst", "retriever", "decision", "tools", "repair", "reviewer"):
-        builder.add_node(name, idle)
+        builder.add_node(name, idle)  # type: ignore[type-var]
     builder.add_edge(START, "analyst")
     builder.add_edge("analyst", "retriever")
     builder.add_edge("retriever", "decision")
@@ -199,7 +199,7 @@ def rows_of(context: Context, snapshot: MarketSnapshot, state: CandleState) -> l
     assert state.signal is not None, "the graph ends with a signal"
     outcome = RunOutcome(state=state)
     pairs = (snapshot.model_copy(update={"pair": f"P{number}/USDT:USDT"}) for number in range(PAIRS))
-    return [decision_row(context, one, outcome, state.signal) for one in pairs]
+    return [decision_row(context, one, outcome, state.signal, one.as_of) for one in pairs]
 
 
 def market(folder: Path) -> tuple[Path, datetime, str]:

@@ -11,12 +11,13 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from tables import show
 
-from candlegraph.graph.schema.experience import RecordedDecision
+from candlegraph.graph.schema.experience import Experience, RecordedDecision
 from candlegraph.memory.index.ann import FEW, Mask, Searchable, make
 from candlegraph.memory.index.saved import SavedIndex, load, save
 from candlegraph.memory.learning.report import experience_of_decision
@@ -67,7 +68,7 @@ def rows_of(size: int, dimension: int, kinds: Sequence[str], folder: Path) -> li
     base = 0.0
     for kind in kinds:
         index = make(kind, dimension)  # type: ignore[arg-type]
-        build = seconds(lambda index=index: index.add(vectors))
+        build = seconds(partial(index.add, vectors))
         line = [f"{size:,} {kind}", f"{build:.2f}", *saved_and_loaded(index, folder / f"{size}.{kind}")]
         for share in SHARES:
             selected = np.random.default_rng(2).random(size) < share
@@ -99,14 +100,14 @@ def durable_append(folder: Path, sizes: Sequence[int]) -> list[str]:
         while stored < size:
             memory.add(decision(stored))
             stored += 1
-        times = [1e3 * seconds(lambda n=stored + n: memory.add(decision(n))) for n in range(DURABLE)]
+        times = [1e3 * seconds(partial(memory.add, decision(stored + n))) for n in range(DURABLE)]
         stored += DURABLE
         notes.append(f"durable append at {size:,}: {statistics.median(times):.2f} ms median")
     close_memory(memory.path)
     return notes
 
 
-def decision(number: int) -> object:
+def decision(number: int) -> Experience:
     """Return an experience with a situation of 35 numbers."""
     at = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(minutes=number)
     situation = tuple(np.random.default_rng(number).normal(size=35).round(4).tolist())

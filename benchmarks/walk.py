@@ -2,6 +2,10 @@
 
 A move is a call of a function in another module of ours than the call before; returns and foreign code are no moves.
 Packages are the folders at the top: graph, agents, tools, memory, freqtrade_bridge.
+
+Two kinds of moves are told apart. The vocabulary is `graph.schema` and `graph.settings`: values that every room speaks
+in, and that know nothing of any. A function goes on where LangGraph or a loop continues a coroutine or generator of
+ours: Python counts that as a call, a reader does not.
 """
 
 from __future__ import annotations
@@ -21,11 +25,11 @@ import tempfile
 import threading
 import warnings
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # the backtester lives there
 
@@ -41,26 +45,44 @@ DECISIONS = 96
 PACKAGES = ("graph", "agents", "tools", "memory", "freqtrade_bridge")
 
 
+VOCABULARY = ("graph.schema.", "graph.settings.")
+
+
+class Move(NamedTuple):
+    """From one module to another; `goes_on` where what was called there had been called before."""
+
+    left: str
+    entered: str
+    goes_on: bool
+
+    @property
+    def crosses(self) -> bool:
+        """Return whether the package changes too."""
+        return package_of(self.left) != package_of(self.entered)
+
+    @property
+    def is_vocabulary(self) -> bool:
+        """Return whether it leads into the vocabulary or out of it."""
+        return self.left.startswith(VOCABULARY) or self.entered.startswith(VOCABULARY)
+
+
 @dataclass
 class Walk:
-    """The modules of one decision point, in the order in which they were called."""
+    """The moves of one decision point, in order."""
 
-    path: list[str] = field(default_factory=list)
+    moves: list[Move] = field(default_factory=list)
+    at: str | None = None
 
-    def went_to(self, module: str) -> None:
-        """Note a step, unless it stays where it was."""
-        if not self.path or self.path[-1] != module:
-            self.path.append(module)
-
-    @property
-    def moves(self) -> int:
-        """Return how often the module changed."""
-        return max(0, len(self.path) - 1)
+    def went_to(self, module: str, *, goes_on: bool) -> None:
+        """Note a call, which is a move unless it stays where it was."""
+        if self.at not in (None, module):
+            self.moves.append(Move(str(self.at), module, goes_on))
+        self.at = module
 
     @property
-    def crossings(self) -> int:
-        """Return how often the package changed."""
-        return sum(package_of(one) != package_of(two) for one, two in pairwise(self.path))
+    def modules(self) -> int:
+        """Return how many modules were visited."""
+        return len({module for move in self.moves for module in move[:2]})
 
 
 class Profiler:
@@ -84,7 +106,7 @@ class Profiler:
         """Note a call of a function of ours; `sys.setprofile` calls it."""
         walk = self._current
         if walk is not None and event == "call" and (name := self._name(frame.f_code.co_filename)) is not None:
-            walk.went_to(name)
+            walk.went_to(name, goes_on=frame.f_lasti > 0)
 
     def _name(self, path: str) -> str | None:
         if path not in self._names:
@@ -121,13 +143,13 @@ def walked(decisions: int) -> list[Walk]:
 
     threading.setprofile(profiler.seen)
     sys.setprofile(profiler.seen)
-    Session.decide = decide  # type: ignore[method-assign]  # the one seam that begins a candle
+    Session.decide = decide  # type: ignore[method-assign, assignment]  # the one seam that begins a candle
     try:
         backtest()
     finally:
         Session.decide = original  # type: ignore[method-assign]
         sys.setprofile(None)
-        threading.setprofile(None)  # type: ignore[arg-type]  # None ends it, which its types do not say
+        threading.setprofile(None)
     return profiler.walks
 
 
@@ -140,11 +162,16 @@ def backtest() -> None:
 
 def rows_of(walks: list[Walk]) -> list[list[str]]:
     """Return one line per measure: median, fewest, most."""
-    measures = {
-        "moves between modules": [walk.moves for walk in walks],
-        "moves between packages": [walk.crossings for walk in walks],
-        "modules": [len(set(walk.path)) for walk in walks],
+    kinds: dict[str, Callable[[Move], bool]] = {
+        "moves between modules": lambda move: True,
+        "- into or out of the vocabulary": lambda move: move.is_vocabulary,
+        "- a function goes on": lambda move: move.goes_on,
+        "moves between packages": lambda move: move.crosses,
+        "- into or out of the vocabulary ": lambda move: move.crosses and move.is_vocabulary,
+        "- a function goes on ": lambda move: move.crosses and move.goes_on,
     }
+    measures = {name: [sum(map(is_one, walk.moves)) for walk in walks] for name, is_one in kinds.items()}
+    measures["modules"] = [walk.modules for walk in walks]
     return [
         [name, f"{statistics.median(found):.0f}", str(min(found)), str(max(found))] for name, found in measures.items()
     ]
@@ -152,7 +179,7 @@ def rows_of(walks: list[Walk]) -> list[list[str]]:
 
 def busiest(walks: list[Walk], count: int) -> list[str]:
     """Return the most frequent moves, per candle."""
-    moves = Counter(pair for walk in walks for pair in pairwise(walk.path))
+    moves = Counter(move[:2] for walk in walks for move in walk.moves)
     return [f"{one} -> {two}: {number / len(walks):.1f}" for (one, two), number in moves.most_common(count)]
 
 

@@ -8,7 +8,7 @@ callbacks:   book (what was decided), orders, plans, fills, answers; each is ask
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 from freqtrade.enums import RunMode
 from freqtrade.persistence import Trade
 
+from candlegraph.freqtrade_bridge.audit.opening import auditor_of
 from candlegraph.freqtrade_bridge.decisions.acceptance import Acceptance
 from candlegraph.freqtrade_bridge.decisions.answers import Answers
 from candlegraph.freqtrade_bridge.decisions.approvals import check_approval
@@ -25,7 +26,6 @@ from candlegraph.freqtrade_bridge.decisions.estimate import announce, candles_in
 from candlegraph.freqtrade_bridge.decisions.failures import Failures
 from candlegraph.freqtrade_bridge.decisions.fates import Fates, without_fate
 from candlegraph.freqtrade_bridge.decisions.last_calls import SAID_FOR
-from candlegraph.freqtrade_bridge.decisions.line import short_names
 from candlegraph.freqtrade_bridge.decisions.records import Records
 from candlegraph.freqtrade_bridge.decisions.runner import Runner
 from candlegraph.freqtrade_bridge.feeds.account import AccountGuard, WalletWatch
@@ -67,6 +67,7 @@ class Session:
         self._open_decisions(provider)
         self._open_trades(float(config.get("fee") or DEFAULT_FEE), provider)
         self._join(config)
+        self.audit = auditor_of(config, provider, context, self.plans, self.orders)
         if not self.is_backtest:
             self._recover(datetime.now(UTC))
 
@@ -85,7 +86,7 @@ class Session:
         watched = list(dict.fromkeys([*pairs, *trades]))
         if due := self._due(watched, now):
             self._follow(trades, due, now)
-            self._decide(due, trades, now, short_names(watched))
+            self._decide(due, trades, watched, now)
         if not self.is_backtest:  # there the hook looks, at each pair's own turn
             self.fates.look(self.book.pairs, now)
 
@@ -105,13 +106,13 @@ class Session:
         self.watch(now)
 
     def _decide(
-        self, due: Mapping[str, datetime], trades: Mapping[str, Trade], now: datetime, names: Mapping[str, str]
+        self, due: Mapping[str, datetime], trades: Mapping[str, Trade], watched: Sequence[str], now: datetime
     ) -> None:
         """Take the pairs that are due through the graph, all at once."""
         snapshots = self._snapshots.of(due, trades, now)
         deadline = None if self.is_backtest else self.context.settings.llm_config.decision.deadline_seconds
         outcomes = self._runner.decide(snapshots, deadline, self._spending.at(max(due.values())))
-        self._acceptance.accept(snapshots, outcomes, now, names)
+        self._acceptance.accept(snapshots, outcomes, watched, now)
         self.answers.ask(outcomes, now)
         if not self.is_backtest:
             self._say_lost(now)

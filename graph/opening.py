@@ -11,8 +11,16 @@ from candlegraph.agents.models.providers import POLICY, provider_of
 from candlegraph.graph.context import Context
 from candlegraph.graph.schema.errors import ConfigError, MemoryAway
 from candlegraph.graph.settings.settings import Settings, settings_of
+from candlegraph.tools.market.situation_versions import space_now
 
 logger = logging.getLogger(__name__)
+
+OTHER_SPACES = (
+    "situations are compared in %s; %d experiences of other spaces (%s) are found %s. `candlegraph memory reembed` "
+    "with a text model in experience_config.rag_config.embedding lets them be found by their words; the "
+    "context_config.timeframes that a space names, by their situation"
+)
+BY_WORDS, NEVER = "by their words alone", "no more, though patterns and statistics count them"
 
 
 def open_context(config: Mapping[str, Any], namespace: str) -> Context:
@@ -28,15 +36,25 @@ def open_context(config: Mapping[str, Any], namespace: str) -> Context:
 
 
 def _open_memory(context: Context) -> None:
-    if context.memory.rag.database_url is None:
-        return
     try:
-        context.memory.follow()
+        if context.memory.rag.database_url is not None:
+            context.memory.follow()
+        _say_other_spaces(context)
     except MemoryAway as e:
         if context.is_backtest:
             raise
         # Open positions need their bot more than it needs its memory.
         logger.error("started without the memory, which is asked again at every candle: %s", e)
+
+
+def _say_other_spaces(context: Context) -> None:
+    """Warn of experiences whose situation is no longer compared: after a new version, or with other timeframes."""
+    now = space_now(context.settings.context_config.timeframes)
+    others = {name: count for name, count in context.memory.situation_spaces(context.namespaces).items() if name != now}
+    if others:
+        told = ", ".join(f"{name}: {count}" for name, count in others.items())
+        how = BY_WORDS if context.memory.has_texts else NEVER
+        logger.warning(OTHER_SPACES, now, sum(others.values()), told, how)
 
 
 def reflects_by_model(settings: Settings) -> bool:

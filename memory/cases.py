@@ -43,8 +43,8 @@ def similar_trades(memory: ExperienceMemory, asked: Question, *, count: int, mos
     looked_at = 2 * count
     while True:
         found = nearest(memory, asked, looked_at)
-        reader = memory.outlines(asked.namespaces)
-        trades = spread(candidates(found, reader, asked), most_of_a_day)
+        alike = candidates(found, memory.outlines(asked.namespaces), asked)
+        trades = spread(still_told(memory, alike, found), most_of_a_day)
         if len(trades) >= count or len(found) < looked_at:
             return trades[:count]
         looked_at *= 2
@@ -91,6 +91,13 @@ def candidates(found: Sequence[Case], reader: Outlines, asked: Question) -> list
     return list(kept.values())
 
 
+def still_told(memory: ExperienceMemory, alike: Sequence[Candidate], found: Sequence[Case]) -> list[Candidate]:
+    """Return the candidates without trades that a cleanup took out: a moment that stayed would bring them back."""
+    seen = {case.id for case in found}
+    told = seen | memory.cases([one.outline.id for one in alike if one.outline.id not in seen]).keys()
+    return [one for one in alike if one.outline.id in told]
+
+
 def ended(outline: Outline, reader: Outlines, as_of: datetime) -> Outline | None:
     """Return the closed trade that an experience is of; None where it was open, or closed by the end of the data."""
     if outline.kind == "trade":
@@ -99,21 +106,23 @@ def ended(outline: Outline, reader: Outlines, as_of: datetime) -> Outline | None
 
 
 def cases_of(memory: ExperienceMemory, taken: Sequence[Candidate], asked: Question) -> tuple[Case, ...]:
-    """Return what is told of each trade: its end and its moments, as far as they were known; none of a removed one."""
+    """Return what is told of each trade: its end and its moments, as far as they were known and are still there."""
     reader = memory.outlines(asked.namespaces)
-    parts = {one: _parts(one, reader, asked.as_of) for one in taken}
-    known = memory.cases([part for found in parts.values() for part in found])
+    moments = {one: _moments(one, reader, asked.as_of) for one in taken}
+    known = memory.cases([*(one.outline.id for one in taken), *(part for found in moments.values() for part in found)])
+    told = ((one, _parts(one, [part for part in moments[one] if part in known])) for one in taken)
     return tuple(
-        _told(one, parts[one], known, reader.later(parts[one][0], asked.as_of))
-        for one in taken
-        if parts[one][0] in known
+        _told(one, parts, known, reader.later(parts[0], asked.as_of)) for one, parts in told if parts[0] in known
     )
 
 
-def _parts(one: Candidate, reader: Outlines, as_of: datetime) -> list[int]:
+def _moments(one: Candidate, reader: Outlines, as_of: datetime) -> list[int]:
+    return [entry.id for entry in reader.course(one.outline.trade, as_of) if entry.kind != "trade"]
+
+
+def _parts(one: Candidate, moments: Sequence[int]) -> list[int]:
     """Return the experience that tells the trade, then those of its moments; of an open trade the newest tells it."""
-    moments = [entry.id for entry in reader.course(one.outline.trade, as_of) if entry.kind != "trade"]
-    return [moments[-1] if one.is_open else one.outline.id, *moments]
+    return [moments[-1] if one.is_open and moments else one.outline.id, *moments]
 
 
 def _told(one: Candidate, parts: Sequence[int], known: Mapping[int, Case], later: Mapping[str, str]) -> Case:

@@ -21,6 +21,7 @@ from candlegraph.graph.schema.market import Frozen
 from candlegraph.graph.settings.experience import Cleanup
 from candlegraph.memory.learning.redundancy import redundant
 from candlegraph.memory.storage.database import reading, writing
+from candlegraph.memory.storage.lines import line_of, whole
 from candlegraph.memory.storage.rows import delete_experiences, is_retired, micros, retire
 from candlegraph.memory.storage.tables import experiences
 from candlegraph.memory.storage.text_files import write_whole
@@ -158,6 +159,6 @@ def _docs(connection: Connection, ids: Sequence[int]) -> list[str]:
     """Return the experiences of ids that may be more than one statement takes."""
     found: dict[int, str] = {}
     for start in range(0, len(ids), 500):
-        query = select(experiences.c.id, experiences.c.doc).where(experiences.c.id.in_(ids[start : start + 500]))
-        found |= {row.id: row.doc for row in connection.execute(query)}
+        query = whole().where(experiences.c.id.in_(ids[start : start + 500]))
+        found |= {row.id: line_of(row) for row in connection.execute(query)}
     return [found[row_id] for row_id in ids]

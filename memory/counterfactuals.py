@@ -10,12 +10,15 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from pydantic import AwareDatetime, Field
 from sqlalchemy import Connection, Engine, func, insert, select, update
 
 from candlegraph.graph.schema.experience import ClosedTrade, Experience
+from candlegraph.graph.schema.market import Frozen
 from candlegraph.memory.counterfactual.table import Table
 from candlegraph.memory.counterfactual.trades import complete_at, first_known_at
-from candlegraph.memory.learning.advice import Paired
+from candlegraph.memory.learning.advice import paired
+from candlegraph.memory.learning.evidence import Span
 from candlegraph.memory.learning.track import Track
 from candlegraph.memory.storage.database import reading, writing
 from candlegraph.memory.storage.rows import EPOCH, micros
@@ -23,6 +26,14 @@ from candlegraph.memory.storage.tables import counterfactuals, courses, experien
 
 AT_ONCE = 100
 """Most tables that are completed after one candle."""
+
+
+class KeptTable(Frozen):
+    """What a file holds of a trade's table: as far as it was known, and when more would be."""
+
+    due_at: AwareDatetime | None
+    lesson: str | None = Field(description="takes the place of the experience's")
+    table: Table | None
 
 
 class Pending(NamedTuple):
@@ -42,6 +53,25 @@ def insert_table(
     due_at = first_known_at(trade) if table is None else complete_at(trade)
     row = {"experience_id": experience_id, "revision": revision, "due_at": micros(due_at), "doc": packed(table)}
     connection.execute(insert(counterfactuals).values(row))
+
+
+def restore_table(
+    connection: Connection, revision: int, experience_id: int, trade: ClosedTrade, kept: KeptTable
+) -> None:
+    """Keep a table out of a file as it was kept before; call it inside `writing`."""
+    due_at = None if kept.due_at is None else micros(kept.due_at)
+    row: dict[str, object] = {"experience_id": experience_id, "revision": revision, "due_at": due_at}
+    row["doc"] = packed(kept.table)
+    if kept.table is not None and kept.lesson is not None:
+        row |= _completed(trade, kept.table, kept.lesson)
+    connection.execute(insert(counterfactuals).values(row))
+
+
+def _completed(trade: ClosedTrade, table: Table, lesson: str) -> dict[str, object]:
+    """Return the columns of a table that was made anew after the close; of a complete one with what advice counts."""
+    span = Span(trade.side, trade.opened_at, trade.ended_at)
+    gains = paired(table, span, trade.beside).model_dump_json() if table.is_complete else None
+    return {"known_at": micros(table.as_of), "lesson": lesson, "gains": gains}
 
 
 def next_due(engine: Engine, namespace: str) -> datetime | None:
@@ -69,8 +99,8 @@ def pending(engine: Engine, namespace: str, before: datetime) -> Iterator[Pendin
         yield Pending(row.id, experience, experience.source, track, _time(row.due_at))
 
 
-def complete(engine: Engine, one: Pending, table: Table, lesson: str, gains: Paired | None) -> None:
-    """Put a later table, with its lesson, in the place of the earlier one; `gains` are those of a complete one."""
+def complete(engine: Engine, one: Pending, table: Table, lesson: str) -> None:
+    """Put a later table, with its lesson, in the place of the earlier one."""
     due_at = None if table.is_complete else micros(complete_at(one.trade))
     with writing(engine, "experiences") as (connection, revision):
         _update(
@@ -79,9 +109,7 @@ def complete(engine: Engine, one: Pending, table: Table, lesson: str, gains: Pai
             revision=revision,
             due_at=due_at,
             doc=packed(table),
-            known_at=micros(table.as_of),
-            lesson=lesson,
-            gains=None if gains is None else gains.model_dump_json(),
+            **_completed(one.trade, table, lesson),
         )
 
 

@@ -98,7 +98,7 @@ def _stored(
 ) -> int | None:
     row_id = insert_experience(connection, revision, experience)
     if row_id is not None and track is not None:
-        _insert_course(connection, row_id, track)
+        insert_course(connection, row_id, track)
         if isinstance(experience.source, ClosedTrade) and track.opening is not None and not experience.forced:
             insert_table(connection, revision, row_id, experience.source, table)
     return row_id
@@ -120,5 +120,6 @@ def _tracked(namespace: str, trade_key: str) -> ColumnElement[bool]:
     return (positions.c.namespace == namespace) & (positions.c.trade_key == trade_key)
 
 
-def _insert_course(connection: Connection, experience_id: int, track: Track) -> None:
+def insert_course(connection: Connection, experience_id: int, track: Track) -> None:
+    """Keep how a trade went beside its experience; call it inside `writing`."""
     connection.execute(insert(courses).values(experience_id=experience_id, doc=track.model_dump_json()))

@@ -40,6 +40,13 @@ def stats_of(
     }
 
 
+def situation_spaces(connection: Connection, own: ColumnElement[bool]) -> dict[str, int]:
+    """Return how many experiences have a situation in each space, the fullest first; a cleanup takes theirs away."""
+    count = func.count().label("count")
+    query = select(vectors.c.space, count).join_from(experiences, vectors).where(own).group_by(vectors.c.space)
+    return {space: size for space, size in connection.execute(query.order_by(count.desc(), vectors.c.space))}
+
+
 def known(namespace: str, as_of: datetime | None) -> ColumnElement[bool]:
     """Return which experiences the namespace knew before `as_of`; None: all of its."""
     own = experiences.c.namespace == namespace

@@ -33,14 +33,12 @@ from candlegraph.memory.embeddings.wording import SituationWords
 from candlegraph.memory.index.mirror import Mirror
 from candlegraph.memory.index.saved import index_folder
 from candlegraph.memory.index.search import Filters, Query, search, situation_asked, text_asked
-from candlegraph.memory.learning.advice import paired
-from candlegraph.memory.learning.evidence import Span
 from candlegraph.memory.learning.outlines import Outlines
 from candlegraph.memory.learning.report import with_insight
 from candlegraph.memory.learning.self_scores import self_scores_of
 from candlegraph.memory.learning.telling import case_of
 from candlegraph.memory.learning.track import Track
-from candlegraph.memory.stats import stats_of, text_stats
+from candlegraph.memory.stats import situation_spaces, stats_of, text_stats
 from candlegraph.memory.storage.database import close_engine, open_engine, open_shared, reading, writing
 from candlegraph.memory.storage.rows import counters_of, experiences_by_id, insert_experience, is_retired, micros
 from candlegraph.memory.storage.tables import experiences, meta
@@ -184,8 +182,7 @@ class ExperienceMemory:
     def complete(self, one: Pending, table: Table, language: Language) -> None:
         """Put what is known of a trade by now in the place of what was known at its close."""
         said = with_insight(lesson_of(table, language), one.experience.insight)
-        span = Span(one.trade.side, one.trade.opened_at, one.trade.ended_at)
-        complete(self.engine, one, table, said, paired(table, span) if table.is_complete else None)
+        complete(self.engine, one, table, said)
 
     def give_up(self, one: Pending) -> None:
         """Wait no longer for candles of a trade that cannot be had any more."""
@@ -235,6 +232,11 @@ class ExperienceMemory:
                 found["embedding"] = text_stats(connection, self._texts.model, namespace, as_of)
         return found
 
+    def situation_spaces(self, namespaces: Collection[str]) -> dict[str, int]:
+        """Return how many experiences have a situation in each space; those of two spaces are never compared."""
+        with reading(self.engine) as connection:
+            return situation_spaces(connection, experiences.c.namespace.in_(namespaces))
+
     def namespaces(self) -> tuple[str, ...]:
         """Return all namespaces, the one written to last first."""
         name = experiences.c.namespace
@@ -267,7 +269,10 @@ class ExperienceMemory:
         return purge(self.engine, self.path, namespace, what, at)
 
     def _of(self, namespaces: Collection[str]) -> Outlines:
-        return self._outlines.setdefault(frozenset(namespaces), Outlines(frozenset(namespaces)))
+        wanted = frozenset(namespaces)
+        if wanted not in self._outlines:
+            self._outlines[wanted] = Outlines(wanted)
+        return self._outlines[wanted]
 
     def _cases_of(self, connection: Connection, ids: Sequence[int]) -> dict[int, Case]:
         """Return the experiences as cases; what is stored never changes, so it is read once."""

@@ -28,9 +28,9 @@ def timetable(signals, changes=None, stops=None):
     return {"signals": dated(signals), "changes": dated(changes or {}), "stops": dated(stops or {})}
 
 
-def scene(plans, prices, loop_seconds=60, dip=None):
+def scene(plans, prices, loop_seconds=60, dip=None, strategy="TimetableStrategy"):
     """Return a run with a timetable and a line of prices for each pair; `dip` is a candle's time and its low."""
-    config = {"strategy": "TimetableStrategy", "strategy_path": str(backtests.TEST_STRATEGIES)}
+    config = {"strategy": strategy, "strategy_path": str(backtests.TEST_STRATEGIES)}
     config |= {"timetable": plans, "max_open_trades": len(plans)}
     series = {pair: drawn(dated(line)) for pair, line in prices.items()}
     if dip is not None:

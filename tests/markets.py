@@ -58,6 +58,7 @@ def without_wicks(series: CandleSeries) -> CandleSeries:
 
 def drawn(points: Mapping[str, float], days_before: int = 20) -> PathSeries:
     """Return the 30m candles of straight lines through `points` (UTC time: price), quiet for some days before."""
+    points = dict(sorted(points.items()))
     times = pd.DatetimeIndex(points.keys(), tz="UTC").as_unit("ms").astype("int64").to_numpy()
     half_hour = TIMEFRAME_MS["30m"]
     edges = np.arange(times[0] - days_before * TIMEFRAME_MS["1d"], times[-1] + 1, half_hour, dtype=np.int64)

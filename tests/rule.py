@@ -3,7 +3,8 @@
 from langchain_core.messages import AIMessage
 
 from candlegraph.agents.models.policy import PolicyModel
-from candlegraph.graph.schema.facts import parse_facts, significant
+from candlegraph.graph.schema.facts import parse_facts
+from candlegraph.graph.schema.numbers import significant
 
 LEVERAGE = {"long": 3.0, "short": 2.0}
 STAKE, STOP_ATR, LOW, HIGH = 500.0, 1.0, 40.0, 60.0

@@ -68,7 +68,7 @@ class VirtualLive:
         arguments = ["trade", "-c", str(self._folder / "config.json"), "--userdir", str(self._folder)]
         self._state: State | None = None
         self._worker = Worker(Arguments(arguments).get_parsed_arg())
-        self._worker._sleep = self.sleep  # type: ignore[method-assign]
+        self._worker._sleep = self.after_loop  # type: ignore[method-assign]
         logging.getLogger("freqtrade").setLevel(logging.INFO)
 
     def stop(self) -> None:
@@ -83,6 +83,8 @@ class VirtualLive:
     def step(self) -> None:
         """Run one loop of the worker, and move the clock to where it would have slept to."""
         self._state = self._worker._worker(old_state=self._state)
+        if self._state == State.RELOAD_CONFIG:
+            self._worker._reconfigure()
         self.loops += 1
 
     def run_until(self, when: datetime) -> None:
@@ -97,6 +99,10 @@ class VirtualLive:
                 return
             self.step()
         raise AssertionError(f"still so after {limit} loops, at {self.now()}")
+
+    def after_loop(self, seconds: float) -> None:
+        """Sleep until the next loop; here a loop is over and its time has not passed yet."""
+        self.sleep(seconds)
 
     def sleep(self, seconds: float) -> None:
         """Move the clock."""

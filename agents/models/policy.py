@@ -36,10 +36,10 @@ from candlegraph.graph.schema.facts import (
     Facts,
     PositionFacts,
     parse_facts,
-    significant,
 )
 from candlegraph.graph.schema.indicators import TimeframeFacts
 from candlegraph.graph.schema.market import Side, sign_of
+from candlegraph.graph.schema.numbers import significant
 
 RuleCall = tuple[str, dict[str, Any]]
 

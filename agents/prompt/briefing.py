@@ -14,9 +14,10 @@ from langchain_core.tools import BaseTool
 from candlegraph.agents.prompt.budget import (
     CLOSED_LENGTH,
     SEPARATOR,
+    FactsBlock,
     Fixed,
     Part,
-    facts_tokens,
+    block_of,
     fitted,
     left_out_tokens,
     shortfalls,
@@ -32,7 +33,7 @@ from candlegraph.agents.prompt.sections import Section, account_section, market_
 from candlegraph.agents.prompt.timeframes import history_section, timeframes_section
 from candlegraph.agents.prompt.tokens import tokens_of, tool_tokens
 from candlegraph.graph.schema.errors import ConfigError
-from candlegraph.graph.schema.facts import ABSENT, ExperienceFacts, Facts, render_facts
+from candlegraph.graph.schema.facts import ABSENT, ExperienceFacts, Facts
 from candlegraph.graph.schema.lessons import Lessons
 from candlegraph.graph.schema.market import MarketSnapshot
 from candlegraph.graph.settings.context import ContextConfig
@@ -88,13 +89,14 @@ def brief_of(state: CandleState, settings: Settings, tools: Sequence[BaseTool]) 
         return Brief(system, compact_facts(facts, last), (), compact_fixed(system, facts, tools, last))
     sections = sections_of(state.snapshot, lessons, config)
     titles = {one.name: one.title for one in sections}
-    fixed = fixed_of(facts, tools, titles, config)
+    block = block_of(facts)
+    fixed = fixed_of(block, tools, titles, config)
     if facts.closed and shortfalls(fixed, config):  # what a budget was never asked for is the first to go
-        facts = facts.model_copy(update={"closed": {}})
-        fixed = fixed_of(facts, tools, titles, config)
+        block = block_of(facts.model_copy(update={"closed": {}}))
+        fixed = fixed_of(block, tools, titles, config)
     _refuse(shortfalls(fixed, config))
     parts = tuple(fitted(sections, fixed, config, words))
-    return Brief(prompt_text("decision", config.language), render_facts(facts), parts, fixed)
+    return Brief(prompt_text("decision", config.language), block.text, parts, fixed)
 
 
 def sections_of(snapshot: MarketSnapshot, lessons: Lessons, config: ContextConfig) -> list[Section]:
@@ -134,17 +136,17 @@ def check_fits(settings: Settings, tools: Sequence[BaseTool], *, in_position: bo
         refuse_policy(settings.llm_config.models_of("decision"))
         _refuse(shortfalls(compact_fixed(prompt_text("compact", config.language), facts, tools), config))
         return
-    _refuse(shortfalls(fixed_of(facts, tools, words.titles, config), config))
+    _refuse(shortfalls(fixed_of(block_of(facts), tools, words.titles, config), config))
 
 
 def fixed_of(
-    facts: Facts, tools: Sequence[BaseTool], titles: Mapping[SectionName, str], config: ContextConfig
+    block: FactsBlock, tools: Sequence[BaseTool], titles: Mapping[SectionName, str], config: ContextConfig
 ) -> Fixed:
     """Return the tokens that nothing can shorten."""
     return Fixed(
         system=tokens_of(prompt_text("decision", config.language)),
         tools=tool_tokens(tools),
-        facts=facts_tokens(facts),
+        facts=block.tokens,
         lines=left_out_tokens(titles, config, WORDS[config.language]),
     )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, get_args
 
 from candlegraph.agents.prompt.phrases import SectionName, Words
@@ -73,6 +74,14 @@ class Fixed:
 
 
 @dataclass(frozen=True)
+class FactsBlock:
+    """The facts as they stand in the prompt; `tokens` by the section that their lines belong to."""
+
+    text: str
+    tokens: Mapping[SectionName, int]
+
+
+@dataclass(frozen=True)
 class Part:
     """One section as it was written; `tokens` count its lines in the facts block too."""
 
@@ -82,14 +91,15 @@ class Part:
     left_out: str
 
 
-def facts_tokens(facts: Facts) -> dict[SectionName, int]:
-    """Return the tokens of the facts block by the section that its lines belong to."""
+def block_of(facts: Facts) -> FactsBlock:
+    """Return the facts block with its tokens."""
+    text = render_facts(facts)
     found: dict[SectionName, int] = {}
-    for line in render_facts(facts).splitlines():
+    for line in text.splitlines():
         head = line.partition(":")[0].partition(".")[0]
         owner = "multi_timeframe" if head in facts.timeframes else OWNERS.get(head, "current_market")
         found[owner] = found.get(owner, 0) + line_tokens(line)
-    return found
+    return FactsBlock(text, found)
 
 
 def left_out_tokens(titles: Mapping[SectionName, str], config: ContextConfig, words: Words) -> dict[SectionName, int]:
@@ -128,7 +138,7 @@ def fitted(sections: Sequence[Section], fixed: Fixed, config: ContextConfig, wor
 
 def richest(section: Section, room: int, facts: int, words: Words) -> Part:
     """Return the richest rendering of at most `room` tokens; without room for anything, nothing."""
-    for rendering in (*section.renderings(), Rendering("", section.title)):
+    for rendering in chain(section.renderings(room), [Rendering("", section.title)]):
         text = text_of(section, rendering, words)
         tokens = tokens_of(text + SEPARATOR)
         if tokens <= room:

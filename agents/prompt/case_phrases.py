@@ -15,12 +15,14 @@ class CaseWords:
 
     head: str
     open_head: str
+    imported: str
     score: str
     similarity: str
     setup: str
     why: str
     course: str
     open_course: str
+    unseen_course: str
     moments: str
     own_view: str
     own_score: str
@@ -49,12 +51,14 @@ class CaseWords:
 EN = CaseWords(
     head="case {id}: {side} {pair}, {profit:+.2f} % net",
     open_head="case {id}: {side} {pair}, still open, {profit:+.2f} % net then",
+    imported="imported from the earlier system",
     score="score {:.0f} ({})",
     similarity="similarity {:.2f}",
     setup="entered in {}",
     why="its reason: {}",
     course="held {hours:.1f} h, best {best:+.1f} %, worst {worst:+.1f} %, {end}",
     open_course="open for {hours:.1f} h at least",
+    unseen_course="held {hours:.1f} h, best and worst not known, {end}",
     moments="on the way: {}",
     own_view="said at its exit: {}",
     own_score=" (scored itself {:.0f})",
@@ -93,12 +97,14 @@ EN = CaseWords(
 ZH = CaseWords(
     head="案例 {id}：{side} {pair}，净收益 {profit:+.2f} %",
     open_head="案例 {id}：{side} {pair}，尚未平仓，当时净收益 {profit:+.2f} %",
+    imported="由旧系统导入",
     score="评分 {:.0f}（{}）",
     similarity="相似度 {:.2f}",
     setup="开仓时：{}",
     why="理由：{}",
     course="持有 {hours:.1f} 小时，最佳 {best:+.1f} %，最差 {worst:+.1f} %，{end}",
     open_course="至少已持有 {hours:.1f} 小时",
+    unseen_course="持有 {hours:.1f} 小时，最佳与最差未知，{end}",
     moments="期间：{}",
     own_view="平仓时的自评：{}",
     own_score="（自评分 {:.0f}）",

@@ -45,8 +45,9 @@ def _head(case: Case, words: Words) -> str:
     told = words.told
     form = told.open_head if case.is_open else told.head
     head = form.format(id=case.label, side=words.side_of(case.side), pair=symbol(case.pair), profit=case.profit_pct)
+    origin = [told.imported] if case.is_imported else []
     score = [] if case.score is None else [told.score.format(case.score, symbol(case.grade))]
-    return told.between.join([head, *score, told.similarity.format(case.similarity)])
+    return told.between.join([head, *origin, *score, told.similarity.format(case.similarity)])
 
 
 def _setup(case: Case, words: Words) -> str:
@@ -72,9 +73,11 @@ def _why(case: Case, told: CaseWords, detail: CaseDetail) -> list[str]:
 
 def _course(case: Case, told: CaseWords) -> str:
     hours = case.duration_minutes / 60
-    if case.best_pct is None or case.worst_pct is None:
+    if case.is_open:
         return told.open_course.format(hours=hours)
     end = told.ends.get(case.exit_reason) or quoted(case.exit_reason, EXIT_LENGTH)
+    if case.best_pct is None or case.worst_pct is None:
+        return told.unseen_course.format(hours=hours, end=end)
     return told.course.format(hours=hours, best=case.best_pct, worst=case.worst_pct, end=end)
 
 
@@ -107,11 +110,8 @@ def _lesson(case: Case, told: CaseWords, detail: CaseDetail) -> list[str]:
 
 
 def untold(case: Case) -> str:
-    """Return the lesson without a first sentence that tells the course again: the line has said how it went."""
-    first, end, rest = next(
-        (parts for one in (". ", "。") if (parts := case.lesson.partition(one))[2]), (case.lesson, "", "")
-    )
-    return rest if end and f"{case.profit_pct:+.1f} %" in first else case.lesson
+    """Return the lesson without the sentence of its course: the line has said how it went."""
+    return case.lesson.removeprefix(case.course).strip() or case.lesson
 
 
 def lines_of(cases: Sequence[Case], words: Words, detail: CaseDetail) -> list[str]:

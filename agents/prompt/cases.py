@@ -22,7 +22,7 @@ def cases_section(lessons: Lessons, words: Words) -> Section:
     learnt = learnt_lines(lessons, words)
     share = [share_line(lessons.similar, words.told)] if lessons.similar and lessons.cases else []
 
-    def renderings() -> Iterator[Rendering]:
+    def renderings(room: int) -> Iterator[Rendering]:
         yield Rendering("\n".join([*learnt, *share, cases_block(lessons, words)]))
         yield Rendering("\n".join([*learnt, *share, *lines_of(lessons.cases, words, CUT)]), words.case_ends)
         lines = lines_of(lessons.cases, words, SHORT)

@@ -15,8 +15,9 @@ from candlegraph.agents.prompt.outside_text import plain
 from candlegraph.agents.prompt.phrases import SectionName
 from candlegraph.agents.prompt.tokens import tokens_of, tool_tokens
 from candlegraph.graph.schema.errors import ConfigError
-from candlegraph.graph.schema.facts import ABSENT, Facts, written
+from candlegraph.graph.schema.facts import ABSENT, Facts
 from candlegraph.graph.schema.market import Frozen
+from candlegraph.graph.schema.numbers import written
 from candlegraph.graph.settings.llm import ModelSettings
 
 MARKET = ("pair", "price", "regime", "trend_strength", "alignment", "support", "resistance", "missing")

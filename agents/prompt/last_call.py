@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from candlegraph.agents.prompt.outside_text import plain
 from candlegraph.agents.prompt.phrases import Words
-from candlegraph.graph.schema.facts import written
 from candlegraph.graph.schema.fate import Door, FateKind, LastCall
+from candlegraph.graph.schema.numbers import written
 from candlegraph.graph.settings.context import Phrase
 
 WHY_LENGTH = 160

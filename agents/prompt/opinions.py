@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from candlegraph.agents.prompt.outside_text import quoted
 from candlegraph.agents.prompt.tokens import tokens_of
-from candlegraph.graph.schema.facts import written
+from candlegraph.graph.schema.numbers import written
 from candlegraph.graph.schema.opinions import AnalystView, Argument
 from candlegraph.graph.settings.context import Language
 from candlegraph.graph.settings.settings import Settings

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs"})
 """Unicode categories of control, format (direction, zero width, tags), private and surrogate characters."""
@@ -30,6 +31,16 @@ def plain(text: str, length: int = TEXT_LENGTH) -> str:
 def quoted(text: str, length: int = TEXT_LENGTH) -> str:
     """Return outside text between double quotes, of which it holds none itself."""
     return f'"{plain(text, length)}"'
+
+
+def quoted_lines(texts: Iterable[str], length: int = TEXT_LENGTH) -> list[str]:
+    """Return outside texts, each between double quotes."""
+    return [quoted(text, length) for text in texts]
+
+
+def plain_lines(texts: Iterable[str]) -> list[str]:
+    """Return lines of our own; Studio may give others in their place."""
+    return [plain(text) for text in texts]
 
 
 def symbol(text: str) -> str:

@@ -19,7 +19,7 @@ SectionName = Literal["current_market", "account", "position", "multi_timeframe"
 """As in `context_config.allocation`."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # one a language, looked up by itself: what is kept by it is found at once
 class Words:
     """One language. `{}` stands for what is filled in."""
 

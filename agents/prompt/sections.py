@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from candlegraph.agents.prompt.last_call import last_call_line
-from candlegraph.agents.prompt.outside_text import NAME_LENGTH, plain, quoted, symbol
+from candlegraph.agents.prompt.outside_text import NAME_LENGTH, plain_lines, quoted, quoted_lines, symbol
 from candlegraph.agents.prompt.phrases import SectionName, Words
-from candlegraph.graph.schema.facts import written
+from candlegraph.agents.prompt.tokens import last_within, tokens_of
 from candlegraph.graph.schema.fate import LastCall
 from candlegraph.graph.schema.lessons import SelfScores
 from candlegraph.graph.schema.market import MarketSnapshot, Position, Reading, Sentiment
+from candlegraph.graph.schema.numbers import series, written
 from candlegraph.graph.settings.context import Phrase
 
 SHORT = 80
@@ -49,12 +51,15 @@ class Rendering:
 
 @dataclass(frozen=True)
 class Section:
-    """What a section says beyond the facts; `renderings` are made when asked for, the richest first."""
+    """What a section says beyond the facts; `renderings` are made when asked for, the richest first.
+
+    They are told how many tokens there is room for, and need not try what is longer.
+    """
 
     name: SectionName
     title: str
     tag: str
-    renderings: Callable[[], Iterator[Rendering]]
+    renderings: Callable[[int], Iterator[Rendering]]
 
 
 def text_of(section: Section, rendering: Rendering, words: Words) -> str:
@@ -72,7 +77,7 @@ def market_section(sentiment: Sentiment, words: Words) -> Section | None:
     if not readings and not sentiment.unavailable:
         return None
 
-    def renderings() -> Iterator[Rendering]:
+    def renderings(room: int) -> Iterator[Rendering]:
         for with_past in (True, False):
             lines = [reading_line(*one, words, with_past=with_past) for one in readings]
             lines += [gone_line(*one, words, with_reason=with_past) for one in sentiment.unavailable.items()]
@@ -95,6 +100,7 @@ def reading_line(name: str, reading: Reading, words: Words, *, with_past: bool) 
     return f"{name}{words.colon}{written(reading.value)}{label}{before}"
 
 
+@lru_cache(maxsize=256)  # the same at every candle of a backtest without a record
 def gone_line(name: str, reason: str, words: Words, *, with_reason: bool) -> str:
     """Return that a sentiment value is unavailable, and why."""
     line = f"{symbol(name)}{words.colon}{words.unavailable}"
@@ -108,7 +114,7 @@ def account_section(snapshot: MarketSnapshot, words: Words) -> Section | None:
     lines += [] if since is None else [SINCE_LOSS[words.language].format(since)]
     if not lines:
         return None
-    return Section("account", words.account, "account", lambda: iter([Rendering("\n".join(lines))]))
+    return Section("account", words.account, "account", lambda room: iter([Rendering("\n".join(lines))]))
 
 
 def last_lines(last: LastCall | None, words: Words) -> list[str]:
@@ -129,15 +135,17 @@ def position_section(
     """
     if position is None:
         return None
+    reasons = quoted_lines(position.past_reasons, REASON_LENGTH)
+    warned, moved = quoted_lines(position.past_warnings, REASON_LENGTH), plain_lines(position.indicators_since_entry)
     last = [exit_line(words, self_scores), *last_lines(last_call, words)]
     thesis = [*last, thesis_line(position, words)] if any(about_position(position)) else last
     changes = change_lines(position, words)
-    warnings = named_lines(PAST_WARNINGS[words.language], quoted_lines(position.past_warnings), words)
-    indicators = named_lines(INDICATORS_SINCE[words.language], plain_lines(position.indicators_since_entry), words)
-    reasons = quoted_lines(position.past_reasons)
+    warnings = named_lines(PAST_WARNINGS[words.language], warned, words)
+    indicators = named_lines(INDICATORS_SINCE[words.language], moved, words)
 
-    def renderings() -> Iterator[Rendering]:
-        for kept in range(len(reasons), 0, -1):
+    def renderings(room: int) -> Iterator[Rendering]:
+        left = room - tokens_of("\n".join([*thesis, *changes, *indicators, *warnings]))
+        for kept in range(last_within(reasons, left), 0, -1):
             told = named_lines(PAST_REASONS[words.language], reasons[-kept:], words)
             older = [OLDER_REASONS[words.language]] if kept < len(reasons) else []
             yield rendering([*thesis, *changes, *indicators, *warnings, *told], older, words)
@@ -183,16 +191,6 @@ def change_lines(position: Position, words: Words) -> list[str]:
     return [*named_lines(SINCE_ENTRY[words.language], plain_lines(position.since_entry), words), *told]
 
 
-def quoted_lines(texts: Sequence[str]) -> list[str]:
-    """Return outside texts between double quotes."""
-    return [quoted(text, REASON_LENGTH) for text in texts]
-
-
-def plain_lines(texts: Sequence[str]) -> list[str]:
-    """Return our own lines; Studio may give others in their place."""
-    return [plain(text) for text in texts]
-
-
 def named_lines(name: str, lines: Sequence[str], words: Words) -> list[str]:
     """Return lines under their name; nothing where there are none."""
     return [name + words.colon.rstrip(), *(f"- {line}" for line in lines)] if lines else []
@@ -201,8 +199,3 @@ def named_lines(name: str, lines: Sequence[str], words: Words) -> list[str]:
 def rendering(lines: Sequence[str], left_out: Sequence[str], words: Words) -> Rendering:
     """Return a rendering of lines, and what it leaves out."""
     return Rendering("\n".join(lines), words.comma.join(left_out))
-
-
-def series(values: Sequence[float | None], digits: int = 6) -> str:
-    """Return numbers in one compact line, oldest first; `-` where one was unavailable."""
-    return " ".join("-" if value is None else written(value, digits) for value in values)

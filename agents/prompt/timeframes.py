@@ -9,14 +9,12 @@ from functools import lru_cache
 
 from candlegraph.agents.prompt.outside_text import symbol
 from candlegraph.agents.prompt.phrases import Words
-from candlegraph.agents.prompt.sections import Rendering, Section, series
-from candlegraph.graph.schema.facts import written
-from candlegraph.graph.schema.indicators import PastIndicators
+from candlegraph.agents.prompt.sections import Rendering, Section
+from candlegraph.graph.schema.indicators import PastIndicators, TimeframeFacts
 from candlegraph.graph.schema.market import Level, TimeframeView
+from candlegraph.graph.schema.numbers import series, written
 from candlegraph.graph.settings.context import ContextConfig, Phrase
-from candlegraph.tools.market.facts import timeframe_facts
-from candlegraph.tools.market.indicators import in_atr, told_prices
-from candlegraph.tools.market.indicators import number as number_of
+from candlegraph.tools.market.indicators import past_macd_histogram, price_words, timeframe_facts, told_prices
 from candlegraph.tools.market.regime import trend_of
 
 ALL_SERIES = tuple(PastIndicators.model_fields)
@@ -82,7 +80,7 @@ def timeframes_section(views: Sequence[TimeframeView], words: Words) -> Section:
     price = views[0].close
     sides = [tuple(level.price < price for level in view.levels) for view in views]
 
-    def renderings() -> Iterator[Rendering]:
+    def renderings(room: int) -> Iterator[Rendering]:
         for detail in DETAILS:
             lines = [view_line(view, detail, words, below) for view, below in zip(views, sides, strict=True)]
             yield Rendering("\n".join(lines), details_left(detail, words))
@@ -98,8 +96,8 @@ def view_line(view: TimeframeView, detail: Detail, words: Words, below: tuple[bo
         parts.append(f"{PATTERNS[words.language]} {' '.join(pattern_name(name, words) for name in view.patterns)}")
     parts += level_parts(view.levels[: detail.levels], below, words)
     if detail.averages:
-        told = told_prices(words.language)
-        parts += [f"{word} {series([number_of(view, name) for name in names])}" for word, names in told.items()]
+        told = told_prices(view, words.language)
+        parts += [f"{word} {series(values)}" for word, values in told.items()]
     if detail.closes:
         parts.append(f"{CLOSES[words.language]} {series((*view.past_closes, view.close)[-detail.closes :])}")
     return f"{view.timeframe}{words.colon}" + "; ".join(parts)
@@ -126,7 +124,7 @@ def level_parts(levels: Sequence[Level], below: Sequence[bool], words: Words) ->
 
 def details_left(detail: Detail, words: Words) -> str:
     """Return what `detail` does not say."""
-    left = [] if detail.averages else [*told_prices(words.language)]
+    left = [] if detail.averages else [*price_words(words.language)]
     if detail.closes < RICHEST.closes:
         left.append(OLDER_CLOSES[words.language] if detail.closes else CLOSES[words.language])
     if detail.levels < RICHEST.levels:
@@ -136,15 +134,16 @@ def details_left(detail: Detail, words: Words) -> str:
 
 def history_section(views: Sequence[TimeframeView], config: ContextConfig, words: Words) -> Section | None:
     """Return the indicators of the last candles, this one included, or nothing where none is wanted or known."""
-    known = [view for view in views if config.points_of(view.timeframe)]
-    if not any(history_line(view, HistoryDetail(), config, words) for view in known):
+    wanted = [(view, config.points_of(view.timeframe)) for view in views]
+    known = [(view, names_of(view, config), points) for view, points in wanted if points]
+    if not any(history_line(*one, HistoryDetail(), words) for one in known):
         return None
-    points = max(config.points_of(view.timeframe) for view in known)
+    most = max(points for _, _, points in known)
 
-    def renderings() -> Iterator[Rendering]:
-        for span in spans(points):
-            lines = [history_line(view, span, config, words) for view in known[: span.timeframes]]
-            yield Rendering("\n".join(line for line in lines if line), spans_left(span, len(known), words))
+    def renderings(room: int) -> Iterator[Rendering]:
+        for span in spans(most):
+            lines = [history_line(*one, span, words) for one in known[: span.timeframes]]
+            yield Rendering("\n".join([line for line in lines if line]), spans_left(span, len(known), words))
 
     return Section("indicator_history", words.history, "history", renderings)
 
@@ -160,34 +159,38 @@ def spans(points: int) -> Iterator[HistoryDetail]:
         yield HistoryDetail(share, timeframes, is_whole=False)
 
 
-def history_line(view: TimeframeView, span: HistoryDetail, config: ContextConfig, words: Words) -> str:
-    """Return the series of one timeframe in one line; empty where none is known."""
+def names_of(view: TimeframeView, config: ContextConfig) -> tuple[str, ...]:
+    """Return the series that the history shows of a timeframe."""
     chosen = config.multi_timeframe_history.get(view.timeframe)
-    names = tuple(ALL_SERIES if chosen is None else chosen.fields)
+    return tuple(ALL_SERIES if chosen is None else chosen.fields)
+
+
+def history_line(view: TimeframeView, names: tuple[str, ...], points: int, span: HistoryDetail, words: Words) -> str:
+    """Return the series of one timeframe in one line; empty where none is known."""
     few = tuple(name for name in names if name in MAIN_SERIES) or names[:1]
-    values = math.ceil(config.points_of(view.timeframe) * span.share)
-    return series_line(view, names if span.is_whole else few, values, words)
+    return series_line(view, names if span.is_whole else few, math.ceil(points * span.share), words)
 
 
 @lru_cache(maxsize=LINES)
 def series_line(view: TimeframeView, names: tuple[str, ...], values: int, words: Words) -> str:
     """Return the last `values` of each series, oldest first and this candle's last; in the units of the facts."""
-    told = [(name, past_and_present(view, name)[-values:]) for name in names]
-    shown = [f"{name} {series(one, DIGITS)}" for name, one in told if any(value is not None for value in one)]
+    now = timeframe_facts(view)
+    told = [(name, past_and_present(view, now, name)[-values:]) for name in names]
+    known = [(name, one) for name, one in told if any(value is not None for value in one)]
+    shown = [f"{name} {series(one, DIGITS)}" for name, one in known]
     return f"{view.timeframe}{words.colon}" + "; ".join(shown) if shown else ""
 
 
-def past_and_present(view: TimeframeView, name: str) -> tuple[float | None, ...]:
+def past_and_present(view: TimeframeView, now: TimeframeFacts, name: str) -> tuple[float | None, ...]:
     """Return a series up to this candle, in the unit that the facts give it."""
-    past, now = view.past_indicators, timeframe_facts(view)
+    past = view.past_indicators
     match name:
         case "close":
             return (*view.past_closes, view.close)
         case "volume":
             return (*past.volume, view.volume)
         case "macd_histogram":
-            pairs = zip(past.macd_histogram, past.atr, strict=False)
-            return (*(in_atr(value, 0, atr) for value, atr in pairs), now.macd_histogram)
+            return (*past_macd_histogram(view), now.macd_histogram)
         case _:
             return (*getattr(past, name), getattr(now, name))
 

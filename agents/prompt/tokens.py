@@ -42,6 +42,16 @@ def line_tokens(line: str) -> int:
     return pieces + 1 + chinese + -(-chinese // 4)
 
 
+def last_within(lines: Sequence[str], most: int) -> int:
+    """Return how many of the last lines can be within `most` tokens: with one more they are not, however counted."""
+    left = most
+    for count, line in enumerate(reversed(lines)):
+        left -= sum(_counted(line)) + 1
+        if left < 0:
+            return count
+    return len(lines)
+
+
 @lru_cache(maxsize=8192)
 def _counted(line: str) -> tuple[int, int]:
     """Return the tokens of a line but for its Chinese characters, and how many of these it has."""

@@ -14,7 +14,7 @@ from candlegraph.freqtrade_bridge.decisions.admission import paused, punctual, s
 from candlegraph.freqtrade_bridge.decisions.book import DecisionBook, Known
 from candlegraph.freqtrade_bridge.decisions.failures import Failures
 from candlegraph.freqtrade_bridge.decisions.fates import Fates
-from candlegraph.freqtrade_bridge.decisions.line import decision_line
+from candlegraph.freqtrade_bridge.decisions.line import decision_line, short_names
 from candlegraph.freqtrade_bridge.decisions.records import Records, commit_effects, decision_row, fate_at_once
 from candlegraph.freqtrade_bridge.decisions.runner import RunOutcome
 from candlegraph.graph.context import Context
@@ -67,12 +67,12 @@ class Acceptance:
         self,
         snapshots: Mapping[str, MarketSnapshot],
         outcomes: Mapping[str, RunOutcome],
+        watched: Sequence[str],
         now: datetime,
-        names: Mapping[str, str],
     ) -> None:
-        """Take in one candle's decisions; `names` are the pairs' in the log. Raise StoppedBacktest for a failed one."""
+        """Take in one candle's decisions, on some of the watched pairs; raise StoppedBacktest for a failed one."""
         rows = [self._row(snapshot, outcomes[pair], now) for pair, snapshot in snapshots.items()]
-        self._log(rows, names)
+        self._log(rows, watched)
         held = {row.pair: position.trade_id for row in rows if (position := snapshots[row.pair].position) is not None}
         self._watch.decided({held[row.pair]: row.signal for row in rows if row.pair in held})
         states = {row.decision_id: state for row in rows if (state := outcomes[row.pair].state) is not None}
@@ -99,10 +99,11 @@ class Acceptance:
             signal = paused(signal, snapshot)
         return signal if self._is_backtest else punctual(signal, snapshot, now)
 
-    def _log(self, rows: Sequence[DecisionRow], names: Mapping[str, str]) -> None:
+    def _log(self, rows: Sequence[DecisionRow], watched: Sequence[str]) -> None:
         """Say each decision in one line, before anything is written; thousands of a backtest only to who debugs it."""
         level = logging.DEBUG if self._is_backtest else logging.INFO
         if logger.isEnabledFor(level):
+            names = short_names(watched)
             for row in rows:
                 logger.log(level, "%s", decision_line(row, names[row.pair]))
 

@@ -13,7 +13,7 @@ import time
 import uuid
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from datetime import datetime
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any, TypeVar
 
 from langchain_core.runnables import RunnableConfig
@@ -50,6 +50,7 @@ class RunOutcome(BaseModel):
     """What waits for a person; until then the state's signal is a wait."""
 
 
+@lru_cache(maxsize=1024)  # it is asked for at every step of a decision's way
 def decision_id(namespace: str, pair: str, candle: datetime) -> str:
     """Return the id that ledger row, trace and checkpoint thread of one decision share."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{namespace}|{pair}|{utc_minute(candle)}"))

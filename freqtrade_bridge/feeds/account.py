@@ -51,8 +51,9 @@ class AccountGuard:
         account = measured(mark, seen)
         if mark.reason is None and account.drawdown_pct >= self._limit_pct:
             mark = self._halted(mark, account, now)
+            account = measured(mark, seen)
         self._keep(before, mark)
-        return measured(mark, seen)
+        return account
 
     def _halted(self, mark: AccountMark, account: Account, now: datetime) -> AccountMark:
         reason = (

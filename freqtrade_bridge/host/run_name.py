@@ -7,8 +7,6 @@ import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 
-from freqtrade.enums import RunMode
-
 from candlegraph.graph.settings.places import BACKTEST, OFFLINE
 
 VARIABLE = "CANDLEGRAPH_RUN"
@@ -25,12 +23,15 @@ def given_name() -> str | None:
     return os.environ.pop(VARIABLE, None)
 
 
-def namespace_of(runmode: RunMode) -> str:
-    """Return whose experiences a run reads and writes: every backtest, and dry-run offline, has its own, empty one."""
-    if runmode == RunMode.LIVE:
+def namespace_of(runmode: str) -> str:
+    """Return whose experiences a run reads and writes: every backtest, and dry-run offline, has its own, empty one.
+
+    `runmode` is a `RunMode` of freqtrade; commands that name runs do not load it.
+    """
+    if runmode == "live":
         return "live"
     name = given_name()
-    if runmode == RunMode.DRY_RUN:
+    if runmode == "dry_run":
         return "dry_run" if name is None else namespace_offline(name)
     return namespace_of_run(name or new_name(datetime.now(UTC)))
 

@@ -27,3 +27,8 @@ INSIDE_CANDLE = ("stop_loss", "trailing_stop_loss", "stoploss_on_exchange", "liq
 """Freqtrade's exits at a price within a candle: a backtest stamps them with its open, and they are known at its end."""
 LIQUIDATION, FORCED = "liquidation", "force_exit"
 """Freqtrade's: lost the whole margin; closed by a person, or in a backtest by the end of the data."""
+ON_EXCHANGE = "stoploss_on_exchange"
+"""Freqtrade's: a stop on the exchange fired."""
+
+UNANSWERED, BY_HAND, ADOPTED = "exit_unanswered", "closed_by_hand", "adopted"
+"""What the auditor found on the exchange: an exit of unknown reason, and what a person did there."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Protocol
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse
 
 from candlegraph.freqtrade_bridge.loopback.markets import Market
 from candlegraph.freqtrade_bridge.loopback.series import CandleSeries, length_of
+from candlegraph.freqtrade_bridge.loopback.trouble import Trouble, watch
 from candlegraph.graph.schema.errors import CandleError, CandlegraphError
 
 FUNDING_MS = 8 * 3_600_000
@@ -36,11 +37,11 @@ class UnknownSymbolError(CandlegraphError):
 
 
 def exchange_app(markets: Iterable[Market], clock: Clock) -> FastAPI:
-    """Return the exchange; `app.state.hits` counts requests, `app.state.unknown` those for what is not offered."""
+    """Return the exchange; `app.state` has `hits` and `unknown` (counts of requests) and `trouble`."""
     app = FastAPI(openapi_url=None)
-    app.state.hits, app.state.unknown = Counter(), Counter()
+    app.state.hits, app.state.unknown, app.state.trouble = Counter(), Counter(), Trouble()
     by_symbol = {market.symbol: market for market in markets}
-    _count_hits(app)
+    watch(app)
     _refuse_as_binance(app)
     _offer_metadata(app, by_symbol, clock)
     _offer_market_data(app, by_symbol, clock)
@@ -57,13 +58,6 @@ def exchange_app(markets: Iterable[Market], clock: Clock) -> FastAPI:
 def refusal(status: int, code: int, message: str) -> JSONResponse:
     """Return an error as Binance writes it: ccxt names its exception by the code."""
     return JSONResponse({"code": code, "msg": message}, status_code=status)
-
-
-def _count_hits(app: FastAPI) -> None:
-    @app.middleware("http")
-    async def count(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
-        app.state.hits[f"{request.method} {request.url.path}"] += 1
-        return await answer(request)
 
 
 def _refuse_as_binance(app: FastAPI) -> None:
@@ -95,7 +89,9 @@ def _offer_metadata(app: FastAPI, markets: Mapping[str, Market], clock: Clock) -
 def _offer_market_data(app: FastAPI, markets: Mapping[str, Market], clock: Clock) -> None:
     @app.get("/fapi/v1/klines")
     async def klines(request: Request) -> list[Any]:
-        return kline_rows(_asked(request, markets).series, request.query_params, clock.now())
+        market = _asked(request, markets)
+        seen_until = clock.now() - app.state.trouble.stale_ms.get(market.symbol, 0)
+        return kline_rows(market.series, request.query_params, seen_until)
 
     @app.get("/fapi/v1/markPriceKlines")
     async def mark_klines(request: Request) -> list[Any]:

@@ -15,9 +15,9 @@ from candlegraph.graph.schema.market import Frozen
 from candlegraph.graph.schema.signal import TradeSignal
 from candlegraph.memory.books.ledger import DecisionRow
 
-Cause = Literal["missing", "lateness", "data", "memory", "fill", "settings", "model", "clamp", "not kept"]
+DepartureCause = Literal["missing", "lateness", "data", "memory", "fill", "settings", "model", "clamp", "not kept"]
 
-MEANING: dict[Cause, str] = {
+MEANING: dict[DepartureCause, str] = {
     "missing": "decided on one side only",
     "lateness": "live the answer came after its time, or none came",
     "data": "other candles or another sentiment were read",
@@ -40,7 +40,7 @@ class Departure(Frozen):
 
     live: DecisionRow | None
     backtest: DecisionRow | None
-    cause: Cause
+    cause: DepartureCause
     why: str
 
     @property
@@ -92,7 +92,7 @@ def same_fate(live: DecisionRow, backtest: DecisionRow) -> bool:
     return live.fate_door == backtest.fate_door
 
 
-def cause_of(live: DecisionRow, backtest: DecisionRow, kept: Kept) -> tuple[Cause, str]:
+def cause_of(live: DecisionRow, backtest: DecisionRow, kept: Kept) -> tuple[DepartureCause, str]:
     """Return why two decisions on one candle differ."""
     if _is_late(live):
         return "lateness", live.error or live.fate_line or live.signal.reason
@@ -106,7 +106,7 @@ def cause_of(live: DecisionRow, backtest: DecisionRow, kept: Kept) -> tuple[Caus
     return _from_evidence(live, backtest, seen_apart(one, other))
 
 
-def _from_evidence(live: DecisionRow, backtest: DecisionRow, apart: dict[Seen, str]) -> tuple[Cause, str]:
+def _from_evidence(live: DecisionRow, backtest: DecisionRow, apart: dict[Seen, str]) -> tuple[DepartureCause, str]:
     for kind, told in apart.items():
         return kind, told
     if live.prompt_version != backtest.prompt_version:
@@ -114,7 +114,7 @@ def _from_evidence(live: DecisionRow, backtest: DecisionRow, apart: dict[Seen, s
     return _answered(live, backtest)
 
 
-def _answered(live: DecisionRow, backtest: DecisionRow) -> tuple[Cause, str]:
+def _answered(live: DecisionRow, backtest: DecisionRow) -> tuple[DepartureCause, str]:
     """Return which part of two answers to the same question differs."""
     if asked_for(live) != asked_for(backtest):
         models = "" if live.model == backtest.model else f"; {live.model} live, {backtest.model} in the backtest"
@@ -145,7 +145,7 @@ def _is_late(row: DecisionRow) -> bool:
     return any(one is not None and one.door == "late" for one in refusals)
 
 
-def _from_rows(live: DecisionRow, backtest: DecisionRow) -> tuple[Cause, str]:
+def _from_rows(live: DecisionRow, backtest: DecisionRow) -> tuple[DepartureCause, str]:
     """Return what the rows alone can tell, where the evidence of one is gone."""
     if not math.isclose(live.price, backtest.price, rel_tol=1e-9):
         return "data", f"price {live.price:.10g} live, {backtest.price:.10g} in the backtest"

@@ -136,12 +136,19 @@ class CandleGraphStrategy(IStrategy):
         """Measure the account, then decide all pairs; the one decision point live and in backtest."""
         if self.is_chart:  # `plot-dataframe` calls this, too
             return
+        self._audit(current_time)
         self.session.watch(current_time)
         self._announce_halt(current_time)
         self.session.decide(self.dp.current_whitelist(), current_time)
         self._announce_halt(current_time)
         # Freqtrade sees an entry that was approved late only where it analyses the candle again.
         self.process_only_new_candles = not self.session.answers.carry_out(current_time)
+
+    @fail_closed()
+    def _audit(self, current_time: datetime) -> None:
+        """Look at the exchange's own books before anything is decided; live only."""
+        if self.session.audit is not None:
+            self.session.audit.look(self.dp.current_whitelist(), current_time)
 
     def _announce_halt(self, now: datetime) -> None:
         """Tell freqtrade and its user once that the account was halted, or that the halt was reset."""
@@ -241,7 +248,14 @@ class CandleGraphStrategy(IStrategy):
         **kwargs: Any,
     ) -> bool:
         """Let the order pass if it still is within the gate at its final rate, and use the signal up."""
-        return bool(self.session.orders.confirm(self._ask(pair, side, rate, current_time, entry_tag), amount))
+        ask = self._ask(pair, side, rate, current_time, entry_tag)
+        if self.session.audit is not None and (why := self.session.audit.why_not_enter(pair)):
+            self.session.orders.refuse(ask, why)
+            return False
+        is_confirmed = bool(self.session.orders.confirm(ask, amount))
+        if is_confirmed and self.session.audit is not None:
+            self.session.audit.let_through(pair, ask.side, current_time)
+        return is_confirmed
 
     def _ask(self, pair: str, side: str, rate: float, now: datetime, entry_tag: str | None) -> Any:
         """Return what freqtrade wants to open; a tag that is not ours comes from a person (`/forceenter`)."""
@@ -252,7 +266,14 @@ class CandleGraphStrategy(IStrategy):
     @fail_closed()
     def order_filled(self, pair: str, trade: Trade, order: Order, current_time: datetime, **kwargs: Any) -> None:
         """Keep the plan at the entry, learn at the exit."""
+        self._settle(trade)
         self.session.fills.filled(trade, order, current_time)
+
+    @fail_closed()
+    def _settle(self, trade: Trade) -> None:
+        """Let a closed trade's books hold what the exchange paid; live only."""
+        if self.session.audit is not None:
+            self.session.audit.filled(trade)
 
     @fail_closed()
     def custom_stoploss(
@@ -269,7 +290,16 @@ class CandleGraphStrategy(IStrategy):
         plan = self.session.plans.of(trade)
         if not after_fill and (plan.is_in_force(trade.stop_loss) or self.session.has_passed(trade)):
             return None
-        return float(stoploss_from_absolute(plan.stop, current_rate, is_short=trade.is_short, leverage=trade.leverage))
+        ratio = float(stoploss_from_absolute(plan.stop, current_rate, is_short=trade.is_short, leverage=trade.leverage))
+        if after_fill:
+            self._protect(trade, current_rate, ratio)
+        return ratio
+
+    @fail_closed()
+    def _protect(self, trade: Trade, rate: float, ratio: float) -> None:
+        """Put the stop of a fill on the exchange at once; live only."""
+        if self.session.audit is not None:
+            self.session.audit.fills.after_fill(trade, rate, ratio)
 
     @fail_closed()
     def custom_roi(self, pair: str, trade: Trade, **kwargs: Any) -> float | None:
@@ -284,6 +314,12 @@ class CandleGraphStrategy(IStrategy):
     ) -> str | None:
         """Close at the emergency stop or without a stop; live, deliver the exit of this very trade."""
         self.session.saw(pair, current_rate)
+        tag = self._exit_tag(pair, trade, current_time)
+        if tag is not None and self.session.audit is not None:
+            self.session.audit.leaving(trade.id, tag)
+        return tag
+
+    def _exit_tag(self, pair: str, trade: Trade, current_time: datetime) -> str | None:
         if self.session.guard.halt is not None:
             return EMERGENCY_TAG
         plan = self.session.plans.of(trade)
@@ -308,4 +344,12 @@ class CandleGraphStrategy(IStrategy):
     ) -> tuple[float, str] | None:
         """Add to or reduce the position once per signal."""
         change = self.session.adjustment(trade, current_time, current_rate, max_stake)
+        if change is not None and change > 0:
+            self._prepare(trade, change, current_rate)
         return None if change is None else (change, ADD_TAG if change > 0 else REDUCE_TAG)
+
+    @fail_closed()
+    def _prepare(self, trade: Trade, stake: float, rate: float) -> None:
+        """Set a stop for what an addition will make of the position, before it is made; live only."""
+        if self.session.audit is not None:
+            self.session.audit.fills.before_addition(trade, stake, rate)

@@ -66,7 +66,7 @@ class AfterFill:
 
     def _close(self, trade: Trade, order: Order, now: datetime) -> None:
         moved = self._plans.of(trade).is_tightened
-        track = self._watch.closing(trade, self._known.of(trade.pair)[1], stop_moved=moved)
+        track = self._watch.closing(trade, self._known.of(trade.pair)[1], now, stop_moved=moved)
         self._context.memory.enqueue(self._closed(trade, order, now, track), track)
         self._book.consume(trade.pair)
 
@@ -102,6 +102,7 @@ class AfterFill:
             is_backtest=self._is_backtest,
             judged=signal if signal is not None and signal.is_exit and signal.trade_id == trade.id else None,
             risk_pct=None if track.opening is None else risk_pct(track.opening, track.side),
+            beside=track.beside,
             identity={
                 "namespace": self._context.namespace,
                 "model": self._context.model_name,

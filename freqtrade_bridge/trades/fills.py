@@ -51,6 +51,7 @@ def closed_trade_of(
     is_backtest: bool,
     judged: TradeSignal | None,
     risk_pct: float | None,
+    beside: int | None,
     identity: dict[str, Any],
 ) -> ClosedTrade:
     """Return the facts of a trade that `order` closes.
@@ -59,49 +60,31 @@ def closed_trade_of(
     inside candle [T, T + length) with T: it is known at the end of that candle. `judged` is the model's exit of this
     trade, with what it says of it. `identity` holds namespace, model and prompt_version.
     """
-    rate = order.safe_price
-    best, worst = _with_exit(extremes, rate, is_short=trade.is_short)
-    profit_ratio, profit_abs = _result(trade, is_backtest=is_backtest)
     reason = order.ft_order_tag or trade.exit_reason or "unknown"
     inside = is_backtest and reason in INSIDE_CANDLE
     known_at = now + length - timedelta(microseconds=1) if inside else now
     return ClosedTrade(
-        trade_key=trade_key_of(trade),
-        pair=trade.pair,
-        side=trade.trade_direction,
-        leverage=trade.leverage,
-        stake=trade.max_stake_amount or trade.stake_amount,
-        entry_price=trade.open_rate,
-        exit_price=rate,
-        planned_stop=plan.initial_stop,
-        risk_pct=risk_pct,
-        opened_at=trade.open_date_utc,
-        closed_at=max(now, trade.open_date_utc),
-        known_at=max(known_at, trade.open_date_utc),
+        **_entered(trade, plan),
+        **_times(trade, now if is_backtest else _filled_at(order, now), known_at),
         candle_minutes=length.total_seconds() / 60,
-        profit_pct=100 * profit_ratio,
-        profit_abs=profit_abs,
-        fees=moved_by(trade) + (trade.funding_fees or 0.0) - profit_abs,
-        funding=trade.funding_fees or 0.0,
-        mfe_pct=100 * trade.calc_profit_ratio(best),
-        mae_pct=100 * trade.calc_profit_ratio(worst),
+        **_earned(trade, is_backtest=is_backtest),
+        **_reached(trade, order.safe_price, extremes),
+        risk_pct=risk_pct,
+        beside=beside,
         exit_reason=reason,
         liquidated=reason == LIQUIDATION,
         forced=is_backtest and reason == FORCED,
-        entry_reason=plan.reason,
-        regime=plan.regime,
-        trend_strength=plan.trend_strength,
-        entry_rsi=plan.entry_rsi,
-        situation=plan.situation,
-        space=plan.space,
-        scene=plan.scene,
         model_score=None if judged is None else judged.trade_score,
         self_evaluation="" if judged is None else judged.reason,
-        decision_id=plan.decision_id,
         events=_events(trade, order),
         additions=_additions(trade),
         **identity,
     )
+
+
+def _filled_at(order: Order, now: datetime) -> datetime:
+    """Return when the exchange filled the order: it may be found hours later, after an outage."""
+    return min(order.order_filled_utc or now, now)
 
 
 def partial_exit_of(
@@ -128,6 +111,49 @@ def partial_exit_of(
         space=plan.space,
         decision_id=plan.decision_id,
     )
+
+
+def _entered(trade: Trade, plan: Plan) -> dict[str, Any]:
+    """Return what was known at the entry."""
+    seen = ("regime", "trend_strength", "entry_rsi", "situation", "space", "scene", "decision_id")
+    return {name: getattr(plan, name) for name in seen} | {
+        "trade_key": trade_key_of(trade),
+        "pair": trade.pair,
+        "side": trade.trade_direction,
+        "leverage": trade.leverage,
+        "stake": trade.max_stake_amount or trade.stake_amount,
+        "entry_price": trade.open_rate,
+        "planned_stop": plan.initial_stop,
+        "entry_reason": plan.reason,
+    }
+
+
+def _times(trade: Trade, closed_at: datetime, known_at: datetime) -> dict[str, datetime]:
+    """Return when the trade was open, and from when on its end is known; never before it began."""
+    opened_at = trade.open_date_utc
+    return {"opened_at": opened_at, "closed_at": max(closed_at, opened_at), "known_at": max(known_at, opened_at)}
+
+
+def _earned(trade: Trade, *, is_backtest: bool) -> dict[str, float]:
+    """Return the result over all orders, and what of it were fees and funding."""
+    profit_ratio, profit_abs = _result(trade, is_backtest=is_backtest)
+    funding = trade.funding_fees or 0.0
+    return {
+        "profit_pct": 100 * profit_ratio,
+        "profit_abs": profit_abs,
+        "fees": moved_by(trade) + funding - profit_abs,
+        "funding": funding,
+    }
+
+
+def _reached(trade: Trade, rate: float, extremes: tuple[float, float]) -> dict[str, float]:
+    """Return the exit price, and what the best and the worst price would have given, net."""
+    best, worst = _with_exit(extremes, rate, is_short=trade.is_short)
+    return {
+        "exit_price": rate,
+        "mfe_pct": 100 * trade.calc_profit_ratio(best),
+        "mae_pct": 100 * trade.calc_profit_ratio(worst),
+    }
 
 
 def _result(trade: Trade, *, is_backtest: bool) -> tuple[float, float]:

@@ -100,6 +100,11 @@ class Orders:
         if signal := self._signal(ask):
             self._fates.refused(signal.decision_id, refusal)
 
+    def refuse(self, ask: Ask, why: str) -> None:
+        """Note that the exchange's books must be in order first; the signal may be asked for again in its candle."""
+        logger.warning("%s: entry refused: %s", ask.pair, why)
+        self._refuse(ask, Refusal(door="exchange", key="auditor", why=why))
+
     def _signal(self, ask: Ask) -> TradeSignal | None:
         """Return the entry that freqtrade asks for, unless a person forces one."""
         signal = None if ask.forced else self._book.unused(ask.pair, ask.now)
@@ -196,6 +201,14 @@ class Orders:
             situation=None if state is None else state.situation,
             space="" if facts is None else space_of(facts),
         )
+
+    def on_its_way(self, pair: str) -> Plan | None:
+        """Return the confirmed plan of a pair whose fill is not known."""
+        return self._pending.get(pair)
+
+    def expect(self, pair: str, plan: Plan) -> None:
+        """Keep the plan of an entry whose fill is about to be booked late."""
+        self._pending[pair] = plan
 
     def entered(self, pair: str) -> Plan | None:
         """Return the confirmed plan of a pair that was just filled, once."""

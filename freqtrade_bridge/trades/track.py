@@ -16,7 +16,7 @@ from candlegraph.freqtrade_bridge.trades.fills import realised_by, trade_key_of
 from candlegraph.freqtrade_bridge.trades.plan import Plan
 from candlegraph.graph.context import Context
 from candlegraph.graph.schema.errors import MemoryStoreError
-from candlegraph.graph.schema.market import MarketSnapshot, TimeframeView
+from candlegraph.graph.schema.market import MarketSnapshot, Side, TimeframeView
 from candlegraph.graph.schema.signal import TradeSignal
 from candlegraph.graph.state import CandleState
 from candlegraph.memory.counterfactual.path import Opening
@@ -39,6 +39,7 @@ class PositionWatch:
         engine = open_engine(context.database)
         self._tracker = PositionTracker(engine, context.namespace, is_durable=not is_backtest)
         self._keys: dict[int, str] = {}
+        self._left: list[tuple[Side, datetime]] = []
 
     def of(self, trade: Trade) -> Track:
         """Return the trade's track; of one that was never followed, what freqtrade has seen of it."""
@@ -49,7 +50,7 @@ class PositionWatch:
         """Follow a trade from its entry fill on; `state` is the pair's newest decision."""
         is_same = state is not None and state.situation == plan.situation
         track = self._begun(trade, market_of(state) if is_same else None)
-        self._keep(track.model_copy(update={"opening": opening}))
+        self._keep(track.model_copy(update={"opening": opening, "beside": self._beside(track)}))
 
     def candles_closed(
         self, trades: Mapping[str, Trade], due: Mapping[str, datetime], candles: Mapping[str, Candles]
@@ -86,10 +87,11 @@ class PositionWatch:
         )
         self._keep(self.of(trade).after_change(change, trade.open_rate))
 
-    def closing(self, trade: Trade, state: CandleState | None, *, stop_moved: bool) -> Track:
+    def closing(self, trade: Trade, state: CandleState | None, now: datetime, *, stop_moved: bool) -> Track:
         """Return how the trade went, at its final exit, and follow it no more; `state`: the pair's newest decision."""
         track = self._sampled(self.of(trade), trade)
         self._tracker.drop(track.trade_key)
+        self._left.append((track.side, now))
         return track.model_copy(update={"exit": market_of(state), "stop_moved": stop_moved})
 
     def with_changes(self, snapshot: MarketSnapshot, trade: Trade) -> MarketSnapshot:
@@ -101,6 +103,15 @@ class PositionWatch:
         found = compare(entry, market_state_of(facts, situation_of(facts), space_of(facts)))
         told = {"since_entry": found.lines, "indicators_since_entry": found.indicators}
         return snapshot.model_copy(update={"position": snapshot.position.model_copy(update=told)})
+
+    def _beside(self, track: Track) -> int:
+        """Return how many trades of the side are open at an entry.
+
+        One that a backtest closed in this very candle counts: that it would was not known at its opening.
+        """
+        self._left = [one for one in self._left if one[1] >= track.opened_at]
+        still = [one.side for one in self._tracker.open() if one.trade_key != track.trade_key]
+        return [*still, *(side for side, _ in self._left)].count(track.side)
 
     def _keep(self, *tracks: Track) -> None:
         """Keep tracks; live a database that fails stops no trade, and RAM knows them on."""
@@ -138,7 +149,9 @@ class PositionWatch:
         return track.after_prices(trade.max_rate or trade.open_rate, trade.min_rate or trade.open_rate)
 
     def _key(self, trade: Trade) -> str:
-        return self._keys.setdefault(trade.id, trade_key_of(trade))
+        if trade.id not in self._keys:
+            self._keys[trade.id] = trade_key_of(trade)
+        return self._keys[trade.id]
 
     def _by_id(self, trade_id: int) -> Track | None:
         return self._tracker.of(self._keys.get(trade_id, ""))

@@ -12,6 +12,8 @@ from candlegraph.graph.schema.market import Frozen, Price, Regime, Side, Strengt
 from candlegraph.graph.schema.scene import Scene
 
 Grade = Literal["S", "A", "B", "C", "D", "F"]
+ANCESTOR = "ancestor"
+"""Stands as the model of a trade that was imported from the earlier system."""
 
 
 class Occasion(Frozen):
@@ -54,6 +56,7 @@ class ClosedTrade(Occasion):
     risk_pct: float | None = Field(
         None, gt=0, description="what a fill at that stop would have lost of the first fill; None: not recorded"
     )
+    beside: int | None = Field(None, ge=0, description="trades of its side open at its entry; None: not noted")
     closed_at: AwareDatetime
     candle_minutes: float = Field(gt=0)
     profit_pct: float
@@ -62,6 +65,7 @@ class ClosedTrade(Occasion):
     funding: float | None = Field(None, description="received, quote currency; negative: paid; None: not recorded")
     mfe_pct: float = Field(description="profit if closed at the best price")
     mae_pct: float = Field(description="profit if closed at the worst price")
+    excursions_known: bool = Field(True, description="False: mfe and mae are those of entry and exit alone, bounds")
     exit_reason: str
     liquidated: bool
     forced: bool = Field(description="closed by the end of the data: kept, but nothing is learnt from it")
@@ -92,6 +96,11 @@ class ClosedTrade(Occasion):
     def ended_at(self) -> datetime:
         """Return until when it was held."""
         return self.closed_at
+
+    @property
+    def is_imported(self) -> bool:
+        """Return whether the earlier system made it."""
+        return self.model == ANCESTOR
 
 
 class Held(Occasion):
@@ -161,6 +170,7 @@ class Experience(Frozen):
     strengths: tuple[str, ...] = ()
     weaknesses: tuple[str, ...] = ()
     lesson: str
+    course: str = Field("", description='the sentence of the course, with which the lesson begins; "": it has none')
     insight: str = Field("", description="the part of the lesson that a model wrote")
     text: str = Field(description="the facts in words, without pair and date")
 

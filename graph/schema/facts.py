@@ -12,7 +12,6 @@ The analyst fills it, the briefing always keeps it, the policy rule reads it bac
 from __future__ import annotations
 
 import re
-from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -21,6 +20,7 @@ from pydantic import Field, ValidationError
 from candlegraph.graph.schema.errors import FactsError
 from candlegraph.graph.schema.indicators import TimeframeFacts
 from candlegraph.graph.schema.market import Frozen, Regime, Side, Strength
+from candlegraph.graph.schema.numbers import shown
 
 VerdictWord = Literal["warned", "favoured", "open", "unknown"]
 """Of a pattern of past trades; open: they prove neither, unknown: too few trades."""
@@ -100,17 +100,6 @@ class Facts(Frozen):
     closed: dict[str, str] = Field({}, description="what cannot be done now, and why; empty: everything can")
 
 
-def significant(value: float) -> float:
-    """Return `value` with six significant digits, so that a coin at 0.0000085 keeps its digits."""
-    return float(f"{value:.6g}")
-
-
-def written(value: float, digits: int = 6) -> str:
-    """Return `value` by its significant digits and without an exponent: 0.0000085 and 22790, as people write."""
-    text = f"{value:.{digits}g}"
-    return f"{Decimal(text):f}" if "e" in text else text
-
-
 def render_facts(facts: Facts) -> str:
     """Return the delimited block; numbers with six significant digits."""
     lines = _lines(facts.model_dump(exclude={"timeframes"}), "")
@@ -125,19 +114,15 @@ def _timeframe_lines(name: str, one: TimeframeFacts) -> tuple[str, ...]:
 
 
 def _lines(tree: dict[str, Any], prefix: str) -> list[str]:
-    lines = []
+    return [f"{key}: {ABSENT if value is None else shown(value)}" for key, value in _flat(tree, prefix)]
+
+
+def _flat(tree: dict[str, Any], prefix: str) -> list[tuple[str, Any]]:
+    """Return the values of nested dictionaries by their dotted keys."""
+    found = []
     for key, value in tree.items():
-        if isinstance(value, dict):
-            lines += _lines(value, f"{prefix}{key}.")
-        else:
-            lines.append(f"{prefix}{key}: {_shown(value)}")
-    return lines
-
-
-def _shown(value: float | str | None) -> str:
-    if value is None:
-        return ABSENT
-    return written(value) if isinstance(value, float) else str(value)
+        found += _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else [(f"{prefix}{key}", value)]
+    return found
 
 
 def parse_facts(text: str) -> Facts:

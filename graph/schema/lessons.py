@@ -42,13 +42,15 @@ class Case(Frozen):
     entry_price: float
     duration_minutes: float
     lesson: str
+    course: str = Field("", description='the sentence of the course, with which the lesson begins; "": it has none')
     regime: Regime | None = None
     trend_strength: Strength | None = None
     rsi: float | None = Field(None, description="of the main timeframe at the entry")
     scene: Scene | None = Field(None, description="None: it was not kept")
     entry_reason: str = ""
-    best_pct: float | None = None
+    best_pct: float | None = Field(None, description="None: the trade was open, or nobody saw it")
     worst_pct: float | None = None
+    is_imported: bool = Field(False, description="the earlier system made the trade")
     exit_reason: str = ""
     self_evaluation: str = Field("", description="what the model said of its trade at its exit")
     self_score: float | None = None
@@ -76,7 +78,7 @@ class Pattern(Frozen):
     volatility: VolatilityBand | None
     leverage: LeverageBand | None
     trades: int = Field(ge=2)
-    observations: int = Field(description="trades that overlap on one side are one; only those whose risk is known")
+    observations: float = Field(description="as how many those whose risk is known count: overlapping ones for less")
     wins: int = Field(description="net profit > 0")
     losses: int = Field(description="net profit < 0")
     successes: int = Field(description="wins with a score of 70 or more")

@@ -1,1 +1,1 @@
-"""The bot's own books, which are no memory: ledger, spending, account, approvals."""
+"""The bot's own books, which are no memory: ledger, spending, account, approvals, audit."""

@@ -149,6 +149,13 @@ class Ledger:
         with reading(self._engine) as connection:
             return tuple(DecisionRow.model_validate_json(doc) for doc in connection.scalars(query))
 
+    def beginning_with(self, digits: str, namespace: str | None = None) -> tuple[DecisionRow, ...]:
+        """Return the decisions whose id begins so, of one namespace or of all."""
+        own = func.substr(decisions.c.decision_id, 1, len(digits)) == digits
+        query = select(decisions.c.doc).where(own if namespace is None else own & (decisions.c.namespace == namespace))
+        with reading(self._engine) as connection:
+            return tuple(DecisionRow.model_validate_json(doc) for doc in connection.scalars(query))
+
     def namespaces(self) -> tuple[str, ...]:
         """Return all namespaces, the one written to last first: of two runs over the same candles, the later one."""
         name, place = decisions.c.namespace, literal_column("decisions.rowid", BigInteger())

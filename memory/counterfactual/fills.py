@@ -75,7 +75,7 @@ def tape_of(path: TradePath, closed_by: float) -> Tape:
     """Return what of the path was known at a time, seconds: candles that had closed, funding that was due."""
     time = np.asarray(path.candles.time, dtype=np.int64)
     count = int(np.searchsorted(time + path.length, closed_by, "right"))
-    due = [one for one in path.funding if one.time <= closed_by]
+    due = [one for one in path.funding or () if one.time <= closed_by]
     return Tape(
         time=time[:count],
         open=np.asarray(path.candles.open[:count]),

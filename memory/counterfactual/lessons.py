@@ -33,13 +33,18 @@ NEAR_BEST, LITTLE_LEFT = 0.8, 0.4
 
 
 def lesson_of(table: Table, language: Language) -> str:
-    """Return the lesson of a trade as far as its table is known."""
+    """Return the lesson of a trade as far as its table is known; it begins with the sentence of the course."""
     course, findings = table.course, findings_of(table)
-    said = [COURSE[language][course_name(course)].format(**_course_fields(course, language))]
+    said = [course_told(course, language)]
     said += [FINDING[language][finding_name(table, one)].format(**_fields(table, one, language)) for one in findings]
-    said[1:1] = [NOTE[language][name] for name in _before(course)]
+    said[1:1] = [NOTE[language][name] for name in _before(table)]
     said += [NOTE[language][name] for name in _behind(table, findings)]
     return BETWEEN[language].join(said)
+
+
+def course_told(course: Course, language: Language) -> str:
+    """Return how the trade went, in one sentence."""
+    return COURSE[language][course_name(course)].format(**_course_fields(course, language))
 
 
 def course_name(course: Course) -> str:
@@ -142,9 +147,11 @@ _NAMES = {
 }
 
 
-def _before(course: Course) -> list[str]:
+def _before(table: Table) -> list[str]:
     """Return the notes that stand before the findings."""
-    return ["no_stop"] * (course.stop_atr is None) + ["first_fill"] * course.is_first_fill
+    course = table.course
+    notes = ["no_stop"] * (course.stop_atr is None) + ["first_fill"] * course.is_first_fill
+    return notes + ["no_funding"] * (not table.has_funding)
 
 
 def _behind(table: Table, findings: Sequence[Finding]) -> list[str]:

@@ -47,6 +47,7 @@ def table_of(path: TradePath, as_of: datetime, further: int = FURTHER) -> Table:
         end_index=replay.end,
         pct_per_atr=100 * path.leverage * path.atr / path.entry_price,
         further=further,
+        has_funding=path.funding is not None,
         outcomes=(*(one for one in found if one is not None), best_of(replay)),
         afterwards=afterwards_of(replay),
     )

@@ -85,7 +85,7 @@ class TradePath(Opening):
 
     side: Side
     entered_at: AwareDatetime
-    funding: tuple[Funding, ...] = Field((), description="oldest first")
+    funding: tuple[Funding, ...] | None = Field((), description="oldest first; None: not to be had")
     candle_minutes: float = Field(gt=0)
     candles: PathCandles = Field(description="from the entry on, as far as they are known")
     ending: Ending

@@ -135,6 +135,7 @@ NOTE: dict[Language, dict[str, str]] = {
     "en": {
         "no_stop": "No stop was planned.",
         "first_fill": "It was changed while it was open; what follows replays its first fill alone.",
+        "no_funding": "What follows is without funding.",
         "nothing": "No other stop, target or time within reach would have changed much.",
         "luck": "Luck explains that as well.",
         "luck_second": "Luck explains the second as well.",
@@ -144,6 +145,7 @@ NOTE: dict[Language, dict[str, str]] = {
     "zh": {
         "no_stop": "没有计划止损。",
         "first_fill": "持仓期间有过改动；以下只重演首次成交。",
+        "no_funding": "以下未计资金费。",
         "nothing": "其他的止损、目标或时间都不会有多大差别。",
         "luck": "运气也能解释。",
         "luck_second": "后一点运气也能解释。",

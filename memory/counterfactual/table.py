@@ -87,6 +87,7 @@ class Table(Frozen):
     end_index: int = Field(ge=0, description="candles from the entry candle to the one it ended in")
     pct_per_atr: float = Field(gt=0, description="profit of the stake per ATR that the price moves")
     further: int = Field(ge=1, description="candles after the end that are looked at")
+    has_funding: bool = Field(True, description="False: replayed without funding, which was not to be had")
     outcomes: tuple[Outcome, ...]
     afterwards: Afterwards | None = Field(description="None until the last further candle has closed")
 

@@ -23,14 +23,17 @@ LEVELS: dict[str, ClosedBy] = {
 
 
 def path_of(
-    trade: ClosedTrade, opening: Opening, candles: PathCandles, funding: Sequence[Funding], *, is_changed: bool
+    trade: ClosedTrade, opening: Opening, candles: PathCandles, funding: Sequence[Funding] | None, *, is_changed: bool
 ) -> TradePath:
-    """Return the path of a trade; `candles` begin with that of its entry and hold those up to its end."""
+    """Return the path of a trade; `candles` begin with that of its entry and hold those up to its end.
+
+    `funding` is None where it is not to be had: then the replays are without.
+    """
     return TradePath(
         **{name: getattr(opening, name) for name in Opening.model_fields},
         side=trade.side,
         entered_at=trade.opened_at,
-        funding=tuple(funding),
+        funding=None if funding is None else tuple(funding),
         candle_minutes=trade.candle_minutes,
         candles=candles,
         ending=ending_of(trade),

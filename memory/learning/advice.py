@@ -37,10 +37,11 @@ class Paired(Frozen):
     """One trade's differences, in the order of `TRIED`: better than what was by so many ATR at the trade's own size."""
 
     span: Span
+    beside: int | None = Field(None, ge=0, description="trades of its side open at its entry; None: not noted")
     gains_atr: tuple[float, ...] = Field(min_length=len(TRIED), max_length=len(TRIED))
 
 
-def paired(table: Table, span: Span) -> Paired:
+def paired(table: Table, span: Span, beside: int | None = None) -> Paired:
     """Return the differences of a complete table; raise ValueError for one whose candles are not all known.
 
     An alternative that a table does not have would have changed nothing in that trade.
@@ -48,7 +49,7 @@ def paired(table: Table, span: Span) -> Paired:
     if not table.is_complete:
         raise ValueError("expected a complete table: what is decided first is no fair sample")
     gains = {outcome.alternative: table.gain_atr(outcome) for outcome in table.outcomes}
-    return Paired(span=span, gains_atr=tuple(gains.get(one, 0.0) for one in TRIED))
+    return Paired(span=span, beside=beside, gains_atr=tuple(gains.get(one, 0.0) for one in TRIED))
 
 
 class Better(NamedTuple):
@@ -74,7 +75,7 @@ class Gains:
     def add(self, one: Paired) -> None:
         """Count one more trade."""
         self.trades += 1
-        self._running.add(one.span, one.gains_atr)
+        self._running.add(one.span, one.gains_atr, one.beside)
 
     @property
     def better(self) -> Better | None:
@@ -83,5 +84,5 @@ class Gains:
         if capital.mean() < PROOF:
             return None
         best = int(capital.argmax())
-        gain = self._running.means[:, best].sum() / (len(self._running) + PRIOR_TRADES)
+        gain = self._running.totals[best] / (self._running.observations + PRIOR_TRADES)
         return Better(TRIED[best], self.trades, float(gain), float(capital[best]), float(capital.mean()))

@@ -62,7 +62,7 @@ class Tally:
         for mode, moments in self.rewards.items():
             moments.add(reward_of(trade, mode))
         if trade.net_r is not None:
-            self.evidence.add(Result(trade.span, trade.net_r))
+            self.evidence.add(Result(trade.span, trade.net_r, trade.beside))
 
 
 class Completed(NamedTuple):

@@ -1,16 +1,18 @@
 """Whether closed trades prove anything, by a rule that may be read after every one of them.
 
-trades, one after another -> observations: trades that overlap on one side are one -> running products -> verdict of
-the finest level
+trades, one after another -> bets at their openings, those that overlap smaller -> capital -> verdict of the finest
+level
 
-Each product is a capital that bets on the mean net result being above (or below) zero. Were it zero, the capital
-would reach 20 in at most one course of 20, at any time, ever (Ville, 1939; e-processes, Ramdas and others, 2023).
+Each capital bets on the mean net result being above (or below) zero. Were it zero, it would reach 20 in at most one
+course of 20, at any time, ever (Ville, 1939; e-processes, Ramdas and others, 2023).
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -32,9 +34,9 @@ PRIOR_TRADES = 8.0
 
 Judgement = Literal["favoured", "warned", "open"]
 Numbers = NDArray[np.float64]
+Key = tuple[float, float]
+"""When a trade closed and when it opened, seconds since 1970."""
 BETS: Numbers = np.array([*FOR, *(-bet for bet in AGAINST)])
-BEGIN, END, COUNT, FIRST = 0, 1, 2, 3
-"""Columns of a group of trades; behind them the sums of its values, then the products up to it."""
 
 
 class Span(NamedTuple):
@@ -51,6 +53,8 @@ class Result(NamedTuple):
     span: Span
     value: float
     """Net result in losses at the initial stop."""
+    beside: int | None = None
+    """Trades of its side that were open at its entry; None: not noted, counted from those that are known."""
 
 
 class Capital(NamedTuple):
@@ -61,70 +65,102 @@ class Capital(NamedTuple):
 
 
 class Running:
-    """One side's trades as observations in the order of time, and the product of every bet on every value.
+    """One side's trades in the order of their ends, and what every bet on every value has made of a stake of 1.
 
-    Trades that overlap are one observation, their mean; one begins when all before it have ended. A factor is
-    1 + bet x value, at least 0.02. What comes out depends on the trades and their order alone, not on when it is read.
+    A bet is made when a trade opens, of the capital that was there then, and settled when it closes: no choice depends
+    on how long a trade lasts, which winners and losers do not do alike. One that opens beside `n` others counts
+    1 / (1 + n)^2: trades that move together are hardly more than one. Where `n` was not noted at the entry it is
+    counted from the trades that are known, those that open at once alike. No trade takes more than 98 % of a bet's
+    capital. What comes out depends on the trades alone, not on their order.
     """
 
     def __init__(self, values: int, bets: Numbers) -> None:
-        self._bets, self._values, self._products = bets, values, values * bets.size
-        self._sums = slice(FIRST, FIRST + values)
-        self._rows = np.empty((4, FIRST + values + self._products))
-        self._size = 0
+        self._bets = bets
+        self._keys: list[Key] = []
+        self._noted: list[int | None] = []
+        self._open_before: list[int] = []
+        self._open_at_once: list[int] = []
+        self._rows = np.ones((4, 1 + values))
+        self._sums = np.zeros((5, 1 + values))
+        self._capital = np.ones((5, values, bets.size))
 
     def __len__(self) -> int:
-        return self._size
+        return len(self._keys)
 
     @property
-    def means(self) -> Numbers:
-        """Return the observations, one row each."""
-        rows = self._rows[: self._size]
-        means: Numbers = rows[:, self._sums] / rows[:, COUNT, None]
-        return means
+    def observations(self) -> float:
+        """Return as how many the trades count."""
+        return float(self._sums[len(self), 0])
+
+    @property
+    def totals(self) -> Numbers:
+        """Return the sum of each value, every trade for as much as it counts."""
+        totals: Numbers = self._sums[len(self), 1:]
+        return totals
 
     @property
     def products(self) -> Numbers:
-        """Return the products over all observations, one row for each value."""
-        return self._before(self._size).reshape(self._values, self._bets.size)
-
-    def add(self, span: Span, values: Sequence[float] | Numbers) -> None:
-        """Add one more trade, whether it closed after those before it or not."""
-        opened, closed = span.opened_at.timestamp(), span.closed_at.timestamp()
-        first = last = self._size
-        while first and self._rows[first - 1, END] > opened:
-            first -= 1
-        while last > first and self._rows[last - 1, BEGIN] >= closed:
-            last -= 1
-        group = np.array([opened, closed, 1.0, *values])
-        self._put(first, last, group if first == last else _joined(group, self._rows[first:last, : self._sums.stop]))
-
-    def _put(self, first: int, last: int, group: Numbers) -> None:
-        """Let a group take the place of those from `first` to before `last`."""
-        later = self._rows[last : self._size].copy()
-        self._size = first + 1 + len(later)
-        if self._size > len(self._rows):
-            self._rows = np.concatenate([self._rows, np.empty_like(self._rows)])
-        self._rows[first, : self._sums.stop] = group
-        self._rows[first + 1 : self._size] = later
-        for place in range(first, self._size):
-            row = self._rows[place]
-            factors = 1 + (row[self._sums, None] / row[COUNT] * self._bets).ravel()
-            np.maximum(factors, LEAST_FACTOR, out=factors)
-            np.multiply(factors, self._before(place), out=row[self._sums.stop :])
-
-    def _before(self, place: int) -> Numbers:
-        """Return the products over the groups before a place."""
-        products: Numbers = self._rows[place - 1, self._sums.stop :] if place else np.ones(self._products)
+        """Return what the bets have made by the last end, one row for each value."""
+        products: Numbers = self._capital[len(self)]
         return products
 
+    def add(self, span: Span, values: Sequence[float] | Numbers, beside: int | None = None) -> None:
+        """Add one more trade, whether it closed after those before it or not."""
+        key = span.closed_at.timestamp(), span.opened_at.timestamp()
+        place = bisect_right(self._keys, key)
+        first = min(place, self._count_beside(key))
+        others = [opened for _, opened in self._keys[self._known_at(key[1]) :]]
+        self._keys.insert(place, key)
+        self._noted.insert(place, beside)
+        self._open_before.insert(place, sum(opened < key[1] for opened in others))
+        self._open_at_once.insert(place, 1 + others.count(key[1]))
+        self._make_room()
+        self._rows[place + 1 : len(self)] = self._rows[place : len(self) - 1].copy()
+        self._rows[place, 1:] = values
+        self._settle(first)
 
-def _joined(group: Numbers, others: Numbers) -> Numbers:
-    """Return a group and those that it overlaps as one."""
-    all_of_them = np.vstack([others, group])
-    begin, end = all_of_them[:, BEGIN].min(), all_of_them[:, END].max()
-    joined: Numbers = np.concatenate([[begin, end], all_of_them[:, COUNT:].sum(0)])
-    return joined
+    def _count_beside(self, key: Key) -> int:
+        """Count a trade in those that open while it is open; return the place of the first of them."""
+        first = len(self)
+        for place in range(len(self) - 1, self._known_at(key[1]) - 1, -1):
+            opened = self._keys[place][1]
+            if opened == key[1]:
+                self._open_at_once[place] += 1
+            elif key[1] < opened < key[0]:
+                self._open_before[place] += 1
+            else:
+                continue
+            first = place
+        return first
+
+    def _known_at(self, opened: float) -> int:
+        """Return how many trades had closed when one opened, but for those that opened with it."""
+        return bisect_left(self._keys, (opened, opened))
+
+    def _share(self, place: int) -> float:
+        noted = self._noted[place]
+        return share_of(self._open_before[place], self._open_at_once[place]) if noted is None else share_of(noted, 1)
+
+    def _make_room(self) -> None:
+        if len(self) > len(self._rows):
+            self._rows, self._sums, self._capital = (
+                np.concatenate([one, np.ones_like(one)]) for one in (self._rows, self._sums, self._capital)
+            )
+
+    def _settle(self, first: int) -> None:
+        """Settle the bets on the trades from a place on."""
+        for place in range(first, len(self)):
+            counted = self._share(place) * self._rows[place]
+            np.add(self._sums[place], counted, out=self._sums[place + 1])
+            before, staked = self._capital[place], self._capital[self._known_at(self._keys[place][1])]
+            after = before + staked * self._bets * counted[1:, None]
+            np.maximum(after, LEAST_FACTOR * before, out=self._capital[place + 1])
+
+
+@cache
+def share_of(open_before: int, at_once: int) -> float:
+    """Return how much of an observation a trade is that opened with others, while some were open."""
+    return sum((1 + open_before + one) ** -2 for one in range(at_once)) / at_once
 
 
 class Evidence:
@@ -141,12 +177,12 @@ class Evidence:
         self.trades += 1
         self.wins += result.value > 0
         self.total += result.value
-        self._running.add(result.span, [result.value])
+        self._running.add(result.span, [result.value], result.beside)
 
     @property
-    def observations(self) -> int:
-        """Return how many they are where those that overlap are one."""
-        return len(self._running)
+    def observations(self) -> float:
+        """Return as how many they count, those that overlap for less than one each."""
+        return self._running.observations
 
     @property
     def capital(self) -> Capital:
@@ -169,7 +205,7 @@ class Verdict(Frozen):
     judgement: Judgement
     level: int = Field(ge=0)
     trades: int = Field(ge=0)
-    observations: int = Field(ge=0, description="trades that overlap on one side are one")
+    observations: float = Field(ge=0, description="as how many they count: those that overlap for less than one each")
     wins: int = Field(ge=0)
     mean: float | None = Field(description="net R, shrunk towards the coarser set-ups; only for display")
 

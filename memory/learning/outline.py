@@ -46,6 +46,8 @@ class Outline(NamedTuple):
     trade: TradeId = TradeId("", "", 0)
     model: str = ""
     self_score: float | None = None
+    beside: int | None = None
+    """Trades of its side that were open at its entry; None: not noted."""
 
 
 def outline_of(experience_id: int, experience: Experience) -> Outline:
@@ -70,6 +72,7 @@ def outline_of(experience_id: int, experience: Experience) -> Outline:
         trade=TradeId(source.namespace, source.pair, micros(source.opened_at)),
         model="" if trade is None else trade.model,
         self_score=None if trade is None else trade.model_score,
+        beside=None if trade is None else trade.beside,
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from candlegraph.graph.schema.experience import ClosedTrade, Experience, Occasion, PartialExit, RecordedDecision
 from candlegraph.graph.schema.market import Frozen, sign_of
 from candlegraph.graph.settings.context import Language
-from candlegraph.memory.counterfactual.lessons import lesson_of
+from candlegraph.memory.counterfactual.lessons import course_told, lesson_of
 from candlegraph.memory.counterfactual.table import Table
 from candlegraph.memory.learning.scores import Components, components, evaluate, reward, reward_quality, within_stop
 from candlegraph.memory.learning.track import Track
@@ -65,7 +65,10 @@ def experience_of(
     The lesson is that of the counterfactual table; without one it is what rules say of the trade alone, in English.
     """
     scores, said = evaluate(trade), insight or NOTHING
-    learnt = lesson(trade, track) if table is None or trade.forced else lesson_of(table, language)
+    if table is None or trade.forced:
+        course, learnt = "", lesson(trade, track)
+    else:
+        course, learnt = course_told(table.course, language), lesson_of(table, language)
     return Experience(
         source=trade,
         scores=scores,
@@ -74,6 +77,7 @@ def experience_of(
         strengths=(*strengths(trade, track), *filter(None, [said.went_well])),
         weaknesses=(*weaknesses(trade, track), *filter(None, [said.to_improve])),
         lesson=with_insight(learnt, said.lesson),
+        course=course,
         insight=said.lesson,
         text=_text(trade, trade.entry_reason, f"closed by {trade.exit_reason}"),
     )
@@ -140,11 +144,11 @@ def has_turned(track: Track | None) -> bool:
 def _faults(trade: ClosedTrade, track: Track | None) -> list[tuple[str, str]]:
     parts = components(trade)
     found = [(text, advice) for name, (most, text, advice) in BAD.items() if _is_bad(trade, parts, name, most)]
-    if trade.planned_stop is None:
+    if trade.planned_stop is None and not trade.is_imported:  # the earlier system kept no stop in its log
         found.insert(0, NO_STOP)
     if trade.liquidated:
         found.insert(0, LIQUIDATED)
-    if trade.mfe_pct <= 0:
+    if trade.mfe_pct <= 0 and trade.excursions_known:
         found.append(NEVER_GREEN)
     return [*found, *(_faults_while_held(track) if trade.profit_pct < 0 else ())]
 
@@ -160,6 +164,8 @@ def _is_bad(trade: ClosedTrade, parts: Components, name: str, most: float) -> bo
         return False  # said by LIQUIDATED
     if name == "exit" and trade.mfe_pct <= 0:
         return False  # there was no best profit to keep
+    if name == "entry" and not trade.excursions_known:
+        return False  # that the price first went against it would have to be known
     value: float = getattr(parts, name)
     return value <= most
 

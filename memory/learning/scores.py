@@ -55,9 +55,9 @@ def components(trade: ClosedTrade) -> Components:
         profit=on_line(trade.profit_pct, PROFIT),
         stop=_stop(trade),
         leverage=on_line(trade.leverage, LEVERAGE),
-        give_back=_give_back(trade),
-        entry=on_line(max(0.0, -trade.mae_pct), ENTRY),
-        exit=_exit(trade),
+        give_back=_as_known(trade, _give_back(trade)),
+        entry=_as_known(trade, on_line(max(0.0, -trade.mae_pct), ENTRY)),
+        exit=_as_known(trade, _exit(trade)),
         efficiency=_efficiency(trade),
     )
 
@@ -110,6 +110,14 @@ def _move_against(trade: ClosedTrade, price: float) -> float:
     """Return how far `price` lies on the losing side of the entry, as a ratio of it."""
     move = (trade.entry_price - price) / trade.entry_price
     return move if trade.side == "long" else -move
+
+
+def _as_known(trade: ClosedTrade, part: float) -> float:
+    """Return a part made of best and worst price; where these are not known it is what entry and exit allow at best.
+
+    And never more than neutral: a good path would have to be known.
+    """
+    return part if trade.excursions_known else min(0.0, part)
 
 
 def _give_back(trade: ClosedTrade) -> float:

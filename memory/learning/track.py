@@ -60,6 +60,7 @@ class Track(Frozen):
     reasons: tuple[str, ...] = Field((), description="of the newest decisions, oldest first")
     warnings: tuple[str, ...] = Field((), description="of the checker, newest last, one a rule")
     changes: tuple[Change, ...] = ()
+    beside: int | None = Field(None, ge=0, description="trades of its side open at its entry; None: not noted")
     entry: MarketState | None = Field(None, description="None: it was not known")
     opening: Opening | None = Field(None, description="None: it was not followed from its entry fill on")
     stop_moved: bool = Field(False, description="by the close")

@@ -27,7 +27,7 @@ SCHEMA = 4
 """2 added the tables `account` and `proposals`, 3 those of open trades and of embeddings,
 4 `retired` and `counterfactuals`."""
 FIRST_TABLES = {"meta", "experiences", "vectors", "outbox", "decisions"}
-COUNTERS = ("removals", "purges", "experiences", "embeddings", "outbox", "decisions", "account", "proposals")
+COUNTERS = ("removals", "purges", "experiences", "embeddings", "outbox", "decisions", "account", "proposals", "audits")
 BUSY_SECONDS = 30
 CREATING = 0x63616E646C65
 """Number of the advisory lock under which the tables of a shared database are made."""
@@ -44,7 +44,7 @@ WAITS: dict[str, Any] = {
     "options": "-c lock_timeout=5s -c statement_timeout=60s -c idle_in_transaction_session_timeout=30s",
 }
 """So long nobody waits for a shared database; a statement gets a minute, since the first one reads all vectors."""
-Counter = Literal["experiences", "embeddings", "outbox", "decisions", "account", "proposals"]
+Counter = Literal["experiences", "embeddings", "outbox", "decisions", "account", "proposals", "audits"]
 
 _engines: dict[Path | URL, Engine] = {}
 _unprepared: set[Engine] = set()
@@ -107,8 +107,8 @@ def writing(engine: Engine, counter: Counter) -> Iterator[tuple[Connection, int]
     """
     ours = meta.c.key == counter
     with _used(engine), engine.begin() as connection:
-        connection.execute(update(meta).where(ours).values(value=meta.c.value + 1))
-        yield connection, connection.execute(select(meta.c.value).where(ours)).scalar_one()
+        counted = update(meta).where(ours).values(value=meta.c.value + 1).returning(meta.c.value)
+        yield connection, connection.execute(counted).scalar_one()
 
 
 def database_path(engine: Engine) -> Path:

@@ -142,6 +142,25 @@ proposals = Table(
     Index("proposals_by_status", "namespace", "status"),
 )
 
+audits = Table(
+    "audits",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("namespace", String(200), nullable=False),
+    Column("at", BigInteger, nullable=False, comment="microseconds since 1970, UTC"),
+    Column("pair", String(60), nullable=False),
+    Column("doc", Text, nullable=False, comment="the AuditRow as JSON"),
+    Index("audits_by_time", "namespace", "at"),
+)
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("namespace", String(200), primary_key=True),
+    Column("pair", String(60), primary_key=True),
+    Column("doc", Text, nullable=False, comment="the Hold as JSON; gone once a person has decided"),
+)
+
 positions = Table(
     "positions",
     metadata,

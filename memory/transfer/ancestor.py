@@ -1,6 +1,6 @@
-"""The trades that the ancestor logged in its `trade_experience.jsonl`, as experiences.
+"""The trades that the ancestor logged in its `trade_experience.jsonl`, as closed trades.
 
-It kept no situation, no stop, and neither the best nor the worst price: see docs/memory.md for what that does.
+It kept no situation, no stop, and neither the best nor the worst price: `past_market` finds what candles still tell.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, AliasChoices, AliasPath, BaseModel, BeforeValidator, ConfigDict, Field
 
-from candlegraph.graph.schema.experience import ClosedTrade, Experience
+from candlegraph.graph.schema.experience import ANCESTOR, ClosedTrade, Experience
+from candlegraph.graph.schema.market import sign_of
 from candlegraph.memory.learning.report import experience_of
 from candlegraph.memory.transfer.files import FieldError
 
-NAMESPACE = "ancestor"
 CANDLE_MINUTES = 30
 """The ancestor's main timeframe; the efficiency of a shorter trade is counted over one candle."""
 FEE = 0.0005
@@ -137,18 +137,43 @@ class AncestorTrade(BaseModel):
 
         `fee` is a ratio of the notional; the exit's is that of the entry moved by the price.
         """
-        taken = 100 * fee * self.leverage * (1 + self.exit_price / self.entry_price)
+        taken = fees_pct(fee, self.leverage, self.exit_price / self.entry_price)
         return max(self.profit_pct - taken, min(self.profit_pct, -100.0))
 
 
-def experience_from(found: Mapping[str, Any], fee: float) -> Experience:
-    """Return one object of the ancestor's log as an experience of the namespace `ancestor`.
+class LoggedTrade(NamedTuple):
+    """One trade of the log."""
+
+    trade: ClosedTrade
+    lessons: str
+    """The ancestor's own words; empty: ours stand in their place."""
+
+    @property
+    def experience(self) -> Experience:
+        """Return the trade as it is remembered."""
+        found = experience_of(self.trade)
+        return found.model_copy(update={"lesson": self.lessons}) if self.lessons else found
+
+
+def logged_from(found: Mapping[str, Any], fee: float) -> LoggedTrade:
+    """Return one object of the ancestor's log as a trade of the namespace `ancestor`.
 
     `fee`, a ratio of the notional, comes off its profit for each side. Raises FieldError or ValidationError.
     """
     old = AncestorTrade.model_validate(found)
-    experience = experience_of(_closed_trade(old, old.net_pct(fee)))
-    return experience.model_copy(update={"lesson": old.lessons}) if old.lessons else experience
+    return LoggedTrade(_closed_trade(old, old.net_pct(fee)), old.lessons)
+
+
+def fees_pct(fee: float, leverage: float, moved: float) -> float:
+    """Return the fees of both sides, % of the stake; the price at the exit is `moved` times that of the entry."""
+    return 100 * fee * leverage * (1 + moved)
+
+
+def net_pct_at(trade: ClosedTrade, price: float, fee: float) -> float:
+    """Return the net profit of a close at a price; a loss ends with the margin."""
+    moved = price / trade.entry_price
+    gross = 100 * trade.leverage * sign_of(trade.side) * (moved - 1)
+    return max(gross - fees_pct(fee, trade.leverage, moved), -100.0)
 
 
 def _closed_trade(old: AncestorTrade, profit_pct: float) -> ClosedTrade:
@@ -159,8 +184,8 @@ def _closed_trade(old: AncestorTrade, profit_pct: float) -> ClosedTrade:
             "exit_price", f"expected one that an entry at {old.entry_price} can reach, was {old.exit_price}"
         )
     return ClosedTrade(
-        namespace=NAMESPACE,
-        trade_key=f"ancestor:{old.trade_id}:{old.opened_at:%Y%m%dT%H%M%S}",  # ids begin anew with a new database
+        namespace=ANCESTOR,
+        trade_key=f"{ANCESTOR}:{old.trade_id}:{old.opened_at:%Y%m%dT%H%M%S}",  # ids begin anew with a new database
         pair=old.pair,
         side=old.side,
         entry_price=old.entry_price,
@@ -173,9 +198,9 @@ def _closed_trade(old: AncestorTrade, profit_pct: float) -> ClosedTrade:
         stake=old.stake_amount,
         profit_pct=profit_pct,
         profit_abs=old.stake_amount * profit_pct / 100,
-        # The only prices known are those of entry and exit.
         mfe_pct=max(0.0, profit_pct),
         mae_pct=min(0.0, profit_pct),
+        excursions_known=False,
         candle_minutes=CANDLE_MINUTES,
         entry_reason=old.entry_reason,
         exit_reason=old.exit_reason,
@@ -186,7 +211,7 @@ def _closed_trade(old: AncestorTrade, profit_pct: float) -> ClosedTrade:
         situation=None,
         space="",
         model_score=None,
-        model="ancestor",
+        model=ANCESTOR,
         prompt_version="",
         decision_id="",
         liquidated="liquidation" in old.exit_reason.lower(),

@@ -1,6 +1,6 @@
 """The ancestor's `trade_experience.jsonl` as it is found: written while it ran, cut by crashes, edited by hand.
 
-bytes → lines in their encoding → JSON objects → experiences; of a trade that was logged twice the last line counts
+bytes → lines in their encoding → JSON objects → trades; of a trade that was logged twice the last line counts
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from candlegraph.graph.schema.errors import MemoryStoreError
-from candlegraph.graph.schema.experience import Experience
-from candlegraph.memory.transfer.ancestor import experience_from
+from candlegraph.graph.schema.experience import ANCESTOR
+from candlegraph.memory.transfer.ancestor import LoggedTrade, logged_from
 from candlegraph.memory.transfer.files import BadLine, FieldError, problem_of
 
 MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
@@ -28,20 +28,20 @@ DECODER = json.JSONDecoder(object_pairs_hook=lambda pairs: _once(pairs))
 class AncestorLog(NamedTuple):
     """What the log holds; `repeated` names each trade with more than one line."""
 
-    experiences: tuple[Experience, ...]
+    logged: tuple[LoggedTrade, ...]
     bad: tuple[BadLine, ...]
     repeated: tuple[str, ...]
 
 
 def read_ancestor(file: Path, fee: float) -> AncestorLog:
     """Return the trades of the log, each once, with `fee` (ratio of the notional, per side) taken off their profit."""
-    last, lines, bad = dict[str, Experience](), dict[str, list[int]](), list[BadLine]()
+    last, lines, bad = dict[str, LoggedTrade](), dict[str, list[int]](), list[BadLine]()
     for number, raw in enumerate(_raw_lines(file), 1):
         try:
             for found in _objects(raw):
-                one = experience_from(found, fee)
-                last[one.key] = one
-                lines.setdefault(one.key, []).append(number)
+                one = logged_from(found, fee)
+                last[one.trade.key] = one
+                lines.setdefault(one.trade.key, []).append(number)
         except FieldError as e:
             bad.append(BadLine(file, number, e.field, e.problem))
         except ValidationError as e:
@@ -49,11 +49,11 @@ def read_ancestor(file: Path, fee: float) -> AncestorLog:
     return AncestorLog(tuple(last.values()), tuple(bad), tuple(_repeated(last, lines)))
 
 
-def _repeated(last: dict[str, Experience], lines: dict[str, list[int]]) -> Iterator[str]:
+def _repeated(last: dict[str, LoggedTrade], lines: dict[str, list[int]]) -> Iterator[str]:
     for key, numbers in lines.items():
         if len(numbers) > 1:
             where = ", ".join(map(str, numbers))
-            yield f"{key.removeprefix('ancestor:')} {last[key].source.pair}: lines {where}: the last one counts"
+            yield f"{key.removeprefix(f'{ANCESTOR}:')} {last[key].trade.pair}: lines {where}: the last one counts"
 
 
 def _raw_lines(file: Path) -> Sequence[bytes]:

@@ -2,7 +2,8 @@
 
 rows → lines → a file that is whole or absent; a file → lines, each checked → rows, exactly once
 
-Vectors are not exported: they are made anew from the situation that an experience carries.
+A line has how the trade went and its counterfactual table, too. Vectors are not exported: they are made anew from the
+situation that an experience carries.
 """
 
 from __future__ import annotations
@@ -15,11 +16,15 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from pydantic import ValidationError
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, select
 
 from candlegraph.graph.schema.errors import MemoryStoreError
 from candlegraph.graph.schema.experience import ClosedTrade, Experience
+from candlegraph.memory.counterfactuals import KeptTable, restore_table
+from candlegraph.memory.learning.track import Track
+from candlegraph.memory.outbox import insert_course
 from candlegraph.memory.storage.database import reading, writing
+from candlegraph.memory.storage.lines import line_of, whole
 from candlegraph.memory.storage.rows import insert_experience, is_retired
 from candlegraph.memory.storage.tables import experiences
 from candlegraph.memory.storage.text_files import write_whole
@@ -56,6 +61,18 @@ class FieldError(ValueError):
         self.field, self.problem = field, problem
 
 
+class Exported(Experience):
+    """An experience with what is kept beside it; of an older export, and of what is no trade, nothing is."""
+
+    track: Track | None = None
+    counterfactual: KeptTable | None = None
+
+    @property
+    def alone(self) -> Experience:
+        """Return the experience as it is stored."""
+        return Experience.model_construct(**{name: getattr(self, name) for name in Experience.model_fields})
+
+
 class Lines(NamedTuple):
     """What a file holds."""
 
@@ -84,12 +101,18 @@ def export(engine: Engine, namespace: str, target: Path, *, replace: bool = Fals
     how = format_of(target)
     if target.exists() and not replace:
         raise MemoryStoreError(f"{target} is there already; --force replaces it")
-    docs = stored_docs(engine, namespace)
+    docs = _whole_lines(engine, namespace) if how == "jsonl" else stored_docs(engine, namespace)
     try:
         write_whole(target, (f"{doc}\n" for doc in docs) if how == "jsonl" else _table(docs))
     except OSError as e:
         raise MemoryStoreError(f"{target} could not be written: {e}; it is as it was") from e
     return len(docs)
+
+
+def _whole_lines(engine: Engine, namespace: str) -> Sequence[str]:
+    own = whole().where(experiences.c.namespace == namespace)
+    with reading(engine) as connection:
+        return [line_of(row) for row in connection.execute(own.order_by(experiences.c.known_at, experiences.c.id))]
 
 
 def stored_docs(engine: Engine, namespace: str, *, with_retired: bool = True) -> Sequence[str]:
@@ -115,8 +138,9 @@ def read_lines(file: Path, parse: Callable[[str], Experience]) -> Lines:
 
 
 def parse_export(line: str) -> Experience:
-    """Return the experience of one line of our own export."""
-    return Experience.model_validate_json(line)
+    """Return the experience of one line of our own export, as an `Exported` where something is kept beside it."""
+    found = Exported.model_validate_json(line)
+    return found.alone if found.track is None and found.counterfactual is None else found
 
 
 def problem_of(error: ValidationError) -> tuple[str, str]:
@@ -133,14 +157,31 @@ def store(engine: Engine, found: Sequence[Experience], namespace: str | None = N
     for start in range(0, len(found), BATCH):
         batch = [one if namespace is None else moved(one, namespace) for one in found[start : start + BATCH]]
         with writing(engine, "experiences") as (connection, revision):
-            added += sum(insert_experience(connection, revision, one) is not None for one in batch)
+            added += sum(_insert(connection, revision, one) for one in batch)
     return Stored(added, len(found) - added)
+
+
+def _insert(connection: Connection, revision: int, one: Experience) -> bool:
+    """Store an experience with what is kept beside it; return whether it is new."""
+    if not isinstance(one, Exported):
+        return insert_experience(connection, revision, one) is not None
+    row_id = insert_experience(connection, revision, one.alone)
+    if row_id is None:
+        return False
+    if one.track is not None:
+        insert_course(connection, row_id, one.track)
+    if one.counterfactual is not None and isinstance(one.source, ClosedTrade):
+        restore_table(connection, revision, row_id, one.source, one.counterfactual)
+    return True
 
 
 def moved(experience: Experience, namespace: str) -> Experience:
     """Return the experience as one of another namespace."""
-    source = experience.source.model_copy(update={"namespace": namespace})
-    return experience.model_copy(update={"source": source})
+    there = {"namespace": namespace}
+    changed: dict[str, object] = {"source": experience.source.model_copy(update=there)}
+    if isinstance(experience, Exported) and experience.track is not None:
+        changed["track"] = experience.track.model_copy(update=there)
+    return experience.model_copy(update=changed)
 
 
 def _numbered(file: Path) -> Iterator[tuple[int, str]]:

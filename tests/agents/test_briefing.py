@@ -13,7 +13,7 @@ from candlegraph.agents.asking.transcript import allowed_tools
 from candlegraph.agents.decision import check_budget
 from candlegraph.agents.prompt import last_call, sections, timeframes
 from candlegraph.agents.prompt.briefing import brief_of, briefing
-from candlegraph.agents.prompt.budget import PRIORITY, facts_tokens
+from candlegraph.agents.prompt.budget import PRIORITY, block_of
 from candlegraph.agents.prompt.case_phrases import CaseWords
 from candlegraph.agents.prompt.case_text import CUT, SHORT, WHOLE, case_line, share_line
 from candlegraph.agents.prompt.cases import cases_block, cases_section, learnt_lines
@@ -257,11 +257,11 @@ def test_a_start_that_was_allowed_never_fails_on_a_candle(full, numbers):
 
 def test_the_facts_count_for_the_sections_that_they_belong_to(full):
     facts = state_of(full).facts
-    counted = facts_tokens(facts)
+    counted = block_of(facts).tokens
     assert tokens_of(render_facts(facts)) <= sum(counted.values()) <= tokens_of(render_facts(facts)) + 5
     without = facts.model_copy(update={"position": None})
-    assert facts_tokens(without)["position"] < 10 < counted["position"]
-    assert {name: n for name, n in facts_tokens(without).items() if name != "position"} == {
+    assert block_of(without).tokens["position"] < 10 < counted["position"]
+    assert {name: n for name, n in block_of(without).tokens.items() if name != "position"} == {
         name: n for name, n in counted.items() if name != "position"
     }
 
@@ -370,7 +370,7 @@ def test_the_share_that_the_cases_stand_for_is_said_and_where_a_loss_is_forced_t
     said = {forced: Similar(trades=9, won=8, is_loss_forced=forced) for forced in (True, False)}
     assert share_line(said[False], EN.told).startswith("8 of 9 similar closed trades won")
     assert "one loser is always shown, here more than its share" in share_line(said[True], EN.told)
-    body = next(cases_section(Lessons(cases=(case(),), similar=said[True]), EN).renderings()).body
+    body = next(cases_section(Lessons(cases=(case(),), similar=said[True]), EN).renderings(1000)).body
     assert body.index("8 of 9") < body.index("similarity")
 
 
@@ -389,7 +389,7 @@ def test_what_is_learnt_stands_before_the_cases_with_warnings_first():
         "all 36 closed trades: cumulative reward -0.5000, recent trend unknown; R: the loss at the first stop, "
         "fees included; in brackets: 80% intervals",
     ]
-    body = next(cases_section(FULL_LESSONS, EN).renderings()).body
+    body = next(cases_section(FULL_LESSONS, EN).renderings(1000)).body
     assert body.index("warning") < body.index("36 closed") < body.index("similarity")
 
 
@@ -515,17 +515,24 @@ def test_the_version_changes_with_the_prompt_and_is_short():
     assert "exactly one signal function" in prompt_text("decision")
 
 
+COURSE_ZH = "做空，1.5 小时后以 -3.5 % 止损。"
+COURSE = "Short, stopped after 1.5 h at -3.5 %; never green."
+
+
 @pytest.mark.parametrize(
-    "lesson, told",
+    "course, lesson, told",
     [
+        (COURSE, f"{COURSE} A stop of 3 ATR would have held. Luck may.", "A stop of 3 ATR would have held. Luck may."),
         (
-            "Short, stopped after 1.5 h at -3.5 %; never green. A stop of 3 ATR would have held. Luck may.",
-            "A stop of 3 ATR would have held. Luck may.",
+            "做空，1.5 小时后以 -3.5 % 止损。",
+            "做空，1.5 小时后以 -3.5 % 止损。3 ATR 的止损本可守住。",
+            "3 ATR 的止损本可守住。",
         ),
-        ("做空，1.5 小时后以 -3.5 % 止损。3 ATR 的止损本可守住。", "3 ATR 的止损本可守住。"),
-        ("Short, stopped after 1.5 h at -3.5 %.", "Short, stopped after 1.5 h at -3.5 %."),
-        ("wait for confirmation. Then enter.", "wait for confirmation. Then enter."),
+        (COURSE, COURSE, COURSE),
+        (COURSE, "wait for confirmation. Then enter.", "wait for confirmation. Then enter."),
+        ("", f"{COURSE} It is kept as one text.", f"{COURSE} It is kept as one text."),
     ],
+    ids=["english", "chinese", "nothing else", "another lesson", "written before the parts were kept"],
 )
-def test_a_case_does_not_say_twice_how_it_went(lesson, told):
-    assert f'lesson: "{told}"' in case_line(case(profit_pct=-3.46, lesson=lesson), EN, WHOLE)
+def test_a_case_does_not_say_twice_how_it_went(course, lesson, told):
+    assert f'lesson: "{told}"' in case_line(case(profit_pct=-3.46, course=course, lesson=lesson), EN, WHOLE)

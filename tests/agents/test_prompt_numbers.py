@@ -16,9 +16,10 @@ from candlegraph.agents.prompt.phrases import WORDS
 from candlegraph.agents.prompt.timeframes import pattern_name
 from candlegraph.graph.schema.calls import CallRecord
 from candlegraph.graph.schema.errors import ConfigError
-from candlegraph.graph.schema.facts import parse_facts, written
+from candlegraph.graph.schema.facts import parse_facts
 from candlegraph.graph.schema.fate import LastCall
 from candlegraph.graph.schema.market import Account
+from candlegraph.graph.schema.numbers import written
 from candlegraph.graph.schema.opinions import AnalystView
 from candlegraph.graph.settings.settings import settings_of
 from candlegraph.graph.state import CandleState

@@ -51,14 +51,20 @@ def run(datadir, userdir, pairs, timerange, **experience):
 
 
 @pytest.fixture(scope="module")
-def arms(trap_market, tmp_path_factory):
-    """Return the trades with memory on and off, over the same week."""
+def runs(trap_market, tmp_path_factory):
+    """Return the backtests with memory on and off, over the same week."""
     found = []
     for name, use in (("on", True), ("off", False)):
         userdir = tmp_path_factory.mktemp(name)
-        done = run(trap_market, userdir, trap.PAIRS, TIMERANGE, use_experience=use, min_trades_for_learning=LEARNT_FROM)
-        found.append(done.trades.sort_values(["close_date", "pair"], ignore_index=True))
+        found.append(
+            run(trap_market, userdir, trap.PAIRS, TIMERANGE, use_experience=use, min_trades_for_learning=LEARNT_FROM)
+        )
     return found
+
+
+@pytest.fixture(scope="module")
+def arms(runs):
+    return [one.trades.sort_values(["close_date", "pair"], ignore_index=True) for one in runs]
 
 
 def taken(trades):
@@ -72,6 +78,21 @@ def test_the_setup_loses_four_times_in_five(arms):
     profits = [one.profit_pct for one in taken(arms[1]) if one.profit_pct is not None]
     assert len(profits) > 40
     assert 0.75 <= sum(profit < 0 for profit in profits) / len(profits) <= 0.85
+
+
+def test_how_many_trades_stood_beside_one_is_noted_at_its_entry(runs):
+    context = runs[1].strategy.session.context
+    memory = open_memory(context.database)
+    stored = [memory.get(one + 1) for one in range(memory.stats(context.namespace)["total_experiences"])]
+    trades = [one.source for one in stored if one.kind == "trade"]
+    length = timedelta(minutes=30)
+    for one in trades:  # within a candle the order of the pairs decides
+        others = [other for other in trades if other.trade_key != one.trade_key]
+        earlier = [other for other in others if other.opened_at < one.opened_at]
+        least = sum(other.closed_at > one.opened_at for other in earlier)
+        most = sum(other.closed_at + length > one.opened_at for other in earlier)
+        assert least <= one.beside <= most + sum(other.opened_at == one.opened_at for other in others)
+    assert len({one.beside for one in trades}) > 1
 
 
 def test_before_anything_is_learnt_memory_changes_nothing(arms):

@@ -20,7 +20,7 @@ CANDLES = 150
 def test_live_and_backtest_decide_the_same_over_150_candles_of_two_pairs(sample, tmp_path, capsys):
     pairs = sample.pairs[:2]
     config = {"strategy": "RuleStrategy", "strategy_path": str(backtests.TEST_STRATEGIES)}
-    with VirtualLive(config, [market_of(pair, sample_series(pair)) for pair in pairs], START, loop_seconds=900) as run:
+    with VirtualLive(config, [market_of(pair, sample_series(pair)) for pair in pairs], START) as run:
         run.run_until(START + CANDLES * timedelta(minutes=30))
         shutil.copytree(run._folder, tmp_path / "live")
     backtests.run(

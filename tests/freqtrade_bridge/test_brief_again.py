@@ -52,7 +52,7 @@ def test_a_decision_that_was_not_kept_names_the_key(decided, tmp_path, capsys):
     assert main(["brief", "--decision", row.decision_id, "--userdir", str(tmp_path)]) == 1
     assert "experience_config.snapshots" in capsys.readouterr().err
     assert main(["brief", "--decision", "ffff", "--userdir", str(tmp_path)]) == 1
-    assert "0 decisions begin with it" in capsys.readouterr().err
+    assert "no decision begins with it" in capsys.readouterr().err
 
 
 def test_a_namespace_without_experiences_is_refused(decided, tmp_path, capsys):

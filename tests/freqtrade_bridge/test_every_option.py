@@ -177,6 +177,7 @@ PAIRS = {
         "--namespace": ("{EXPORT} --userdir {W}", "{EXPORT} --userdir {W} --namespace other"),
         "--ancestor": ("{LOG} --userdir {W2}", "{LOG} --userdir {W2} --ancestor"),
         "--fee": ("{LOG} --userdir {W2} --ancestor", "{LOG} --userdir {W2} --ancestor --fee 0.002"),
+        "--datadir": ("{LOG} --userdir {W2} --ancestor", "{LOG} --userdir {W2} --ancestor --datadir {D}"),
         "--skip-bad": ("{BAD} --userdir {W2}", "{BAD} --userdir {W2} --skip-bad"),
     },
     "memory backup": {

@@ -86,6 +86,7 @@ def closed(fills=((True, 1, 100, 0), (False, 1, 110, 0)), *, reason="graph_exit"
         "is_backtest": not live,
         "judged": None,
         "risk_pct": None,
+        "beside": 2,
         "identity": IDENTITY,
     }
     return closed_trade_of(trade, trade.orders[-1], plan, **known | changes)

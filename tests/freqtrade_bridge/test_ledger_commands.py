@@ -76,6 +76,9 @@ def test_one_decision_can_be_seen_whole(userdir, capsys):
     assert json.loads(capsys.readouterr().out)["decision_id"] == "backtest:a-1"
     assert ledger(userdir, "show", "--namespace", "backtest:a", "--decision", "backtest:a") == 1
     assert "3 decisions begin with it" in capsys.readouterr().err
+    assert ledger(userdir, "show", "--decision", "backtest:a-1") == 0  # whosever it is, as `brief --decision` finds it
+    assert ledger(userdir, "show", "--namespace", "backtest:b", "--decision", "backtest:a-1") == 1
+    assert "no decision begins with it" in capsys.readouterr().err
 
 
 def test_an_unknown_namespace_names_the_known_ones(userdir, capsys):

@@ -4,14 +4,15 @@ import argparse
 import json
 from datetime import UTC, datetime, timedelta
 
+import pandas as pd
 import pytest
 
 from candlegraph.freqtrade_bridge.commands.memory.arguments import ACTIONS, add_memory
 from candlegraph.graph.schema.errors import ConfigError, MemoryStoreError
-from candlegraph.graph.schema.experience import ClosedTrade
+from candlegraph.graph.schema.experience import ClosedTrade, RecordedDecision
 from candlegraph.graph.settings.places import DATABASE
 from candlegraph.memory.index.saved import index_folder
-from candlegraph.memory.learning.report import experience_of
+from candlegraph.memory.learning.report import experience_of, experience_of_decision
 from candlegraph.memory.storage.backup import backup_path
 from candlegraph.memory.store import close_memory, open_memory
 
@@ -69,6 +70,20 @@ def userdir(tmp_path, monkeypatch):
     close_memory(tmp_path / DATABASE)
 
 
+def recorded(profit_pct):
+    """Return a hold recorded in trade 3, half an hour after its entry."""
+    one = trade(3)
+    facts = one.model_dump(
+        include={"namespace", "pair", "side", "entry_price", "opened_at", "regime", "situation", "space"}
+    )
+    return experience_of_decision(
+        RecordedDecision(
+            **facts, key=f"at {profit_pct}", known_at=one.opened_at + timedelta(minutes=30), decision_id="d",
+            decision_type="hold", reason="trend intact", confidence=0.8, current_profit_pct=profit_pct,
+        )
+    )  # fmt: skip
+
+
 @pytest.fixture
 def run(userdir, capsys):
     """Run an action and return what it printed, in one line."""
@@ -97,6 +112,18 @@ def test_statistics_are_of_one_namespace(run):
     assert "total_experiences 1" in run("stats", "--namespace", "dry_run")
     with pytest.raises(MemoryStoreError, match="no namespace 'paper' in .*; there are: live, dry_run"):
         run("stats", "--namespace", "paper")
+
+
+def test_a_recorded_hold_is_listed_with_what_became_of_its_trade(run, userdir):
+    memory = open_memory(userdir / DATABASE)
+    hold = memory.add(recorded(7.5))
+    asked = ("search", "--like", 5, "--kind", "decision")
+    assert "its trade ended at +4.00 % (id 5)" in run(*asked)
+    [found] = json.loads(run(*asked, "--json"))
+    assert (found["id"], found["profit_pct"], found["trade_id"], found["trade_profit_pct"]) == (hold, 7.5, 5, 4)
+    early = (START + timedelta(hours=3, minutes=45)).isoformat()
+    assert "its trade was still open" in run(*asked, "--as-of", early)
+    assert "its trade" not in run("search", "--like", 5, "--kind", "trade")
 
 
 def test_a_search_finds_what_was_known_before_that_experience(run):
@@ -176,6 +203,38 @@ def test_the_ancestors_log_is_imported_and_its_bad_lines_are_named(run, tmp_path
         run("import", file)
     with pytest.raises(ConfigError, match="--fee goes with --ancestor"):
         run("import", file, "--fee", "0.001")
+    with pytest.raises(ConfigError, match="--datadir goes with --ancestor"):
+        run("import", file, "--datadir", tmp_path)
+
+
+def test_an_import_says_how_many_trades_have_a_market_and_why_the_others_have_none(run, tmp_path, frames, as_of):
+    main = frames["30m"].set_index("date")
+    price = float(main.loc[pd.Timestamp(as_of), "open"])
+    (tmp_path / "data" / "futures").mkdir(parents=True)
+    for timeframe, frame in frames.items():
+        frame.to_feather(tmp_path / "data" / "futures" / f"BTC_USDT_USDT-{timeframe}-futures.feather")
+    line = {
+        "trade_id": 1, "pair": "BTC/USDT:USDT", "side": "long", "profit_pct": 1, "leverage": 10, "stake_amount": 100,
+        "entry": {"time": as_of.isoformat(), "price": price, "reason": "x"},
+        "exit": {"time": (as_of + timedelta(hours=2)).isoformat(), "price": price, "reason": "y"},
+    }  # fmt: skip
+    others = [{"pair": "SOL/USDT:USDT", "trade_id": 3}, {"pair": "SOL/USDT:USDT", "trade_id": 2}, {"side": "buy"}]
+    file = tmp_path / "old.jsonl"
+    file.write_text("\n".join(json.dumps(line | one) for one in ({}, *others)))
+    said = run("import", "--ancestor", file, "--datadir", tmp_path / "data")
+    assert (
+        "imported with the market at their entry: 1 of 3 trades without, 2: SOL/USDT:USDT 30m: no candle file" in said
+    )
+    assert "imported with best and worst price: 1 of 3 trades without, 2: SOL/USDT:USDT" in said
+    assert "without a market a trade is found by its words alone" in said
+    assert "stored 3 there already 0 bad, skipped 1" in said
+    again = run("import", "--ancestor", file, "--datadir", tmp_path / "data")
+    assert "3 were there already and stay as they are" in again
+    assert "`candlegraph memory purge --namespace ancestor --all --yes`" in again
+    bare = run("import", "--ancestor", file, "--namespace", "bare")
+    assert "0 of 3 trades without, 3: no --datadir with candles was named" in bare
+    with pytest.raises(ConfigError, match="--datadir .*nowhere: there is no such folder"):
+        run("import", "--ancestor", file, "--datadir", tmp_path / "nowhere")
 
 
 def test_an_import_names_every_line_it_skips_and_every_trade_logged_twice(run, tmp_path):
@@ -249,6 +308,13 @@ def test_a_cleanup_counts_first_and_takes_out_on_demand(run, userdir):
     assert "took 4 of 9 out of the retrieval" in run(*words, "--yes")
     stats = open_memory(userdir / DATABASE).stats("live")
     assert (stats["total_experiences"], stats["retired"]) == (9, 4)
+
+
+def test_the_statistics_count_what_no_search_compares_and_say_what_brings_it_back(run, userdir):
+    assert "never compared" not in run("stats")
+    open_memory(userdir / DATABASE).add(experience_of(trade(20, space="older")))
+    said = run("stats")
+    assert "test-1 9, older 1" in said and "`candlegraph memory reembed`" in said
 
 
 def test_only_a_purge_erases_and_counts_first(run, userdir):

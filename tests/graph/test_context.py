@@ -4,6 +4,7 @@ import json
 
 import pytest
 from learnt import waiting
+from lived import lived
 from pydantic import ValidationError
 
 from candlegraph.agents.models.policy import PolicyModel
@@ -13,7 +14,7 @@ from candlegraph.graph.schema.errors import ConfigError, MemoryAway
 from candlegraph.graph.settings.places import DATABASE
 from candlegraph.graph.settings.settings import settings_of
 from candlegraph.memory.storage.database import open_engine
-from candlegraph.memory.store import close_memory
+from candlegraph.memory.store import close_memory, open_memory
 from candlegraph.tools.signals import FLAT_TOOLS, POSITION_TOOLS
 
 
@@ -84,6 +85,22 @@ def test_a_run_opens_model_and_memory_at_its_start(tmp_path):
     assert (context.namespace, context.settings.risk_management.max_leverage) == ("dry_run", 3)
     assert context.database.exists()
     close_memory(context.database)
+
+
+def test_cases_that_a_new_version_or_other_timeframes_hide_are_named_at_the_start(tmp_path, make_snapshot, caplog):
+    memory = open_memory(tmp_path / DATABASE)
+    for number in range(3):
+        memory.add(lived(make_snapshot(), number, namespace="live"))
+    memory.add(lived(make_snapshot(), 4, namespace="live", space="situation-v0:30m,4h"))
+    memory.add(lived(make_snapshot(), 5, namespace="other", space="situation-v0:30m"))
+    open_context({"user_data_dir": tmp_path}, "live")
+    said = [one.getMessage() for one in caplog.records]
+    assert len(said) == 1 and "`candlegraph memory reembed`" in said[0]
+    assert "1 experiences of other spaces (situation-v0:30m,4h: 1) are found no more" in said[0]
+    caplog.clear()
+    open_context({"user_data_dir": tmp_path, "context_config": {"timeframes": ["30m", "4h"]}}, "live")
+    assert "4 experiences of other spaces (situation-v1:30m,1h,4h,1d: 3, situation-v0:30m,4h: 1)" in caplog.text
+    close_memory(tmp_path / DATABASE)
 
 
 def test_a_model_that_cannot_be_opened_stops_the_start(tmp_path):

@@ -12,7 +12,7 @@ from candlegraph.agents.critic import ReviewEntry, entry_text
 from candlegraph.agents.debate import MakeCase, StateView
 from candlegraph.agents.models.policy import policy_calls
 from candlegraph.agents.prompt.briefing import fixed_of
-from candlegraph.agents.prompt.budget import wide_facts
+from candlegraph.agents.prompt.budget import block_of, wide_facts
 from candlegraph.agents.prompt.files import prompt_text, prompt_version
 from candlegraph.agents.prompt.opinions import opinions_text
 from candlegraph.agents.prompt.phrases import WORDS
@@ -138,7 +138,7 @@ def test_the_prompt_page_shows_what_a_model_reads_of_every_function():
 def test_the_prompt_page_names_what_four_timeframes_need(language):
     config = ContextConfig(language=language)
     facts = wide_facts(config.timeframes, in_position=True)
-    fixed = fixed_of(facts, [*POSITION_TOOLS, *MEMORY_TOOLS], WORDS[language].titles, config)
+    fixed = fixed_of(block_of(facts), [*POSITION_TOOLS, *MEMORY_TOOLS], WORDS[language].titles, config)
     assert f"{fixed.total:,}" in (ROOT / "docs" / "prompt.md").read_text(encoding="utf-8")
 
 

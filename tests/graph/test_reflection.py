@@ -231,6 +231,7 @@ def test_its_lesson_is_in_the_configured_language(make_context, closed):
     trade, _, path = replayable(closed)
     state = run(make_context(namespace="dry_run", context_config={"language": "zh"}), trade=trade, path=path)
     assert state.experience.lesson == lesson_of(state.table, "zh") != lesson_of(state.table, "en")
+    assert state.experience.lesson.startswith(state.experience.course) and state.experience.course
 
 
 def replayable(closed):

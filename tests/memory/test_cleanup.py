@@ -1,5 +1,5 @@
 import resource
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,9 +9,13 @@ from candlegraph.graph.schema.errors import MemoryStoreError
 from candlegraph.graph.schema.experience import Experience
 from candlegraph.graph.schema.facts import AccountFacts, Facts, TimeframeFacts
 from candlegraph.graph.settings.experience import Cleanup, Reward
+from candlegraph.memory.cases import Question, cases_of, similar_trades
 from candlegraph.memory.learning.patterns import guidance_of
+from candlegraph.memory.learning.ranking import placed
 from candlegraph.memory.learning.report import experience_of_decision
-from candlegraph.memory.store import ExperienceMemory, close_memory, open_memory
+from candlegraph.memory.storage.database import writing
+from candlegraph.memory.storage.rows import retire
+from candlegraph.memory.store import RECALLED, ExperienceMemory, close_memory, open_memory
 from candlegraph.memory.transfer.files import parse_export, read_lines, store
 
 BOTH_DATABASES = True
@@ -226,3 +230,44 @@ def test_no_cleanup_changes_a_digit_of_what_is_counted(trades, calls, share, mak
     finally:
         for memory in (cleaned, left):
             close_memory(memory.path)
+
+
+LATE = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def held(memory, make_experience, make_recorded):
+    """Return a memory of a trade with a recorded hold that is like now, and of another trade that is less like now."""
+    facts = {"situation": (1.0, 0.0, 0.0), "opened_at": make_experience(0).source.opened_at}
+    numbers = [memory.add(make_experience(0)), memory.add(experience_of_decision(make_recorded(0, **facts)))]
+    return memory, [*numbers, memory.add(make_experience(30, situation=(1.0, 0.5, 0.0)))]
+
+
+def asked_about(memory, **changes):
+    asked = Question((1.0, 0.0, 0.0), "test-1", LATE, ("backtest:a",), RECALLED, threshold=0.0, **changes)
+    return asked, similar_trades(memory, asked, count=2, most_of_a_day=2)
+
+
+def test_a_trade_that_a_cleanup_took_out_takes_no_place_where_a_hold_of_it_stayed(held):
+    memory, (trade, hold, other) = held
+    asked, before = asked_about(memory)
+    assert {one.outline.id for one in before} == {trade, other}
+    with writing(memory.engine, "experiences") as (connection, revision):
+        retire(connection, revision, [trade])
+    asked, after = asked_about(memory)
+    assert [one.outline.id for one in after] == [other]
+    [place] = placed(after, places=1, least_losing=0, draw=0.9).taken
+    assert [case.id for case in cases_of(memory, [place], asked)] == [other]
+
+
+def test_an_open_trade_is_told_by_the_newest_hold_that_stayed(memory, make_recorded):
+    opened_at = make_recorded(0).opened_at
+    first, newest = (
+        memory.add(experience_of_decision(make_recorded(hour, opened_at=opened_at, current_profit_pct=hour)))
+        for hour in (1, 2)
+    )
+    with writing(memory.engine, "experiences") as (connection, revision):
+        retire(connection, revision, [newest])
+    asked, [one] = asked_about(memory)
+    [case] = cases_of(memory, [one], asked)
+    assert (case.id, case.profit_pct, case.is_open) == (first, 1, True)

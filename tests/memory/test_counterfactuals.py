@@ -3,14 +3,20 @@
 from datetime import timedelta
 
 import pytest
-from replayed import replayed, settle
+from learnt import course_of
+from replayed import replayed, settle, track_of
 
+from candlegraph.agents.reflector import trade_text
+from candlegraph.freqtrade_bridge.feeds.paths import TradePaths
 from candlegraph.graph.schema.facts import AccountFacts, Facts, TimeframeFacts
 from candlegraph.graph.settings.experience import Cleanup, Reward
 from candlegraph.memory.counterfactual.lessons import lesson_of
 from candlegraph.memory.counterfactual.outcomes import table_of
 from candlegraph.memory.counterfactual.trades import complete_at, first_known_at
 from candlegraph.memory.learning.patterns import guidance_of
+from candlegraph.memory.learning.scores import evaluate
+from candlegraph.memory.store import close_memory, open_memory
+from candlegraph.memory.transfer.files import export, parse_export, read_lines, store
 
 BOTH_DATABASES = True
 HALF_HOUR, TICK = timedelta(minutes=30), timedelta(microseconds=1)
@@ -108,3 +114,57 @@ def test_advice_outlives_a_cleanup_and_not_a_purge(memory, advising):
     memory.purge("backtest:a", "retired", at=now)
     assert advised(memory, now) == ()
     assert memory.table(1) is None
+
+
+def test_an_export_brings_tables_courses_lessons_and_advice_back(memory, advising, tmp_path):
+    before, as_of = advised(memory, advising[-1] + TICK), advising[-1] + TICK
+    file = tmp_path / "out.jsonl"
+    count = export(memory.engine, "backtest:a", file)
+    found = read_lines(file, parse_export)
+    assert found.bad == () and len(found.experiences) == count
+    other = open_memory(tmp_path / "other" / "memory.db")
+    assert store(other.engine, found.experiences) == (count, 0)
+    assert store(memory.engine, found.experiences, "study") == (count, 0)
+    for place, namespace, first in ((other, "backtest:a", 1), (memory, "study", count + 1)):
+        for number in range(count):
+            assert place.table(first + number) == memory.table(1 + number)
+            assert course_of(place, first + number).namespace == namespace
+        assert place.next_due(namespace) == memory.next_due("backtest:a")
+    assert advised(other, as_of) == before != ()
+    again = tmp_path / "again.jsonl"
+    export(other.engine, "backtest:a", again)
+    assert again.read_bytes() == file.read_bytes()
+    close_memory(other.path)
+
+
+def test_a_purge_writes_an_archive_that_brings_advice_back(memory, advising):
+    now = advising[-1] + TICK
+    before = advised(memory, now)
+    archive = memory.purge("backtest:a", "all", at=now)
+    assert advised(memory, now) == ()
+    store(memory.engine, read_lines(archive, parse_export).experiences)
+    assert advised(memory, now) == before != ()
+
+
+class Feed:
+    """Candles of one trade, as a market feed gives them."""
+
+    def __init__(self, path):
+        self.candles = path.candles
+
+    def closed(self, pair, first, as_of):
+        columns = (self.candles.open, self.candles.high, self.candles.low, self.candles.close)
+        return list(self.candles.time), [list(one) for one in columns]
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "What follows is without funding."), ("zh", "以下未计资金费。")])
+def test_a_live_table_says_that_it_is_without_funding(make_trade, language, said):
+    trade = make_trade()
+    path = replayed(trade)
+    assert said not in lesson_of(table_of(path, complete_at(trade)), language)
+    live = TradePaths(Feed(path), provider=None, is_backtest=False).of(trade, track_of(trade), complete_at(trade))
+    table = table_of(live, complete_at(trade))
+    assert not table.has_funding
+    assert said in lesson_of(table, language)
+    told = trade_text(trade, None, evaluate(trade), table, language)
+    assert "% (here and below without funding)" in told

@@ -163,3 +163,21 @@ def test_more_profit_never_lowers_a_mark(make_trade, facts, one, other):
     worse, better = (evaluate(make_trade(profit_pct=p, **facts)) for p in sorted((one, other)))
     for mark in ("profit", "risk", "timing", "efficiency", "total"):
         assert getattr(worse, mark) <= getattr(better, mark) + 1e-9
+
+
+@given(
+    profit=st.floats(-120, 60),
+    stop=st.sampled_from([None, 95, 99.9]),
+    exit_price=st.floats(90, 110),
+)
+def test_excursions_that_nobody_saw_earn_nothing_that_good_ones_earn(make_trade, profit, stop, exit_price):
+    """Unknown they are those of entry and exit alone: the best path that these allow."""
+    changes = {"profit_pct": profit, "planned_stop": stop, "exit_price": exit_price}
+    bounds = {"mfe_pct": max(0.0, profit), "mae_pct": min(0.0, profit)}
+    unseen = make_trade(**changes, **bounds, excursions_known=False)
+    flattered = make_trade(**changes, **bounds)
+    parts, good = components(unseen), components(flattered)
+    for name in ("give_back", "entry", "exit"):
+        assert getattr(parts, name) == min(0, getattr(good, name))
+    assert evaluate(unseen).total <= evaluate(flattered).total
+    assert evaluate(unseen).profit == evaluate(flattered).profit

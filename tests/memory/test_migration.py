@@ -5,7 +5,7 @@ import pytest
 
 from candlegraph.graph.schema.errors import MemoryStoreError
 from candlegraph.memory.storage.database import open_engine
-from candlegraph.memory.transfer.ancestor import experience_from
+from candlegraph.memory.transfer.ancestor import logged_from
 from candlegraph.memory.transfer.ancestor_log import read_ancestor
 from candlegraph.memory.transfer.files import store
 
@@ -33,11 +33,11 @@ NESTED = {key: value for key, value in FLAT.items() if not key.startswith(("entr
 
 
 def parsed(**changes):
-    return experience_from(FLAT | changes, fee=0)
+    return logged_from(FLAT | changes, fee=0).experience
 
 
 def without(*names):
-    return experience_from({key: value for key, value in FLAT.items() if key not in names}, fee=0)
+    return logged_from({key: value for key, value in FLAT.items() if key not in names}, fee=0).experience
 
 
 def refused(tmp_path, line) -> tuple[str, str]:
@@ -56,7 +56,7 @@ def read(tmp_path, content: bytes):
 
 @pytest.mark.parametrize("line", [FLAT, NESTED, FLAT | {"market": {"rsi": 40}}])
 def test_flat_and_nested_lines_say_the_same(line):
-    one = experience_from(line, fee=0)
+    one = logged_from(line, fee=0).experience
     assert one == parsed()
     assert (one.source.entry_reason, one.source.profit_abs, one.duration_minutes) == (FLAT["entry_reason"], 20, 120)
     assert one.lesson == "wait for the retest"
@@ -123,13 +123,22 @@ def test_missing_times_come_from_what_is_there():
     assert without("exit_time").source.closed_at == datetime(2024, 5, 1, 12, 0, 5, tzinfo=UTC)
 
 
-def test_scores_use_only_the_prices_that_are_known():
+def test_scores_use_only_the_prices_that_are_known_and_give_nothing_for_the_others():
     win, loss = parsed(), parsed(profit_pct=-8, exit_price=99)
+    assert not win.source.excursions_known
     assert (win.source.mfe_pct, win.source.mae_pct) == (8, 0)
     assert (loss.source.mfe_pct, loss.source.mae_pct) == (0, -8)
-    # 12.5 + (stop 0 + leverage 0 + give-back 5) / 2, and 12.5 + (entry 12 + exit 13) / 2: as the page says
-    assert (win.scores.risk, win.scores.timing) == (15, 25)
+    # 12.5 + (stop 0 + leverage 0 + give-back 0) / 2, and 12.5 + (entry 0 + exit 0) / 2: as the page says
+    assert (win.scores.risk, win.scores.timing) == (12.5, 12.5)
     assert (loss.scores.risk, loss.scores.timing) == (12.5, pytest.approx(12.5 + (-7.2 - 13) / 2))
+
+
+@pytest.mark.parametrize("profit_pct", [8, -8])
+def test_nothing_is_said_of_a_stop_or_a_path_that_the_log_did_not_keep(profit_pct):
+    one = parsed(profit_pct=profit_pct, lessons=None)
+    said = " ".join([*one.strengths, *one.weaknesses, one.lesson])
+    for word in ("stop", "first went", "never in profit", "best p", "hardly", "given back"):
+        assert word not in said
 
 
 @pytest.mark.parametrize(
@@ -173,7 +182,8 @@ def test_a_migrated_trade_is_stored_once_and_never_recalled_by_situation(memory,
     file = tmp_path / "old.jsonl"
     lines = [FLAT, NESTED, FLAT | {"trade_id": 18}, FLAT | {"entry_time": "2024-05-01T11:00:00"}, {"pair": 1}]
     file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
-    found, bad, repeated = read_ancestor(file, fee=0)
+    logged, bad, repeated = read_ancestor(file, fee=0)
+    found = [one.experience for one in logged]
     assert store(open_engine(path), found) == (3, 0)  # one id in two databases is two trades
     assert store(open_engine(path), found, "elsewhere") == (3, 0)
     assert (store(open_engine(path), found), len(bad), len(repeated)) == ((0, 3), 1, 1)
@@ -205,7 +215,7 @@ LINE = json.dumps(FLAT).encode()
 )
 def test_a_damaged_line_is_named_and_the_others_are_read(tmp_path, bad, said):
     log = read(tmp_path, b"\n".join([LINE, bad, json.dumps(FLAT | {"trade_id": 18}).encode()]))
-    assert len(log.experiences) == 2
+    assert len(log.logged) == 2
     ((number, problem),) = [(one.number, str(one)) for one in log.bad]
     assert number == 2 and said in problem and len(problem) < 400
 
@@ -224,24 +234,24 @@ def test_a_damaged_line_is_named_and_the_others_are_read(tmp_path, bad, said):
 )
 def test_a_strange_file_is_read_as_it_was_meant(tmp_path, content):
     log = read(tmp_path, content)
-    assert (log.experiences, log.bad) == ((parsed(),), ())
+    assert ([one.experience for one in log.logged], log.bad) == ([parsed()], ())
 
 
 def test_two_objects_glued_together_are_two_trades(tmp_path):
     log = read(tmp_path, LINE + json.dumps(FLAT | {"trade_id": 18}).encode())
-    assert (len(log.experiences), log.bad) == (2, ())
+    assert (len(log.logged), log.bad) == (2, ())
 
 
 @pytest.mark.parametrize("dirt", ["a\x00b", "\ud83d broken"])
 def test_a_text_loses_what_no_database_takes(tmp_path, dirt):
     (one,), (), () = read(tmp_path, json.dumps(FLAT | {"lessons": dirt, "entry_reason": dirt}).encode())
-    assert one.lesson == dirt.replace("\x00", " ").replace("\ud83d", " ") and one.lesson.encode()
+    assert one.lessons == dirt.replace("\x00", " ").replace("\ud83d", " ") and one.lessons.encode()
 
 
 def test_of_a_trade_that_was_logged_twice_the_last_line_counts_and_is_said(tmp_path):
     later = FLAT | {"profit_pct": -20, "exit_reason": "stop_loss"}
     log = read(tmp_path, b"\n".join(json.dumps(one).encode() for one in (FLAT, FLAT | {"trade_id": 18}, later)))
-    assert [(one.profit_pct, one.source.trade_key[:11]) for one in log.experiences] == [
+    assert [(one.trade.profit_pct, one.trade.trade_key[:11]) for one in log.logged] == [
         (-20, "ancestor:17"),
         (8, "ancestor:18"),
     ]
@@ -249,15 +259,15 @@ def test_of_a_trade_that_was_logged_twice_the_last_line_counts_and_is_said(tmp_p
 
 
 def test_gross_profit_becomes_net_by_the_fees_of_both_sides():
-    one = experience_from(FLAT, fee=0.0005)
+    one = logged_from(FLAT, fee=0.0005).experience
     # 10x: 0.5 % of the margin at the entry, 0.505 % at the exit
     assert one.profit_pct == pytest.approx(8 - 0.5 - 0.505)
     assert one.source.profit_abs == pytest.approx(2.5 * one.profit_pct)
 
 
 def test_a_loss_ends_with_the_margin():
-    assert experience_from(FLAT | {"profit_pct": -99.9, "exit_price": 90}, fee=0.0005).profit_pct == -100
-    assert experience_from(FLAT | {"profit_pct": -101}, fee=0.0005).profit_pct == -101
+    assert logged_from(FLAT | {"profit_pct": -99.9, "exit_price": 90}, fee=0.0005).trade.profit_pct == -100
+    assert logged_from(FLAT | {"profit_pct": -101}, fee=0.0005).trade.profit_pct == -101
 
 
 def test_a_log_that_cannot_be_read_at_all_says_so(tmp_path):

@@ -5,8 +5,8 @@ import pytest
 from candlegraph.graph.schema.facts import ABSENT
 from candlegraph.graph.schema.market import Level
 from candlegraph.graph.settings.context import ContextConfig
-from candlegraph.tools.market.facts import facts_of, missing_of, position_facts, timeframe_facts
-from candlegraph.tools.market.indicators import bollinger_position, in_atr
+from candlegraph.tools.market.facts import facts_of, missing_of, position_facts
+from candlegraph.tools.market.indicators import bollinger_position, in_atr, timeframe_facts
 
 CONFIG = ContextConfig()
 

@@ -16,10 +16,10 @@ from candlegraph.graph.schema.facts import (
     PositionFacts,
     parse_facts,
     render_facts,
-    significant,
 )
 from candlegraph.graph.schema.indicators import TimeframeFacts
 from candlegraph.graph.schema.market import Account
+from candlegraph.graph.schema.numbers import significant
 from candlegraph.graph.settings.context import ContextConfig
 from candlegraph.tools.market import situation_versions as versions
 from candlegraph.tools.market.facts import facts_of

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from types import MappingProxyType
 
 from candlegraph.graph.schema.facts import ABSENT, AccountFacts, Facts, PositionFacts
-from candlegraph.graph.schema.indicators import TimeframeFacts
-from candlegraph.graph.schema.market import Account, MarketSnapshot, Position, TimeframeView, sign_of
-from candlegraph.tools.market.indicators import BY_NAME, FACTS, number
+from candlegraph.graph.schema.indicators import IndicatorName
+from candlegraph.graph.schema.market import Account, MarketSnapshot, Position, sign_of
+from candlegraph.tools.market.indicators import timeframe_facts, unavailable
 from candlegraph.tools.market.regime import alignment_of, regime_of, strength_of
 from candlegraph.tools.market.structure import nearest_above, nearest_below
 
@@ -17,49 +16,37 @@ from candlegraph.tools.market.structure import nearest_above, nearest_below
 def facts_of(
     snapshot: MarketSnapshot,
     timeframes: Sequence[str],
-    required: Sequence[str],
+    required: Sequence[IndicatorName],
     closed: Mapping[str, str] = MappingProxyType({}),
 ) -> Facts:
     """Return the facts of the candle; `required` indicators that are unavailable are listed in `missing`.
 
     Support and resistance are the nearest levels of any timeframe strictly below and above the price.
     """
-    alignment = alignment_of(snapshot.timeframes)
+    alignment, price = alignment_of(snapshot.timeframes), snapshot.price
     levels = [level.price for view in snapshot.timeframes for level in view.levels]
     return Facts(
         pair=snapshot.pair,
-        price=snapshot.price,
+        price=price,
         regime=regime_of(alignment),
         trend_strength=strength_of(snapshot.timeframes),
         alignment=alignment,
-        support=nearest_below(levels, snapshot.price),
-        resistance=nearest_above(levels, snapshot.price),
+        support=nearest_below(levels, price),
+        resistance=nearest_above(levels, price),
         missing=" ".join(missing_of(snapshot, timeframes, required)) or ABSENT,
         timeframes={view.timeframe: timeframe_facts(view) for view in snapshot.timeframes},
         account=account_facts(snapshot.account),
-        position=None if snapshot.position is None else position_facts(snapshot.position, snapshot.price),
+        position=None if snapshot.position is None else position_facts(snapshot.position, price),
         closed=dict(closed),
     )
 
 
-def missing_of(snapshot: MarketSnapshot, timeframes: Sequence[str], required: Sequence[str]) -> list[str]:
+def missing_of(snapshot: MarketSnapshot, timeframes: Sequence[str], required: Sequence[IndicatorName]) -> list[str]:
     """Return `timeframe` or `timeframe.indicator` for everything required that is not there."""
     views = {view.timeframe: view for view in snapshot.timeframes}
     absent = [timeframe for timeframe in timeframes if timeframe not in views]
-    for timeframe, view in views.items():
-        absent += [f"{timeframe}.{name}" for name in required if not is_available(view, name)]
-    return absent
-
-
-def is_available(view: TimeframeView, name: str) -> bool:
-    """Return whether every number of the indicator `name` is there."""
-    return all(number(view, field) is not None for field in BY_NAME[name].numbers)
-
-
-@lru_cache(maxsize=1024)  # only one timeframe in two has a new candle
-def timeframe_facts(view: TimeframeView) -> TimeframeFacts:
-    """Return the derived numbers of one timeframe."""
-    return TimeframeFacts(close=view.close, **{name: fact.of(view) for name, fact in FACTS.items()})
+    gone = {timeframe: unavailable(view, required) for timeframe, view in views.items()}
+    return absent + [f"{timeframe}.{name}" for timeframe, names in gone.items() for name in names]
 
 
 def account_facts(account: Account) -> AccountFacts:

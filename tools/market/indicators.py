@@ -7,9 +7,9 @@ window -> series (one value a candle, NaN where unavailable) -> the newest value
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -162,8 +162,7 @@ def series_of(high: Values, low: Values, close: Values, volume: Values) -> dict[
     """Return every indicator at each candle, from that candle and those before it; NaN where unavailable."""
     window = Window(high, low, close, volume)
     found: dict[str, Values] = {}
-    for one in INDICATORS:
-        given = one.series(window)
+    for one, given in [(one, one.series(window)) for one in INDICATORS]:
         named = given if isinstance(given, Mapping) else {one.name: given}
         found |= {name: _warmed_up(values, one.needed) for name, values in named.items()}
     return found
@@ -186,13 +185,34 @@ def past_indicators_of(series: Mapping[str, Values], volume: Values, past: int =
     )
 
 
-def told_prices(language: Language) -> dict[str, tuple[str, ...]]:
-    """Return the indicators that are prices, as fields of `Indicators` under the word that they are told by."""
-    told: dict[str, tuple[str, ...]] = {}
+@lru_cache(maxsize=1024)  # only one timeframe in two has a new candle
+def timeframe_facts(view: TimeframeView) -> TimeframeFacts:
+    """Return the derived numbers of one timeframe."""
+    return TimeframeFacts(close=view.close, **{name: fact.of(view) for name, fact in FACTS.items()})
+
+
+def past_macd_histogram(view: TimeframeView) -> tuple[float | None, ...]:
+    """Return the older values of the MACD histogram, each in the ATR of its own candle, as the fact is."""
+    past = view.past_indicators
+    return tuple([in_atr(value, 0, atr) for value, atr in zip(past.macd_histogram, past.atr, strict=False)])
+
+
+def unavailable(view: TimeframeView, names: Sequence[IndicatorName]) -> list[IndicatorName]:
+    """Return those of the indicators `names` of which a number is missing."""
+    return [name for name in names if any(number(view, field) is None for field in BY_NAME[name].numbers)]
+
+
+def price_words(language: Language) -> tuple[str, ...]:
+    """Return the words that indicators which are prices are told by."""
+    return tuple(dict.fromkeys(one.words[language] for one in INDICATORS if one.words is not None))
+
+
+def told_prices(view: TimeframeView, language: Language) -> dict[str, list[float | None]]:
+    """Return the indicators that are prices, under the word that they are told by."""
+    told: dict[str, list[float | None]] = {word: [] for word in price_words(language)}
     for one in INDICATORS:
         if one.words is not None:
-            word = one.words[language]
-            told[word] = (*told.get(word, ()), *one.numbers)
+            told[one.words[language]] += [number(view, name) for name in one.numbers]
     return told
 
 

@@ -16,7 +16,7 @@ CONSTANT = 0.5
 
 def space_of(facts: Facts) -> str:
     """Return the name of the vector space; vectors of two spaces never meet."""
-    return f"{versions.VERSION}:{','.join(facts.timeframes)}"
+    return versions.space_now(facts.timeframes)
 
 
 def situation_of(facts: Facts) -> tuple[float, ...] | None:

@@ -6,7 +6,7 @@ what older trades are known by is read from their vectors.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 VERSION = "situation-v1"
 """Of the vectors that are made now."""
@@ -25,6 +25,11 @@ COMPONENTS: Mapping[str, tuple[str, ...]] = {
 """Facts of each timeframe in the order of a version's vector; behind the last timeframe stand three of the whole."""
 VOLATILITY_PLACE = -2
 """Of the main timeframe's ATR against 1 % of the price, 0 at 1 % and 1 at 2 %: in the vectors of every version."""
+
+
+def space_now(timeframes: Iterable[str]) -> str:
+    """Return the name of the space in which markets of these timeframes are compared now."""
+    return f"{VERSION}:{','.join(timeframes)}"
 
 
 def volatility_pct_of(situation: tuple[float, ...], space: str) -> float | None:

@@ -83,6 +83,31 @@ def add_account(command: ArgumentParser) -> None:
         action.set_defaults(run=later(f"{HERE}.account:print_{name}"))
 
 
+def add_audit(command: ArgumentParser) -> None:
+    """Let the command be told how much of it."""
+    add_output(command)
+    command.add_argument("--limit", type=int, default=20, help="newest findings; default: 20")
+    _add_live(command, "audit")
+
+
+def add_adopt(command: ArgumentParser) -> None:
+    """Let the command be told whose position."""
+    command.add_argument("pair", metavar="PAIR")
+    _add_live(command, "adopt")
+
+
+def add_flatten(command: ArgumentParser) -> None:
+    """Let the command be told whose position."""
+    command.add_argument("pair", metavar="PAIR")
+    _add_live(command, "flatten")
+
+
+def _add_live(command: ArgumentParser, name: str) -> None:
+    add_userdir(command)
+    command.add_argument("--namespace", default="live", help="default: live")
+    command.set_defaults(run=later(f"{HERE}.audit:print_{name}"))
+
+
 def add_approvals(command: ArgumentParser) -> None:
     """Let the command be told whose proposals."""
     _add_proposals(command, "approvals")

@@ -12,7 +12,7 @@ from rich.text import Text
 from candlegraph.agents.asking.transcript import allowed_tools
 from candlegraph.agents.decision import opening_of
 from candlegraph.freqtrade_bridge.commands.arguments import database_of
-from candlegraph.freqtrade_bridge.commands.books.ledger import rows_of
+from candlegraph.freqtrade_bridge.commands.books.ledger import decision_of
 from candlegraph.freqtrade_bridge.decisions.inputs import DecisionInputs
 from candlegraph.freqtrade_bridge.decisions.records import prompt_hash
 from candlegraph.freqtrade_bridge.report.listing import console
@@ -23,7 +23,7 @@ from candlegraph.memory.books.snapshots import kept_doc
 
 def print_again(decision: str, namespace: str | None, userdir: Path) -> None:
     """Print the prompt message by message, and whether it is the one that was sent."""
-    row = decision_of(decision, namespace, userdir)
+    row = decision_of(Ledger(database_of(userdir)), decision, namespace)
     doc = kept_doc(database_of(userdir), row.decision_id)
     if doc is None:
         raise ConfigError(
@@ -36,16 +36,6 @@ def print_again(decision: str, namespace: str | None, userdir: Path) -> None:
         screen.print(Panel(Text(str(message.content).strip()), title=message.type, title_align="left"))
     screen.print(f"functions: {', '.join(tools)}")
     screen.print(compared(row, messages), soft_wrap=True)
-
-
-def decision_of(decision: str, namespace: str | None, userdir: Path) -> DecisionRow:
-    """Return the decision whose id begins so, of the named namespace or of any."""
-    ledger = Ledger(database_of(userdir))
-    names = ledger.namespaces() if namespace is None else (namespace,)
-    found = [row for name in names for row in rows_of(ledger, name) if row.decision_id.startswith(decision)]
-    if len(found) != 1:
-        raise ConfigError(f"brief: --decision {decision!r}: {len(found)} decisions begin with it; expected one")
-    return found[0]
 
 
 def prompt_of(evidence: DecisionInputs, userdir: Path) -> tuple[list[BaseMessage], list[str]]:

@@ -37,10 +37,10 @@ OF_THE_CALL = frozenset({"is_replayed", "seconds"})
 def print_show(arguments: argparse.Namespace) -> None:
     """Print the newest decisions that pass the filters, and totals of all that do; or one decision whole."""
     ledger = Ledger(database_of(arguments.userdir))
-    rows = rows_of(ledger, arguments.namespace)
     if arguments.decision:
-        _print_whole(rows, arguments.decision)
+        print_json(decision_of(ledger, arguments.decision, arguments.namespace).model_dump(mode="json"))
         return
+    rows = rows_of(ledger, arguments.namespace)
     kept = [row for row in rows if _passes(row, arguments)]
     shown = kept[-arguments.limit :]
     if arguments.json:
@@ -88,13 +88,28 @@ def print_export(arguments: argparse.Namespace) -> None:
 
 def rows_of(ledger: Ledger, namespace: str | None) -> tuple[DecisionRow, ...]:
     """Return the rows of `namespace`, of the newest one where none is named."""
+    return ledger.rows(namespace_of(ledger, namespace))
+
+
+def decision_of(ledger: Ledger, digits: str, namespace: str | None) -> DecisionRow:
+    """Return the one decision whose id begins so, of the named namespace or of any; raise ConfigError."""
+    found = ledger.beginning_with(digits, namespace and namespace_of(ledger, namespace))
+    if not found:
+        raise ConfigError(f"--decision {digits!r}: no decision begins with it; `candlegraph ledger show` lists the ids")
+    if len(found) > 1:
+        raise ConfigError(f"--decision {digits!r}: {len(found)} decisions begin with it; give more of the id")
+    return found[0]
+
+
+def namespace_of(ledger: Ledger, named: str | None) -> str:
+    """Return the named namespace, the newest where none is; raise ConfigError where nothing was decided in it."""
     known = ledger.namespaces()
     if not known:
         raise ConfigError("ledger: nothing was decided yet")
-    chosen = namespace or known[0]
+    chosen = named or known[0]
     if chosen not in known:
         raise ConfigError(f"ledger: no namespace {chosen!r}; known: {', '.join(known)}")
-    return ledger.rows(chosen)
+    return chosen
 
 
 def totals(rows: Sequence[DecisionRow]) -> list[str]:
@@ -147,13 +162,6 @@ def _taken(row: DecisionRow) -> str:
         f"{row.state}, by {row.signal.source}, calls {row.calls}{repaired}, "
         f"tokens {row.tokens_in + row.tokens_out:,}, id {row.decision_id[:ID_DIGITS]}, {models}"
     )
-
-
-def _print_whole(rows: Sequence[DecisionRow], wanted: str) -> None:
-    found = [row for row in rows if row.decision_id.startswith(wanted)]
-    if len(found) != 1:
-        raise ConfigError(f"ledger show: --decision {wanted!r}: {len(found)} decisions begin with it; expected one")
-    print_json(found[0].model_dump(mode="json"))
 
 
 def _print_diff(found: Diff, *, wide: bool) -> None:

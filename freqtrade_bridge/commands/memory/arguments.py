@@ -84,6 +84,11 @@ def _import(action: ArgumentParser) -> None:
         metavar="RATIO",
         help="with --ancestor: fee of a side, still in its profits; default: 0.0005, 0 leaves them as they are",
     )
+    action.add_argument(
+        "--datadir",
+        type=Path,
+        help="with --ancestor: freqtrade candle folder; rebuilds the market at each entry, best and worst price",
+    )
     action.add_argument("--skip-bad", action="store_true", help="store the others; the ancestor's are always skipped")
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from candlegraph.agents.prompt.outside_text import plain
 from candlegraph.freqtrade_bridge.commands.memory.tables import opened, rag_config
 from candlegraph.freqtrade_bridge.report.listing import Entry, print_entries, print_json
 from candlegraph.graph.schema.errors import ConfigError, MemoryStoreError
 from candlegraph.graph.schema.lessons import Case
+from candlegraph.memory.cases import ended
 from candlegraph.memory.embeddings.wording import SituationWords, words_of_experience
+from candlegraph.memory.learning.outline import Outline
 from candlegraph.memory.store import ExperienceMemory
 
 LESSON_LENGTH = 240
@@ -22,11 +24,13 @@ SHOWN = ("id", "kind", "pair", "side", "similarity", "profit %", "score")
 def print_search(arguments: Namespace) -> None:
     """Print the experiences most like a stored one, or like words, known before it or before --as-of."""
     memory, namespace = opened(arguments, rag_config(arguments))
-    cases = matching(memory, question(memory, arguments), namespace, arguments)
+    asked = question(memory, arguments)
+    cases = matching(memory, asked, namespace, arguments)
+    ends = ends_of(memory, cases, namespace, asked.as_of)
     if arguments.json:
-        print_json([case.model_dump(mode="json") for case in cases])
+        print_json([case.model_dump(mode="json") | _end_fields(ends[case.id]) for case in cases])
         return
-    entries = [_entry(case, wide=arguments.wide) for case in cases]
+    entries = [_entry(case, ends[case.id], wide=arguments.wide) for case in cases]
     print_entries(f"like {like_what(arguments)}, in {namespace}", SHOWN, entries, wide=arguments.wide)
 
 
@@ -83,6 +87,26 @@ def matching(memory: ExperienceMemory, asked: SearchQuestion, namespace: str, ar
         looked_at *= 4
 
 
+def ends_of(
+    memory: ExperienceMemory, cases: Sequence[Case], namespace: str, as_of: datetime
+) -> dict[int, Outline | None]:
+    """Return the closed trade that each case is of, as far as that was known; None: it was still open."""
+    reader = memory.outlines((namespace,))
+    outlines = zip(cases, reader.of([case.id for case in cases]), strict=True)
+    return {case.id: None if outline is None else ended(outline, reader, as_of) for case, outline in outlines}
+
+
+def _end_fields(end: Outline | None) -> dict[str, Any]:
+    """Return the trade's end beside what was recorded of it."""
+    return {"trade_id": None if end is None else end.id, "trade_profit_pct": None if end is None else end.profit_pct}
+
+
+def _end_line(case: Case, end: Outline | None) -> list[str]:
+    if case.kind == "trade":
+        return []
+    return ["its trade was still open" if end is None else f"its trade ended at {end.profit_pct:+.2f} % (id {end.id})"]
+
+
 def _passing(memory: ExperienceMemory, cases: tuple[Case, ...], arguments: Namespace) -> Iterator[Case]:
     for case in cases:
         if arguments.kind in (None, case.kind) and arguments.regime in (None, _regime(memory, case)):
@@ -94,7 +118,7 @@ def _regime(memory: ExperienceMemory, case: Case) -> str | None:
     return None if experience is None else experience.source.regime
 
 
-def _entry(case: Case, *, wide: bool) -> Entry:
+def _entry(case: Case, end: Outline | None, *, wide: bool) -> Entry:
     cells = (
         str(case.id),
         case.kind,
@@ -104,4 +128,5 @@ def _entry(case: Case, *, wide: bool) -> Entry:
         f"{case.profit_pct:+.2f}",
         "-" if case.score is None else f"{case.score:.0f} {case.grade}",
     )
-    return Entry(cells, (plain(case.lesson, len(case.lesson) if wide else LESSON_LENGTH),) if case.lesson else ())
+    lesson = [plain(case.lesson, len(case.lesson) if wide else LESSON_LENGTH)] if case.lesson else []
+    return Entry(cells, (*lesson, *_end_line(case, end)))

@@ -23,10 +23,18 @@ def print_stats(arguments: Namespace) -> None:
     """Print what the namespace holds."""
     memory, namespace = opened(arguments, rag_config(arguments))
     found = memory.stats(namespace)
+    spaces = memory.situation_spaces((namespace,))
+    found["situation_spaces"] = spaces
     if arguments.json:
         print_json(found)
     else:
         print_values(f"memory of {namespace}", ((key, _told(value)) for key, value in found.items()))
+        if len(spaces) > 1:
+            console().print(
+                "Situations of two spaces are never compared: those of the space that the configuration names now are "
+                "found, the others by their words after `candlegraph memory reembed` with a text model.",
+                soft_wrap=True,
+            )
 
 
 def print_cleanup(arguments: Namespace) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from candlegraph.freqtrade_bridge.loopback.account.books import Books, Fill, Income
 from candlegraph.freqtrade_bridge.loopback.account.orders import ZERO, AlgoOrder, Order, cents
-from candlegraph.freqtrade_bridge.loopback.account.positions import bracket_at
+from candlegraph.freqtrade_bridge.loopback.account.positions import AccountPosition, bracket_at, liquidation_price
 
 JsonRow = dict[str, Any]
 ONE_WAY = {"positionSide": "BOTH"}
@@ -140,10 +140,10 @@ def _initial_margin(books: Books, symbol: str, now: int) -> Decimal:
     return abs(books.position(symbol).amount) * books.mark_price(symbol, now) / books.leverage(symbol)
 
 
-def position_row(books: Books, symbol: str, now: int) -> JsonRow:
+def position_row(books: Books, symbol: str, position: AccountPosition, now: int) -> JsonRow:
     """Return a position with its risk."""
-    position, mark = books.position(symbol), books.mark_price(symbol, now)
-    notional, initial = position.amount * mark, text(_initial_margin(books, symbol, now))
+    mark = books.mark_price(symbol, now)
+    notional, initial = position.amount * mark, text(abs(position.amount) * mark / books.leverage(symbol))
     bracket = bracket_at(books.brackets(symbol), abs(notional))
     return ONE_WAY | {
         "symbol": symbol,
@@ -152,7 +152,7 @@ def position_row(books: Books, symbol: str, now: int) -> JsonRow:
         "breakEvenPrice": text(position.entry),
         "markPrice": text(mark),
         "unRealizedProfit": text(position.profit(mark)),
-        "liquidationPrice": text(books.liquidation(symbol) or ZERO),
+        "liquidationPrice": text(max(ZERO, liquidation_price(position, books.brackets(symbol)))),
         "isolatedMargin": text(position.margin + position.profit(mark)),
         "isolatedWallet": text(position.margin),
         "notional": text(notional),

@@ -66,6 +66,7 @@ class Books:
         self.isolated: set[str] = set()
         self.wallet = ZERO
         self._positions: dict[str, AccountPosition] = {}
+        self._before: dict[str, list[AccountPosition]] = {}
         self._leverage: dict[str, int] = {}
         self._ids: Iterator[int] = itertools.count(1001)
         self._brackets = {symbol: brackets_of(market.pair) for symbol, market in self.markets.items()}
@@ -83,6 +84,15 @@ class Books:
     def positions(self) -> dict[str, AccountPosition]:
         """Return what is held, by symbol."""
         return {symbol: position for symbol, position in self._positions.items() if position.amount}
+
+    def positions_at(self, at: int) -> dict[str, AccountPosition]:
+        """Return what was held then, by symbol."""
+        found = {symbol: self._position_at(symbol, at) for symbol in self._positions}
+        return {symbol: position for symbol, position in found.items() if position.amount}
+
+    def _position_at(self, symbol: str, at: int) -> AccountPosition:
+        known = [*self._before.get(symbol, []), self.position(symbol)]
+        return next((one for one in reversed(known) if one.updated_at <= at), FLAT)
 
     def leverage(self, symbol: str) -> int:
         """Return the leverage of `symbol`."""
@@ -149,6 +159,7 @@ class Books:
     def _book(self, order: Order, quantity: Decimal, price: Decimal, at: int, fee: Decimal, is_maker: bool) -> None:
         symbol, before = order.symbol, self.position(order.symbol)
         after, profit = filled(before, order.sign * quantity, price, self.leverage(symbol), at)
+        self._before.setdefault(symbol, []).append(before)
         self._positions[symbol] = after
         self.fills.append(Fill(self.new_id(), order.id, symbol, order.side, price, quantity, profit, fee, is_maker, at))
         if before.amount * order.sign < 0:

@@ -28,6 +28,7 @@ from candlegraph.freqtrade_bridge.loopback.account.faults import (
 from candlegraph.freqtrade_bridge.loopback.account.matching import advance
 from candlegraph.freqtrade_bridge.loopback.account.refusals import MESSAGES, Refused
 from candlegraph.freqtrade_bridge.loopback.exchange import refusal
+from candlegraph.freqtrade_bridge.loopback.trouble import Trouble, under_maintenance
 
 KEY, SECRET = "made-up-key", "made-up-secret"
 AHEAD_MS, RECV_WINDOW_MS = 1000, 5000
@@ -54,10 +55,10 @@ class Dropped(Response):
 
 
 class SignedDoor:
-    """Answers signed requests from `books`; `plan` is what goes wrong, `log` what was asked."""
+    """Answers signed requests from `books`; `plan` and `trouble` are what goes wrong, `log` what was asked."""
 
-    def __init__(self, books: Books) -> None:
-        self.books = books
+    def __init__(self, books: Books, trouble: Trouble) -> None:
+        self.books, self.trouble = books, trouble
         self.plan = FaultPlan()
         self.log: list[Logged] = []
 
@@ -80,8 +81,8 @@ class SignedDoor:
         endpoint: Endpoint = f"{request.method} {request.url.path}"  # type: ignore[assignment]
         advance(self.books)
         try:
-            check(request.headers.get("x-mbx-apikey"), signed, query, self.books.clock.now())
-            answer = self._answer(endpoint, query)
+            check(request.headers.get("x-mbx-apikey"), signed, query, self.books.clock.now() + self.trouble.skew_ms)
+            answer = under_maintenance() if self.trouble.is_down else self._answer(endpoint, query)
         except Refused as error:
             answer = refusal(error.http_status, error.code, str(error))
         self._note(endpoint, query, answer)

@@ -136,8 +136,8 @@ def _asked_for(rows: Iterable[JsonRow], call: ApiCall, time_name: str) -> list[J
 
 
 def _positions(books: Books, call: ApiCall) -> list[JsonRow]:
-    asked = call.query.get("symbol")
-    return [position_row(books, symbol, call.now) for symbol in books.positions if asked in (None, symbol)]
+    asked, seen = call.query.get("symbol"), books.positions_at(call.seen_until)
+    return [position_row(books, name, one, call.now) for name, one in seen.items() if asked in (None, name)]
 
 
 def _brackets(books: Books, call: ApiCall) -> list[JsonRow]:

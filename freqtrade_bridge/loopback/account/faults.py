@@ -64,7 +64,7 @@ class Throttled(_Frozen):
 
 
 class Late(_Frozen):
-    """The answer does not know the orders, and not the triggered stops, of the last seconds."""
+    """The answer does not know the orders, the triggered stops and the changes of positions of the last seconds."""
 
     kind: Literal["late"] = "late"
     seconds: PositiveInt
@@ -94,14 +94,18 @@ class PlannedFault(_Frozen):
 
 
 class FaultPlan:
-    """Faults, and how often each endpoint was called since the plan was made; the first one that is due happens."""
+    """Faults, how often each endpoint was called since the plan was made, and what happened; the first due one does."""
 
     def __init__(self, *faults: PlannedFault) -> None:
         self.faults = faults
         self.calls: Counter[Endpoint] = Counter()
+        self.happened: list[PlannedFault] = []
 
     def next(self, endpoint: Endpoint) -> What | None:
         """Count a call; return what goes wrong with it."""
         self.calls[endpoint] += 1
-        due = (fault.what for fault in self.faults if fault.is_due(endpoint, self.calls[endpoint]))
-        return next(due, None)
+        due = next((fault for fault in self.faults if fault.is_due(endpoint, self.calls[endpoint])), None)
+        if due is None:
+            return None
+        self.happened.append(due)
+        return due.what

@@ -20,6 +20,7 @@ from candlegraph.freqtrade_bridge.loopback.configuration import offline_exchange
 from candlegraph.freqtrade_bridge.loopback.exchange import Clock, exchange_app
 from candlegraph.freqtrade_bridge.loopback.markets import Market
 from candlegraph.freqtrade_bridge.loopback.server import LoopbackServer, RealClock
+from candlegraph.freqtrade_bridge.loopback.trouble import Trouble
 
 
 class AccountExchange(LoopbackServer):
@@ -29,8 +30,9 @@ class AccountExchange(LoopbackServer):
         listed, clock = tuple(markets), clock or RealClock()
         self._pairs = [market.pair for market in listed]
         self._books = Books(listed, clock, wallet)
-        self.door = SignedDoor(self._books)
         self.public = exchange_app(listed, clock)
+        self.trouble: Trouble = self.public.state.trouble
+        self.door = SignedDoor(self._books, self.trouble)
         self.certificate, key = write_certificate(folder)
         tls = {"ssl_certfile": str(self.certificate), "ssl_keyfile": str(key)}
         # A client that is still there does not say good-bye to TLS: waiting for it would take ten seconds.

@@ -1,0 +1,167 @@
+"""What one look at the exchange shows, what freqtrade's books say beside it, and what is to be done about it."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, Field
+
+from candlegraph.graph.schema.frozen import Frozen
+from candlegraph.graph.schema.market import Price, Side, sign_of
+
+SAME = 1e-6
+"""Relative difference below which two amounts are one: exchanges count in steps, floats do not."""
+OrderSide = Literal["buy", "sell"]
+
+
+def exceeds(amount: float, other: float) -> bool:
+    """Return whether an amount is more than another by more than rounding."""
+    return amount > other and not math.isclose(amount, other, rel_tol=SAME, abs_tol=1e-12)
+
+
+class HeldPosition(Frozen):
+    """What the exchange holds for us of one pair; `amount` in base currency, below 0 for a short."""
+
+    pair: str
+    amount: float
+    entry: Price
+    mark: Price
+    leverage: float = Field(ge=1)
+    liquidation: Price | None = None
+    updated_at: AwareDatetime
+
+    @property
+    def side(self) -> Side:
+        """Return which way it is."""
+        return "long" if self.amount > 0 else "short"
+
+    @property
+    def size(self) -> float:
+        """Return how much it is, whichever way."""
+        return abs(self.amount)
+
+
+class Stop(Frozen):
+    """A conditional order that can only reduce; `is_firing`: its price was reached, its order is on its way."""
+
+    id: str
+    pair: str
+    side: OrderSide
+    amount: float = Field(ge=0)
+    trigger: Price
+    placed_at: AwareDatetime
+    closes_all: bool = False
+    is_firing: bool = False
+
+    def closes(self, side: Side) -> bool:
+        """Return whether it ends a position of that side."""
+        return (self.side == "sell") == (side == "long")
+
+    def covers(self, amount: float) -> bool:
+        """Return whether it alone closes that much."""
+        return self.closes_all or not exceeds(amount, self.amount)
+
+    def is_as_tight(self, side: Side, planned: float) -> bool:
+        """Return whether it fires no later than a stop at `planned`, but for a hair that is rounding."""
+        return sign_of(side) * (self.trigger - planned) >= -TOLERANCE * planned
+
+
+TOLERANCE = 0.0005
+"""Relative difference of two prices that is rounding."""
+
+
+class Look(Frozen):
+    """The account at one moment: positions and living stops of all pairs."""
+
+    at: AwareDatetime
+    positions: tuple[HeldPosition, ...]
+    stops: tuple[Stop, ...]
+
+    def position(self, pair: str) -> HeldPosition | None:
+        """Return what is held of a pair."""
+        return next((one for one in self.positions if one.pair == pair), None)
+
+    def stops_of(self, pair: str) -> tuple[Stop, ...]:
+        """Return the pair's stops."""
+        return tuple(one for one in self.stops if one.pair == pair)
+
+
+class OpenTrade(Frozen):
+    """An open trade as freqtrade books it; `growing` and `shrinking` are what its open orders may still fill."""
+
+    id: int
+    pair: str
+    side: Side
+    amount: float = Field(ge=0)
+    stop: Price = Field(description="where it is planned now")
+    stop_ids: tuple[str, ...] = Field((), description="of the stop orders that freqtrade takes for alive")
+    growing: float = Field(0.0, ge=0)
+    shrinking: float = Field(0.0, ge=0)
+
+
+class PairState(Frozen):
+    """One pair: the exchange's side, and freqtrade's.
+
+    `asked` tells of stops that freqtrade takes for alive and that the look does not show; a stop is young for a while
+    after it was placed, when the position that it is for may not be shown yet.
+    """
+
+    pair: str
+    position: HeldPosition | None
+    stops: tuple[Stop, ...]
+    trade: OpenTrade | None
+    asked: dict[str, StopState] = {}
+    now: datetime
+
+
+StopState = Literal["alive", "fired", "fired_unseen", "gone", "unknown"]
+"""What the exchange says of a stop by its number. fired: and the order that it became can be asked for, so that
+freqtrade books it by itself. unknown: it never heard of it, or does not answer."""
+ActionKind = Literal[
+    "set_stop", "take_over", "cancel_surplus", "cancel_orphan", "protect_unknown", "ask_person", "follow_position"
+]
+"""ask_person: of `amount` no trade knows. follow_position: `amount` of the trade is not there any more."""
+Sender = Literal["bot", "exchange", "person"]
+
+
+class SeenOrder(Frozen):
+    """An order in the exchange's list of a pair; `row` is ccxt's."""
+
+    id: str
+    side: OrderSide
+    filled: float = Field(ge=0)
+    price: float | None
+    client_id: str
+    reduces: bool
+    at: AwareDatetime
+    row: dict[str, Any]
+
+    @property
+    def sender(self) -> Sender:
+        """Return who sent it, by the number that its sender gave it."""
+        if self.client_id.startswith(BY_EXCHANGE):
+            return "exchange"
+        return "bot" if self.client_id.startswith(BY_BOT) else "person"
+
+
+BY_BOT = ("x-", "cg-")
+"""ccxt's numbers begin with its broker's mark, ours with our own; the exchange's app and site have other ones."""
+BY_EXCHANGE = ("autoclose", "adl_autoclose", "settlement_autoclose")
+"""Liquidation, reduction by the exchange, settlement."""
+
+
+class Action(Frozen):
+    """One thing to be done for a pair; a stop that is set covers `amount` and fires at `price`."""
+
+    kind: ActionKind
+    pair: str
+    side: Side | None = None
+    trade_id: int | None = None
+    stop: Stop | None = None
+    amount: float = 0.0
+    price: float | None = None
+
+
+PairState.model_rebuild()

@@ -1,0 +1,30 @@
+"""Numbers as a model reads them: by their significant digits, never with an exponent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+DIGITS = 6
+"""So that a coin at 0.0000085 keeps its digits."""
+
+
+def significant(value: float) -> float:
+    """Return `value` with six significant digits."""
+    return float(f"{value:.{DIGITS}g}")
+
+
+def written(value: float, digits: int = DIGITS) -> str:
+    """Return `value` by its significant digits and without an exponent: 0.0000085 and 22790, as people write."""
+    text = f"{value:.{digits}g}"
+    return f"{Decimal(text):f}" if "e" in text else text
+
+
+def shown(value: float | str) -> str:
+    """Return a number with a fraction as it is written, and a count or a word as it is."""
+    return written(value) if isinstance(value, float) else str(value)
+
+
+def series(values: Sequence[float | None], digits: int = DIGITS) -> str:
+    """Return numbers in one compact line, oldest first; `-` where one was unavailable."""
+    return " ".join(["-" if value is None else written(value, digits) for value in values])
