@@ -32,6 +32,9 @@ COMMANDS = (
     Command("demo", "backtest the sample market, decided by the graph over loopback HTTP", "run_arguments:add_demo"),
     Command("backtest", "`freqtrade backtesting` with the graph, a table and a report", "run_arguments:add_backtest"),
     Command("trade", "`freqtrade trade` with the graph; --offline: a dry-run without a key", "run_arguments:add_trade"),
+    Command(
+        "doctor", "whether all is there that a bot needs, in 20 s; one model call", "operations.arguments:add_doctor"
+    ),
     Command("start", "the bot in the background, with log and process file", "operations.arguments:add_start"),
     Command("stop", "end it gently; positions stay open", "operations.arguments:add_stop"),
     Command("restart", "end it and start it as it was started", "operations.arguments:add_restart"),

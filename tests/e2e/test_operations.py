@@ -11,6 +11,7 @@ import rapidjson
 
 from candlegraph.freqtrade_bridge.commands.operations.process import alive
 from candlegraph.freqtrade_bridge.host.configuration_files import PARSE_MODE
+from candlegraph.freqtrade_bridge.loopback.configuration import offline_exchange
 
 MAIN = [sys.executable, "-m", "candlegraph.freqtrade_bridge.commands.main"]
 
@@ -35,6 +36,8 @@ def test_a_newcomer_makes_a_bot_starts_it_looks_at_it_and_stops_it(typed, tmp_pa
     assert typed("init --pairs BTC")[0] == 0
     on_a_free_port(tmp_path / "config.json")
     assert typed("check -c config.json")[0] == 0
+    status, said = typed("doctor -c config.json")  # the exchange is not to be reached here
+    assert re.findall("FAIL  (.+?)  ", said) == ["exchange"] and status == 1, said
     status, said = typed("start -c config.json --offline")
     assert status == 0, said
     pid = int(re.search(r"started: process (\d+)", said)[1])
@@ -48,9 +51,10 @@ def test_a_newcomer_makes_a_bot_starts_it_looks_at_it_and_stops_it(typed, tmp_pa
 
 
 def on_a_free_port(path):
-    """Change the one port that other bots of this machine may have."""
+    """Change the one port that other bots of this machine may have, and the way to an exchange."""
     header, _, content = path.read_text().partition("{")
     config = rapidjson.loads("{" + content, parse_mode=PARSE_MODE)
     with socket.create_server(("127.0.0.1", 0)) as one:
         config["api_server"]["listen_port"] = one.getsockname()[1]
+    config["exchange"] |= offline_exchange("http://127.0.0.1:9", ["BTC/USDT:USDT"])
     path.write_text(header + rapidjson.dumps(config))

@@ -17,7 +17,7 @@ from lived import lived
 from candlegraph.freqtrade_bridge.commands.failures import guarded
 from candlegraph.freqtrade_bridge.commands.main import main
 from candlegraph.freqtrade_bridge.commands.parser import parser
-from candlegraph.freqtrade_bridge.loopback.configuration import base_config
+from candlegraph.freqtrade_bridge.loopback.configuration import base_config, offline_exchange
 from candlegraph.graph.schema.errors import BridgeError
 from candlegraph.graph.schema.fate import Fate
 from candlegraph.graph.schema.signal import TradeSignal
@@ -85,6 +85,11 @@ PAIRS = {
         "files": ("{OLD}", "{OLD} {C2}"),
         "--to": ("{OLD}", "{OLD} --to {T}/new.json"),
         "--force": ("{C} --to {C2}", "{C} --to {C2} --force"),
+    },
+    "doctor": {
+        "--config": ("-c {SHUT} --userdir {U}", "-c {SHUT} -c {C2} --userdir {U}"),
+        "--userdir": ("-c {SHUT} --userdir {W}", "-c {SHUT} --userdir {W2}"),
+        "--json": ("-c {SHUT} --userdir {U}", "-c {SHUT} --userdir {U} --json"),
     },
     "start": {
         "--config": ("-c {C} --userdir {U}", "-c {C} -c {C2} --userdir {U}"),
@@ -408,6 +413,7 @@ def write_files(root):
     away = {"experience_config": {"rag_config": {"database_url": "postgresql+psycopg://nobody@127.0.0.1:9/none"}}}
     files = {"C": sound, "C2": changed, "AWAY": away, "OLD": {"experience_config": {"enable_rag": True}}}
     files |= {name: {"user_data_dir": f"nowhere/{name}"} for name in ("PLACE", "PLACE2")}
+    files["SHUT"] = sound | {"exchange": offline_exchange("http://127.0.0.1:9", [BTC])}
     for name, content in files.items():
         (root / f"{name}.json").write_text(json.dumps(content))
     for number, name in enumerate(("W", "W2"), 1):

@@ -24,6 +24,16 @@ def add_init(command: ArgumentParser) -> None:
     command.set_defaults(run=later(f"{HERE}.init:print_init"))
 
 
+def add_doctor(command: ArgumentParser) -> None:
+    """Let the command be told which bot to look over."""
+    command.add_argument(
+        "--config", "-c", dest="files", type=Path, action="append", required=True, help="freqtrade configuration files"
+    )
+    command.add_argument("--userdir", dest="where", type=Path, help="default: the configuration's, else user_data")
+    command.add_argument("--json", action="store_true", help="the verdicts for another program")
+    command.set_defaults(run=later("candlegraph.freqtrade_bridge.commands.doctor.report:print_doctor"))
+
+
 def add_pause(command: ArgumentParser) -> None:
     """Let the command be told which bot shall open nothing, and why."""
     _add_place(command)
