@@ -51,7 +51,7 @@ def test_without_a_terminal_it_takes_the_prudent_way_and_says_what_to_type_next(
     api = config["api_server"]
     assert (api["listen_ip_address"], api["listen_port"]) == ("127.0.0.1", 8086)
     next_commands = re.findall(r"^  candlegraph (.+?)  ", said, re.MULTILINE)
-    assert next_commands == ["doctor -c config.json", "start -c config.json", "status -c config.json"]
+    assert next_commands == ["doctor -c config.json", "start -c config.json", "status"]
 
 
 def test_no_secret_is_in_the_configuration_or_in_what_is_said(init, tmp_path):

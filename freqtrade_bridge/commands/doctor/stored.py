@@ -83,7 +83,7 @@ def _candles(patient: Patient) -> Verdict:
                 return fail("candles", str(e), "or remove the file")
             missing.append(pair)
             continue
-        steps = frame["date"].diff().iloc[1:] / duration(timeframe)
+        steps = frame["date"].diff().iloc[1:].dt.total_seconds() / duration(timeframe).total_seconds()
         if (gaps := int((steps - 1).clip(lower=0).sum())) or len(frame) < WINDOW:
             short = f"{gaps} candles missing" if gaps else f"{len(frame)} candles, a decision sees {WINDOW}"
             return warn("candles", f"{pair} {timeframe}: {short}", load)

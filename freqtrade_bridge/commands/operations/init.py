@@ -102,5 +102,5 @@ def _told(answers: Answers, folder: Path) -> list[str]:
         "Next:",
         f"  {place}candlegraph doctor -c {CONFIG}    is everything there that a bot needs",
         f"  candlegraph start -c {CONFIG}     in the background; with --offline without a network",
-        f"  candlegraph status -c {CONFIG}    what it does, and why",
+        "  candlegraph status                   what it does, and why",
     ]
