@@ -44,6 +44,10 @@ ELSEWHERE = {
         "e2e/test_two_forms.py",
         "test_a_doubtful_run_ends_with_a_status_of_its_own_where_that_is_wanted",
     ),
+    ("upgrade", "--namespace"): (
+        "freqtrade_bridge/test_upgrade.py",
+        "test_another_run_can_be_named",
+    ),
     ("logs", "-f"): (
         "freqtrade_bridge/test_supervision.py",
         "test_the_last_lines_are_shown_and_those_of_a_new_file_followed",
@@ -99,6 +103,11 @@ PAIRS = {
     **dict.fromkeys(("stop", "restart", "resume"), PLACED),
     "pause": PLACED | {"--reason": ("--userdir {W}", "--userdir {W} --reason news")},
     "logs": PLACED | {"-n": ("--userdir {W}", "--userdir {W} -n 1")},
+    "upgrade": {
+        "--userdir": ("--check --userdir {W}", "--check --userdir {W2}"),
+        "--config": ("--check -c {PLACE}", "--check -c {PLACE2}"),
+        "--check": ("--userdir {W}", "--userdir {W} --check"),
+    },
     "deploy": {"--file": ("--file {T}/a.yaml", "--file {T}/b.yaml")},
     "clean": PLACED | {"--yes": ("--userdir {W}", "--userdir {W} --yes")},
     "demo": {

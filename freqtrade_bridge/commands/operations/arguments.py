@@ -77,6 +77,14 @@ def add_logs(command: ArgumentParser) -> None:
     command.set_defaults(run=later(f"{HERE}.logs:print_logs"))
 
 
+def add_upgrade(command: ArgumentParser) -> None:
+    """Let the command be told whose decisions to take again."""
+    _add_place(command)
+    command.add_argument("--check", action="store_true", help="take the last 500 live decisions again; nobody is asked")
+    command.add_argument("--namespace", help="default: live, else dry_run")
+    command.set_defaults(run=later(f"{HERE}.upgrade:print_upgrade"))
+
+
 def add_deploy(command: ArgumentParser) -> None:
     """Let the command be told which containers."""
     command.add_argument("--file", type=Path, default=Path("compose.yaml"), help="default: compose.yaml here")
