@@ -422,9 +422,7 @@ def audited(book):
     """Write down positions that wait for a person, and two findings."""
     held = {"since": FOREVER, "side": "long", "amount": 1, "entry": 100, "cause": "by_hand"}
     for namespace, pair in (("live", BTC), ("live", ETH), ("dry_run", BTC)):
-        book.keep(
-            Hold(namespace=namespace, pair=pair, since=FOREVER, side="long", amount=1, entry=100, cause="by_hand")
-        )
+        book.keep(Hold(namespace=namespace, pair=pair, **held))
     known = {"namespace": "live", "at": FOREVER, "pair": BTC, "kind": "position_unknown", "done": "it has a stop"}
     for number in range(2):
         book.append(AuditRow(**known, found=f"finding {number}", todo="adopt or flatten it; " * 20))
