@@ -17,6 +17,8 @@ from langgraph.runtime import Runtime
 from candlegraph.agents.asking.faults import recalled
 from candlegraph.agents.asking.transcript import BY_NAME, allowed_tools, faults, last_answer, repairs, validated
 from candlegraph.agents.prompt.briefing import briefing, check_fits
+from candlegraph.agents.prompt.chinese.functions import offered
+from candlegraph.agents.prompt.chinese.said import said
 from candlegraph.agents.prompt.files import deciding_version
 from candlegraph.agents.prompt.opinions import TOKENS as OPINION_TOKENS
 from candlegraph.agents.prompt.opinions import opinions_text, with_room
@@ -35,7 +37,7 @@ async def decision(state: CandleState, runtime: Runtime[Context]) -> dict[str, A
     answer = await context.ask(
         "decision",
         [*map(recalled, state.messages), *opening],
-        tools,
+        offered(tools, context.settings.context_config.language),
         prompt_version=deciding_version(context.settings),
         late_counts=state.snapshot is not None and state.snapshot.position is not None,
     )
@@ -45,9 +47,9 @@ async def decision(state: CandleState, runtime: Runtime[Context]) -> dict[str, A
 def opening_of(state: CandleState, context: Context, tools: Sequence[BaseTool]) -> list[BaseMessage]:
     """Return the opening messages: the briefing, and what other models said of this candle."""
     settings = context.settings
-    said = opinions_text(state, settings.context_config.language)
-    opening = briefing(state, with_room(settings, OPINION_TOKENS) if said else settings, tools)
-    return [*opening, HumanMessage(said)] if said else opening
+    opinions = opinions_text(state, settings.context_config.language)
+    opening = briefing(state, with_room(settings, OPINION_TOKENS) if opinions else settings, tools)
+    return [*opening, HumanMessage(opinions)] if opinions else opening
 
 
 def check_budget(settings: Settings) -> None:
@@ -80,10 +82,12 @@ def after_tools(state: CandleState) -> Literal["decision", "reviewer"]:
     return "reviewer" if any(call["name"] in TERMINAL_NAMES for call in last_answer(state).tool_calls) else "decision"
 
 
-async def tools(state: CandleState) -> dict[str, Any]:
+async def tools(state: CandleState, runtime: Runtime[Context]) -> dict[str, Any]:
     """Execute every call of a faultless answer, in its order; LangGraph's ToolNode takes a thread for each."""
     assert state.snapshot is not None, "the analyst runs first"
-    return {"messages": [await executed(call, state.snapshot.as_of) for call in last_answer(state).tool_calls]}
+    language = (runtime.context or Context()).settings.context_config.language
+    replies = [await executed(call, state.snapshot.as_of) for call in last_answer(state).tool_calls]
+    return {"messages": [one.model_copy(update={"content": said(str(one.content), language)}) for one in replies]}
 
 
 async def executed(call: ToolCall, as_of: datetime) -> ToolMessage:
@@ -97,18 +101,19 @@ async def executed(call: ToolCall, as_of: datetime) -> ToolMessage:
     return ToolMessage(content, artifact=artifact, name=one.name, tool_call_id=call["id"])
 
 
-async def repair(state: CandleState) -> dict[str, Any]:
+async def repair(state: CandleState, runtime: Runtime[Context]) -> dict[str, Any]:
     """Answer every call of a faulty message, so that the model can correct itself."""
+    language = (runtime.context or Context()).settings.context_config.language
     found = faults(state)
     answer = last_answer(state)
     mark = {"repair": True, "faults": sorted({fault.kind for fault in found.values()})}
     calls = [*answer.tool_calls, *answer.invalid_tool_calls]
     if not calls:
-        return {"messages": [HumanMessage(found[""].message, additional_kwargs=mark)]}
+        return {"messages": [HumanMessage(said(found[""].message, language), additional_kwargs=mark)]}
     skipped = "not executed, because another call in the same message was wrong"
     replies = [
         ToolMessage(
-            found[call["id"] or ""].message if call["id"] in found else skipped,
+            said(found[call["id"] or ""].message if call["id"] in found else skipped, language),
             tool_call_id=call["id"],
             name=call["name"],
             status="error",

@@ -16,6 +16,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from candlegraph.agents.models.engine import call_of
+from candlegraph.agents.prompt.chinese.functions import offered
 from candlegraph.agents.prompt.files import prompt_text, prompt_version
 from candlegraph.agents.prompt.outside_text import plain, quoted
 from candlegraph.graph.context import Context
@@ -65,7 +66,7 @@ async def insight_into(
     told = trade_text(trade, track, scores, table, language)
     messages: list[BaseMessage] = [SystemMessage(prompt_text("reflection", language)), HumanMessage(told)]
     answer = await context.ask(
-        "reviewer", messages, [TradeReport], prompt_version=prompt_version("reflection", language)
+        "reviewer", messages, offered([TradeReport], language), prompt_version=prompt_version("reflection", language)
     )
     report = report_of(answer)
     if report is None:

@@ -20,7 +20,8 @@ from candlegraph.graph.schema.signal import Proposal, TradeSignal, stay
 from candlegraph.graph.settings.risk import RiskManagement
 from candlegraph.graph.settings.settings import Settings
 from candlegraph.graph.state import CandleState
-from candlegraph.tools.risk.checks import Breach, Subject, false_claims, findings
+from candlegraph.tools.risk.checks import Breach, Subject, findings
+from candlegraph.tools.risk.claims import false_claims
 from candlegraph.tools.risk.gate import EntryPlan, Limits, refused_by, size_add, size_entry
 from candlegraph.tools.risk.possible import lock_of, pause_of, reduction_refusal
 from candlegraph.tools.risk.stops import stop_basis
@@ -133,7 +134,7 @@ def entry(proposal: Proposal, snapshot: MarketSnapshot, facts: Facts, limits: Li
         take_profit=proposal.take_profit,
         confidence=proposal.confidence,
     )
-    sized = size_entry(plan, snapshot.account, snapshot.price, stop_basis(snapshot, facts), limits)
+    sized = size_entry(plan, snapshot.account, snapshot.price, stop_basis(snapshot, facts, proposal), limits)
     signal = plain_signal(proposal, snapshot).model_copy(update={"clamps": sized.clamps})
     if refusal := pause_of(snapshot) or lock_of(snapshot, side) or sized.refusal:
         return signal.vetoed(f"{proposal.action} refused: {refusal.line}", refusal)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +33,17 @@ from candlegraph.freqtrade_bridge.feeds.doors import Doors
 from candlegraph.freqtrade_bridge.feeds.paths import TradePaths
 from candlegraph.freqtrade_bridge.feeds.sentiment import sentiment_feed
 from candlegraph.freqtrade_bridge.feeds.snapshots import Snapshots
+from candlegraph.freqtrade_bridge.host.chat import teller
+from candlegraph.freqtrade_bridge.monitoring.monitor import Monitor
+from candlegraph.freqtrade_bridge.monitoring.pulse import Parts
 from candlegraph.freqtrade_bridge.trades.after_fill import AfterFill
 from candlegraph.freqtrade_bridge.trades.learner import Learner
 from candlegraph.freqtrade_bridge.trades.orders import Orders
-from candlegraph.freqtrade_bridge.trades.plan import Plans
+from candlegraph.freqtrade_bridge.trades.plan import Plan, Plans
 from candlegraph.freqtrade_bridge.trades.track import PositionWatch
 from candlegraph.graph.context import Context
 from candlegraph.graph.reflection import ReflectionState
+from candlegraph.graph.schema.experience import ClosedTrade
 from candlegraph.memory.books.ledger import Ledger
 from candlegraph.memory.books.spending import Spending
 from candlegraph.tools.market.frames import duration
@@ -67,9 +70,12 @@ class Session:
         self._open_decisions(provider)
         self._open_trades(float(config.get("fee") or DEFAULT_FEE), provider)
         self._join(config)
-        self.audit = auditor_of(config, provider, context, self.plans, self.orders)
+        self.audit = auditor_of(config, provider, context, self.plans, self.orders, self.fates)
+        self.monitor: Monitor | None = None
         if not self.is_backtest:
             self._recover(datetime.now(UTC))
+            parts = Parts(self.book, self.guard, self._wallet, self.plans, self._failures.pause, self._spending)
+            self.monitor = Monitor(config, context, provider, parts)
 
     # -- the decision point -------------------------------------------------------------------------------------------
 
@@ -153,6 +159,13 @@ class Session:
         if state.trade is not None and state.call is not None:
             self._spending.add(state.trade.known_at, (state.call,))
         self._records.reflected(state)
+        if self.monitor is not None and isinstance(state.trade, ClosedTrade) and state.experience is not None:
+            self.monitor.learnt(state.experience)
+
+    def _opened(self, trade: Trade, plan: Plan) -> None:
+        """Tell of an entry that was filled."""
+        if self.monitor is not None:
+            self.monitor.opened(trade, plan)
 
     # -- the start ----------------------------------------------------------------------------------------------------
 
@@ -175,7 +188,7 @@ class Session:
         self._records = Records(context)
         self.book, self.known = DecisionBook(self.length), Known()
         self.fates = Fates(self._records.fate, self._doors.closed, self.length, is_backtest=self.is_backtest)
-        self._failures = Failures(context, partial(provider.send_msg, always_send=True), is_backtest=self.is_backtest)
+        self._failures = Failures(context, teller(provider), is_backtest=self.is_backtest)
         self.answers = Answers(context, self._runner, self.book, self.known, self._records, self.fates, provider)
 
     def _open_trades(self, fee: float, provider: Any) -> None:
@@ -187,7 +200,17 @@ class Session:
         self.orders = orders = Orders(rules, fee, book, known, plans, account, note, fates, self._doors.by_hand)
         self._watch = watch = PositionWatch(context, self.length, is_backtest=is_backtest)
         self.fills = AfterFill(
-            context, book, known, orders, plans, fates, watch, provider, self.length, is_backtest=is_backtest
+            context,
+            book,
+            known,
+            orders,
+            plans,
+            fates,
+            watch,
+            provider,
+            self.length,
+            self._opened,
+            is_backtest=is_backtest,
         )
         paths = TradePaths(self._feed, provider, is_backtest=is_backtest)
         self.learner = Learner(context, self._reflected, self._spent, paths.of, is_backtest=is_backtest)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
@@ -83,7 +83,7 @@ class Context(BaseModel):
         self,
         role: Role,
         messages: Sequence[BaseMessage],
-        tools: Sequence[BaseTool | type],
+        tools: Sequence[BaseTool | type | dict[str, Any]],
         *,
         prompt_version: str,
         late_counts: bool = False,

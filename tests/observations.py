@@ -158,10 +158,9 @@ def bare_seconds(books, symbol) -> float:
 
 
 def row_of(name: str, found: Measured) -> str:
-    held = ", ".join(f"{value}" for value in found.positions.values()) or "nothing"
-    stops = f"{len(found.stops)} stop{'s' if len(found.stops) != 1 else ''}"
+    held = ", ".join(found.positions.values()) or "no position"
     booked = f"{found.true:+.2f} / {found.booked:+.2f}"
-    return f"{name} | {held}; {stops}; {found.trades} open in the books | {found.bare:.0f} | {booked}"
+    return f"{name} | {held}; stops: {len(found.stops)}; open trades: {found.trades} | {found.bare:.0f} | {booked}"
 
 
 if __name__ == "__main__":

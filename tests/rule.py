@@ -1,6 +1,7 @@
 """A fixed rule without same-candle reversal, as a chat model and as the numbers a vectorised strategy needs."""
 
 from langchain_core.messages import AIMessage
+from script import levels
 
 from candlegraph.agents.models.policy import PolicyModel
 from candlegraph.graph.schema.facts import parse_facts
@@ -44,6 +45,6 @@ class RuleModel(PolicyModel):
         side = side_of(main.rsi, highest.ema_spread)
         if side is None:
             return "signal_wait", common
-        levels = {"key_support": facts.price * 0.9, "key_resistance": facts.price * 1.1, "trend_strength": "weak"}
+        stated = levels(facts) | {"trend_strength": facts.trend_strength}
         size = {"leverage": LEVERAGE[side], "stake_amount": STAKE, "stop_loss": stop_of(side, facts.price, higher.atr)}
-        return f"signal_entry_{side}", common | levels | size
+        return f"signal_entry_{side}", common | stated | size

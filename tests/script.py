@@ -39,6 +39,14 @@ def common(facts, confidence=60.0, reason="scripted"):
     return {"pair": facts.pair, "confidence_score": confidence, "rsi_value": rsi or 50.0, "reason": reason}
 
 
+def levels(facts):
+    """Return the levels of the facts; where they show none, any price on that side is as good."""
+    return {
+        "key_support": facts.support or facts.price * 0.9,
+        "key_resistance": facts.resistance or facts.price * 1.1,
+    }
+
+
 def stay(facts, reason="scripted"):
     name = "signal_wait" if facts.position is None else "signal_hold"
     return name, common(facts, reason=reason)
@@ -51,14 +59,13 @@ def enter(facts, side="long", *, leverage=20.0, stake=2000.0, stop_atr=1.5, targ
     prices = {} if stop_atr is None else {"stop_loss": facts.price - sign * stop_atr * atr}
     prices |= {} if target_atr is None else {"take_profit": facts.price + sign * target_atr * atr}
     size = {"leverage": leverage} | ({} if stake is None else {"stake_amount": stake})
-    levels = {"key_support": facts.price * 0.9, "key_resistance": facts.price * 1.1, "trend_strength": "weak"}
-    return f"signal_entry_{side}", common(facts) | levels | size | prices | changes
+    stated = levels(facts) | {"trend_strength": facts.trend_strength}
+    return f"signal_entry_{side}", common(facts) | stated | size | prices | changes
 
 
 def adjust(facts, pct, **changes):
-    levels = {"key_support": facts.price * 0.9, "key_resistance": facts.price * 1.1}
     known = {name: value for name, value in common(facts).items() if name != "rsi_value"}
-    return "adjust_position", known | levels | {"adjustment_pct": pct} | changes
+    return "adjust_position", known | levels(facts) | {"adjustment_pct": pct} | changes
 
 
 def leave(facts):

@@ -15,6 +15,7 @@ from pydantic.json_schema import WithJsonSchema
 from candlegraph.graph.schema.fate import Possible, Refusal
 from candlegraph.graph.schema.market import Price, Strength
 from candlegraph.graph.schema.signal import Action, Move, Proposal
+from candlegraph.tools.risk.claims import LEVEL_ATR
 
 CHINESE = {"强势": "strong", "中等": "moderate", "弱势": "weak"}
 
@@ -72,6 +73,8 @@ class Levels(Arguments):
 class EntryArguments(Levels):
     """What an entry states."""
 
+    key_support: Annotated[Price, Field(description=f"below the price, to {LEVEL_ATR:g} ATR")]
+    key_resistance: Annotated[Price, Field(description=f"above the price, to {LEVEL_ATR:g} ATR")]
     leverage: Annotated[float, Field(ge=1, le=100, description="times the margin")]
     confidence_score: Confidence
     rsi_value: Rsi

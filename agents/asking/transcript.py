@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
@@ -13,11 +13,11 @@ from pydantic import BaseModel, ValidationError
 
 from candlegraph.agents.asking.faults import Fault, cut_off, listed, no_call, not_json, schema_fault, several, shown
 from candlegraph.agents.models.answers import is_cut
-from candlegraph.graph.schema.signal import Proposal
+from candlegraph.graph.schema.signal import Move, Proposal
 from candlegraph.graph.state import CandleState
 from candlegraph.tools.memory import ANYTIME_TOOLS, MEMORY_TOOLS
-from candlegraph.tools.risk.checks import false_claims
-from candlegraph.tools.signals import FLAT_TOOLS, POSITION_TOOLS, TERMINAL_NAMES, TERMINAL_TOOLS
+from candlegraph.tools.risk.claims import false_claims
+from candlegraph.tools.signals import FLAT_TOOLS, POSITION_TOOLS, TERMINAL_NAMES, TERMINAL_TOOLS, Signal
 
 ALL_TOOLS: tuple[BaseTool, ...] = (*TERMINAL_TOOLS, *MEMORY_TOOLS)
 BY_NAME = {one.name: one for one in ALL_TOOLS}
@@ -107,9 +107,17 @@ def call_fault(name: str, args: dict[str, Any], allowed: set[str], state: Candle
     pair = state.snapshot.pair
     if not is_pair(arguments.get("pair", pair), pair):
         return Fault("wrong_pair", f"pair must be {pair!r}, was {shown(arguments['pair'])!r}.")
-    if state.terms.reject_false_claims and (claims := false_claims(arguments, state.snapshot)):
-        return Fault("false_claim", "These claims contradict the data: " + "; ".join(claims))
-    return None
+    if not state.terms.reject_false_claims or makes_smaller(name, arguments):
+        return None
+    claims = false_claims(arguments, state.snapshot)
+    return Fault("false_claim", "These claims contradict the data: " + "; ".join(claims)) if claims else None
+
+
+def makes_smaller(name: str, arguments: Mapping[str, Any]) -> bool:
+    """Return whether a call leaves or reduces the position: nothing that it states may keep the position open."""
+    one = BY_NAME[name]
+    adjustment = arguments.get("adjustment_pct")
+    return isinstance(one, Signal) and Move(action=one.action, adjustment_pct=adjustment).is_safer
 
 
 def validated(name: str, args: dict[str, Any]) -> dict[str, Any]:

@@ -18,12 +18,15 @@ from candlegraph.agents.asking.faults import recalled, schema_fault
 from candlegraph.agents.models.engine import call_of
 from candlegraph.agents.prompt.briefing import market_text
 from candlegraph.agents.prompt.budget import SEPARATOR
+from candlegraph.agents.prompt.chinese.functions import offered
+from candlegraph.agents.prompt.chinese.said import said
 from candlegraph.agents.prompt.files import prompt_text, prompt_version
 from candlegraph.agents.prompt.opinions import with_room
 from candlegraph.agents.prompt.tokens import tokens_of
 from candlegraph.graph.context import Context
 from candlegraph.graph.schema.calls import CallRecord, Role
 from candlegraph.graph.schema.errors import ModelError
+from candlegraph.graph.settings.context import Language
 from candlegraph.graph.state import CandleState
 
 
@@ -40,16 +43,17 @@ async def ask_typed(
     context: Context, role: Role, messages: Sequence[BaseMessage], schema: type[Found]
 ) -> tuple[Found, CallRecord]:
     """Return the role's valid answer and what it took; raise ModelError where none came within the repairs."""
-    version = prompt_version(role, context.settings.context_config.language)
+    language = context.settings.context_config.language
+    version = prompt_version(role, language)
     told, calls, fault = list(messages), list[CallRecord](), ""
     for _ in range(context.settings.llm_config.decision.max_repairs + 1):
-        answer = await context.ask(role, told, [schema], prompt_version=version)
+        answer = await context.ask(role, told, offered([schema], language), prompt_version=version)
         calls += [call for call in [call_of(answer)] if call is not None]
         found = read(answer, schema)
         if isinstance(found, schema):
             return found, merged(role, calls)
         fault = str(found)
-        told += [recalled(answer), *replies(answer, fault)]
+        told += [recalled(answer), *replies(answer, said(fault, language))]
     raise ModelError(f"the {role} model gave no valid answer: {fault}"[:500])
 
 
@@ -91,16 +95,18 @@ def merged(role: Role, calls: Sequence[CallRecord]) -> CallRecord:
     )
 
 
-def asked(role: Role, state: CandleState, context: Context, schema: type[Answer], *said: str) -> list[BaseMessage]:
+def asked(role: Role, state: CandleState, context: Context, schema: type[Answer], *texts: str) -> list[BaseMessage]:
     """Return the messages of a role: its prompt, then the market in the tokens that the rest leaves, and the rest."""
-    beside = [one for one in said if one]
-    rest = sum(tokens_of(one + SEPARATOR) for one in beside) + schema_tokens(schema)
+    language = context.settings.context_config.language
+    beside = [one for one in texts if one]
+    rest = sum(tokens_of(one + SEPARATOR) for one in beside) + schema_tokens(schema, language)
     market = market_text(state, with_room(context.settings, rest))
-    prompt = prompt_text(role, context.settings.context_config.language)
+    prompt = prompt_text(role, language)
     return [SystemMessage(prompt), HumanMessage(SEPARATOR.join([market, *beside]))]
 
 
 @cache
-def schema_tokens(schema: type[Answer]) -> int:
+def schema_tokens(schema: type[Answer], language: Language) -> int:
     """Return the tokens of an answer's schema, as JSON, which the model reads too."""
-    return tokens_of(json.dumps(convert_to_openai_tool(schema), ensure_ascii=False) + "\n")
+    [function] = offered([schema], language)
+    return tokens_of(json.dumps(convert_to_openai_tool(function), ensure_ascii=False) + "\n")

@@ -56,6 +56,11 @@ class Circuit:
         if call is self.probe:
             self._end_probe()
 
+    @property
+    def is_open(self) -> bool:
+        """Return whether it failed too often, and no call has succeeded since."""
+        return self._open_until is not None
+
     def opens_in(self, now: float) -> float:
         """Return the seconds until a probe is admitted; 0 where one may be made."""
         return 0.0 if self._open_until is None else max(0.0, self._open_until - now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage
@@ -54,15 +54,28 @@ class RoleModels:
             self._roles[role] = RoleModel(role=role, ladder=ladder, recorder=self._recorder, prices=self._config.prices)
         return self._roles[role]
 
-    def bound(self, role: Role, tools: Sequence[BaseTool | type]) -> Runnable[LanguageModelInput, AIMessage]:
+    def bound(
+        self, role: Role, tools: Sequence[BaseTool | type | dict[str, Any]]
+    ) -> Runnable[LanguageModelInput, AIMessage]:
         """Return the role's model bound to `tools`; once per set, since making schemas costs a millisecond."""
-        key = (role, *(getattr(one, "name", None) or one.__name__ for one in tools))  # type: ignore[union-attr]
+        key = (role, *(_name(one) for one in tools))
         if key not in self._bound:
             self._bound[key] = self.of(role).bind_tools(list(tools))
         return self._bound[key]
+
+    def resting(self) -> tuple[str, ...]:
+        """Return the names of the models that are left alone after failures."""
+        return tuple(sorted({key.rpartition(" ")[2] for key, one in list(self._circuits.items()) if one.is_open}))
 
     def _rung(self, settings: ModelSettings) -> Rung:
         return Rung(settings=settings, given=self._given)
 
     def _circuit(self, endpoint: str) -> Circuit:
         return self._circuits.setdefault(endpoint, Circuit(self._config.breaker))
+
+
+def _name(tool: BaseTool | type | dict[str, Any]) -> str:
+    """Return the name of a function, however it is given."""
+    if isinstance(tool, dict):
+        return str(tool["function"]["name"])
+    return tool.name if isinstance(tool, BaseTool) else tool.__name__

@@ -24,6 +24,7 @@ from candlegraph.agents.prompt.budget import (
     wide_facts,
 )
 from candlegraph.agents.prompt.cases import cases_section
+from candlegraph.agents.prompt.chinese.said import said
 from candlegraph.agents.prompt.compact import compact_facts, compact_fixed, refuse_policy
 from candlegraph.agents.prompt.files import prompt_text
 from candlegraph.agents.prompt.last_call import last_call_line
@@ -36,7 +37,7 @@ from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.schema.facts import ABSENT, ExperienceFacts, Facts
 from candlegraph.graph.schema.lessons import Lessons
 from candlegraph.graph.schema.market import MarketSnapshot
-from candlegraph.graph.settings.context import ContextConfig
+from candlegraph.graph.settings.context import ContextConfig, Language
 from candlegraph.graph.settings.settings import Settings
 from candlegraph.graph.state import CandleState
 
@@ -82,11 +83,11 @@ def brief_of(state: CandleState, settings: Settings, tools: Sequence[BaseTool]) 
     assert state.facts is not None and state.snapshot is not None, "the analyst runs before the briefing"
     config, lessons = settings.context_config, state.lessons or Lessons()
     words = WORDS[config.language]
-    facts = shown_facts(state.facts, lessons.summary)
+    facts = shown_facts(state.facts, lessons.summary, config.language)
     if settings.llm_config.prompt == "compact":
         system = prompt_text("compact", config.language)
         last = None if state.snapshot.last_call is None else last_call_line(state.snapshot.last_call, words)
-        return Brief(system, compact_facts(facts, last), (), compact_fixed(system, facts, tools, last))
+        return Brief(system, compact_facts(facts, last), (), compact_fixed(system, facts, tools, config.language, last))
     sections = sections_of(state.snapshot, lessons, config)
     titles = {one.name: one.title for one in sections}
     block = block_of(facts)
@@ -113,16 +114,17 @@ def sections_of(snapshot: MarketSnapshot, lessons: Lessons, config: ContextConfi
     return [section for section in found if section is not None]
 
 
-def shown_facts(facts: Facts, summary: ExperienceFacts | None) -> Facts:
-    """Return the facts with the summary of the cases, and the texts among them made plain."""
+def shown_facts(facts: Facts, summary: ExperienceFacts | None, language: Language) -> Facts:
+    """Return the facts with the summary of the cases, and the texts among them made plain, in the prompt's language."""
     ids = " ".join(summary.ids.split()[:SHOWN_IDS]) if summary else ABSENT
-    halted = plain(facts.account.halted, HALT_LENGTH) or ABSENT
+    stopped = facts.account.halted
+    halted = ABSENT if stopped == ABSENT else plain(said(stopped, language), HALT_LENGTH) or ABSENT
     return facts.model_copy(
         update={
             "pair": symbol(facts.pair),
             "account": facts.account.model_copy(update={"halted": halted}),
             "experience": summary and summary.model_copy(update={"ids": ids}),
-            "closed": {name: plain(told, CLOSED_LENGTH) for name, told in facts.closed.items()},
+            "closed": {name: plain(said(told, language), CLOSED_LENGTH) for name, told in facts.closed.items()},
         }
     )
 
@@ -134,7 +136,8 @@ def check_fits(settings: Settings, tools: Sequence[BaseTool], *, in_position: bo
     facts = wide_facts(config.timeframes, in_position=in_position)
     if settings.llm_config.prompt == "compact":
         refuse_policy(settings.llm_config.models_of("decision"))
-        _refuse(shortfalls(compact_fixed(prompt_text("compact", config.language), facts, tools), config))
+        system = prompt_text("compact", config.language)
+        _refuse(shortfalls(compact_fixed(system, facts, tools, config.language), config))
         return
     _refuse(shortfalls(fixed_of(block_of(facts), tools, words.titles, config), config))
 
@@ -145,7 +148,7 @@ def fixed_of(
     """Return the tokens that nothing can shorten."""
     return Fixed(
         system=tokens_of(prompt_text("decision", config.language)),
-        tools=tool_tokens(tools),
+        tools=tool_tokens(tools, config.language),
         facts=block.tokens,
         lines=left_out_tokens(titles, config, WORDS[config.language]),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from candlegraph.agents.prompt.case_text import CUT, SHORT, WHOLE, lines_of, share_line
+from candlegraph.agents.prompt.chinese.said import said
 from candlegraph.agents.prompt.outside_text import quoted
 from candlegraph.agents.prompt.phrases import Words
 from candlegraph.agents.prompt.sections import Rendering, Section
@@ -20,7 +21,7 @@ def cases_section(lessons: Lessons, words: Words) -> Section:
     """Return what is learnt and the similar past trades: all, then less of each, fewer, none; warnings stay longest."""
     count = len(lessons.cases)
     learnt = learnt_lines(lessons, words)
-    share = [share_line(lessons.similar, words.told)] if lessons.similar and lessons.cases else []
+    share = [share_line(lessons.similar, words.language)] if lessons.similar and lessons.cases else []
 
     def renderings(room: int) -> Iterator[Rendering]:
         yield Rendering("\n".join([*learnt, *share, cases_block(lessons, words)]))
@@ -82,10 +83,10 @@ def setup_words(one: Pattern | Advice, words: Words, leverage: str | None = None
     """Return the setup that trades had in common."""
     return words.setup.format(
         side=words.side_of(one.side),
-        regime=one.regime,
-        strength=one.trend_strength or words.any,
+        regime=said(one.regime, words.language),
+        strength=said(one.trend_strength or words.any, words.language),
         rsi=one.rsi or words.any,
-        volatility=one.volatility or words.any,
+        volatility=said(one.volatility or words.any, words.language),
         leverage=leverage or words.any,
     )
 

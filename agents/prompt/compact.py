@@ -18,6 +18,7 @@ from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.schema.facts import ABSENT, Facts
 from candlegraph.graph.schema.market import Frozen
 from candlegraph.graph.schema.numbers import written
+from candlegraph.graph.settings.context import Language
 from candlegraph.graph.settings.llm import ModelSettings
 
 MARKET = ("pair", "price", "regime", "trend_strength", "alignment", "support", "resistance", "missing")
@@ -39,12 +40,14 @@ def compact_facts(facts: Facts, last_call: str | None = None) -> str:
     return "\n".join(line for _, line in _lines(facts, last_call))
 
 
-def compact_fixed(system: str, facts: Facts, tools: Sequence[BaseTool], last_call: str | None = None) -> Fixed:
+def compact_fixed(
+    system: str, facts: Facts, tools: Sequence[BaseTool], language: Language, last_call: str | None = None
+) -> Fixed:
     """Return the tokens of the compact prompt, none of which can be left out."""
     found: dict[SectionName, int] = {}
     for section, line in _lines(facts, last_call):
         found[section] = found.get(section, 0) + tokens_of(f"{line}\n")
-    return Fixed(system=tokens_of(system), tools=tool_tokens(tools), facts=found, lines={})
+    return Fixed(system=tokens_of(system), tools=tool_tokens(tools, language), facts=found, lines={})
 
 
 def refuse_policy(models: Sequence[ModelSettings]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from candlegraph.agents.prompt.chinese.said import said
 from candlegraph.agents.prompt.outside_text import plain
 from candlegraph.agents.prompt.phrases import Words
 from candlegraph.graph.schema.fate import Door, FateKind, LastCall
@@ -49,7 +50,7 @@ ENDS: dict[FateKind, Phrase] = {
 
 
 def last_call_line(last: LastCall, words: Words) -> str:
-    """Return the sentence; why something was refused stays in English, as all that the bot itself says."""
+    """Return the sentence; of why something was refused, what an exchange or Freqtrade said stays as it is."""
     call = last.function if last.adjustment_pct is None else f"{last.function} {last.adjustment_pct:+.6g} %"
     if last.price is not None:
         told = DONE_IN_PART if last.kind == "partly_filled" else DONE
@@ -62,5 +63,6 @@ def last_call_line(last: LastCall, words: Words) -> str:
 
 def _why(last: LastCall, words: Words) -> str:
     if last.refusal is not None:
-        return f"{DOORS[last.refusal.door][words.language]}{words.colon}{plain(last.refusal.line, WHY_LENGTH)}"
-    return f"{ENDS[last.kind][words.language]}{words.colon}{plain(last.why, WHY_LENGTH)}"
+        why = said(last.refusal.line, words.language)
+        return f"{DOORS[last.refusal.door][words.language]}{words.colon}{plain(why, WHY_LENGTH)}"
+    return f"{ENDS[last.kind][words.language]}{words.colon}{plain(said(last.why, words.language), WHY_LENGTH)}"

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from candlegraph.agents.prompt.case_phrases import EN, ZH, CaseWords
 from candlegraph.graph.schema.facts import VerdictWord
 from candlegraph.graph.schema.lessons import AdvisedKind
 from candlegraph.graph.schema.market import Side
@@ -43,7 +42,6 @@ class Words:
     older_values: str
     no_case: str
     sides: tuple[str, str]
-    told: CaseWords
     similar: str
     guidance: str
     no_trend: str
@@ -104,7 +102,6 @@ WORDS: dict[Language, Words] = {
         older_values="older values",
         no_case="no similar past case",
         sides=("long", "short"),
-        told=EN,
         similar="{side}: {count} similar closed trades, {rate:.0%} of them won, mean profit {profit:+.2f} %",
         guidance="all {trades} closed trades: cumulative reward {reward:+.4f}, recent trend {trend}; "
         "R: the loss at the first stop, fees included; in brackets: {level:.0%} intervals",
@@ -149,7 +146,6 @@ WORDS: dict[Language, Words] = {
         older_values="更早的数值",
         no_case="没有相似的历史案例",
         sides=("做多", "做空"),
-        told=ZH,
         similar="{side}：{count} 笔相似的已平仓交易，胜率 {rate:.0%}，平均收益 {profit:+.2f} %",
         guidance="全部 {trades} 笔已平仓交易：累计奖励 {reward:+.4f}，近期趋势 {trend}；"
         "R：触及初始止损的亏损（含手续费）；括号内为 {level:.0%} 置信区间",

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from candlegraph.agents.prompt.chinese.said import changed, said
 from candlegraph.agents.prompt.last_call import last_call_line
 from candlegraph.agents.prompt.outside_text import NAME_LENGTH, plain_lines, quoted, quoted_lines, symbol
 from candlegraph.agents.prompt.phrases import SectionName, Words
@@ -136,7 +137,8 @@ def position_section(
     if position is None:
         return None
     reasons = quoted_lines(position.past_reasons, REASON_LENGTH)
-    warned, moved = quoted_lines(position.past_warnings, REASON_LENGTH), plain_lines(position.indicators_since_entry)
+    warned = quoted_lines([said(one, words.language) for one in position.past_warnings], REASON_LENGTH)
+    moved = plain_lines(changed(one, words.language) for one in position.indicators_since_entry)
     last = [exit_line(words, self_scores), *last_lines(last_call, words)]
     thesis = [*last, thesis_line(position, words)] if any(about_position(position)) else last
     changes = change_lines(position, words)
@@ -188,7 +190,8 @@ def change_lines(position: Position, words: Words) -> list[str]:
     """Return what has clearly changed since the entry, and the deepest fall from the best profit."""
     deepest = position.deepest_give_back_pct
     told = [DEEPEST_GIVE_BACK[words.language].format(deepest)] if deepest else []
-    return [*named_lines(SINCE_ENTRY[words.language], plain_lines(position.since_entry), words), *told]
+    moved = plain_lines(changed(one, words.language) for one in position.since_entry)
+    return [*named_lines(SINCE_ENTRY[words.language], moved, words), *told]
 
 
 def named_lines(name: str, lines: Sequence[str], words: Words) -> list[str]:

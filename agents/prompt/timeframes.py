@@ -34,6 +34,25 @@ TRENDS: dict[int, Phrase] = {
 SUPPORT: Phrase = {"en": "support", "zh": "支撑"}
 RESISTANCE: Phrase = {"en": "resistance", "zh": "阻力"}
 PATTERNS: Phrase = {"en": "patterns", "zh": "形态"}
+CHINESE_PATTERNS = {
+    "doji": "十字星",
+    "hammer": "锤子线",
+    "hanging_man": "上吊线",
+    "inverted_hammer": "倒锤子线",
+    "shooting_star": "流星线",
+    "bullish_engulfing": "看涨吞没",
+    "bearish_engulfing": "看跌吞没",
+    "bullish_harami": "看涨孕线",
+    "bearish_harami": "看跌孕线",
+    "bullish_three_inside": "三内升",
+    "bearish_three_inside": "三内降",
+    "bullish_three_outside": "三外升",
+    "bearish_three_outside": "三外降",
+    "three_white_soldiers": "红三兵",
+    "three_black_crows": "三只乌鸦",
+    "inside_bar": "内包线",
+}
+"""Another pattern, and in English every one, is told by its own name."""
 CLOSES: Phrase = {"en": "closes", "zh": "收盘价"}
 FAR_LEVELS: Phrase = {"en": "farther levels", "zh": "较远的价位"}
 OLDER_CLOSES: Phrase = {"en": "older closes", "zh": "更早的收盘价"}
@@ -105,7 +124,7 @@ def view_line(view: TimeframeView, detail: Detail, words: Words, below: tuple[bo
 
 def pattern_name(name: str, words: Words) -> str:
     """Return what a candle pattern is called; one that we do not know, which a person may give in Studio, as it is."""
-    return words.told.patterns.get(name) or symbol(name)
+    return CHINESE_PATTERNS.get(name, symbol(name)) if words.language == "zh" else symbol(name)
 
 
 def level_parts(levels: Sequence[Level], below: Sequence[bool], words: Words) -> list[str]:

@@ -12,8 +12,10 @@ from collections.abc import Sequence
 from functools import cache, lru_cache
 
 from langchain_core.tools import BaseTool
-from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import BaseModel
+
+from candlegraph.agents.prompt.chinese.functions import schema_of
+from candlegraph.graph.settings.context import Language
 
 PIECE = re.compile(r" ?[a-z]{1,10}| ?[A-Z]{1,2}| ?[!-/:-@\[-`{-~]{1,2}|[\x00-\x7f]")
 """Up to ten small letters, two capitals or two marks, with the space before; else one ASCII character."""
@@ -61,18 +63,16 @@ def _counted(line: str) -> tuple[int, int]:
     return pieces + len("".join(OTHER.findall(line)).encode("utf-8", "surrogatepass")), len(CHINESE.findall(line))
 
 
-def tool_tokens(tools: Sequence[BaseTool]) -> int:
+def tool_tokens(tools: Sequence[BaseTool], language: Language = "en") -> int:
     """Return the tokens of the functions' schemas, as JSON, which the model reads with every prompt."""
     total = 0
     for one in tools:
         assert isinstance(one.args_schema, type) and issubclass(one.args_schema, BaseModel)
-        total += _schema_tokens(one.name, one.description, one.args_schema)
+        total += _schema_tokens(one.name, one.description, one.args_schema, language)
     return total
 
 
 @cache
-def _schema_tokens(name: str, description: str, arguments: type[BaseModel]) -> int:
-    schema = convert_to_openai_tool(arguments)
-    schema["function"] |= {"name": name, "description": description}
-    schema["function"]["parameters"].pop("additionalProperties", None)  # LangChain does not send it
+def _schema_tokens(name: str, description: str, arguments: type[BaseModel], language: Language) -> int:
+    schema = schema_of(name, description, arguments, language)
     return tokens_of(json.dumps(schema, ensure_ascii=False) + "\n")

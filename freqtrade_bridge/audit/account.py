@@ -54,7 +54,9 @@ class LiveAccount:
         try:
             with _asked(f"ask for stop {stop_id}"):
                 row = self._api.fetch_order(stop_id, pair, {"trigger": True})
-        except (RequestRefused, RequestUnanswered):
+        except RequestRefused:
+            return "denied"
+        except RequestUnanswered:
             return "unknown"
         if row["status"] == "closed":
             return "fired" if self._is_shown(row["info"].get("actualOrderId"), pair) else "fired_unseen"

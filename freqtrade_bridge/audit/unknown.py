@@ -14,7 +14,7 @@ from candlegraph.freqtrade_bridge.audit.account import LiveAccount, RequestRefus
 from candlegraph.freqtrade_bridge.audit.adoption import Adopter, cause_of
 from candlegraph.freqtrade_bridge.audit.books import Stops
 from candlegraph.freqtrade_bridge.audit.holds import Holds
-from candlegraph.freqtrade_bridge.audit.seen import HeldPosition, PairState
+from candlegraph.freqtrade_bridge.audit.seen import HeldPosition, PairState, SeenOrder
 from candlegraph.freqtrade_bridge.audit.telling import NOTHING, Reporter, choice_told, hold_told
 from candlegraph.memory.books.audit import AuditKind, Cause, Hold
 
@@ -33,7 +33,7 @@ class Unknown:
         self._missed: set[str] = set()
         self._closed: dict[str, tuple[datetime, datetime]] = {}
 
-    def settle(self, state: PairState, excess: float, *, is_lost: bool) -> str | None:
+    def settle(self, state: PairState, excess: float) -> str | None:
         """Take one look's unknown amount of a pair one step on; return why entries of the pair wait."""
         hold = self._holds.of(state.pair)
         if not excess or state.position is None:
@@ -41,16 +41,33 @@ class Unknown:
             return None if hold is None else self._gone(hold, state.now)
         self._missed.discard(state.pair)
         if hold is None:
-            return self._seen(state.position, excess, state.now, is_sure=is_lost or state.pair in self._sighted)
+            return self._seen(state.position, excess, state.now)
         if hold.wanted is not None:
             self._decided(hold, state, excess)
         return WAITS
 
-    def _seen(self, position: HeldPosition, excess: float, now: datetime, *, is_sure: bool) -> str:
-        """Hold a pair once it is sure that the position is there: a look may show what was closed a moment ago."""
+    def _seen(self, position: HeldPosition, excess: float, now: datetime) -> str:
+        """Hold a pair once it is sure that the position is there: a look may show what was closed a moment ago.
+
+        An order of ours that is filled and in no trade is sure at once.
+        """
+        orders = self._origins(position, excess, now)
+        cause = cause_of(orders)
+        is_sure = position.pair in self._sighted or cause == "answer_lost"
         self._sighted.add(position.pair)
-        if not is_sure:
-            return WAITS
+        if is_sure:
+            self._hold(position, excess, cause, now)
+            if cause == "answer_lost":
+                self._stops.found(position, orders, now)
+        return WAITS
+
+    def _origins(self, position: HeldPosition, excess: float, now: datetime) -> tuple[SeenOrder, ...]:
+        try:
+            return self._adopter.origins(position, excess, now) or ()
+        except (RequestRefused, RequestUnanswered):
+            return ()
+
+    def _hold(self, position: HeldPosition, excess: float, cause: Cause, now: datetime) -> None:
         hold = Hold(
             namespace=self._reporter.namespace,
             pair=position.pair,
@@ -58,18 +75,11 @@ class Unknown:
             side=position.side,
             amount=excess,
             entry=position.entry,
-            cause=self._cause(position, excess, now),
+            cause=cause,
         )
         self._holds.keep(hold, now)
         done = "it has a stop, and entries of the pair wait until you decide, also after a restart"
         self._reporter.tell("position_unknown", hold.pair, now, hold_told(hold), done, choice_told(hold.pair))
-        return WAITS
-
-    def _cause(self, position: HeldPosition, excess: float, now: datetime) -> Cause:
-        try:
-            return cause_of(self._adopter.origins(position, excess, now))
-        except (RequestRefused, RequestUnanswered):
-            return "by_hand"
 
     def _gone(self, hold: Hold, now: datetime) -> str | None:
         """Let entries go on once two looks in a row show nothing unknown."""

@@ -27,6 +27,11 @@ class DecisionBook:
         """Return the pairs that were decided."""
         return tuple(self._signals)
 
+    @property
+    def decided(self) -> dict[str, datetime]:
+        """Return by pair the close of the last candle that was decided."""
+        return {pair: as_of for pair, (as_of, _) in self._signals.items()}
+
     def lasts(self, as_of: datetime, now: datetime) -> bool:
         """Return whether a signal of `as_of` is in force: from the close of its candle until the next one closes."""
         return as_of <= now < as_of + self._length

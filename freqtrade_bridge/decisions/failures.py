@@ -49,7 +49,7 @@ class Failures:
         as_of = max(snapshot.as_of for snapshot in snapshots.values())
         if asked and (change := self.pause.note(as_of, decided=len(asked), failed=failed)):
             logger.warning("%s", change)
-            self._tell(f"candlegraph: {change}")
+            self._tell(change)
 
     def _stop(self, snapshots: Mapping[str, MarketSnapshot], outcomes: Mapping[str, RunOutcome]) -> None:
         """Stop at the first failed decision, unless it is to be waited out: a silent wait would poison the result."""

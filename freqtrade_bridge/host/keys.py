@@ -46,6 +46,7 @@ def _secrets(config: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any], s
     rag = _block(_block(config, "experience_config"), "rag_config")
     yield "experience_config.rag_config", rag, "database_url"
     yield "experience_config.rag_config.embedding", _block(rag, "embedding"), "api_key"
+    yield "monitoring", _block(config, "monitoring"), "ping_url"
 
 
 def _models(llm_config: dict[str, Any]) -> Iterator[dict[str, Any]]:

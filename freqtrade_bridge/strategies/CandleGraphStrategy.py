@@ -1,6 +1,7 @@
 """Freqtrade strategy that asks the graph once per closed candle and pair; it looks decisions up, never decides."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from freqtrade.enums import RunMode
@@ -11,7 +12,8 @@ from pandas import DataFrame
 
 from candlegraph.freqtrade_bridge.commands.check import check_loaded
 from candlegraph.freqtrade_bridge.commands.failures import told
-from candlegraph.freqtrade_bridge.host.columns import NOTHING, Columns, columns_of
+from candlegraph.freqtrade_bridge.host.chat import teller
+from candlegraph.freqtrade_bridge.host.columns import NOTHING, Columns, columns_of, with_entries, with_exits
 from candlegraph.freqtrade_bridge.host.fail_closed import fail_closed
 from candlegraph.freqtrade_bridge.host.keys import order_types, protections
 from candlegraph.freqtrade_bridge.host.quiet import quieten
@@ -25,6 +27,7 @@ from candlegraph.freqtrade_bridge.host.tags import (
     STOP_TAG,
 )
 from candlegraph.graph.schema.errors import CandlegraphError, ConfigError
+from candlegraph.graph.settings.places import DATABASE
 from candlegraph.graph.settings.settings import settings_of
 
 HALT_LOCK = "candlegraph emergency stop"
@@ -63,6 +66,13 @@ class CandleGraphStrategy(IStrategy):
     use_custom_stoploss = True
     use_exit_signal = True
     position_adjustment_enable = True
+    plot_config: dict[str, Any] = {
+        "main_plot": {"decided_stop": {"color": "#ff9800", "type": "scatter"}},
+        "subplots": {
+            "Decided side": {"decided_side": {"color": "#26a69a", "type": "bar"}},
+            "Confidence": {"decided_confidence": {"color": "#7e8aa2", "type": "line"}},
+        },
+    }
 
     failure: Exception | None = None
     announced_halt: str | None = UNKNOWN
@@ -136,13 +146,20 @@ class CandleGraphStrategy(IStrategy):
         """Measure the account, then decide all pairs; the one decision point live and in backtest."""
         if self.is_chart:  # `plot-dataframe` calls this, too
             return
-        self._audit(current_time)
+        self._audit(current_time=current_time)
         self.session.watch(current_time)
         self._announce_halt(current_time)
         self.session.decide(self.dp.current_whitelist(), current_time)
         self._announce_halt(current_time)
         # Freqtrade sees an entry that was approved late only where it analyses the candle again.
         self.process_only_new_candles = not self.session.answers.carry_out(current_time)
+        self._monitor()
+
+    @fail_closed()
+    def _monitor(self) -> None:
+        """Say at the end of the loop how the bot is; a failure in here keeps nothing from being traded."""
+        if self.session.monitor is not None:
+            self.session.monitor.looped(datetime.now(UTC))
 
     @fail_closed()
     def _audit(self, current_time: datetime) -> None:
@@ -162,7 +179,7 @@ class CandleGraphStrategy(IStrategy):
             self.lock_pair("*", now + UNTIL_RESET, HALT_LOCK)
         self.announced_halt = halt
         if halt is not None or before != UNKNOWN:
-            self.dp.send_msg(f"candlegraph: {halt or 'the halt was reset, entries may go on'}", always_send=True)
+            teller(self.dp)(halt or "the halt was reset, entries may go on")
 
     def decided_columns(self, pair: str, current_time: datetime) -> Columns:
         """Return the row that the backtest hook writes, and look at what freqtrade will do with it."""
@@ -175,12 +192,59 @@ class CandleGraphStrategy(IStrategy):
         self.session.learner.learn(end + self.session.length)
 
     def populate_indicators(self, dataframe: DataFrame, metadata: dict[str, Any]) -> DataFrame:
-        """Leave the frame as it is: the graph computes its own numbers from closed candles."""
-        return dataframe
+        """Show what was decided on each candle, for charts; the graph computes its own numbers from closed candles."""
+        shown = self._with_decided(dataframe, metadata["pair"])
+        return dataframe if shown is None else shown
+
+    @fail_closed()
+    def _with_decided(self, dataframe: DataFrame, pair: str) -> DataFrame:
+        from candlegraph.freqtrade_bridge.monitoring.decided import with_decided
+
+        if dataframe.empty or not self._is_shown:
+            return dataframe
+        first, last = (dataframe["date"].iloc[place].to_pydatetime() for place in (0, -1))
+        monitor = None if self.is_chart else self.session.monitor
+        found = self._decided(pair, first, last) if monitor is None else monitor.shown
+        return dataframe if found is None else with_decided(dataframe, found.of(pair, first))
+
+    @property
+    def _is_shown(self) -> bool:
+        """Return whether somebody may look at the frame; a backtest's would hold the future."""
+        return self.is_chart or not self.session.is_backtest
+
+    def _decided(self, pair: str, first: datetime, last: datetime) -> Any:
+        """Return what was decided, by this bot, or for a chart by the run that decided between two candles last."""
+        from candlegraph.freqtrade_bridge.monitoring.decided import DecidedCandles, run_of
+
+        if self.is_chart:
+            return run_of(self._database, pair, first, last)
+        return DecidedCandles(self._database, self.session.context.namespace)
+
+    @property
+    def _database(self) -> Path:
+        return Path(self.config["user_data_dir"]) / DATABASE
+
+    @fail_closed([])
+    def plot_annotations(
+        self, pair: str, start_date: datetime, end_date: datetime, dataframe: DataFrame, **kwargs: Any
+    ) -> list[Any]:
+        """Mark entries, stops as they moved, levels and skipped candles; a failure leaves the chart without marks."""
+        from candlegraph.freqtrade_bridge.monitoring.annotations import marks
+        from candlegraph.memory.books.snapshots import kept_doc
+
+        found = self._decided(pair, start_date, end_date) if self._is_shown else None
+        if found is None:
+            return []
+        decided = found.of(pair, start_date)
+        last = max((candle for candle in decided if candle <= end_date), default=None)
+        inputs = None if last is None else kept_doc(self._database, decided[last].row.decision_id)
+        return marks(decided, start_date, end_date, inputs)
 
     def populate_entry_trend(self, dataframe: DataFrame, metadata: dict[str, Any]) -> DataFrame:
-        """Write the entry of the last closed candle, live."""
-        row = NOTHING if self.is_chart or self.session.is_backtest else self._live_row(dataframe, metadata["pair"])
+        """Write the entry of the last closed candle, live; in a chart every entry that was decided."""
+        if self.is_chart:
+            return with_entries(dataframe)
+        row = NOTHING if self.session.is_backtest else self._live_row(dataframe, metadata["pair"])
         for name in ("enter_long", "enter_short", "enter_tag"):
             value = getattr(row, name)
             if value:
@@ -189,7 +253,7 @@ class CandleGraphStrategy(IStrategy):
 
     def populate_exit_trend(self, dataframe: DataFrame, metadata: dict[str, Any]) -> DataFrame:
         """Leave live exits to `custom_exit`: a column knows no trade, and would close the next one of its candle."""
-        return dataframe
+        return with_exits(dataframe) if self.is_chart else dataframe
 
     @fail_closed(NOTHING)
     def _live_row(self, dataframe: DataFrame, pair: str) -> Columns:
@@ -266,7 +330,7 @@ class CandleGraphStrategy(IStrategy):
     @fail_closed()
     def order_filled(self, pair: str, trade: Trade, order: Order, current_time: datetime, **kwargs: Any) -> None:
         """Keep the plan at the entry, learn at the exit."""
-        self._settle(trade)
+        self._settle(trade=trade)
         self.session.fills.filled(trade, order, current_time)
 
     @fail_closed()
@@ -292,7 +356,7 @@ class CandleGraphStrategy(IStrategy):
             return None
         ratio = float(stoploss_from_absolute(plan.stop, current_rate, is_short=trade.is_short, leverage=trade.leverage))
         if after_fill:
-            self._protect(trade, current_rate, ratio)
+            self._protect(trade=trade, rate=current_rate, ratio=ratio)
         return ratio
 
     @fail_closed()
@@ -345,7 +409,7 @@ class CandleGraphStrategy(IStrategy):
         """Add to or reduce the position once per signal."""
         change = self.session.adjustment(trade, current_time, current_rate, max_stake)
         if change is not None and change > 0:
-            self._prepare(trade, change, current_rate)
+            self._prepare(trade=trade, stake=change, rate=current_rate)
         return None if change is None else (change, ADD_TAG if change > 0 else REDUCE_TAG)
 
     @fail_closed()

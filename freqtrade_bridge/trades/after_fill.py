@@ -5,6 +5,7 @@ entry -> plan kept, trade followed;  addition, reduction -> noted;  exit -> Part
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -38,13 +39,14 @@ class AfterFill:
         watch: PositionWatch,
         provider: Any,
         length: timedelta,
+        opened: Callable[[Trade, Plan], None],
         *,
         is_backtest: bool,
     ) -> None:
         self._context, self._provider = context, provider
         self._book, self._known, self._fates = book, known, fates
         self._orders, self._plans, self._watch = orders, plans, watch
-        self._length, self._is_backtest = length, is_backtest
+        self._length, self._opened, self._is_backtest = length, opened, is_backtest
 
     def filled(self, trade: Trade, order: Order, now: datetime) -> None:
         """Keep the plan and follow the trade from its entry fill on; send what it gave to the outbox at every exit."""
@@ -63,6 +65,7 @@ class AfterFill:
         atr = None if snapshot is None else snapshot.main.indicators.atr
         self._plans.keep(trade, plan)
         self._watch.entered(trade, plan, state, opening_of(trade, plan, atr, self._provider._exchange))
+        self._opened(trade, plan)
 
     def _close(self, trade: Trade, order: Order, now: datetime) -> None:
         moved = self._plans.of(trade).is_tightened

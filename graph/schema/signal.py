@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import Field
 
 from candlegraph.graph.schema.fate import Refusal
-from candlegraph.graph.schema.market import Frozen, MarketSnapshot, Price, Side
+from candlegraph.graph.schema.market import Frozen, MarketSnapshot, Price, Side, Strength
 
 Action = Literal["enter_long", "enter_short", "exit", "adjust", "hold", "wait"]
 Source = Literal["model", "fallback", "triage", "budget", "locked", "halted", "paused", "veto"]
@@ -96,6 +96,7 @@ class Proposal(Move):
     key_support: Price | None = None
     key_resistance: Price | None = None
     rsi_value: float | None = None
+    trend_strength: Strength | None = None
     trade_score: float | None = Field(None, description="the model's own score, 0-100")
 
 

@@ -13,7 +13,7 @@ from candlegraph.graph.settings.moved_keys import FATES, GONE, MovedKey, meant
 KeyPath: TypeAlias = tuple[str | int, ...]
 PlaceOf: TypeAlias = Callable[[KeyPath], str]
 """Names where a key was read from: a file, or an environment variable."""
-SECRETS = ("api_key", "api_key_env", "database_url")
+SECRETS = ("api_key", "api_key_env", "database_url", "ping_url")
 """Keys whose value is not shown; somebody puts the key itself where its variable's name belongs."""
 
 

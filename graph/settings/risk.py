@@ -91,7 +91,9 @@ class RiskManagement(Block):
     min_confidence: float = Field(50, ge=0, le=100, description="a less confident entry or addition is refused")
     max_daily_loss_pct: Pct = Field(10, gt=0, le=100, description="no entry for the rest of the UTC day")
     emergency_stop_loss: float = Field(-0.15, lt=0, ge=-1, description="drawdown that closes all and halts entries")
-    stop_atr_multiple: float = Field(2, gt=0, le=20, description="stop distance where the model gave none, in ATR")
+    stop_atr_multiple: float = Field(
+        2, gt=0, le=20, description="stop distance where the model gave no stop and no real level, in ATR"
+    )
     stop_on_exchange: bool = Field(True, description="the stop rests on the exchange, where freqtrade supports it")
     break_even_after_r: float | None = Field(
         None, gt=0, le=100, description="move the stop to the entry, in stop distances"

@@ -1,4 +1,4 @@
-"""All four blocks of the configuration, read through freqtrade's file; a bad key is named with what is valid."""
+"""All blocks of the configuration, read through freqtrade's file; a bad key is named with what is valid."""
 
 from __future__ import annotations
 
@@ -12,17 +12,19 @@ from candlegraph.graph.settings.block import Block
 from candlegraph.graph.settings.context import ContextConfig, minutes_of, timeframes_above
 from candlegraph.graph.settings.experience import ExperienceConfig
 from candlegraph.graph.settings.llm import LlmConfig
+from candlegraph.graph.settings.monitoring import Monitoring
 from candlegraph.graph.settings.refusal import PlaceOf, explained
 from candlegraph.graph.settings.risk import RiskManagement
 
 
 class Settings(Block):
-    """All four blocks."""
+    """All blocks."""
 
     llm_config: LlmConfig = LlmConfig()
     experience_config: ExperienceConfig = ExperienceConfig()
     risk_management: RiskManagement = RiskManagement()
     context_config: ContextConfig = ContextConfig()
+    monitoring: Monitoring = Monitoring()
 
 
 def settings_of(config: Mapping[str, Any], place: PlaceOf | None = None) -> Settings:

@@ -10,6 +10,7 @@ from lived import facts_at
 from candlegraph.agents.models.policy import entry_side
 from candlegraph.graph.builder import graph
 from candlegraph.graph.state import CandleInput, CandleState
+from candlegraph.tools.risk.claims import levels_beside
 
 PAIR = "BTC/USDT:USDT"
 
@@ -17,10 +18,10 @@ PAIR = "BTC/USDT:USDT"
 @pytest.fixture(scope="session")
 def args(make_snapshot):
     """Return right arguments of every function, true to the snapshot, with some changed: `args(name, leverage=3)`."""
-    main = make_snapshot().main
-    price, rsi = main.close, main.indicators.rsi
+    snapshot = make_snapshot()
+    price, rsi = snapshot.price, snapshot.main.indicators.rsi
     stay = {"pair": PAIR, "confidence_score": 60, "rsi_value": round(rsi, 1), "reason": "the facts say so"}
-    levels = {"key_support": price * 0.97, "key_resistance": price * 1.05}
+    levels = {f"key_{kind}": levels_beside(kind, snapshot)[0] for kind in ("support", "resistance")}
     entry = stay | levels | {"leverage": 3, "trend_strength": "moderate", "stake_amount": 400}
     known = {
         "signal_entry_long": entry | {"stop_loss": price * 0.98},

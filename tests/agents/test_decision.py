@@ -246,10 +246,12 @@ FALSE_RSI, FALSE_SUPPORT, FALSE_RESISTANCE = (
     {"key_support": 1e5, "key_resistance": 2e5},
     {"key_support": 0.5, "key_resistance": 1},
 )
+FAR = {"key_support": 1}
 CLAIMS = [
     (FALSE_RSI, "rsi_value 5 is more than 5 off the true"),
     (FALSE_SUPPORT, "key_support 100000 is above the price"),
     (FALSE_RESISTANCE, "key_resistance 1 is below the price"),
+    (FAR, "ATR from the nearest support, at most 0.5; the supports in the facts are "),
 ]
 
 
@@ -257,7 +259,7 @@ CLAIMS = [
 def test_a_false_claim_is_noted(decide, calling, right, claim, message):
     state, model = decide(calling(right(LONG, **claim)))
     assert state.signal.action == "enter_long"
-    assert [message in one for one in state.signal.claim_mismatches] == [True]
+    assert [message in one for one in state.signal.claim_mismatches].count(True) == 1
     assert len(model.seen) == 1
 
 
@@ -269,6 +271,12 @@ def test_a_false_claim_costs_a_repair_where_it_is_rejected(decide, calling, righ
     state, _ = decide(calling(right(LONG, **written)), calling(right(LONG)), decision=decision)
     assert "These claims contradict the data" in sent_back(state)[0] and message in sent_back(state)[0]
     assert (state.signal.action, state.signal.claim_mismatches) == ("enter_long", ())
+
+
+@pytest.mark.parametrize("name, change", [(EXIT, {"rsi_value": 1}), ("adjust_position", {"key_support": 1})])
+def test_a_false_claim_never_keeps_a_position_open(decide, calling, right, name, change):
+    state, model = decide(calling(right(name, **change)), side="long", decision={"reject_false_claims": True})
+    assert (len(model.seen), state.signal.is_safer, len(state.signal.claim_mismatches)) == (1, True, 1)
 
 
 @pytest.mark.parametrize("off, noted", [(4.9, False), (-4.9, False), (5.1, True), (-5.1, True)])

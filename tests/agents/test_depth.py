@@ -345,7 +345,9 @@ def test_the_tightest_budget_that_starts_holds_for_every_role(
     assert run(make_context(model, **blocks), make_snapshot()).signal.action == "enter_long"
     schemas = {"analyst": StateView, "case": MakeCase, "reviewer": ReviewEntry}
     for role, messages in model.asked:
-        functions = schema_tokens(schemas[role]) if role in schemas else tool_tokens([*FLAT_TOOLS, *MEMORY_TOOLS[1:]])
+        functions = (
+            schema_tokens(schemas[role], "en") if role in schemas else tool_tokens([*FLAT_TOOLS, *MEMORY_TOOLS[1:]])
+        )
         assert functions + sum(tokens_of(str(m.content)) for m in messages) <= most, role
 
 

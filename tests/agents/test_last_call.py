@@ -53,7 +53,9 @@ def test_a_refused_call_is_told_with_its_numbers():
 
 def test_it_speaks_chinese():
     line = told(after((0, HALVE, refused()), (1, HALVE, refused())), 2, "zh")
-    assert line.startswith("上次调用 adjust_position -50 %（1 根K线之前）未执行：数量过小：12.4 USDT")
+    assert line.startswith(
+        "上次调用 adjust_position -50 %（1 根K线之前）未执行：数量过小：将只剩 12.4 USDT,交易所最小值为 29.5"
+    )
     assert line.endswith("；同样的调用已连续失败 2 次，第一次在 2 根K线之前")
 
 

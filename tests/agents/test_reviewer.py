@@ -13,6 +13,7 @@ from candlegraph.graph.settings.risk import Checks, RiskManagement
 from candlegraph.graph.settings.settings import Settings
 from candlegraph.graph.state import CandleState
 from candlegraph.tools.market.facts import facts_of
+from candlegraph.tools.risk.claims import levels_beside
 from candlegraph.tools.risk.stops import StopBasis, stop_atr, stop_basis
 
 LONG, SHORT = "signal_entry_long", "signal_entry_short"
@@ -115,9 +116,24 @@ def test_a_stop_that_was_not_given_lies_behind_the_next_level_at_most_two_atr_aw
 ):
     snapshot = make_snapshot()
     facts, atr = near(snapshot, **levels)
-    signal = review(proposed(args, name, stop_loss=None), CandleState(snapshot=snapshot, facts=facts), Settings())
+    views = tuple(view.model_copy(update={"levels": ()}) for view in snapshot.timeframes)
+    state = CandleState(snapshot=snapshot.model_copy(update={"timeframes": views}), facts=facts)
+    signal = review(proposed(args, name, stop_loss=None), state, Settings())
     assert signal.stop == pytest.approx(snapshot.price + away * atr)
     assert "stop_atr_multiple" in [clamp.key for clamp in signal.clamps]
+
+
+@pytest.mark.parametrize("name, kind, sign", [(LONG, "support", 1), (SHORT, "resistance", -1)])
+def test_a_stop_that_was_not_given_lies_beyond_the_level_that_was_named_and_the_clamp_says_so(
+    make_snapshot, args, name, kind, sign
+):
+    snapshot = make_snapshot()
+    named = levels_beside(kind, snapshot)[2]
+    state = CandleState(snapshot=snapshot, facts=facts_of(snapshot, FRAMES, ()))
+    signal = review(proposed(args, name, stop_loss=None, **{f"key_{kind}": named}), state, Settings())
+    assert signal.stop == pytest.approx(named - sign * 0.25 * stop_atr(snapshot))
+    [why] = [clamp.reason for clamp in signal.clamps if clamp.key == "stop_atr_multiple"]
+    assert why == f"no stop given; behind the level that was named, {named:.6g}"
 
 
 def test_the_atr_of_a_stop_is_the_second_timeframes_else_the_main_ones(make_snapshot):
@@ -211,7 +227,7 @@ def test_a_block_beside_a_warning_keeps_both(make_snapshot, args):
 def test_false_claims_stay_noted_where_the_rule_is_off(make_snapshot, args):
     snapshot = make_snapshot()
     state = CandleState(snapshot=snapshot, facts=facts_of(snapshot, FRAMES, ()))
-    lying = proposed(args, LONG, key_support=snapshot.price * 1.01)
+    lying = proposed(args, LONG, key_support=(snapshot.price + state.facts.resistance) / 2)
     for verdict, action, warned in (("off", "enter_long", 0), ("warn", "enter_long", 1), ("block", "wait", 0)):
         rules = RiskManagement(checks=Checks(claims=verdict, near_level="off", reward_to_risk="off"))
         signal = review(lying, state, Settings(risk_management=rules))

@@ -34,5 +34,6 @@ def test_the_example_is_prudent_and_holds_no_secret():
     assert rules.max_leverage == 10
     assert 1 <= rules.max_risk_per_trade_pct <= 2
     assert not rules.allow_add_to_loser
+    assert rules.checks.claims == "block" and settings_of(config).llm_config.decision.reject_false_claims
     written = json.dumps(config)
     assert not any(name in written for name in ('"api_key"', '"key"', '"secret"', '"token"', '"password"'))

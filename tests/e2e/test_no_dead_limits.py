@@ -63,6 +63,11 @@ def lying(facts):
     return script.enter(facts, rsi_value=5.0 if rsi > 50 else 95.0)
 
 
+def without_a_stop(facts):
+    """Enter, with neither a stop nor a real level that one could lie beyond."""
+    return script.stay(facts) if facts.position else script.enter(facts, stop_atr=None, key_support=facts.price / 2)
+
+
 CALM, TIGHT = entering(), entering(stop_atr=0.3)
 
 
@@ -116,7 +121,7 @@ ROWS = {
     "min_confidence": Row({"min_confidence": 61}, none_left),
     "max_daily_loss_pct": Row({"max_daily_loss_pct": 0.5}, fewer, TIGHT),
     "emergency_stop_loss": Row({"emergency_stop_loss": -0.005}, new_reason("emergency_stop")),
-    "stop_atr_multiple": Row({"stop_atr_multiple": 1}, column("stop_loss_abs"), entering(stop_atr=None)),
+    "stop_atr_multiple": Row({"stop_atr_multiple": 1}, column("stop_loss_abs"), without_a_stop),
     "break_even_after_r": Row({"break_even_after_r": 0.2}, new_reason("trailing_stop_loss"), timerange=DAY),
     "trailing_after_r": Row({"trailing_after_r": 0.2}, new_reason("trailing_stop_loss")),
     "trailing_distance_r": Row({"trailing_distance_r": 0.3}, column("stop_loss_abs"), base={"trailing_after_r": 0.2}),

@@ -18,6 +18,7 @@ from candlegraph.freqtrade_bridge.commands.failures import guarded
 from candlegraph.freqtrade_bridge.commands.main import main
 from candlegraph.freqtrade_bridge.commands.parser import parser
 from candlegraph.freqtrade_bridge.loopback.configuration import base_config, offline_exchange
+from candlegraph.freqtrade_bridge.monitoring.heartbeat import Heartbeat, HeartbeatFile
 from candlegraph.graph.schema.errors import BridgeError
 from candlegraph.graph.schema.fate import Fate
 from candlegraph.graph.schema.signal import TradeSignal
@@ -203,6 +204,21 @@ PAIRS = {
         "--userdir": ("--from {COPY} --userdir {W}", "--from {COPY} --userdir {U}"),
         "--from": ("--userdir {W}", "--from {COPY} --userdir {W}"),
     },
+    "status": {
+        "--userdir": ("--userdir {W}", "--userdir {W2}"),
+        "--namespace": ("--userdir {W}", "--userdir {W} --namespace live"),
+        "--json": ("--userdir {W}", "--userdir {W} --json"),
+    },
+    "health": {
+        "--userdir": ("--userdir {W}", "--userdir {U}"),
+        "--namespace": ("--userdir {W}", "--userdir {W} --namespace live"),
+        "--json": ("--userdir {W}", "--userdir {W} --json"),
+    },
+    "drift": {
+        "--userdir": ("--userdir {W}", "--userdir {U}"),
+        "--namespace": ("--userdir {W}", "--userdir {W} --namespace backtest:a"),
+        "--json": ("--userdir {W}", "--userdir {W} --json"),
+    },
     "why": {
         "--userdir": (f"{BTC} --userdir {{W}}", f"{BTC} --userdir {{W2}}"),
         "pair": (f"{BTC} --userdir {{W}}", f"{ETH} --userdir {{W}}"),
@@ -378,6 +394,7 @@ def live_once(userdir, snapshot, count):
     for namespace in ("live", "dry_run"):
         mark = AccountMark(peak=1000 + count, day="2025-04-05", day_equity=900, reason="emergency stop")
         AccountBook(database).keep(namespace, mark)
+        HeartbeatFile(userdir, namespace).keep(heartbeat(namespace, count))
     if count > 3:
         for namespace in ("live", "dry_run"):
             Proposals(database).ask(proposal(namespace), FOREVER)
@@ -385,6 +402,15 @@ def live_once(userdir, snapshot, count):
 
 
 FOREVER = parser().parse_args(["why", "X", "--at", "2100-01-01"]).at
+
+
+def heartbeat(namespace, count):
+    at = FOREVER - timedelta(days=40_000 if namespace == "live" else 30_000)
+    return Heartbeat(
+        namespace=namespace, pid=count, started_at=at, loop_at=at, is_loop_late_after=60, candle_seconds=1800,
+        is_candle_late_after=60, decided_at=at, decided={BTC: at}, state="running", halted=None, paused=None,
+        budget=None, resting=(), equity=1000 + count, drawdown_pct=0, day_profit_pct=0, trades=(),
+    )  # fmt: skip
 
 
 def proposal(namespace):

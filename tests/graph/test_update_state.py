@@ -9,6 +9,8 @@ from candlegraph.graph.builder import builder
 from candlegraph.graph.reflection import ReflectionInput, ReflectionState
 from candlegraph.graph.reflection import builder as of_a_closed_trade
 from candlegraph.graph.state import CandleInput, CandleState
+from candlegraph.tools.market.regime import strength_of
+from candlegraph.tools.risk.claims import levels_beside
 
 THREAD = {"configurable": {"thread_id": "1"}}
 LONG, WAIT = "signal_entry_long", "signal_wait"
@@ -22,9 +24,10 @@ DEEP = [*LOOP, "view", "bull", "bear", "critic"]
 @pytest.fixture
 def entry(make_snapshot):
     """Return a right entry: name and arguments."""
-    main = make_snapshot().main
-    levels = {"key_support": main.close * 0.9, "key_resistance": main.close * 1.1, "trend_strength": "weak"}
-    said = {"pair": "BTC/USDT:USDT", "confidence_score": 60, "rsi_value": main.indicators.rsi, "reason": "up"}
+    snapshot = make_snapshot()
+    levels = {f"key_{kind}": levels_beside(kind, snapshot)[0] for kind in ("support", "resistance")}
+    levels |= {"trend_strength": strength_of(snapshot.timeframes)}
+    said = {"pair": "BTC/USDT:USDT", "confidence_score": 60, "rsi_value": snapshot.main.indicators.rsi, "reason": "up"}
     return LONG, said | levels | {"leverage": 2}
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 from candlegraph.graph.schema.facts import Facts
 from candlegraph.graph.schema.market import Frozen, MarketSnapshot, Position, Price, Side, sign_of
@@ -181,17 +181,3 @@ ENTRY_RULES: dict[RuleName, Rule] = {
     "near_level": near_level,
     "cooldown": cooldown,
 }
-
-
-def false_claims(claims: dict[str, Any], snapshot: MarketSnapshot) -> tuple[str, ...]:
-    """Return which reported numbers contradict the data: an RSI more than 5 points off, levels on the wrong side."""
-    price, rsi = snapshot.price, snapshot.main.indicators.rsi
-    stated, support, resistance = (claims.get(key) for key in ("rsi_value", "key_support", "key_resistance"))
-    found = []
-    if stated is not None and rsi is not None and abs(stated - rsi) > 5:
-        found.append(f"rsi_value {stated:.6g} is more than 5 off the true {rsi:.1f}")
-    if support is not None and support > price:
-        found.append(f"key_support {support:.6g} is above the price {price:.6g}")
-    if resistance is not None and resistance < price:
-        found.append(f"key_resistance {resistance:.6g} is below the price {price:.6g}")
-    return tuple(found)

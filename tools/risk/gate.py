@@ -16,7 +16,7 @@ from candlegraph.graph.schema.fate import Door, Refusal
 from candlegraph.graph.schema.market import Account, Frozen, Position, Price, Side, sign_of
 from candlegraph.graph.schema.signal import Clamp
 from candlegraph.graph.settings.risk import RiskManagement
-from candlegraph.tools.risk.stops import StopBasis, derived_stop, is_protective
+from candlegraph.tools.risk.stops import StopBasis, behind_named, derived_stop, is_protective
 
 SMALLEST_ADD = 0.01
 """Share of the stake under which an addition is not worth its order."""
@@ -115,6 +115,8 @@ def _with_stop(plan: EntryPlan, rate: float, basis: StopBasis, rules: RiskManage
     if derived is None:
         return plan.model_copy(update={"stop": None})
     why = "no stop given" if plan.stop is None else f"stop {plan.stop:.6g} is not on the losing side of {rate:.6g}"
+    if derived == behind_named(plan.side, rate, basis, rules.stop_atr_multiple):
+        why += f"; behind the level that was named, {basis.named:.6g}"
     clamp = Clamp(key="stop_atr_multiple", before=plan.stop, after=derived, reason=why)
     return plan.model_copy(update={"stop": derived, "clamps": (*plan.clamps, clamp)})
 

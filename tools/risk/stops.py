@@ -5,9 +5,13 @@ Pure arithmetic on prices. A stop found here may only come closer to the price, 
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from candlegraph.graph.schema.facts import Facts
 from candlegraph.graph.schema.market import Frozen, MarketSnapshot, Price, Side, sign_of
+from candlegraph.graph.schema.signal import Proposal
 from candlegraph.graph.settings.risk import RiskManagement
+from candlegraph.tools.risk.claims import real_level
 
 BEHIND_LEVEL = 0.25
 """ATRs between a level and the stop behind it: wicks reach through levels."""
@@ -21,20 +25,41 @@ class StopBasis(Frozen):
     atr: float | None = None
     support: Price | None = None
     resistance: Price | None = None
+    named: Price | None = Field(None, description="where the model's own level ends, if that level is real")
 
 
 def derived_stop(side: Side, rate: float, basis: StopBasis, multiple: float) -> float | None:
-    """Return a stop right behind the next level, at most `multiple` ATR away; None without an ATR or room for it."""
+    """Return a stop beyond the level that was named, else right behind the next one; None without an ATR or room.
+
+    Behind the next level it is at most `multiple` ATR away, beyond a named one as far as that level is.
+    """
     if not basis.atr:
         return None
-    distance = multiple * basis.atr
-    level = basis.support if side == "long" else basis.resistance
-    if level is not None:
-        behind = sign_of(side) * (rate - level) + BEHIND_LEVEL * basis.atr
-        if min(NEAREST, multiple) * basis.atr <= behind <= distance:
-            distance = behind
-    stop = rate - sign_of(side) * distance
+    stop = behind_named(side, rate, basis, multiple)
+    if stop is None:
+        stop = rate - sign_of(side) * _next_distance(side, rate, basis, basis.atr, multiple)
     return stop if stop > 0 and is_protective(side, stop, rate) else None
+
+
+def behind_named(side: Side, rate: float, basis: StopBasis, multiple: float) -> float | None:
+    """Return a stop behind the named level; None without one, and where it is so near that the stop would be noise."""
+    if basis.named is None or not basis.atr:
+        return None
+    distance = _behind(side, rate, basis.named, basis.atr)
+    stop = rate - sign_of(side) * distance
+    return stop if distance >= min(NEAREST, multiple) * basis.atr and stop > 0 else None
+
+
+def _next_distance(side: Side, rate: float, basis: StopBasis, atr: float, multiple: float) -> float:
+    level = basis.support if side == "long" else basis.resistance
+    behind = None if level is None else _behind(side, rate, level, atr)
+    fits = behind is not None and min(NEAREST, multiple) * atr <= behind <= multiple * atr
+    return behind if behind is not None and fits else multiple * atr
+
+
+def _behind(side: Side, rate: float, level: float, atr: float) -> float:
+    """Return how far from `rate` a stop behind `level` lies."""
+    return sign_of(side) * (rate - level) + BEHIND_LEVEL * atr
 
 
 def is_protective(side: Side, stop: float, rate: float) -> bool:
@@ -72,8 +97,18 @@ def stop_atr(snapshot: MarketSnapshot) -> float | None:
     return views[min(1, len(views) - 1)].indicators.atr
 
 
-def stop_basis(snapshot: MarketSnapshot, facts: Facts | None) -> StopBasis:
-    """Return what a stop is derived from."""
+def stop_basis(snapshot: MarketSnapshot, facts: Facts | None, proposal: Proposal | None = None) -> StopBasis:
+    """Return what a stop is derived from; of a proposal the level that it names, if that is real."""
     if facts is None:
         return StopBasis(atr=stop_atr(snapshot))
-    return StopBasis(atr=stop_atr(snapshot), support=facts.support, resistance=facts.resistance)
+    named = None if proposal is None else _end_of_named(proposal, snapshot)
+    return StopBasis(atr=stop_atr(snapshot), support=facts.support, resistance=facts.resistance, named=named)
+
+
+def _end_of_named(proposal: Proposal, snapshot: MarketSnapshot) -> float | None:
+    """Return the farther one of the level that an entry names and the real one it means: the stop lies beyond both."""
+    if proposal.entry_side == "long":
+        named, real = proposal.key_support, real_level("support", proposal.key_support, snapshot)
+        return None if named is None or real is None else min(named, real)
+    named, real = proposal.key_resistance, real_level("resistance", proposal.key_resistance, snapshot)
+    return None if named is None or real is None else max(named, real)

@@ -11,6 +11,31 @@ HERE = __package__
 NEWEST = "default: the newest one"
 
 
+def add_status(command: ArgumentParser) -> None:
+    """Let the command be told which bot."""
+    _add_bot(command, "status")
+
+
+def add_health(command: ArgumentParser) -> None:
+    """Let the command be told which bot."""
+    _add_bot(command, "health")
+
+
+def add_drift(command: ArgumentParser) -> None:
+    """Let the command be told whose decisions."""
+    add_userdir(command)
+    command.add_argument("--namespace", help=NEWEST)
+    command.add_argument("--json", action="store_true", help="for another program")
+    command.set_defaults(run=later(f"{HERE}.drift:print_drift"))
+
+
+def _add_bot(command: ArgumentParser, name: str) -> None:
+    add_userdir(command)
+    command.add_argument("--namespace", help="live or dry_run; default: the bot that was last heard of")
+    command.add_argument("--json", action="store_true", help="all that is known, for another program")
+    command.set_defaults(run=later(f"{HERE}.{name}:print_{name}"))
+
+
 def add_why(command: ArgumentParser) -> None:
     """Let the command be told which pair, and when."""
     add_userdir(command)
