@@ -42,6 +42,9 @@ def test_a_newcomer_makes_a_bot_starts_it_looks_at_it_and_stops_it(typed, tmp_pa
     assert status == 0, said
     pid = int(re.search(r"started: process (\d+)", said)[1])
     assert "Changing state to: RUNNING" in typed("logs -n 100")[1]
+    assert typed("pause --reason news")[0] == 0
+    status, said = typed("status")
+    assert status == 0 and "pause: candlegraph resume: paused by hand: news" in " ".join(said.split()), said
     secrets = [line.partition("=")[2] for line in (tmp_path / ".env").read_text().splitlines() if "API_SERVER" in line]
     status, said = typed("stop")
     assert status == 0 and said.startswith(f"stopped: process {pid}, after")
