@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from freqtrade.enums import RunMode
@@ -175,7 +176,8 @@ class Session:
         limit = settings.risk_management.emergency_stop_loss
         self.guard = AccountGuard(context.database, context.namespace, limit, is_backtest=self.is_backtest)
         self._wallet = WalletWatch(config, wallets, self.guard)
-        self._doors = Doors(config, provider, wallets, is_backtest=self.is_backtest)
+        userdir = Path(context.user_data_dir)
+        self._doors = Doors(config, provider, wallets, userdir, is_backtest=self.is_backtest)
 
     def _open_decisions(self, provider: Any) -> None:
         """Open what decides, and what keeps decisions until their fate is known."""
@@ -195,7 +197,7 @@ class Session:
         rules, is_backtest = context.settings.risk_management, self.is_backtest
         account, note = self._wallet.account, self._records.late_clamps
         self.plans = plans = Plans(rules, fee, known)
-        self.orders = orders = Orders(rules, fee, book, known, plans, account, note, fates)
+        self.orders = orders = Orders(rules, fee, book, known, plans, account, note, fates, self._doors.by_hand)
         self._watch = watch = PositionWatch(context, self.length, is_backtest=is_backtest)
         self.fills = AfterFill(
             context,

@@ -43,7 +43,10 @@ class Ask(NamedTuple):
 
 
 class Orders:
-    """Looks decisions up and sizes them; `account` reads the wallet, `note` stores clamps that came late."""
+    """Looks decisions up and sizes them; `account` reads the wallet, `note` stores clamps that came late.
+
+    `paused` is asked at each order that opens or adds: a person may have paused the bot since the decision.
+    """
 
     def __init__(
         self,
@@ -55,7 +58,9 @@ class Orders:
         account: Callable[[], Account],
         note: Callable[[str, tuple[Clamp, ...]], None],
         fates: Fates,
+        paused: Callable[[], Refusal | None],
     ) -> None:
+        self._paused = paused
         self._rules = rules
         self._fee_ratio = fee_ratio
         self._book = book
@@ -83,6 +88,8 @@ class Orders:
         plan = self._forced(ask) if ask.forced else self._decided(ask)
         if plan.refusal:
             return plan
+        if closed := self._paused():
+            return plan.model_copy(update={"refusal": closed})
         if plan.stop is not None and not is_protective(plan.side, plan.stop, ask.rate):
             beyond = f"opens at {ask.rate:.6g}, beyond its stop {plan.stop:.6g}"
             return plan.model_copy(update={"refusal": Refusal(door="stop_beyond_price", why=beyond)})
@@ -225,7 +232,7 @@ class Orders:
             )
         else:
             sized = self._addition(signal, change, position, rate, limits)
-            refusal, change = sized.refusal, sized.stake or 0.0
+            refusal, change = self._paused() or sized.refusal, sized.stake or 0.0
         if refusal is not None:
             logger.info("%s %s: not carried out: %s", trade.pair, signal.name, refusal.line)
             self._fates.refused(signal.decision_id, refusal)
