@@ -14,11 +14,14 @@ from typing import Any
 from freqtrade.persistence import Trade
 
 from candlegraph.freqtrade_bridge.host.chat import Tell, teller
+from candlegraph.freqtrade_bridge.monitoring.decided import DecidedCandles
+from candlegraph.freqtrade_bridge.monitoring.drift_watch import DriftWatch
 from candlegraph.freqtrade_bridge.monitoring.health import HealthCheck, checks, duration_told
 from candlegraph.freqtrade_bridge.monitoring.heartbeat import Heartbeat
 from candlegraph.freqtrade_bridge.monitoring.pings import Pings
-from candlegraph.freqtrade_bridge.monitoring.pulse import Parts, Pulse
+from candlegraph.freqtrade_bridge.monitoring.pulse import Parts, Pulse, held_trades
 from candlegraph.freqtrade_bridge.monitoring.sums import LedgerSums
+from candlegraph.freqtrade_bridge.monitoring.trade_notes import TradeNotes
 from candlegraph.freqtrade_bridge.monitoring.words import end_told, entry_told, start_told
 from candlegraph.freqtrade_bridge.trades.plan import Plan
 from candlegraph.graph.context import Context
@@ -42,6 +45,10 @@ class Monitor:
         self._tell = teller(provider)
         self._turns = Turns(self._tell)
         self._last: Heartbeat | None = None
+        ledger = Ledger(context.database)
+        self._notes = TradeNotes(ledger, context.namespace, parts.plans)
+        self.drift = DriftWatch(ledger, context.namespace, self._tell, self._pulse.found, self._pulse.drift)
+        self.shown = DecidedCandles(context.database, context.namespace)
         wanted = context.settings.monitoring
         self.pings = None if wanted.ping_url is None else Pings(wanted.ping_url)
         if wanted.metrics_port is not None:
@@ -53,15 +60,18 @@ class Monitor:
         beat, before = self._pulse.beat(now), self._last
         self._last = beat
         if before is None or beat.decided_at != before.decided_at:
-            self._decided()
+            self._decided(beat.as_of)
         if before is not None:
             self._turns.look_back(before, beat)
+        self._notes.looped(held_trades())
         self._turns.look(checks(beat, shutil.disk_usage(self._context.user_data_dir).free, now))
 
-    def _decided(self) -> None:
+    def _decided(self, as_of: datetime | None) -> None:
         """Do what belongs to every decided candle; nothing of it may keep the loop waiting."""
         if self.pings is not None:
             self.pings.ping()
+        if as_of is not None:
+            self.drift.decided(as_of)
 
     def _serve(self) -> None:
         """Let machines ask for numbers; what serves them is loaded only where it is wanted."""
@@ -77,10 +87,12 @@ class Monitor:
     def opened(self, trade: Trade, plan: Plan) -> None:
         """Tell of an entry that was filled."""
         self._tell(entry_told(trade, plan))
+        self._notes.opened(trade, plan)
 
     def learnt(self, one: Experience) -> None:
         """Tell of a trade that has ended, once it has its score; called by the thread that learns."""
         self._tell(end_told(one))
+        self._notes.learnt(one)
 
 
 class Turns:

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from candlegraph.freqtrade_bridge.commands.arguments import database_of
+from candlegraph.freqtrade_bridge.host.pause_file import PauseFile
 from candlegraph.freqtrade_bridge.monitoring.health import HealthCheck, checks, duration_told
 from candlegraph.freqtrade_bridge.monitoring.heartbeat import Heartbeat, HeldTrade, heartbeat_of
 from candlegraph.freqtrade_bridge.report.listing import Entry, console, one_line, print_entries, print_json
@@ -38,6 +39,8 @@ class BotStatus(NamedTuple):
     halt: str | None
     proposals: Sequence[StoredRequest]
     holds: Sequence[Hold]
+    by_hand: str | None
+    """Why a person's `candlegraph pause` keeps entries back."""
 
     def since(self, first: datetime) -> list[DecisionRow]:
         """Return the decisions of candles that closed at `first` or later."""
@@ -85,6 +88,7 @@ def _known(arguments: Namespace) -> BotStatus:
         halt=None if mark is None else mark.reason,
         proposals=Proposals(database).pending(namespace),
         holds=AuditBook(database).holds(namespace),
+        by_hand=None if (pause := PauseFile(arguments.userdir).read()) is None else pause.refusal.line,
     )
 
 
@@ -116,8 +120,9 @@ def _lines(known: BotStatus) -> Iterator[tuple[str, str]]:
     yield "cost today", cost_told(known.since(known.day))
     yield "this month", cost_told(known.since(known.day.replace(day=1)))
     yield "halt", known.halt or "none"
+    paused = known.by_hand or (None if beat is None else beat.paused)
+    yield "entries", f"pause: {paused}" if paused else "do not pause"
     if beat is not None:
-        yield "entries", f"pause: {beat.paused}" if beat.paused else "do not pause"
         yield "budget", beat.budget or "no limit is used up"
         yield "equity", f"{beat.equity:,.2f}, today {beat.day_profit_pct:+.2f} %, drawdown {beat.drawdown_pct:.2f} %"
     for hold in known.holds:
@@ -183,6 +188,7 @@ def _document(known: BotStatus) -> dict[str, Any]:
         },
         "cost": {"today": _money(known.since(known.day)), "month": _money(known.since(known.day.replace(day=1)))},
         "halt": known.halt,
+        "paused_by_hand": known.by_hand,
         "unknown_positions": [hold.model_dump(mode="json") for hold in known.holds],
         "proposals": [one.request.model_dump(mode="json") | {"id": one.request.id} for one in known.proposals],
     }
