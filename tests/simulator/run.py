@@ -293,7 +293,7 @@ class Simulation(VirtualLive):
         opened = FIRST_CLOSE + (self._candle() - 1) * LENGTH
         times = [int((opened + number * LENGTH).timestamp() * 1000) for number in (0, 1)]
         for market in self.markets:
-            if set(times) <= set(market.series.time[-self.world.candles - 60 :].tolist()):
+            if set(times) <= set(market.series.time.tolist()):
                 self._wanted.add((market.pair, opened))
 
     def _of_ledger(self, books: Books, held: dict[str, Holding]) -> list[Violation]:
