@@ -14,7 +14,7 @@ from typing import Any
 import ccxt
 from freqtrade.exceptions import FreqtradeException, InvalidOrderException
 
-from candlegraph.freqtrade_bridge.audit.seen import HeldPosition, Look, OrderSide, SeenOrder, Stop, StopState
+from candlegraph.freqtrade_bridge.audit.seen import OUR_STOP, HeldPosition, Look, OrderSide, SeenOrder, Stop, StopState
 from candlegraph.graph.schema.errors import BridgeError
 
 KNOWN_EXCHANGES = ("binance",)
@@ -85,11 +85,15 @@ class LiveAccount:
         except (RequestRefused, RequestUnanswered):
             return False
 
-    def became(self, stop_id: str, pair: str) -> tuple[str, str]:
-        """Return the exchange's and the client's number of the order that a stop became; raise RequestUnanswered."""
+    def became(self, stop_id: str, pair: str) -> tuple[str, ...]:
+        """Return the exchange's and the client's number of the order that a stop became, none of one that waits.
+
+        Raise RequestUnanswered.
+        """
         with asked(f"ask for stop {stop_id}"):
             row = self._api.fetch_order(stop_id, pair, {"trigger": True})["info"]
-        return str(row.get("actualOrderId") or ""), str(row["clientAlgoId"])
+        known = () if row["algoStatus"] == "NEW" else (str(row.get("actualOrderId") or ""), str(row["clientAlgoId"]))
+        return tuple(one for one in known if one)
 
     def orders(self, pair: str, since: datetime) -> tuple[SeenOrder, ...]:
         """Return the orders of a pair, oldest first; raise RequestUnanswered."""
@@ -200,7 +204,7 @@ def _order(row: Row) -> SeenOrder:
 def client_id(pair: str, side: OrderSide, amount: float, trigger: float) -> str:
     """Return the client's number of a stop: the same for the same stop."""
     made = hashlib.sha256(f"{pair}|{side}|{amount!r}|{trigger!r}".encode()).hexdigest()
-    return f"cg-{made[:24]}"
+    return f"{OUR_STOP}{made[:24]}"
 
 
 def _is_stop(row: Row) -> bool:

@@ -51,9 +51,10 @@ class Auditor:
         self._account = account = LiveAccount(bot.exchange)
         self._exits: dict[int, str] = {}
         self._reporter = reporter = Reporter(book, send, namespace)
-        self._hands = Hands(bot, account, reporter, Follower(bot, account, self._exits))
+        follower = Follower(bot, account, self._exits)
+        self._hands = Hands(bot, account, reporter, follower)
         self._holds = Holds(bot, book, namespace)
-        self._unknown = Unknown(bot, account, self._holds, reporter, stops)
+        self._unknown = Unknown(bot, account, self._holds, reporter, stops, follower)
         self._doubts = Doubts(account)
         self.fills = FillStops(bot, account)
         self._waits: dict[str, str] = {}

@@ -147,7 +147,8 @@ class SeenOrder(Frozen):
         return "bot" if self.client_id.startswith(BY_BOT) else "person"
 
 
-BY_BOT = ("x-", "cg-")
+OUR_STOP = "cg-"
+BY_BOT = ("x-", OUR_STOP)
 """ccxt's numbers begin with its broker's mark, ours with our own; the exchange's app and site have other ones."""
 BY_EXCHANGE = ("autoclose", "adl_autoclose", "settlement_autoclose")
 """Liquidation, reduction by the exchange, settlement."""

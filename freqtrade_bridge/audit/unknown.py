@@ -13,6 +13,7 @@ from freqtrade.persistence import Trade
 from candlegraph.freqtrade_bridge.audit.account import LiveAccount, RequestRefused, RequestUnanswered, asked
 from candlegraph.freqtrade_bridge.audit.adoption import Adopter, cause_of
 from candlegraph.freqtrade_bridge.audit.books import Stops
+from candlegraph.freqtrade_bridge.audit.following import Follower
 from candlegraph.freqtrade_bridge.audit.holds import Holds
 from candlegraph.freqtrade_bridge.audit.seen import HeldPosition, PairState, SeenOrder
 from candlegraph.freqtrade_bridge.audit.telling import NOTHING, Reporter, choice_told, hold_told
@@ -26,8 +27,10 @@ WAITS = "a position that no trade knows waits for a person"
 class Unknown:
     """Follows unknown positions; `stops` gets the plan of a lost entry ready."""
 
-    def __init__(self, bot: Any, account: LiveAccount, holds: Holds, reporter: Reporter, stops: Stops) -> None:
-        self._account, self._reporter, self._stops, self._holds = account, reporter, stops, holds
+    def __init__(
+        self, bot: Any, account: LiveAccount, holds: Holds, reporter: Reporter, stops: Stops, follower: Follower
+    ) -> None:
+        self._reporter, self._stops, self._holds, self._follower = reporter, stops, holds, follower
         self._adopter = Adopter(bot, account)
         self._sighted: set[str] = set()
         self._missed: set[str] = set()
@@ -75,6 +78,7 @@ class Unknown:
             side=position.side,
             amount=excess,
             entry=position.entry,
+            leverage=position.leverage,
             cause=cause,
         )
         self._holds.keep(hold, now)
@@ -83,15 +87,45 @@ class Unknown:
 
     def _gone(self, hold: Hold, now: datetime) -> str | None:
         """Let entries go on once two looks in a row show nothing unknown."""
-        if hold.pair not in self._missed:
-            self._missed.add(hold.pair)
+        is_first, told = hold.pair not in self._missed, self._ended(hold)
+        self._missed.add(hold.pair)
+        if is_first and told is None:
             return WAITS
         self._missed.discard(hold.pair)
         self._closed.pop(hold.pair, None)
         self._holds.release(hold.pair)
         found = f"the {hold.side} that no trade knew is not on the exchange any more"
-        self._reporter.tell("released", hold.pair, now, found, "entries of the pair go on", NOTHING)
+        lost = "what ended it was not found, so no trade says what it gained or lost"
+        told = told or (lost if hold.cause == "answer_lost" else None)
+        done = "entries of the pair go on" if told is None else f"{told}; entries of the pair go on"
+        self._reporter.tell("released", hold.pair, now, found, done, NOTHING)
         return None
+
+    def _ended(self, hold: Hold) -> str | None:
+        """Book a lost entry that ended before anybody decided, for its result is the bot's; return that in words.
+
+        None: it is not the bot's, or the orders that ended it are not listed.
+        """
+        if hold.cause != "answer_lost":
+            return None
+        amount = hold.amount if hold.side == "long" else -hold.amount
+        was = HeldPosition(
+            pair=hold.pair,
+            amount=amount,
+            entry=hold.entry,
+            mark=hold.entry,
+            leverage=hold.leverage,
+            updated_at=hold.since,
+        )
+        try:
+            with asked("book it"):
+                if not self._adopter.is_closed(was, hold.since):
+                    return None
+                self._stops.expect(hold.pair, hold.side, hold.since)
+                trade = self._adopter.adopt(was, hold.amount, hold.since, None)
+                return f"booked as trade {trade.id}: {self._follower.follow(trade, trade.amount)}"
+        except (RequestRefused, RequestUnanswered) as e:
+            return f"it could not be booked ({e})"
 
     def _decided(self, hold: Hold, state: PairState, excess: float) -> None:
         """Do what a person decided; what fails is tried again at the next loop."""

@@ -115,6 +115,21 @@ def test_a_lost_entry_that_a_person_adopts_is_a_trade_by_its_true_fills_and_ends
 
 
 @pytest.mark.slow
+def test_a_lost_entry_that_ends_before_anybody_decides_is_a_closed_trade_with_its_true_result():
+    with audited(ENTER, loop_seconds=300) as run:
+        run.run_until(at("00:29"))
+        run.exchange.plan(lost("POST /fapi/v1/order"))
+        run.run_until(at("00:46"))
+        assert run.bot.strategy.book.holds("live") and not Trade.get_trades().all()
+        close_by_hand(run.books, "BTCUSDT")
+        run.step()
+        (trade,) = Trade.get_trades().all()
+        assert (trade.is_open, trade.exit_reason) == (False, "closed_by_hand") and drift(run) == 0
+        run.step()
+        assert not living_stops(run) and not run.bot.strategy.book.holds("live")
+
+
+@pytest.mark.slow
 def test_a_position_opened_by_hand_is_protected_and_flattened_when_a_person_says_so():
     with audited({"01:00": "enter_long"}, loop_seconds=300) as run:
         run.run_until(at("00:29"))
