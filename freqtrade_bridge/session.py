@@ -44,7 +44,7 @@ from candlegraph.freqtrade_bridge.trades.track import PositionWatch
 from candlegraph.graph.context import Context
 from candlegraph.graph.reflection import ReflectionState
 from candlegraph.graph.schema.experience import ClosedTrade
-from candlegraph.memory.books.ledger import Ledger
+from candlegraph.memory.books.ledger import DecisionRow, Ledger
 from candlegraph.memory.books.spending import Spending
 from candlegraph.tools.market.frames import duration
 from candlegraph.tools.risk.stops import is_protective
@@ -232,3 +232,17 @@ class Session:
         opened = {self.plans.of(trade).decision_id for trade in Trade.get_trades_proxy(is_open=True)}
         rows = self._ledger.rows(self.context.namespace, since=now - (SAID_FOR + 2) * self.length)
         self.fates.recover(rows, opened)
+        for row in rows:
+            self._recall(row, now)
+
+    def _recall(self, row: DecisionRow, now: datetime) -> None:
+        """Let a candle that was decided before a restart keep its decision: nobody is asked twice, nothing done twice.
+
+        Only an exit or reduction is still carried out; the order of an entry may be on the exchange already. What
+        waited for a person is asked anew.
+        """
+        if not self.book.lasts(row.as_of, now) or row.is_waiting:
+            return
+        self.book.put(row.pair, row.as_of, row.signal)
+        if row.fate is not None or not row.signal.is_safer:
+            self.book.consume(row.pair)

@@ -21,7 +21,7 @@ from candlegraph.graph.schema.signal import Clamp, TradeSignal
 from candlegraph.graph.settings.risk import RiskManagement
 from candlegraph.tools.market.scene import scene_of
 from candlegraph.tools.market.situation import space_of
-from candlegraph.tools.risk.gate import EntryPlan, Limits, size_add, size_entry
+from candlegraph.tools.risk.gate import SMALLEST_ADD, EntryPlan, Limits, size_add, size_entry, size_held
 from candlegraph.tools.risk.possible import left_refusal
 from candlegraph.tools.risk.stops import is_protective
 
@@ -71,6 +71,7 @@ class Orders:
         self._fates = fates
         self._sized: dict[str, tuple[EntryPlan, Limits]] = {}
         self._pending: dict[str, Plan] = {}
+        self._added_by_hand: set[int] = set()
 
     def limits(self, **exchange: float) -> Limits:
         """Return our limits with those of the exchange."""
@@ -218,6 +219,8 @@ class Orders:
         self, trade: Trade, position: Position, now: datetime, rate: float, limits: Limits, exchange: OrderLimits
     ) -> float | None:
         """Return the stake to add (+) or release (-) now, once per signal and only for its own trade."""
+        if (surplus := self._surplus(trade, position, limits)) is not None:
+            return -surplus
         signal = self._book.unused(trade.pair, now)
         if signal is None or not signal.is_adjustment or signal.trade_id != trade.id or signal.adjustment_pct is None:
             return None
@@ -236,6 +239,22 @@ class Orders:
             return None
         self._fates.reached(signal.decision_id, "ordered")
         return change
+
+    def added_by_hand(self, trade_id: int) -> None:
+        """Note that a person enlarged a trade past the gate (`/forceenter`); the next look brings it back to size."""
+        self._added_by_hand.add(trade_id)
+
+    def _surplus(self, trade: Trade, position: Position, limits: Limits) -> float | None:
+        """Return the stake that an addition by hand has too much, once; None where it has not."""
+        if trade.id not in self._added_by_hand:
+            return None
+        self._added_by_hand.discard(trade.id)
+        sized = size_held(position, self._account(), limits)
+        surplus = position.stake - (sized.stake or 0.0)
+        if surplus < SMALLEST_ADD * position.stake:
+            return None
+        logger.warning("%s: added by hand, and reduced again: %s", trade.pair, sized.clamps[-1].line)
+        return surplus
 
     def _addition(
         self, signal: TradeSignal, stake: float, position: Position, rate: float, limits: Limits

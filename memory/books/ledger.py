@@ -74,6 +74,11 @@ class DecisionRow(Frozen):
         return self.signal.wanted.acts
 
     @property
+    def is_waiting(self) -> bool:
+        """Return whether it stands in for a call that a person has not answered yet."""
+        return self.fate is None and self.signal.instead_of is not None
+
+    @property
     def fate_line(self) -> str:
         """Return what became of it in one line; only of a call that acts."""
         return UNKNOWN if self.fate is None else self.fate.line

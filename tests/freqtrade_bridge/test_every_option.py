@@ -25,6 +25,7 @@ from candlegraph.graph.schema.signal import TradeSignal
 from candlegraph.graph.settings.places import DATABASE, LOG
 from candlegraph.memory.books.account import AccountBook, AccountMark
 from candlegraph.memory.books.approvals import ApprovalRequest, Proposals
+from candlegraph.memory.books.audit import AuditBook, AuditRow, Hold
 from candlegraph.memory.books.ledger import DecisionRow, Ledger
 from candlegraph.memory.store import close_memory, open_memory
 
@@ -278,6 +279,21 @@ PAIRS = {
         "--userdir": ("--namespace live --userdir {W}", "--namespace live --userdir {W2}"),
         "--namespace": ("--namespace live --userdir {W}", "--namespace dry_run --userdir {W}"),
     },
+    "audit": {
+        "--userdir": ("--userdir {W}", "--userdir {W2}"),
+        "--namespace": ("--userdir {W}", "--userdir {W} --namespace dry_run"),
+        "--limit": ("--userdir {W}", "--userdir {W} --limit 1"),
+        "--json": ("--userdir {W}", "--userdir {W} --json"),
+        "--wide": ("--userdir {W}", "--userdir {W} --wide"),
+    },
+    **{
+        command: {
+            "pair": (f"{BTC} --userdir {{W}}", f"{ETH} --userdir {{W}}"),
+            "--userdir": (f"{BTC} --userdir {{W}}", f"{BTC} --userdir {{W2}}"),
+            "--namespace": (f"{ETH} --userdir {{W}}", f"{ETH} --userdir {{W}} --namespace dry_run"),
+        }
+        for command in ("adopt", "flatten")
+    },
     "approvals": {
         "--userdir": ("--userdir {W}", "--userdir {W2}"),
         "--namespace": ("--userdir {W}", "--userdir {W} --namespace live"),
@@ -404,7 +420,18 @@ def live_once(userdir, snapshot, count):
     if count > 3:
         for namespace in ("live", "dry_run"):
             Proposals(database).ask(proposal(namespace), FOREVER)
+        audited(AuditBook(database))
     close_memory(database)
+
+
+def audited(book):
+    """Write down positions that wait for a person, and two findings."""
+    held = {"since": FOREVER, "side": "long", "amount": 1, "entry": 100, "cause": "by_hand"}
+    for namespace, pair in (("live", BTC), ("live", ETH), ("dry_run", BTC)):
+        book.keep(Hold(namespace=namespace, pair=pair, **held))
+    known = {"namespace": "live", "at": FOREVER, "pair": BTC, "kind": "position_unknown", "done": "it has a stop"}
+    for number in range(2):
+        book.append(AuditRow(**known, found=f"finding {number}", todo="adopt or flatten it; " * 20))
 
 
 FOREVER = parser().parse_args(["why", "X", "--at", "2100-01-01"]).at
