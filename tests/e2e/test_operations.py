@@ -47,7 +47,6 @@ PLANTED = {
             "FREQTRADE__TELEGRAM__TOKEN",
             "FREQTRADE__TELEGRAM__CHAT_ID",
             "FREQTRADE__LLM_CONFIG__API_KEY",
-            "FREQTRADE__EXPERIENCE_CONFIG__RAG_CONFIG__EMBEDDING__API_KEY",
             "MY_OWN_SECRET",
         )
     )
