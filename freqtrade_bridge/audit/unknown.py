@@ -10,7 +10,7 @@ from typing import Any
 
 from freqtrade.persistence import Trade
 
-from candlegraph.freqtrade_bridge.audit.account import LiveAccount, RequestRefused, RequestUnanswered
+from candlegraph.freqtrade_bridge.audit.account import LiveAccount, RequestRefused, RequestUnanswered, asked
 from candlegraph.freqtrade_bridge.audit.adoption import Adopter, cause_of
 from candlegraph.freqtrade_bridge.audit.books import Stops
 from candlegraph.freqtrade_bridge.audit.holds import Holds
@@ -97,10 +97,11 @@ class Unknown:
         """Do what a person decided; what fails is tried again at the next loop."""
         assert state.position is not None, "there is an excess"
         try:
-            if hold.wanted == "adopt":
-                self._adopt(hold, state.position, excess, state)
-            else:
-                self._flatten(hold, state.position, excess, state.now)
+            with asked(f"{hold.wanted} it"):
+                if hold.wanted == "adopt":
+                    self._adopt(hold, state.position, excess, state)
+                else:
+                    self._flatten(hold, state.position, excess, state.now)
         except (RequestRefused, RequestUnanswered) as e:
             kind: AuditKind = "adopted" if hold.wanted == "adopt" else "flattened"
             todo = f"if this is said again: `candlegraph flatten {hold.pair}`, or close it on the exchange"
