@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import conftest  # noqa: F401  # LangSmith off, databases in RAM
-from simulator.run import Report, simulate
+from simulator.dry_run import RESTARTED_EVERY, dry_run
+from simulator.run import simulate
 from simulator.soak import soak
 from simulator.storm import KINDS
+from simulator.stormy import Report
 from simulator.world import PAIRS, World
 
 RESULTS = Path("user_data/soak.jsonl")
@@ -21,7 +23,7 @@ def main(arguments: Sequence[str]) -> None:
     if given.soak is not None:
         raise SystemExit(soak(given.soak, given.candles, given.pairs, given.results, given.jobs))
     world = World(given.seed, given.candles, given.pairs)
-    report = simulate(world, tuple(given.only))
+    report = dry_run(world, given.every) if given.dry_run else simulate(world, tuple(given.only))
     _print(report, world, is_quiet=given.quiet)
     raise SystemExit(bool(report.violations))
 
@@ -34,6 +36,8 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--candles", type=int, default=60)
     parser.add_argument("--pairs", type=int, default=1, choices=range(1, len(PAIRS) + 1))
     parser.add_argument("--only", nargs="*", choices=KINDS, default=KINDS, help="kinds of blows; none: a calm run")
+    parser.add_argument("--dry-run", action="store_true", help="a dry-run with faulty model, embeddings and exchange")
+    parser.add_argument("--every", type=int, default=RESTARTED_EVERY, help="candles between two ends of a dry-run")
     parser.add_argument("--quiet", action="store_true", help="violations and the summary only")
     parser.add_argument("--results", type=Path, default=RESULTS, help="where a soak keeps what it has done")
     parser.add_argument("--jobs", type=int, default=2, help="processes of a soak")

@@ -24,6 +24,7 @@ Rule = Literal[
     "a fate is true",
     "the bot runs",
     "the memory holds the true money",
+    "no stop is missed",
 ]
 RULES: tuple[Rule, ...] = get_args(Rule)
 AT_EACH_LOOP: tuple[Rule, ...] = RULES[:8] + ("the bot runs",)

@@ -10,7 +10,12 @@ from candlegraph.freqtrade_bridge.loopback.account.path import PathSeries
 from candlegraph.freqtrade_bridge.loopback.markets import Market, market_of
 from candlegraph.freqtrade_bridge.loopback.series import TIMEFRAME_MS
 
-PRICES = {"BTC/USDT:USDT": 90_000.0, "ETH/USDT:USDT": 3_000.0, "SOL/USDT:USDT": 140.0, "XRP/USDT:USDT": 2.1}
+COINS = {
+    "BTC": 90_000.0, "ETH": 3_000.0, "SOL": 140.0, "XRP": 2.1, "BNB": 850.0, "DOGE": 0.15, "ADA": 0.45, "LINK": 13.0,
+    "AVAX": 14.0, "LTC": 85.0, "DOT": 2.4, "BCH": 520.0, "UNI": 6.2, "ATOM": 2.6, "ETC": 14.2, "FIL": 1.6, "NEAR": 1.9,
+    "APT": 2.5, "TRX": 0.28, "XLM": 0.25,
+}  # fmt: skip
+PRICES = {f"{coin}/USDT:USDT": price for coin, price in COINS.items()}
 PAIRS = tuple(PRICES)
 LENGTH = timedelta(minutes=30)
 START = datetime(2025, 11, 20, 0, 0, 2, tzinfo=UTC)
