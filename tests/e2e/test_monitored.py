@@ -27,6 +27,7 @@ from virtual_dry_run import VirtualDryRun
 
 from candlegraph.freqtrade_bridge.commands.main import main
 from candlegraph.freqtrade_bridge.commands.trade import free_port
+from candlegraph.freqtrade_bridge.host.pause_file import PauseFile
 from candlegraph.freqtrade_bridge.loopback.markets import market_of
 from candlegraph.freqtrade_bridge.loopback.sample_market import sample_series
 from candlegraph.freqtrade_bridge.monitoring import annotations, monitor
@@ -107,6 +108,13 @@ def test_the_status_tells_the_last_decision_the_cost_and_each_open_trade_with_it
     known = json.loads(told(capsys, "status", "--userdir", str(userdir), "--json")[1])
     assert known["last_decision"]["decision_id"] == last.decision_id
     assert known["heartbeat"]["trades"][0]["stop"] == trade.stop
+
+
+def test_the_status_tells_who_paused_the_entries(bot, userdir, capsys):
+    PauseFile(userdir).begin("news")
+    out = " ".join(told(capsys, "status", "--userdir", str(userdir))[1].split())
+    PauseFile(userdir).end()
+    assert "paused by hand: news since 2" in out and "`candlegraph resume`" in out
 
 
 def test_a_bot_in_order_is_well_and_one_that_stands_still_is_not_within_the_stated_time(bot, userdir, capsys):

@@ -83,7 +83,13 @@ def unit():
 
 
 @pytest.mark.parametrize(
-    "line", [unit()["ExecStart"], unit()["ExecStartPre"], shlex.join(["x", *words_of_the_container()])]
+    "line",
+    [
+        unit()["ExecStart"],
+        unit()["ExecStartPre"],
+        shlex.join(["x", *words_of_the_container()]),
+        shlex.join(SERVICE["healthcheck"]["test"][1:]),
+    ],
 )
 def test_what_is_started_is_a_command_of_ours(line):
     words = shlex.split(line)[1:]

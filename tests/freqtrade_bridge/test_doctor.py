@@ -18,9 +18,9 @@ from embedding_server import EmbeddingServer
 
 from candlegraph.freqtrade_bridge.audit.seen import HeldPosition, Look, Stop
 from candlegraph.freqtrade_bridge.commands.doctor.account import strange
+from candlegraph.freqtrade_bridge.commands.doctor.diagnosis import Patient
 from candlegraph.freqtrade_bridge.commands.doctor.market import opened
 from candlegraph.freqtrade_bridge.commands.doctor.report import examined
-from candlegraph.freqtrade_bridge.commands.doctor.verdicts import Patient
 from candlegraph.freqtrade_bridge.commands.main import main
 from candlegraph.freqtrade_bridge.host.pause_file import PauseFile
 from candlegraph.freqtrade_bridge.loopback.account.door import KEY, SECRET

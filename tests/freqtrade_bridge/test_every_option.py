@@ -46,6 +46,7 @@ ELSEWHERE = {
         "e2e/test_two_forms.py",
         "test_a_doubtful_run_ends_with_a_status_of_its_own_where_that_is_wanted",
     ),
+    ("prune", "--yes"): ("memory/test_growth.py", "test_a_prune_lists_first_and_erases_only_with_yes"),
     ("upgrade", "--namespace"): (
         "freqtrade_bridge/test_upgrade.py",
         "test_another_run_can_be_named",
@@ -105,6 +106,11 @@ PAIRS = {
     **dict.fromkeys(("stop", "restart", "resume"), PLACED),
     "pause": PLACED | {"--reason": ("--userdir {W}", "--userdir {W} --reason news")},
     "logs": PLACED | {"-n": ("--userdir {W}", "--userdir {W} -n 1")},
+    "prune": {
+        "--userdir": ("--keep 1 --userdir {W}", "--keep 1 --userdir {W2}"),
+        "--config": ("--keep 1 -c {PLACE}", "--keep 1 -c {PLACE2}"),
+        "--keep": ("--keep 1 --userdir {W}", "--keep 2 --userdir {W}"),
+    },
     "upgrade": {
         "--userdir": ("--check --userdir {W}", "--check --userdir {W2}"),
         "--config": ("--check -c {PLACE}", "--check -c {PLACE2}"),

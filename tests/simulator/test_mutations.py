@@ -10,7 +10,7 @@ from candlegraph.freqtrade_bridge.audit.auditor import Auditor
 from candlegraph.freqtrade_bridge.decisions.book import DecisionBook
 from candlegraph.freqtrade_bridge.decisions.fates import Fates
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:The inplace keyword")]
 
 
 def broken_rules():

@@ -12,8 +12,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from candlegraph.freqtrade_bridge.audit.account import KNOWN_EXCHANGES, LiveAccount
 from candlegraph.freqtrade_bridge.audit.seen import HeldPosition, Look, Stop
+from candlegraph.freqtrade_bridge.commands.doctor.diagnosis import Diagnosis, Patient, fail, ok, warn
 from candlegraph.freqtrade_bridge.commands.doctor.market import opened
-from candlegraph.freqtrade_bridge.commands.doctor.verdicts import Patient, Verdict, fail, ok, warn
 from candlegraph.graph.schema.errors import BridgeError
 
 TRADES = "sqlite:///tradesv3.sqlite"
@@ -26,7 +26,7 @@ FORBIDDEN = {
 """Rights of a key at Binance that no bot needs."""
 
 
-def account(patient: Patient) -> Iterator[Verdict]:
+def account(patient: Patient) -> Iterator[Diagnosis]:
     """Yield keys, rights, positions and stops."""
     named = [key for key in ("key", "secret") if patient.exchange.get(key)]
     if not patient.is_live:
@@ -45,7 +45,7 @@ def account(patient: Patient) -> Iterator[Verdict]:
     yield from _held(patient, exchange)
 
 
-def _rights(exchange: Any) -> Iterator[Verdict]:
+def _rights(exchange: Any) -> Iterator[Diagnosis]:
     if not hasattr(exchange._api, "sapiGetAccountApiRestrictions"):
         yield warn("keys", f"taken; {exchange.name} does not tell their rights", "look there: no right to withdraw")
         return
@@ -67,7 +67,7 @@ def _rights(exchange: Any) -> Iterator[Verdict]:
         yield ok("keys", "they trade futures, from known addresses, and cannot withdraw")
 
 
-def _held(patient: Patient, exchange: Any) -> Iterator[Verdict]:
+def _held(patient: Patient, exchange: Any) -> Iterator[Diagnosis]:
     if patient.exchange.get("name") not in KNOWN_EXCHANGES:
         yield warn("positions", f"not compared: only {', '.join(KNOWN_EXCHANGES)} is known", "look at the exchange")
         return
@@ -78,7 +78,7 @@ def _held(patient: Patient, exchange: Any) -> Iterator[Verdict]:
         yield ok("positions", f"{len(look.positions)}, each known and behind a stop")
 
 
-def strange(look: Look, known: Mapping[str, float]) -> Iterator[Verdict]:
+def strange(look: Look, known: Mapping[str, float]) -> Iterator[Diagnosis]:
     """Yield positions that freqtrade does not know (`known`: base amount by pair, below 0 for a short), and stops."""
     for one in look.positions:
         if not _same(one.amount, known.get(one.pair, 0.0)):

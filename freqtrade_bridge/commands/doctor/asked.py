@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import select
 
-from candlegraph.freqtrade_bridge.commands.doctor.verdicts import Patient, Verdict, fail, ok, warn
+from candlegraph.freqtrade_bridge.commands.doctor.diagnosis import Diagnosis, Patient, fail, ok, warn
 from candlegraph.freqtrade_bridge.commands.model_check import asked_once
 from candlegraph.freqtrade_bridge.decisions.estimate import is_free
 from candlegraph.graph.schema.errors import ConfigError, EmbeddingError, ModelError
@@ -20,7 +20,7 @@ SLOW = 0.5
 """Share of the deadline from which on a first call is worth a look."""
 
 
-def model(patient: Patient) -> Iterator[Verdict]:
+def model(patient: Patient) -> Iterator[Diagnosis]:
     """Yield whether it answers with a function call, how fast, and what it costs."""
     llm = patient.settings.llm_config
     first = llm.models_of("decision")[0]
@@ -40,7 +40,7 @@ def model(patient: Patient) -> Iterator[Verdict]:
     yield _price(patient)
 
 
-def _price(patient: Patient) -> Verdict:
+def _price(patient: Patient) -> Diagnosis:
     llm = patient.settings.llm_config
     paid = [one.model for one in llm.models_of("decision") if not is_free(one)]
     if not paid:
@@ -52,7 +52,7 @@ def _price(patient: Patient) -> Verdict:
     return ok("price", f"at most {llm.budget.daily_cost:g} a day")
 
 
-def embedding(patient: Patient) -> Iterator[Verdict]:
+def embedding(patient: Patient) -> Iterator[Diagnosis]:
     """Yield whether the text model answers, and whether its vectors fit those that are stored."""
     try:
         embedder = open_embedder(patient.settings.experience_config.rag_config.embedding)

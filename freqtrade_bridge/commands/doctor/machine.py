@@ -12,7 +12,7 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
-from candlegraph.freqtrade_bridge.commands.doctor.verdicts import Patient, Verdict, fail, ok, warn
+from candlegraph.freqtrade_bridge.commands.doctor.diagnosis import Diagnosis, Patient, fail, ok, warn
 from candlegraph.freqtrade_bridge.commands.operations.process import foreign, running
 from candlegraph.freqtrade_bridge.commands.trade import ADDRESS, PORT, is_free
 from candlegraph.freqtrade_bridge.host.configuration_files import merged_files
@@ -26,7 +26,7 @@ SECRETS = ("key", "secret", "password", "api_key", "token", "jwt_secret_key", "w
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
-def machine(patient: Patient) -> Iterator[Verdict]:
+def machine(patient: Patient) -> Iterator[Diagnosis]:
     """Yield folder, secrets, API, process, disk and versions."""
     yield _folder(patient)
     yield from _secrets(patient)
@@ -36,7 +36,7 @@ def machine(patient: Patient) -> Iterator[Verdict]:
     yield _versions()
 
 
-def _folder(patient: Patient) -> Verdict:
+def _folder(patient: Patient) -> Diagnosis:
     userdir = patient.userdir
     if userdir.is_dir():
         writable = os.access(userdir, os.W_OK)
@@ -48,7 +48,7 @@ def _folder(patient: Patient) -> Verdict:
     return warn("folder", f"{userdir} is not there yet", "the first start makes it")
 
 
-def _secrets(patient: Patient) -> Iterator[Verdict]:
+def _secrets(patient: Patient) -> Iterator[Diagnosis]:
     """Yield who else may read `.env`, and which secrets stand in a configuration file."""
     file = patient.files[0].parent / NAME
     mode = stat.S_IMODE(file.stat().st_mode) if file.exists() else 0
@@ -70,7 +70,7 @@ def _written(block: dict[str, Any], above: str = "") -> Iterator[str]:
             yield f"{above}{name}"
 
 
-def _api(patient: Patient) -> Iterator[Verdict]:
+def _api(patient: Patient) -> Iterator[Diagnosis]:
     api = patient.config.get("api_server") or {}
     if not api.get("enabled"):
         yield ok("api", "off")
@@ -86,7 +86,7 @@ def _api(patient: Patient) -> Iterator[Verdict]:
         yield ok("api", f"http://{address}:{port}")
 
 
-def _process(patient: Patient) -> Verdict:
+def _process(patient: Patient) -> Diagnosis:
     pause = PauseFile(patient.userdir).read()
     if pause is not None:
         return warn("bot", f"entries are {pause.refusal.why}", "`candlegraph resume` ends it")
@@ -99,7 +99,7 @@ def _process(patient: Patient) -> Verdict:
     return ok("bot", "does not run")
 
 
-def _disk(patient: Patient) -> Verdict:
+def _disk(patient: Patient) -> Diagnosis:
     there = next(one for one in (patient.userdir, *patient.userdir.resolve().parents) if one.is_dir())
     free = shutil.disk_usage(there).free / GB
     told = f"{free:.1f} GB free"
@@ -108,7 +108,7 @@ def _disk(patient: Patient) -> Verdict:
     return ok("disk", told) if free >= ENOUGH else warn("disk", told, "docs/operations.md says what grows")
 
 
-def _versions() -> Verdict:
+def _versions() -> Diagnosis:
     """Return whether what is installed is what this candlegraph was tested with."""
     wanted = _pins()
     found = {name: metadata.version(name) for name in ("freqtrade", "ccxt", "langgraph")}

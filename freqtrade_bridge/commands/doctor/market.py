@@ -13,7 +13,7 @@ from freqtrade.exceptions import FreqtradeException
 from freqtrade.plugins.pairlist.pairlist_helpers import expand_pairlist
 from freqtrade.resolvers import ExchangeResolver
 
-from candlegraph.freqtrade_bridge.commands.doctor.verdicts import Patient, Verdict, fail, ok, warn
+from candlegraph.freqtrade_bridge.commands.doctor.diagnosis import Diagnosis, Patient, fail, ok, warn
 from candlegraph.graph.schema.errors import BridgeError
 
 WORST_MS, ODD_MS = 1000, 500
@@ -40,7 +40,7 @@ def opened(patient: Patient, *, dry_run: bool) -> Any:
     return exchange
 
 
-def market(patient: Patient) -> Iterator[Verdict]:
+def market(patient: Patient) -> Iterator[Diagnosis]:
     """Yield whether it answers, its clock, and every pair."""
     try:
         exchange = opened(patient, dry_run=True)
@@ -52,7 +52,7 @@ def market(patient: Patient) -> Iterator[Verdict]:
     yield from _pairs(patient, exchange)
 
 
-def _clock(exchange: Any) -> Verdict:
+def _clock(exchange: Any) -> Diagnosis:
     before = time.time()
     try:
         theirs = exchange._api.fetch_time()
@@ -67,7 +67,7 @@ def _clock(exchange: Any) -> Verdict:
     return warn("clock", told, "is NTP on?") if sure > ODD_MS else ok("clock", f"within {abs(off):.0f} ms")
 
 
-def _pairs(patient: Patient, exchange: Any) -> Iterator[Verdict]:
+def _pairs(patient: Patient, exchange: Any) -> Iterator[Diagnosis]:
     if not patient.pairs:
         yield warn("pairs", "none are listed", "exchange.pair_whitelist, unless your pairlists choose them")
         return
@@ -96,7 +96,7 @@ def _unfit(pair: str, exchange: Any) -> str | None:
     return None if exchange.market_is_future(known) else "no future that freqtrade trades"
 
 
-def _tiers(patient: Patient, exchange: Any, pairs: list[str]) -> Iterator[Verdict]:
+def _tiers(patient: Patient, exchange: Any, pairs: list[str]) -> Iterator[Diagnosis]:
     """Yield the pairs, and where the exchange gives less leverage than our limit."""
     limit = patient.settings.risk_management.max_leverage
     most = {pair: float(exchange.get_max_leverage(pair, 0.0)) for pair in pairs}

@@ -20,10 +20,10 @@ from candlegraph.freqtrade_bridge.commands.arguments import USERDIR
 from candlegraph.freqtrade_bridge.commands.check import check_files
 from candlegraph.freqtrade_bridge.commands.doctor.account import account
 from candlegraph.freqtrade_bridge.commands.doctor.asked import embedding, model
+from candlegraph.freqtrade_bridge.commands.doctor.diagnosis import Diagnosis, Examine, Patient, fail, ok
 from candlegraph.freqtrade_bridge.commands.doctor.machine import machine
 from candlegraph.freqtrade_bridge.commands.doctor.market import market
 from candlegraph.freqtrade_bridge.commands.doctor.stored import stored
-from candlegraph.freqtrade_bridge.commands.doctor.verdicts import Examine, Patient, Verdict, fail, ok
 from candlegraph.freqtrade_bridge.commands.failures import told
 from candlegraph.freqtrade_bridge.host.configuration_files import read_files
 from candlegraph.freqtrade_bridge.host.environment_file import load_beside
@@ -50,7 +50,7 @@ def print_doctor(arguments: Namespace) -> None:
         raise BridgeError(f"doctor: {len(failed)} of {len(verdicts)} looks failed: {', '.join(failed)}")
 
 
-def examined(files: Sequence[Path], userdir: Path | None) -> Iterator[Verdict]:
+def examined(files: Sequence[Path], userdir: Path | None) -> Iterator[Diagnosis]:
     """Yield every verdict; behind an unsound configuration nothing else can be looked at."""
     try:
         load_beside(files, os.environ)
@@ -63,7 +63,7 @@ def examined(files: Sequence[Path], userdir: Path | None) -> Iterator[Verdict]:
     yield ok("config", f"{', '.join(map(str, files))}: sound")
     folder = userdir or Path(str(config.get("user_data_dir") or USERDIR))
     patient = Patient(tuple(files), config, settings, folder, datetime.now(UTC))
-    slow = [Look(one, patient) for one in OUTSIDE]
+    slow = [Waited(one, patient) for one in OUTSIDE]
     for one in HERE:
         yield from seen(one, patient)
     end = time.monotonic() + SECONDS
@@ -71,7 +71,7 @@ def examined(files: Sequence[Path], userdir: Path | None) -> Iterator[Verdict]:
         yield from look.found(max(0.0, end - time.monotonic()))
 
 
-def seen(look: Examine, patient: Patient) -> list[Verdict]:
+def seen(look: Examine, patient: Patient) -> list[Diagnosis]:
     """Return the verdicts of one look; an error of ours is one, too."""
     found = []
     try:
@@ -82,18 +82,18 @@ def seen(look: Examine, patient: Patient) -> list[Verdict]:
     return found
 
 
-class Look:
+class Waited:
     """One look in a thread of its own, which dies with the process."""
 
     def __init__(self, look: Examine, patient: Patient) -> None:
-        self._name, self._found = look.__name__, list[Verdict]()
+        self._name, self._found = look.__name__, list[Diagnosis]()
         self._thread = threading.Thread(target=self._run, args=(look, patient), daemon=True)
         self._thread.start()
 
     def _run(self, look: Examine, patient: Patient) -> None:
         self._found = seen(look, patient)
 
-    def found(self, seconds: float) -> list[Verdict]:
+    def found(self, seconds: float) -> list[Diagnosis]:
         """Return its verdicts, or that there was no answer in time."""
         self._thread.join(seconds)
         if self._thread.is_alive():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from candlegraph.freqtrade_bridge.commands.doctor.verdicts import Patient, Verdict, fail, ok, warn
+from candlegraph.freqtrade_bridge.commands.doctor.diagnosis import Diagnosis, Patient, fail, ok, warn
 from candlegraph.graph.schema.errors import CandleError, MemoryStoreError
 from candlegraph.graph.settings.places import DATABASE
 from candlegraph.memory.books.account import AccountBook
@@ -20,7 +20,7 @@ WINDOW = 600
 """Closed candles that a decision sees of each timeframe."""
 
 
-def stored(patient: Patient) -> Iterator[Verdict]:
+def stored(patient: Patient) -> Iterator[Diagnosis]:
     """Yield memory, index, halt and candles."""
     database = patient.userdir / DATABASE
     if database.is_file():
@@ -30,7 +30,7 @@ def stored(patient: Patient) -> Iterator[Verdict]:
     yield _candles(patient)
 
 
-def _memory(patient: Patient, database: Path) -> Iterator[Verdict]:
+def _memory(patient: Patient, database: Path) -> Iterator[Diagnosis]:
     try:
         found = checked(database)
     except MemoryStoreError as e:
@@ -48,7 +48,7 @@ def _memory(patient: Patient, database: Path) -> Iterator[Verdict]:
     yield _halt(patient, database)
 
 
-def _index(patient: Patient, database: Path, found: Copy) -> Verdict:
+def _index(patient: Patient, database: Path, found: Copy) -> Diagnosis:
     vectors = patient.settings.experience_config.rag_config.vector_store
     if vectors.index_type in ("flat", "auto") or not found.experiences:
         return ok("index", f"{vectors.index_type}: built at each start")
@@ -60,7 +60,7 @@ def _index(patient: Patient, database: Path, found: Copy) -> Verdict:
     )
 
 
-def _halt(patient: Patient, database: Path) -> Verdict:
+def _halt(patient: Patient, database: Path) -> Diagnosis:
     name = "live" if patient.is_live else "dry_run"
     mark = AccountBook(database).mark(name)
     if mark is not None and mark.reason is not None:
@@ -68,7 +68,7 @@ def _halt(patient: Patient, database: Path) -> Verdict:
     return ok("account", "not halted" if mark is None else f"not halted; peak {mark.peak:.2f}")
 
 
-def _candles(patient: Patient) -> Verdict:
+def _candles(patient: Patient) -> Diagnosis:
     """Return what backtests can run on; a live bot asks the exchange."""
     datadir = patient.userdir / "data" / str(patient.exchange.get("name", "")).lower()
     timeframe = patient.settings.context_config.timeframes[0]

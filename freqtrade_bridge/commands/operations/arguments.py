@@ -98,6 +98,14 @@ def add_clean(command: ArgumentParser) -> None:
     command.set_defaults(run=later(f"{HERE}.clean:print_clean"))
 
 
+def add_prune(command: ArgumentParser) -> None:
+    """Let the command be told how many runs stay, and whether to remove the rest."""
+    _add_place(command)
+    command.add_argument("--keep", type=at_least_one, required=True, metavar="N", help="so many of the newest stay")
+    command.add_argument("--yes", action="store_true", help="remove the others; without it they are listed")
+    command.set_defaults(run=later(f"{HERE}.prune:print_prune"))
+
+
 def _add_place(command: ArgumentParser) -> None:
     """Let the command be told the bot's folder; no configuration needs to be sound for that."""
     command.add_argument("--userdir", dest="where", type=Path, help="default: the configuration's, else user_data")

@@ -65,7 +65,7 @@ FREQTRADE__EXCHANGE__SECRET=
 
 
 @dataclass(frozen=True)
-class Answers:
+class NewBot:
     """What a person wants of the new bot."""
 
     exchange: str
@@ -86,7 +86,7 @@ def pairs_of(words: Sequence[str], exchange: str) -> tuple[str, ...]:
     return tuple(f"{base}{tail}" for base in dict.fromkeys(found))
 
 
-def config_of(answers: Answers, dry_run_wallet: float = 1000) -> dict[str, Any]:
+def config_of(answers: NewBot, dry_run_wallet: float = 1000) -> dict[str, Any]:
     """Return the configuration; it holds no secret."""
     pricing = {"price_side": "other", "use_order_book": True, "order_book_top": 1}
     rules = dict(zip(KEYS, PROFILES[answers.risk], strict=True))
@@ -122,7 +122,7 @@ def config_of(answers: Answers, dry_run_wallet: float = 1000) -> dict[str, Any]:
     }
 
 
-def _model(answers: Answers) -> dict[str, Any]:
+def _model(answers: NewBot) -> dict[str, Any]:
     """Return the block of the deciding model; raise ConfigError for a name that no endpoint is given for."""
     if answers.model in (POLICY, LOCAL) and answers.api_base is not None:
         raise ConfigError(f"init: --api-base: {answers.model!r} asks no endpoint; leave it out, or name a model of it")

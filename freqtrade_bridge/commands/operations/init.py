@@ -19,7 +19,7 @@ from candlegraph.freqtrade_bridge.commands.operations.first_config import (
     PORT,
     PROFILES,
     SECRETS_HEADER,
-    Answers,
+    NewBot,
     config_of,
     new_passwords,
     pairs_of,
@@ -51,7 +51,7 @@ def print_init(arguments: Namespace) -> None:
     sys.stdout.write("\n".join(_told(answers, folder)) + "\n")
 
 
-def _answers(arguments: Namespace) -> Answers:
+def _answers(arguments: Namespace) -> NewBot:
     """Return what was named; the rest is asked for in a terminal, and elsewhere as prudent as can be."""
     exchange = arguments.exchange or _asked("Exchange", "binance", _one_of(CURRENCIES))
     pairs = arguments.pairs or _asked("Pairs", "BTC ETH SOL", lambda text: pairs_of(text.split(), exchange))
@@ -60,7 +60,7 @@ def _answers(arguments: Namespace) -> Answers:
     if api_base is None and model not in (POLICY, LOCAL) and sys.stdin.isatty():
         api_base = _asked("Its OpenAI-compatible endpoint", "https://api.openai.com/v1", str)
     risk = arguments.risk or _asked(f"Risk ({', '.join(PROFILES)})", "prudent", _one_of(PROFILES))
-    return Answers(exchange, pairs_of(pairs, exchange), model, api_base, risk)
+    return NewBot(exchange, pairs_of(pairs, exchange), model, api_base, risk)
 
 
 def _asked(question: str, usual: str, parse: Callable[[str], T]) -> T:
@@ -84,7 +84,7 @@ def _one_of(valid: Collection[str]) -> Callable[[str], str]:
     return parse
 
 
-def _told(answers: Answers, folder: Path) -> list[str]:
+def _told(answers: NewBot, folder: Path) -> list[str]:
     """Return what was written, and the next three commands, as they can be typed."""
     place = "" if folder == Path() else f"cd {folder} && "
     lines = [

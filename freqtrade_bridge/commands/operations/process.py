@@ -24,7 +24,7 @@ CONSOLE = Path("logs") / "console.log"
 """What a bot said before its log was open, and after it was closed; each start begins it anew."""
 
 
-class Running(Frozen):
+class BotProcess(Frozen):
     """A bot that was started in the background."""
 
     pid: int
@@ -35,7 +35,7 @@ class Running(Frozen):
     started_at: AwareDatetime
 
 
-def running(userdir: Path) -> Running | None:
+def running(userdir: Path) -> BotProcess | None:
     """Return the bot of this folder that runs in the background, None without one: a stale file is none."""
     known = _recorded(userdir / PID_FILE)
     return known if known is not None and _is_it(known, userdir) else None
@@ -72,7 +72,7 @@ def spawned(words: Sequence[str], userdir: Path, file: TextIO) -> subprocess.Pop
             stderr=subprocess.STDOUT,
             start_new_session=True,  # the terminal that started it may close
         )
-    known = Running(pid=process.pid, words=tuple(words), folder=Path.cwd(), started_at=datetime.now(UTC))
+    known = BotProcess(pid=process.pid, words=tuple(words), folder=Path.cwd(), started_at=datetime.now(UTC))
     file.truncate(0)
     file.write(known.model_dump_json())
     file.flush()
@@ -103,14 +103,14 @@ def _trades_on(words: Sequence[str], userdir: Path) -> bool:
     return "trade" in words and str(userdir.resolve()) in named and MODULE not in words
 
 
-def _recorded(path: Path) -> Running | None:
+def _recorded(path: Path) -> BotProcess | None:
     try:
-        return Running.model_validate_json(path.read_text(encoding="utf-8"))
+        return BotProcess.model_validate_json(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValidationError):  # none, or one that a killed start left empty
         return None
 
 
-def _is_it(known: Running, userdir: Path) -> bool:
+def _is_it(known: BotProcess, userdir: Path) -> bool:
     """Return whether that number still is this bot: numbers are given again."""
     try:
         words: list[Any] = psutil.Process(known.pid).cmdline()

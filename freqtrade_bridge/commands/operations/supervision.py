@@ -17,7 +17,7 @@ from pathlib import Path
 from candlegraph.freqtrade_bridge.commands.operations.arguments import place_of
 from candlegraph.freqtrade_bridge.commands.operations.process import (
     CONSOLE,
-    Running,
+    BotProcess,
     alive,
     forget,
     running,
@@ -94,13 +94,13 @@ def _last_line(console: Path) -> str:
     return said[-1].removeprefix("candlegraph: ") if said else f"it said nothing, {console} is empty"
 
 
-def _one(userdir: Path, command: str) -> Running:
+def _one(userdir: Path, command: str) -> BotProcess:
     if (bot := running(userdir)) is None:
         raise BridgeError(f"{command}: {userdir}: no bot runs in the background; `candlegraph start -c CONFIG` does")
     return bot
 
 
-def _stop(bot: Running, userdir: Path) -> None:
+def _stop(bot: BotProcess, userdir: Path) -> None:
     os.kill(bot.pid, signal.SIGTERM)
     begun = time.monotonic()
     while alive(bot.pid):

@@ -15,7 +15,7 @@ Grade = Literal["ok", "warn", "FAIL"]
 """warn: it runs, and something is worth a person's time. FAIL: it will not run, or will lose money."""
 
 
-class Verdict(Frozen):
+class Diagnosis(Frozen):
     """One line."""
 
     name: str
@@ -57,19 +57,19 @@ class Patient:
         return tuple(map(str, self.exchange.get("pair_whitelist") or ()))
 
 
-Examine = Callable[[Patient], Iterator[Verdict]]
+Examine = Callable[[Patient], Iterator[Diagnosis]]
 
 
-def ok(name: str, what: str) -> Verdict:
+def ok(name: str, what: str) -> Diagnosis:
     """Return that all is well."""
-    return Verdict(name=name, grade="ok", what=what)
+    return Diagnosis(name=name, grade="ok", what=what)
 
 
-def warn(name: str, what: str, to_do: str) -> Verdict:
+def warn(name: str, what: str, to_do: str) -> Diagnosis:
     """Return that something is worth a person's time."""
-    return Verdict(name=name, grade="warn", what=what, to_do=to_do)
+    return Diagnosis(name=name, grade="warn", what=what, to_do=to_do)
 
 
-def fail(name: str, what: str, to_do: str = "") -> Verdict:
+def fail(name: str, what: str, to_do: str = "") -> Diagnosis:
     """Return that the bot will not run, or not safely."""
-    return Verdict(name=name, grade="FAIL", what=what, to_do=to_do)
+    return Diagnosis(name=name, grade="FAIL", what=what, to_do=to_do)
