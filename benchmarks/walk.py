@@ -25,11 +25,10 @@ import tempfile
 import threading
 import warnings
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # the backtester lives there
 
@@ -46,6 +45,7 @@ PACKAGES = ("graph", "agents", "tools", "memory", "freqtrade_bridge")
 
 
 VOCABULARY = ("graph.schema.", "graph.settings.")
+Kind = Literal["calls between rooms", "into or out of the vocabulary", "a function goes on"]
 
 
 class Move(NamedTuple):
@@ -61,9 +61,12 @@ class Move(NamedTuple):
         return package_of(self.left) != package_of(self.entered)
 
     @property
-    def is_vocabulary(self) -> bool:
-        """Return whether it leads into the vocabulary or out of it."""
-        return self.left.startswith(VOCABULARY) or self.entered.startswith(VOCABULARY)
+    def kind(self) -> Kind:
+        """Return what it is to a reader."""
+        if self.goes_on:
+            return "a function goes on"
+        is_word = self.left.startswith(VOCABULARY) or self.entered.startswith(VOCABULARY)
+        return "into or out of the vocabulary" if is_word else "calls between rooms"
 
 
 @dataclass
@@ -106,12 +109,17 @@ class Profiler:
         """Note a call of a function of ours; `sys.setprofile` calls it."""
         walk = self._current
         if walk is not None and event == "call" and (name := self._name(frame.f_code.co_filename)) is not None:
-            walk.went_to(name, goes_on=frame.f_lasti > 0)
+            walk.went_to(name, goes_on=goes_on(frame))
 
     def _name(self, path: str) -> str | None:
         if path not in self._names:
             self._names[path] = module_of(path)
         return self._names[path]
+
+
+def goes_on(frame: FrameType) -> bool:
+    """Return whether a frame was begun before: Python's RESUME says 0 at the start, more after a yield or await."""
+    return frame.f_lasti >= 0 and frame.f_code.co_code[frame.f_lasti + 1] & 3 != 0
 
 
 def module_of(path: str) -> str | None:
@@ -161,20 +169,21 @@ def backtest() -> None:
 
 
 def rows_of(walks: list[Walk]) -> list[list[str]]:
-    """Return one line per measure: median, fewest, most."""
-    kinds: dict[str, Callable[[Move], bool]] = {
-        "moves between modules": lambda move: True,
-        "- into or out of the vocabulary": lambda move: move.is_vocabulary,
-        "- a function goes on": lambda move: move.goes_on,
-        "moves between packages": lambda move: move.crosses,
-        "- into or out of the vocabulary ": lambda move: move.crosses and move.is_vocabulary,
-        "- a function goes on ": lambda move: move.crosses and move.goes_on,
-    }
-    measures = {name: [sum(map(is_one, walk.moves)) for walk in walks] for name, is_one in kinds.items()}
-    measures["modules"] = [walk.modules for walk in walks]
-    return [
-        [name, f"{statistics.median(found):.0f}", str(min(found)), str(max(found))] for name, found in measures.items()
-    ]
+    """Return the measures: median, fewest, most."""
+    crossings = [[move for move in walk.moves if move.crosses] for walk in walks]
+    between_modules = split("moves between modules", [walk.moves for walk in walks])
+    return [*between_modules, *split("moves between packages", crossings), row("modules", [w.modules for w in walks])]
+
+
+def split(name: str, walks: list[list[Move]]) -> list[list[str]]:
+    """Return a line for all moves, then one for each kind of them."""
+    kinds = [row(f"- {kind}", [sum(move.kind == kind for move in moves) for moves in walks]) for kind in get_args(Kind)]
+    return [row(name, list(map(len, walks))), *kinds]
+
+
+def row(name: str, found: list[int]) -> list[str]:
+    """Return one line."""
+    return [name, f"{statistics.median(found):.0f}", str(min(found)), str(max(found))]
 
 
 def busiest(walks: list[Walk], count: int) -> list[str]:

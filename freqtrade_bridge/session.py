@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from freqtrade.enums import RunMode
@@ -43,7 +44,7 @@ from candlegraph.freqtrade_bridge.trades.track import PositionWatch
 from candlegraph.graph.context import Context
 from candlegraph.graph.reflection import ReflectionState
 from candlegraph.graph.schema.experience import ClosedTrade
-from candlegraph.memory.books.ledger import Ledger
+from candlegraph.memory.books.ledger import DecisionRow, Ledger
 from candlegraph.memory.books.spending import Spending
 from candlegraph.tools.market.frames import duration
 from candlegraph.tools.risk.stops import is_protective
@@ -69,8 +70,8 @@ class Session:
         self._open_decisions(provider)
         self._open_trades(float(config.get("fee") or DEFAULT_FEE), provider)
         self._join(config)
+        self.audit = auditor_of(config, provider, context, self.plans, self.orders, self.fates)
         self.monitor: Monitor | None = None
-        self.audit = auditor_of(config, provider, context, self.plans, self.orders)
         if not self.is_backtest:
             self._recover(datetime.now(UTC))
             parts = Parts(self.book, self.guard, self._wallet, self.plans, self._failures.pause, self._spending)
@@ -175,7 +176,8 @@ class Session:
         limit = settings.risk_management.emergency_stop_loss
         self.guard = AccountGuard(context.database, context.namespace, limit, is_backtest=self.is_backtest)
         self._wallet = WalletWatch(config, wallets, self.guard)
-        self._doors = Doors(config, provider, wallets, is_backtest=self.is_backtest)
+        userdir = Path(context.user_data_dir)
+        self._doors = Doors(config, provider, wallets, userdir, is_backtest=self.is_backtest)
 
     def _open_decisions(self, provider: Any) -> None:
         """Open what decides, and what keeps decisions until their fate is known."""
@@ -195,7 +197,7 @@ class Session:
         rules, is_backtest = context.settings.risk_management, self.is_backtest
         account, note = self._wallet.account, self._records.late_clamps
         self.plans = plans = Plans(rules, fee, known)
-        self.orders = orders = Orders(rules, fee, book, known, plans, account, note, fates)
+        self.orders = orders = Orders(rules, fee, book, known, plans, account, note, fates, self._doors.by_hand)
         self._watch = watch = PositionWatch(context, self.length, is_backtest=is_backtest)
         self.fills = AfterFill(
             context,
@@ -230,3 +232,17 @@ class Session:
         opened = {self.plans.of(trade).decision_id for trade in Trade.get_trades_proxy(is_open=True)}
         rows = self._ledger.rows(self.context.namespace, since=now - (SAID_FOR + 2) * self.length)
         self.fates.recover(rows, opened)
+        for row in rows:
+            self._recall(row, now)
+
+    def _recall(self, row: DecisionRow, now: datetime) -> None:
+        """Let a candle that was decided before a restart keep its decision: nobody is asked twice, nothing done twice.
+
+        Only an exit or reduction is still carried out; the order of an entry may be on the exchange already. What
+        waited for a person is asked anew.
+        """
+        if not self.book.lasts(row.as_of, now) or row.is_waiting:
+            return
+        self.book.put(row.pair, row.as_of, row.signal)
+        if row.fate is not None or not row.signal.is_safer:
+            self.book.consume(row.pair)

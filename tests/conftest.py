@@ -107,6 +107,15 @@ def frames(make_frames):
 
 
 @pytest.fixture(autouse=True)
+def variables_stay():
+    """Take back what a command has read from a `.env` into the environment of this process."""
+    before = dict(os.environ)
+    yield
+    for name in os.environ.keys() - before.keys() - {"PYTEST_CURRENT_TEST"}:
+        del os.environ[name]
+
+
+@pytest.fixture(autouse=True)
 def nothing_is_learnt():
     """Forget what a test before has learnt of an endpoint: ports are used again."""
     forget_profiles()

@@ -4,7 +4,9 @@ from datetime import timedelta
 
 import numpy as np
 
+from candlegraph.memory.counterfactual.outcomes import table_of
 from candlegraph.memory.counterfactual.path import Ending, PathCandles, Tier, TradePath, moment
+from candlegraph.memory.learning.advice import paired
 from candlegraph.memory.learning.evidence import Span
 
 STEPS, MINUTES, GAP, LOOKED_AT, FURTHER = 8, 30, 30, 100, 48
@@ -79,3 +81,9 @@ def closed(prices, begin, atr, sign, rng):
 def known_by(path):
     """Return a time at which all of its candles had closed."""
     return moment(path.candles.time[-1]) + timedelta(minutes=MINUTES)
+
+
+def gains(seed, count, number):
+    """Return the differences of every alternative, a row a trade; every second course keeps to one side."""
+    drawn = trades(np.random.default_rng([seed, number]), count, 1 if number % 2 else None)
+    return [paired(table_of(path, known_by(path)), span).gains_atr for path, span in drawn]

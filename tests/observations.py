@@ -50,6 +50,11 @@ def closes_and_cancels(run, has_auditor):
     cancel_algo(run.books, run.books.algos[stop])
 
 
+def hurries(run, has_auditor):
+    """Let the bot look every five seconds, as it does by default."""
+    run._worker._throttle_secs = 5
+
+
 def adopts(run, has_auditor):
     if has_auditor:
         assert main(["adopt", BTC, "--userdir", str(run.bot.config["user_data_dir"])]) == 0
@@ -87,10 +92,11 @@ OBSERVATIONS = (
     Observation("an entry and two additions", "02:00", ENTER, changes={"01:10": 200.0, "01:40": 200.0}),
     Observation(
         "another pair's stop is not found",
-        "01:10",
+        "01:04",
         ENTER,
-        begin="00:59",
-        faults=(refused("GET /fapi/v1/algoOrder", -2013, times=10),),
+        begin="00:58",
+        faults=(refused("GET /fapi/v1/algoOrder", -2013, times=40),),
+        person={"00:59": hurries},
         other={"01:00": "enter_long"},
     ),
     Observation("a stop fires after funding", "10:00", ENTER, prices=FALLING, loop_seconds=900),
@@ -158,10 +164,9 @@ def bare_seconds(books, symbol) -> float:
 
 
 def row_of(name: str, found: Measured) -> str:
-    held = ", ".join(f"{value}" for value in found.positions.values()) or "nothing"
-    stops = f"{len(found.stops)} stop{'s' if len(found.stops) != 1 else ''}"
+    held = ", ".join(found.positions.values()) or "no position"
     booked = f"{found.true:+.2f} / {found.booked:+.2f}"
-    return f"{name} | {held}; {stops}; {found.trades} open in the books | {found.bare:.0f} | {booked}"
+    return f"{name} | {held}; stops: {len(found.stops)}; open trades: {found.trades} | {found.bare:.0f} | {booked}"
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ class VirtualDryRun:
         self.start = start
         self.loops = 0
         self.exchange = LoopbackExchange(self.markets)
-        internals = {"internals": {"process_throttle_secs": loop_seconds}}
+        internals = {"internals": {"process_throttle_secs": loop_seconds} | config.get("internals", {})}
         self._config = base_config() | dict(config) | {"db_url": db_url} | internals
         self._userdir = userdir
         self._state: State | None = None

@@ -14,7 +14,7 @@ from typing import Any
 import ccxt
 from freqtrade.exceptions import FreqtradeException, InvalidOrderException
 
-from candlegraph.freqtrade_bridge.audit.seen import HeldPosition, Look, OrderSide, SeenOrder, Stop, StopState
+from candlegraph.freqtrade_bridge.audit.seen import OUR_STOP, HeldPosition, Look, OrderSide, SeenOrder, Stop, StopState
 from candlegraph.graph.schema.errors import BridgeError
 
 KNOWN_EXCHANGES = ("binance",)
@@ -33,6 +33,21 @@ class RequestUnanswered(BridgeError):
     """The exchange gave no answer that says what it did: only the next look shows it."""
 
 
+@contextmanager
+def asked(what: str) -> Iterator[None]:
+    """Rename errors of ccxt and freqtrade by what they mean for who asked."""
+    try:
+        yield
+    except ccxt.DuplicateOrderId as e:
+        raise RequestUnanswered(f"{what}: it is there already: {e}") from e
+    except (ccxt.InvalidOrder, ccxt.BadRequest, ccxt.OperationRejected, ccxt.InsufficientFunds) as e:
+        raise RequestRefused(f"{what}: {e}") from e
+    except InvalidOrderException as e:
+        raise RequestRefused(f"{what}: {e}") from e
+    except (ccxt.BaseError, FreqtradeException) as e:
+        raise RequestUnanswered(f"{what}: {e}") from e
+
+
 class LiveAccount:
     """What the auditor asks and sends; `exchange` is freqtrade's."""
 
@@ -42,7 +57,7 @@ class LiveAccount:
 
     def look(self, now: datetime) -> Look:
         """Return positions and stops of all pairs, in two requests; raise RequestUnanswered."""
-        with _asked("look at positions and stops"):
+        with asked("look at positions and stops"):
             positions = self._exchange.fetch_positions(count=0)
             stops = self._api.fapiPrivateGetOpenAlgoOrders({})
         held = tuple(self._position(row) for row in positions if row["contracts"])
@@ -52,9 +67,11 @@ class LiveAccount:
     def state_of(self, stop_id: str, pair: str) -> StopState:
         """Return what became of a stop that is not listed."""
         try:
-            with _asked(f"ask for stop {stop_id}"):
+            with asked(f"ask for stop {stop_id}"):
                 row = self._api.fetch_order(stop_id, pair, {"trigger": True})
-        except (RequestRefused, RequestUnanswered):
+        except RequestRefused:
+            return "denied"
+        except RequestUnanswered:
             return "unknown"
         if row["status"] == "closed":
             return "fired" if self._is_shown(row["info"].get("actualOrderId"), pair) else "fired_unseen"
@@ -63,20 +80,24 @@ class LiveAccount:
     def _is_shown(self, order_id: str | None, pair: str) -> bool:
         """Return whether an order can be asked for: late ones cannot yet."""
         try:
-            with _asked(f"ask for order {order_id}"):
+            with asked(f"ask for order {order_id}"):
                 return bool(order_id) and bool(self._api.fetch_order(order_id, pair))
         except (RequestRefused, RequestUnanswered):
             return False
 
-    def became(self, stop_id: str, pair: str) -> tuple[str, str]:
-        """Return the exchange's and the client's number of the order that a stop became; raise RequestUnanswered."""
-        with _asked(f"ask for stop {stop_id}"):
+    def became(self, stop_id: str, pair: str) -> tuple[str, ...]:
+        """Return the exchange's and the client's number of the order that a stop became, none of one that waits.
+
+        Raise RequestUnanswered.
+        """
+        with asked(f"ask for stop {stop_id}"):
             row = self._api.fetch_order(stop_id, pair, {"trigger": True})["info"]
-        return str(row.get("actualOrderId") or ""), str(row["clientAlgoId"])
+        known = () if row["algoStatus"] == "NEW" else (str(row.get("actualOrderId") or ""), str(row["clientAlgoId"]))
+        return tuple(one for one in known if one)
 
     def orders(self, pair: str, since: datetime) -> tuple[SeenOrder, ...]:
         """Return the orders of a pair, oldest first; raise RequestUnanswered."""
-        with _asked(f"list the orders since {since:%Y-%m-%d %H:%M}"):
+        with asked(f"list the orders since {since:%Y-%m-%d %H:%M}"):
             rows = self._exchange.fetch_orders(pair, since)
         return tuple(sorted((_order(row) for row in rows), key=lambda one: one.at))
 
@@ -84,14 +105,14 @@ class LiveAccount:
         """Return what the wallet gained and lost by a pair in its own currency, by kind; raise RequestUnanswered."""
         found: dict[str, float] = {}
         currency = self._exchange.get_pair_quote_currency(pair)
-        asked = {"symbol": self._api.market_id(pair), "startTime": int(since.timestamp() * 1000), "limit": MOST_ROWS}
-        with _asked("list what was earned and paid"):
-            while rows := self._api.fapiPrivateGetIncome(asked):
+        query = {"symbol": self._api.market_id(pair), "startTime": int(since.timestamp() * 1000), "limit": MOST_ROWS}
+        with asked("list what was earned and paid"):
+            while rows := self._api.fapiPrivateGetIncome(query):
                 for row in (one for one in rows if one["asset"] == currency):
                     found[row["incomeType"]] = found.get(row["incomeType"], 0.0) + float(row["income"])
                 if len(rows) < MOST_ROWS:
                     break
-                asked = asked | {"startTime": int(rows[-1]["time"]) + 1}
+                query = query | {"startTime": int(rows[-1]["time"]) + 1}
         return found
 
     def place_stop(self, pair: str, side: OrderSide, amount: float, trigger: float) -> Row:
@@ -101,21 +122,21 @@ class LiveAccount:
         """
         size = self._size(pair, amount)
         own = {"stopPrice": trigger, "reduceOnly": True, "clientOrderId": client_id(pair, side, size, trigger)}
-        with _asked(f"set a stop of {amount:g} at {trigger:g}"):
+        with asked(f"set a stop of {amount:g} at {trigger:g}"):
             sent = self._api.create_order(pair, "stop_market", side, size, None, own)
         order: Row = self._exchange._order_contracts_to_amount(sent)
         return order
 
     def cancel_stop(self, stop_id: str, pair: str, amount: float) -> Row:
         """Cancel a stop; return how it ended, raise RequestRefused or RequestUnanswered."""
-        with _asked(f"cancel stop {stop_id}"):
+        with asked(f"cancel stop {stop_id}"):
             order: Row = self._exchange.cancel_stoploss_order_with_result(stop_id, pair, amount)
         return order
 
     def close(self, pair: str, side: OrderSide, amount: float) -> Row:
         """Close so much of a position at the market; raise RequestRefused or RequestUnanswered."""
         size = self._size(pair, amount)
-        with _asked(f"close {amount:g} at the market"):
+        with asked(f"close {amount:g} at the market"):
             sent = self._api.create_order(pair, "market", side, size, None, {"reduceOnly": True})
         order: Row = self._exchange._order_contracts_to_amount(sent)
         return order
@@ -183,7 +204,7 @@ def _order(row: Row) -> SeenOrder:
 def client_id(pair: str, side: OrderSide, amount: float, trigger: float) -> str:
     """Return the client's number of a stop: the same for the same stop."""
     made = hashlib.sha256(f"{pair}|{side}|{amount!r}|{trigger!r}".encode()).hexdigest()
-    return f"cg-{made[:24]}"
+    return f"{OUR_STOP}{made[:24]}"
 
 
 def _is_stop(row: Row) -> bool:
@@ -198,18 +219,3 @@ def _is_true(value: object) -> bool:
 
 def _time(milliseconds: int | str) -> datetime:
     return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)
-
-
-@contextmanager
-def _asked(what: str) -> Iterator[None]:
-    """Rename errors of ccxt and freqtrade by what they mean for who asked."""
-    try:
-        yield
-    except ccxt.DuplicateOrderId as e:
-        raise RequestUnanswered(f"{what}: it is there already: {e}") from e
-    except (ccxt.InvalidOrder, ccxt.BadRequest, ccxt.OperationRejected, ccxt.InsufficientFunds) as e:
-        raise RequestRefused(f"{what}: {e}") from e
-    except InvalidOrderException as e:
-        raise RequestRefused(f"{what}: {e}") from e
-    except (ccxt.BaseError, FreqtradeException) as e:
-        raise RequestUnanswered(f"{what}: {e}") from e

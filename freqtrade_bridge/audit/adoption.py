@@ -55,6 +55,13 @@ class Adopter:
         opened = [one for one in listed if one.side == side and one.filled and not one.reduces]
         return [one for one in opened if Order.order_by_id(one.id, position.pair) is None]
 
+    def is_closed(self, position: HeldPosition, since: datetime) -> bool:
+        """Return whether the orders are listed that closed what was held since then; raise RequestUnanswered."""
+        listed, side = self._account.orders(position.pair, since), exit_side(position.side)
+        unknown = [one for one in listed if one.side == side and one.filled]
+        known = [one for one in unknown if Order.order_by_id(one.id, position.pair) is None]
+        return not exceeds(position.size, sum(one.filled for one in known))
+
     def adopt(self, position: HeldPosition, amount: float, since: datetime, trade: Trade | None) -> Trade:
         """Enter the unknown part of a position into the books by its true fills; without them RequestUnanswered."""
         found = self.origins(position, amount, since)

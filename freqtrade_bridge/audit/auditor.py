@@ -13,13 +13,20 @@ from typing import Any
 from freqtrade.persistence import Trade
 
 from candlegraph.freqtrade_bridge.audit.account import LiveAccount, RequestRefused, RequestUnanswered
-from candlegraph.freqtrade_bridge.audit.books import Stops, forget_stop, on_grid, open_trade_of, real
+from candlegraph.freqtrade_bridge.audit.books import (
+    Stops,
+    forget_stop,
+    on_grid,
+    open_trade_of,
+    real,
+    was_filled_since,
+)
 from candlegraph.freqtrade_bridge.audit.doubts import Doubts
 from candlegraph.freqtrade_bridge.audit.fills import FillStops
 from candlegraph.freqtrade_bridge.audit.following import Follower
 from candlegraph.freqtrade_bridge.audit.hands import Hands
 from candlegraph.freqtrade_bridge.audit.holds import Holds
-from candlegraph.freqtrade_bridge.audit.judge import judge
+from candlegraph.freqtrade_bridge.audit.judge import SETTLES, judge
 from candlegraph.freqtrade_bridge.audit.results import copy_result, settle
 from candlegraph.freqtrade_bridge.audit.seen import Action, HeldPosition, Look, PairState, StopState
 from candlegraph.freqtrade_bridge.audit.telling import Reporter, Send
@@ -44,9 +51,10 @@ class Auditor:
         self._account = account = LiveAccount(bot.exchange)
         self._exits: dict[int, str] = {}
         self._reporter = reporter = Reporter(book, send, namespace)
-        self._hands = Hands(bot, account, reporter, Follower(bot, account, self._exits))
+        follower = Follower(bot, account, self._exits)
+        self._hands = Hands(bot, account, reporter, follower)
         self._holds = Holds(bot, book, namespace)
-        self._unknown = Unknown(bot, account, self._holds, reporter, stops)
+        self._unknown = Unknown(bot, account, self._holds, reporter, stops, follower)
         self._doubts = Doubts(account)
         self.fills = FillStops(bot, account)
         self._waits: dict[str, str] = {}
@@ -84,17 +92,25 @@ class Auditor:
         return [self._state(pair, seen, trades.get(pair)) for pair in ours]
 
     def _state(self, pair: str, seen: Look, trade: Trade | None) -> PairState:
-        stops = seen.stops_of(pair)
+        position, stops = seen.position(pair), seen.stops_of(pair)
         known = None if trade is None else open_trade_of(trade, self._stops, self._bot.exchange)
         hidden = set(() if known is None else known.stop_ids) - {one.id for one in stops}
         asked = {one: self._account.state_of(one, pair) for one in sorted(hidden)}
         if trade is not None:
             self._forget_denied(trade, asked)
-        return PairState(pair=pair, position=seen.position(pair), stops=stops, trade=known, asked=asked, now=seen.at)
+        return PairState(
+            pair=pair,
+            position=position,
+            stops=stops,
+            trade=known,
+            asked=asked,
+            is_fresh=position is not None and was_filled_since(pair, seen.at - SETTLES),
+            now=seen.at,
+        )
 
     def _forget_denied(self, trade: Trade, asked: Mapping[str, StopState]) -> None:
         """Forget stops that two looks in a row could not find: freqtrade would wait 35 s for each in every loop."""
-        denied = {one for one, found in asked.items() if found == "unknown"}
+        denied = {one for one, found in asked.items() if found == "denied"}
         for stop_id in denied & self._denied.get(trade.id, set()):
             logger.warning(
                 "%s: trade %s: the exchange does not know its stop %s any more", trade.pair, trade.id, stop_id
@@ -109,9 +125,8 @@ class Auditor:
                 state = self._followed(state)
         rest = [action for action in judge(state) if action.kind != "follow_position"]
         asks = [action for action in rest if not self._is_done(self._priced(action, state.position), state)]
-        is_lost = self._is_lost(state)
         excess = next((action.amount for action in asks if action.kind == "ask_person"), 0.0)
-        if why := self._unknown.settle(state, excess, is_lost=is_lost):
+        if why := self._unknown.settle(state, excess) or self._doubted(state):
             self._waits[state.pair] = why
 
     def _followed(self, state: PairState) -> PairState:
@@ -133,15 +148,14 @@ class Auditor:
             self._waits[action.pair] = "the auditor could not put its books right yet"
         return True
 
-    def _is_lost(self, state: PairState) -> bool:
-        """Return whether the last entry is on the exchange and in no trade; let the pair wait while nobody knows."""
+    def _doubted(self, state: PairState) -> str | None:
+        """Return why a pair must wait whose last entry may be on the exchange."""
+        if self._holds.of(state.pair) is not None:
+            self._doubts.forget(state.pair)
         try:
-            if why := self._doubts.look(state.pair, state.now):
-                self._waits[state.pair] = why
-                return self._doubts.was_lost(state.pair)
+            return self._doubts.look(state.pair, state.now)
         except (RequestRefused, RequestUnanswered) as e:
-            self._waits[state.pair] = str(e)
-        return False
+            return str(e)
 
     def _priced(self, action: Action, position: HeldPosition | None) -> Action:
         """Return the action with the price of a stop that no plan gives."""

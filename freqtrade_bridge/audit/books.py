@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
 from freqtrade.exchange import ROUND_DOWN, ROUND_UP
 from freqtrade.persistence import Order, Trade
+from sqlalchemy import select
 
-from candlegraph.freqtrade_bridge.audit.seen import HeldPosition, OpenTrade, OrderSide, Stop
+from candlegraph.freqtrade_bridge.audit.seen import HeldPosition, OpenTrade, OrderSide, SeenOrder, Stop
 from candlegraph.graph.schema.market import Side, sign_of
 
 Row = dict[str, Any]
@@ -25,6 +27,9 @@ class Stops(Protocol):
 
     def expect(self, pair: str, side: Side, since: datetime) -> None:
         """Get the plan of a lost entry ready: its fill is about to be booked."""
+
+    def found(self, position: HeldPosition, orders: Sequence[SeenOrder], now: datetime) -> None:
+        """Note that orders of the bot were filled and that their answers were lost."""
 
 
 def open_trade_of(trade: Trade, stops: Stops, exchange: Any) -> OpenTrade:
@@ -44,6 +49,12 @@ def open_trade_of(trade: Trade, stops: Stops, exchange: Any) -> OpenTrade:
 
 
 SIDES: tuple[OrderSide, OrderSide] = ("buy", "sell")
+
+
+def was_filled_since(pair: str, when: datetime) -> bool:
+    """Return whether freqtrade booked a fill of the pair since then."""
+    late = [Order.ft_pair == pair, Order.order_filled_date >= when.replace(tzinfo=None)]
+    return Order.session.scalars(select(Order).filter(*late)).first() is not None
 
 
 def on_grid(exchange: Any, pair: str, price: float, side: Side) -> float:

@@ -1,6 +1,6 @@
 """Entries that were let through and of which no trade is known yet: asked for before anything else is sent.
 
-let through -> a trade knows it: no doubt;  an order of ours is listed: lost;  not listed in two looks: never placed
+let through -> a trade knows it: no doubt;  listed: lost, its position is waited for;  not in two looks: never placed
 """
 
 from __future__ import annotations
@@ -39,22 +39,28 @@ class Doubts:
         """Note an entry that freqtrade is about to send."""
         self._doubts[pair] = Doubt(side, now)
 
+    def forget(self, pair: str) -> None:
+        """Doubt no more: a person has been asked about what came of it."""
+        self._doubts.pop(pair, None)
+
     def look(self, pair: str, now: datetime) -> str | None:
         """Return why the pair must wait: its last entry was placed, or may have been; raise RequestUnanswered."""
         doubt = self._doubts.get(pair)
         if doubt is None:
             return None
-        if _is_booked(pair, doubt) or (doubt.looks >= LOOKS and now - doubt.at >= SETTLES):
+        if _is_booked(pair, doubt):
+            del self._doubts[pair]
+            return None
+        if self._is_listed(pair, doubt):
+            return "its last entry was filled, its answer was lost, and its position is not shown yet"
+        if doubt.looks >= LOOKS and now - doubt.at >= SETTLES:
             del self._doubts[pair]
             return None
         self._doubts[pair] = doubt._replace(looks=doubt.looks + 1)
         return "the answer to its last entry was lost, and the exchange is being asked for that order"
 
-    def was_lost(self, pair: str) -> bool:
-        """Return whether the exchange lists an entry of the pair that was let through and that no trade knows."""
-        doubt = self._doubts.get(pair)
-        if doubt is None:
-            return False
+    def _is_listed(self, pair: str, doubt: Doubt) -> bool:
+        """Return whether the exchange lists such an entry that was filled and that no trade knows."""
         listed = self._account.orders(pair, doubt.at - BEFORE)
         ours = [one for one in listed if one.side == entry_side(doubt.side) and one.sender == "bot" and one.filled]
         return any(Order.order_by_id(one.id, pair) is None for one in ours)

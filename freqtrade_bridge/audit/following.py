@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from freqtrade.persistence import Order, Trade
 
 from candlegraph.freqtrade_bridge.audit.account import LiveAccount, RequestUnanswered
-from candlegraph.freqtrade_bridge.audit.seen import SeenOrder, exceeds
+from candlegraph.freqtrade_bridge.audit.seen import OUR_STOP, SeenOrder, exceeds
 from candlegraph.freqtrade_bridge.host.tags import BY_HAND, LIQUIDATION, ON_EXCHANGE, UNANSWERED
 
 BEFORE = timedelta(seconds=10)
@@ -78,7 +78,6 @@ class Follower:
             if stop.ft_is_open or stop.filled:
                 for number in self._account.became(stop.order_id, trade.pair):
                     found[number] = stop if stop.ft_is_open else None
-        found.pop("", None)
         return found
 
     def _count_funding(self, trade: Trade) -> None:
@@ -107,6 +106,8 @@ class Follower:
     def _reason(self, trade: Trade, order: SeenOrder) -> str:
         if order.sender == "exchange":
             return LIQUIDATION
+        if order.client_id.startswith(OUR_STOP):
+            return ON_EXCHANGE
         return self._exits.get(trade.id, UNANSWERED) if order.sender == "bot" else BY_HAND
 
     def _told(self, trade: Trade, cause: ClosingOrder) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from freqtrade.persistence import Trade
 
-from candlegraph.freqtrade_bridge.audit.account import LiveAccount, RequestRefused, RequestUnanswered
+from candlegraph.freqtrade_bridge.audit.account import LiveAccount, RequestRefused, RequestUnanswered, asked
 from candlegraph.freqtrade_bridge.audit.books import exit_side, know_cancelled, know_stop
 from candlegraph.freqtrade_bridge.audit.following import Follower
 from candlegraph.freqtrade_bridge.audit.seen import Action
@@ -35,7 +35,8 @@ class Hands:
     def carry_out(self, action: Action, now: datetime) -> bool:
         """Do it and tell it; return whether it is done."""
         try:
-            done, todo, is_done = self._do(action), todo_told(action), True
+            with asked("carry it out"):  # freqtrade's own booking asks the exchange, too
+                done, todo, is_done = self._do(action), todo_told(action), True
         except RequestUnanswered as e:
             if self._is_first(action):
                 return False
@@ -77,7 +78,8 @@ class Hands:
         if action.kind not in SETTING:
             return f"{error}; {AGAIN}", watch_told(action), False
         try:
-            self._close(action)
+            with asked("close it"):
+                self._close(action)
         except (RequestRefused, RequestUnanswered) as e:
             return f"{error}; then {e}; {AGAIN}", "close it on the exchange if this is said again", False
         return f"{error}; so it was closed at the market", NOTHING, True

@@ -53,6 +53,8 @@ def _covered(state: PairState, position: HeldPosition) -> Iterator[Action]:
     ours = min(position.size, trade.amount + trade.growing) if trade is not None else 0.0
     kept = (yield from _of_trade(state, trade, ours)) if trade is not None and ours > 0 else []
     rest = _by_size([one for one in state.stops if one not in kept and one.closes(position.side)])
+    if exceeds(position.size, ours) and state.is_fresh:
+        return  # what looks unknown may be what was just closed
     if exceeds(position.size, ours):
         kept = kept + (yield from _of_unknown(state, position, rest, position.size - ours))
     yield from _surplus(state, kept)

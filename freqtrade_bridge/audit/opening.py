@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,7 +13,8 @@ from freqtrade.persistence import Trade
 from candlegraph.freqtrade_bridge.audit.account import KNOWN_EXCHANGES
 from candlegraph.freqtrade_bridge.audit.auditor import Auditor
 from candlegraph.freqtrade_bridge.audit.books import far_stop, nearer
-from candlegraph.freqtrade_bridge.audit.seen import HeldPosition
+from candlegraph.freqtrade_bridge.audit.seen import HeldPosition, SeenOrder
+from candlegraph.freqtrade_bridge.decisions.fates import Fates, FoundOrder
 from candlegraph.freqtrade_bridge.host.state import bot_of
 from candlegraph.freqtrade_bridge.trades.orders import Orders
 from candlegraph.freqtrade_bridge.trades.plan import Plan, Plans
@@ -30,7 +31,7 @@ DECIDED_WITHIN = timedelta(hours=1)
 
 
 def auditor_of(
-    config: Mapping[str, Any], provider: Any, context: Context, plans: Plans, orders: Orders
+    config: Mapping[str, Any], provider: Any, context: Context, plans: Plans, orders: Orders, fates: Fates
 ) -> Auditor | None:
     """Return the auditor of a live account; None in a backtest, in dry-run, and where nobody could look."""
     if config["runmode"] != RunMode.LIVE:
@@ -44,7 +45,7 @@ def auditor_of(
             ", ".join(KNOWN_EXCHANGES),
         )
         return None
-    stops = PlannedStops(context, plans, orders)
+    stops = PlannedStops(context, plans, orders, fates)
     send = lambda message: provider.send_msg(message, always_send=True)  # noqa: E731
     return Auditor(bot_of(provider), AuditBook(context.database), context.namespace, send, stops)
 
@@ -52,8 +53,8 @@ def auditor_of(
 class PlannedStops:
     """Where stops belong: by the plan of a trade, or, of what no trade knows, by the decision behind it."""
 
-    def __init__(self, context: Context, plans: Plans, orders: Orders) -> None:
-        self._context, self._plans, self._orders = context, plans, orders
+    def __init__(self, context: Context, plans: Plans, orders: Orders, fates: Fates) -> None:
+        self._context, self._plans, self._orders, self._fates = context, plans, orders, fates
 
     def planned(self, trade: Trade) -> float:
         """Return where the stop of an open trade belongs: freqtrade's or the plan's, which fires first."""
@@ -74,6 +75,12 @@ class PlannedStops:
         """Get the plan of a lost entry ready, from its decision where the bot was started anew since."""
         if (plan := self._plan(pair, side, since)) is not None:
             self._orders.expect(pair, plan)
+
+    def found(self, position: HeldPosition, orders: Sequence[SeenOrder], now: datetime) -> None:
+        """Set the fates of the calls whose orders these are."""
+        for one in orders:
+            order = FoundOrder(one.id, one.at, one.side, one.filled, one.price or position.entry, position.leverage)
+            self._fates.found(position.pair, order, now)
 
     def _plan(self, pair: str, side: Side, at: datetime) -> Plan | None:
         plan = self._orders.on_its_way(pair)

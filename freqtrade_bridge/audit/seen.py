@@ -104,8 +104,8 @@ class OpenTrade(Frozen):
 class PairState(Frozen):
     """One pair: the exchange's side, and freqtrade's.
 
-    `asked` tells of stops that freqtrade takes for alive and that the look does not show; a stop is young for a while
-    after it was placed, when the position that it is for may not be shown yet.
+    `asked` tells of stops that freqtrade takes for alive and that the look does not show. `is_fresh`: an order of the
+    bot was filled a moment ago, so that the position may still be shown as it was before.
     """
 
     pair: str
@@ -113,12 +113,13 @@ class PairState(Frozen):
     stops: tuple[Stop, ...]
     trade: OpenTrade | None
     asked: dict[str, StopState] = {}
+    is_fresh: bool = False
     now: datetime
 
 
-StopState = Literal["alive", "fired", "fired_unseen", "gone", "unknown"]
+StopState = Literal["alive", "fired", "fired_unseen", "gone", "denied", "unknown"]
 """What the exchange says of a stop by its number. fired: and the order that it became can be asked for, so that
-freqtrade books it by itself. unknown: it never heard of it, or does not answer."""
+freqtrade books it by itself. denied: it never heard of it. unknown: it does not answer."""
 ActionKind = Literal[
     "set_stop", "take_over", "cancel_surplus", "cancel_orphan", "protect_unknown", "ask_person", "follow_position"
 ]
@@ -146,7 +147,8 @@ class SeenOrder(Frozen):
         return "bot" if self.client_id.startswith(BY_BOT) else "person"
 
 
-BY_BOT = ("x-", "cg-")
+OUR_STOP = "cg-"
+BY_BOT = ("x-", OUR_STOP)
 """ccxt's numbers begin with its broker's mark, ours with our own; the exchange's app and site have other ones."""
 BY_EXCHANGE = ("autoclose", "adl_autoclose", "settlement_autoclose")
 """Liquidation, reduction by the exchange, settlement."""

@@ -10,11 +10,12 @@ from typing import Any
 
 from freqtrade.persistence import Trade
 
-from candlegraph.freqtrade_bridge.audit.account import LiveAccount, RequestRefused, RequestUnanswered
+from candlegraph.freqtrade_bridge.audit.account import LiveAccount, RequestRefused, RequestUnanswered, asked
 from candlegraph.freqtrade_bridge.audit.adoption import Adopter, cause_of
 from candlegraph.freqtrade_bridge.audit.books import Stops
+from candlegraph.freqtrade_bridge.audit.following import Follower
 from candlegraph.freqtrade_bridge.audit.holds import Holds
-from candlegraph.freqtrade_bridge.audit.seen import HeldPosition, PairState
+from candlegraph.freqtrade_bridge.audit.seen import HeldPosition, PairState, SeenOrder
 from candlegraph.freqtrade_bridge.audit.telling import NOTHING, Reporter, choice_told, hold_told
 from candlegraph.memory.books.audit import AuditKind, Cause, Hold
 
@@ -26,14 +27,16 @@ WAITS = "a position that no trade knows waits for a person"
 class Unknown:
     """Follows unknown positions; `stops` gets the plan of a lost entry ready."""
 
-    def __init__(self, bot: Any, account: LiveAccount, holds: Holds, reporter: Reporter, stops: Stops) -> None:
-        self._account, self._reporter, self._stops, self._holds = account, reporter, stops, holds
+    def __init__(
+        self, bot: Any, account: LiveAccount, holds: Holds, reporter: Reporter, stops: Stops, follower: Follower
+    ) -> None:
+        self._reporter, self._stops, self._holds, self._follower = reporter, stops, holds, follower
         self._adopter = Adopter(bot, account)
         self._sighted: set[str] = set()
         self._missed: set[str] = set()
         self._closed: dict[str, tuple[datetime, datetime]] = {}
 
-    def settle(self, state: PairState, excess: float, *, is_lost: bool) -> str | None:
+    def settle(self, state: PairState, excess: float) -> str | None:
         """Take one look's unknown amount of a pair one step on; return why entries of the pair wait."""
         hold = self._holds.of(state.pair)
         if not excess or state.position is None:
@@ -41,16 +44,33 @@ class Unknown:
             return None if hold is None else self._gone(hold, state.now)
         self._missed.discard(state.pair)
         if hold is None:
-            return self._seen(state.position, excess, state.now, is_sure=is_lost or state.pair in self._sighted)
+            return self._seen(state.position, excess, state.now)
         if hold.wanted is not None:
             self._decided(hold, state, excess)
         return WAITS
 
-    def _seen(self, position: HeldPosition, excess: float, now: datetime, *, is_sure: bool) -> str:
-        """Hold a pair once it is sure that the position is there: a look may show what was closed a moment ago."""
+    def _seen(self, position: HeldPosition, excess: float, now: datetime) -> str:
+        """Hold a pair once it is sure that the position is there: a look may show what was closed a moment ago.
+
+        An order of ours that is filled and in no trade is sure at once.
+        """
+        orders = self._origins(position, excess, now)
+        cause = cause_of(orders)
+        is_sure = position.pair in self._sighted or cause == "answer_lost"
         self._sighted.add(position.pair)
-        if not is_sure:
-            return WAITS
+        if is_sure:
+            self._hold(position, excess, cause, now)
+            if cause == "answer_lost":
+                self._stops.found(position, orders, now)
+        return WAITS
+
+    def _origins(self, position: HeldPosition, excess: float, now: datetime) -> tuple[SeenOrder, ...]:
+        try:
+            return self._adopter.origins(position, excess, now) or ()
+        except (RequestRefused, RequestUnanswered):
+            return ()
+
+    def _hold(self, position: HeldPosition, excess: float, cause: Cause, now: datetime) -> None:
         hold = Hold(
             namespace=self._reporter.namespace,
             pair=position.pair,
@@ -58,39 +78,64 @@ class Unknown:
             side=position.side,
             amount=excess,
             entry=position.entry,
-            cause=self._cause(position, excess, now),
+            leverage=position.leverage,
+            cause=cause,
         )
         self._holds.keep(hold, now)
         done = "it has a stop, and entries of the pair wait until you decide, also after a restart"
         self._reporter.tell("position_unknown", hold.pair, now, hold_told(hold), done, choice_told(hold.pair))
-        return WAITS
-
-    def _cause(self, position: HeldPosition, excess: float, now: datetime) -> Cause:
-        try:
-            return cause_of(self._adopter.origins(position, excess, now))
-        except (RequestRefused, RequestUnanswered):
-            return "by_hand"
 
     def _gone(self, hold: Hold, now: datetime) -> str | None:
         """Let entries go on once two looks in a row show nothing unknown."""
-        if hold.pair not in self._missed:
-            self._missed.add(hold.pair)
+        is_first, told = hold.pair not in self._missed, self._ended(hold)
+        self._missed.add(hold.pair)
+        if is_first and told is None:
             return WAITS
         self._missed.discard(hold.pair)
         self._closed.pop(hold.pair, None)
         self._holds.release(hold.pair)
         found = f"the {hold.side} that no trade knew is not on the exchange any more"
-        self._reporter.tell("released", hold.pair, now, found, "entries of the pair go on", NOTHING)
+        lost = "what ended it was not found, so no trade says what it gained or lost"
+        told = told or (lost if hold.cause == "answer_lost" else None)
+        done = "entries of the pair go on" if told is None else f"{told}; entries of the pair go on"
+        self._reporter.tell("released", hold.pair, now, found, done, NOTHING)
         return None
+
+    def _ended(self, hold: Hold) -> str | None:
+        """Book a lost entry that ended before anybody decided, for its result is the bot's; return that in words.
+
+        None: it is not the bot's, or the orders that ended it are not listed.
+        """
+        if hold.cause != "answer_lost":
+            return None
+        amount = hold.amount if hold.side == "long" else -hold.amount
+        was = HeldPosition(
+            pair=hold.pair,
+            amount=amount,
+            entry=hold.entry,
+            mark=hold.entry,
+            leverage=hold.leverage,
+            updated_at=hold.since,
+        )
+        try:
+            with asked("book it"):
+                if not self._adopter.is_closed(was, hold.since):
+                    return None
+                self._stops.expect(hold.pair, hold.side, hold.since)
+                trade = self._adopter.adopt(was, hold.amount, hold.since, None)
+                return f"booked as trade {trade.id}: {self._follower.follow(trade, trade.amount)}"
+        except (RequestRefused, RequestUnanswered) as e:
+            return f"it could not be booked ({e})"
 
     def _decided(self, hold: Hold, state: PairState, excess: float) -> None:
         """Do what a person decided; what fails is tried again at the next loop."""
         assert state.position is not None, "there is an excess"
         try:
-            if hold.wanted == "adopt":
-                self._adopt(hold, state.position, excess, state)
-            else:
-                self._flatten(hold, state.position, excess, state.now)
+            with asked(f"{hold.wanted} it"):
+                if hold.wanted == "adopt":
+                    self._adopt(hold, state.position, excess, state)
+                else:
+                    self._flatten(hold, state.position, excess, state.now)
         except (RequestRefused, RequestUnanswered) as e:
             kind: AuditKind = "adopted" if hold.wanted == "adopt" else "flattened"
             todo = f"if this is said again: `candlegraph flatten {hold.pair}`, or close it on the exchange"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from candlegraph.freqtrade_bridge.host.configuration_files import ConfigFiles, loaded, read_files
+from candlegraph.freqtrade_bridge.host.environment_file import load_beside
 from candlegraph.freqtrade_bridge.host.keys import MAIN, refuse_conflicts, refused_format, refused_mode
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.settings.context import minutes_of
@@ -33,6 +34,7 @@ def add_check(command: ArgumentParser) -> None:
 
 def print_check(arguments: Namespace) -> None:
     """Print that the configuration is sound, or raise ConfigError with every mistake in it."""
+    load_beside(arguments.files, os.environ)
     settings = check_files(arguments.files, {}, is_run=True)
     names = ", ".join(map(str, arguments.files))
     sys.stdout.write("\n".join([f"{names}: sound", *_facts(settings)]) + "\n")
@@ -92,7 +94,7 @@ def _conflicts(
         if model.api_key_env is not None and model.api_key_env not in os.environ:
             where = place(("llm_config", "api_key_env"))
             shown = model.api_key_env if VARIABLE.fullmatch(model.api_key_env) else "***"  # a key put there by mistake
-            yield f"{where}: llm_config.api_key_env = {shown!r}: that environment variable is not set; is .env loaded?"
+            yield f"{where}: llm_config.api_key_env = {shown!r}: no such environment variable, nor in .env"
 
 
 def _models(settings: Settings) -> tuple[ModelSettings, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -19,7 +20,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def check_first(arguments: argparse.Namespace) -> None:
     """Refuse a bad configuration before anything heavy is loaded, and find out where the bot's folder is."""
     from candlegraph.freqtrade_bridge.commands.arguments import userdir_of
+    from candlegraph.freqtrade_bridge.host.environment_file import load_beside
 
+    load_beside(getattr(arguments, "config", None) or [], os.environ)
     if hasattr(arguments, "userdir"):
         arguments.userdir = userdir_of(arguments)
     if getattr(arguments, "config", None) is not None:

@@ -49,7 +49,7 @@ def _print(new: Migration, files: Sequence[Path], target: Path, secrets: Path) -
     lines.append(f"Written: {target}. The old form is as it was.")
     if new.secrets:
         lines.append(f"Secrets: {secrets} ({', '.join(new.secrets)}), readable by you alone.")
-        lines.append(f"Load them in the shell that starts the bot: set -a; . {secrets}; set +a")
+        lines.append(f"candlegraph reads them there; for plain freqtrade: set -a; . {secrets}; set +a")
     lines.append(f"Next: candlegraph check -c {target}")
     sys.stdout.write("\n".join(lines) + "\n")
 

@@ -6,6 +6,7 @@ import asyncio
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 
@@ -18,8 +19,26 @@ SYSTEM = "You test a connection. Call the function that you are told to call, on
 ASK = "Call signal_wait for pair BTC/USDT:USDT with confidence_score 50 and the reason 'connection test'."
 
 
+class ModelCheck(NamedTuple):
+    """What came of the call."""
+
+    called: str
+    seconds: float
+    tokens: str
+
+    @property
+    def told(self) -> str:
+        """Return it for a person."""
+        return f"it called {self.called} after {self.seconds:.1f} s{self.tokens}"
+
+
 def print_model_check(settings: Settings) -> None:
     """Print who answered and how long it took; raise ModelError where no function call came back."""
+    sys.stdout.write(f"  {asked_once(settings).told}\n")
+
+
+def asked_once(settings: Settings) -> ModelCheck:
+    """Ask for one function call; raise ModelError where another answer, or none, came back."""
     started = time.monotonic()
     answer = asyncio.run(_asked(settings))
     calls = [call["name"] for call in answer.tool_calls]
@@ -28,7 +47,7 @@ def print_model_check(settings: Settings) -> None:
         raise ModelError(f"the model answered, but not with a call of {signal_wait.name}: {said}")
     usage = answer.usage_metadata
     tokens = f", {usage['input_tokens']} tokens in, {usage['output_tokens']} out" if usage else ""
-    sys.stdout.write(f"  it called {calls[0]} after {time.monotonic() - started:.1f} s{tokens}\n")
+    return ModelCheck(calls[0], time.monotonic() - started, tokens)
 
 
 async def _asked(settings: Settings) -> AIMessage:

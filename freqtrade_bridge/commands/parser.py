@@ -26,16 +26,31 @@ class Command(NamedTuple):
 
 
 COMMANDS = (
+    Command("init", "a new bot: configuration, passwords, folders, from four answers", "operations.arguments:add_init"),
     Command("check", "whether a configuration is sound, in seconds; --model: and its model", "check:add_check"),
     Command("migrate", "the earlier system's configuration in our form, key by key", "migrate:add_migrate"),
     Command("demo", "backtest the sample market, decided by the graph over loopback HTTP", "run_arguments:add_demo"),
     Command("backtest", "`freqtrade backtesting` with the graph, a table and a report", "run_arguments:add_backtest"),
     Command("trade", "`freqtrade trade` with the graph; --offline: a dry-run without a key", "run_arguments:add_trade"),
+    Command(
+        "doctor", "whether all is there that a bot needs, in 20 s; one model call", "operations.arguments:add_doctor"
+    ),
+    Command("start", "the bot in the background, with log and process file", "operations.arguments:add_start"),
+    Command("stop", "end it gently; positions stay open", "operations.arguments:add_stop"),
+    Command("restart", "end it and start it as it was started", "operations.arguments:add_restart"),
+    Command("logs", "the end of its log; -f: and what follows", "operations.arguments:add_logs"),
+    Command("pause", "open and add nothing until `resume`; exits and stops go on", "operations.arguments:add_pause"),
+    Command("resume", "end a pause", "operations.arguments:add_resume"),
+    Command("prune", "old backtests leave the database", "operations.arguments:add_prune"),
+    Command("upgrade", "--check: which live decisions this version changes", "operations.arguments:add_upgrade"),
+    Command("deploy", "build and start the containers, follow their log", "operations.arguments:add_deploy"),
+    Command("clean", "remove what can be made again, after a backup", "operations.arguments:add_clean"),
     Command("decide", "one candle through the graph, printed node by node", "candle_arguments:add_decide"),
     Command("brief", "the prompt of one candle, section by section, with its tokens", "candle_arguments:add_brief"),
     Command("memory", "the experience memory: look, measure, carry, clean up", "memory.arguments:add_memory"),
     Command("status", "how the bot is: last decision, models, cost, halt, open trades", "books.arguments:add_status"),
     Command("health", "one line and status 0 or 1, for a container, a monitor, a cron", "books.arguments:add_health"),
+    Command("drift", "whether the model decides otherwise than in the weeks before", "books.arguments:add_drift"),
     Command("why", "one candle's story, or why there was no trade since the last one", "books.arguments:add_why"),
     Command("ledger", "what was decided: show, compare two runs, export", "books.arguments:add_ledger"),
     Command("parity", "live against a backtest of the same span: what differs, and why", "books.arguments:add_parity"),

@@ -47,6 +47,7 @@ def add_trade(command: argparse.ArgumentParser) -> None:
         metavar="TIME",
         help="with --offline: where in the candles it begins, or up to a week later; default: 4 weeks from their end",
     )
+    command.add_argument("--quiet", action="store_true", help="log to USERDIR/logs/freqtrade.log alone")
     command.set_defaults(run=later(f"{HERE}.trade:print_trade"))
 
 

@@ -16,6 +16,14 @@ from candlegraph.freqtrade_bridge.report.listing import console
 from candlegraph.graph.schema.errors import ConfigError
 
 PORT, ADDRESS = 8080, "127.0.0.1"
+FILE_ALONE = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"standard": {"format": "%(asctime)s - %(name)s - %(levelname)s - %(message)s"}},
+    "handlers": {},
+    "root": {"handlers": [], "level": "INFO"},
+}
+"""Freqtrade's logging without its console; it adds the file itself."""
 
 
 def print_trade(arguments: Namespace) -> None:
@@ -36,11 +44,7 @@ def _print_offline(arguments: Namespace, config: Mapping[str, Any]) -> None:
     from candlegraph.freqtrade_bridge.host.run_name import namespace_offline, new_name
     from candlegraph.freqtrade_bridge.loopback.trade import TradeOrder, database_of_run, run_offline, staged
 
-    datadir = datadir_of(arguments, config).resolve()
-    if not (arguments.config or arguments.datadir):
-        from candlegraph.freqtrade_bridge.loopback.sample_market import write_sample_market
-
-        write_sample_market((arguments.userdir / "data" / SAMPLE).resolve())
+    datadir = _candles(arguments, config)
     order = TradeOrder(datadir, arguments.userdir.resolve(), begin=arguments.begin, **_told(arguments))
     name, screen = new_name(datetime.now(UTC)), console()
     api = config.get("api_server") or ({} if arguments.config else own_api())
@@ -60,11 +64,23 @@ def _print_offline(arguments: Namespace, config: Mapping[str, Any]) -> None:
             )
 
 
+def _candles(arguments: Namespace, config: Mapping[str, Any]) -> Path:
+    """Return the candle folder; where none is named and none of the exchange's is there, that of the sample market."""
+    datadir = datadir_of(arguments, config).resolve()
+    if arguments.datadir or (arguments.config and (datadir / "futures").is_dir()):
+        return datadir
+    from candlegraph.freqtrade_bridge.loopback.sample_market import write_sample_market
+
+    sample: Path = (arguments.userdir / "data" / SAMPLE).resolve()
+    write_sample_market(sample)
+    return sample
+
+
 def _told(arguments: Namespace) -> dict[str, Any]:
     return {
         "pairs": tuple(arguments.pairs or ()),
         "configs": tuple(Path(path).resolve() for path in arguments.config),
-        "overrides": overrides_of(arguments),
+        "overrides": overrides_of(arguments) | ({"log_config": FILE_ALONE} if arguments.quiet else {}),
         "extra": tuple(arguments.freqtrade),
     }
 

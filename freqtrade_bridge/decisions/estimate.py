@@ -48,7 +48,7 @@ def announce(settings: Settings, pairs: int, candles: int | None) -> None:
 def is_paid(settings: Settings) -> bool:
     """Return whether a backtest may cost money: some model is asked that is neither in process nor replayed."""
     config = settings.llm_config
-    return config.mode != "replay" and any(not _is_free(config.models_of(role)[0]) for role in _asked(settings))
+    return config.mode != "replay" and any(not is_free(config.models_of(role)[0]) for role in _asked(settings))
 
 
 def estimate_of(settings: Settings, pairs: int, candles: int) -> Estimate:
@@ -59,7 +59,7 @@ def estimate_of(settings: Settings, pairs: int, candles: int) -> Estimate:
     most_in = settings.context_config.max_context_tokens
     for role in _asked(settings):
         model, count = config.models_of(role)[0], _calls(role, decisions)
-        if _is_free(model):
+        if is_free(model):
             continue
         calls[model.model] = calls.get(model.model, 0) + count
         price = config.prices.get(model.model)
@@ -109,7 +109,8 @@ def _calls(role: Role, decisions: int) -> int:
     return max(1, round(decisions * ENTRY_SHARE)) if role == "reviewer" else decisions
 
 
-def _is_free(model: ModelSettings) -> bool:
+def is_free(model: ModelSettings) -> bool:
+    """Return whether asking it costs nothing."""
     return model.provider in FREE_PROVIDERS or (model.provider == "auto" and model.api_base is None)
 
 

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from freqtrade.persistence import Order, Trade
 
@@ -52,6 +52,17 @@ class Followed:
     def move(self) -> Move:
         """Return what should be done."""
         return self.signal.wanted
+
+
+class FoundOrder(NamedTuple):
+    """What an order did: filled at `at`, amounts in base currency."""
+
+    id: str
+    at: datetime
+    side: str
+    amount: float
+    price: float
+    leverage: float
 
 
 class Fates:
@@ -113,6 +124,11 @@ class Fates:
         """Note that a callback refused it; live freqtrade may ask again while the candle lasts."""
         self._change(decision_id, refusal=refusal)
 
+    def hold_back(self, trade_id: int, refusal: Refusal) -> None:
+        """Note that the newest addition to a trade was refused at the last moment."""
+        for one in self._of(lambda one: one.signal.trade_id == trade_id and one.signal.wanted.grows)[-1:]:
+            self._change(one.id, refusal=refusal)
+
     def reached(self, decision_id: str, stage: Stage) -> None:
         """Note how far it came; an earlier refusal counts no more."""
         self._change(decision_id, stage=stage, refusal=None)
@@ -137,6 +153,16 @@ class Fates:
             for one in self._of(lambda one: one.signal.trade_id == trade.id):
                 self._end(one, "no_order_needed", now, why=why)
 
+    def found(self, pair: str, order: FoundOrder, now: datetime) -> None:
+        """Settle the call that opened or enlarged a position by an order of which freqtrade knows nothing."""
+        ours = self._of(
+            lambda one: (
+                one.pair == pair and one.signal.wanted.grows and one.as_of <= order.at < one.as_of + self._length
+            )
+        )
+        if ours:
+            self._set(ours[-1], _fate_of(ours[-1], order, now))
+
     def expire(self, now: datetime) -> None:
         """Settle what is left of candles that have passed, unless its order is still open."""
         for one in self._of(lambda one: one.as_of + self._length <= now):
@@ -156,21 +182,10 @@ class Fates:
         return [] if fits is None else self._of(lambda one: one.signal.trade_id == trade.id and fits(one.signal))
 
     def _carried_out(self, one: Followed, trade: Trade, order: Order, now: datetime) -> None:
-        price, amount = order.safe_price, order.safe_filled
-        worse = 1 if order.ft_order_side == "buy" else -1
-        kind: FateKind = "filled" if amount >= order.safe_amount * WHOLE else "partly_filled"
-        fate = Fate(
-            kind=kind,
-            at=now,
-            order_id=order.order_id,
-            price=price,
-            amount=amount,
-            stake=amount * price / (trade.leverage or 1.0),
-            leverage=trade.leverage or 1.0,
-            slippage_pct=100 * worse * (price / one.price - 1),
-            seconds=max(0.0, (now - one.as_of).total_seconds()),
-        )
-        self._set(one, fate)
+        kind: FateKind = "filled" if order.safe_filled >= order.safe_amount * WHOLE else "partly_filled"
+        side, leverage = order.ft_order_side, trade.leverage or 1.0
+        filled = FoundOrder(order.order_id, now, side, order.safe_filled, order.safe_price, leverage)
+        self._set(one, _fate_of(one, filled, now, kind))
 
     def _lapse(self, one: Followed, now: datetime, why: str = "") -> None:
         """Settle what no order came of, by how far it came and what stood in its way."""
@@ -201,6 +216,21 @@ class Fates:
 
     def _of(self, wanted: Callable[[Followed], bool]) -> list[Followed]:
         return sorted((one for one in self._followed.values() if wanted(one)), key=lambda one: one.as_of)
+
+
+def _fate_of(one: Followed, order: FoundOrder, now: datetime, kind: FateKind = "filled") -> Fate:
+    worse = 1 if order.side == "buy" else -1
+    return Fate(
+        kind=kind,
+        at=now,
+        order_id=order.id,
+        price=order.price,
+        amount=order.amount,
+        stake=order.amount * order.price / order.leverage,
+        leverage=order.leverage,
+        slippage_pct=100 * worse * (order.price / one.price - 1),
+        seconds=max(0.0, (order.at - one.as_of).total_seconds()),
+    )
 
 
 def without_fate(rows: Iterable[DecisionRow], now: datetime, length: timedelta) -> list[DecisionRow]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from langchain_core.messages import AIMessage, BaseMessage
+from pydantic import BaseModel, ConfigDict, Field
 
 from candlegraph.agents.analyst import seen
+from candlegraph.agents.prompt.budget import SEPARATOR
 from candlegraph.graph.context import Context
 from candlegraph.graph.schema.lessons import Lessons
 from candlegraph.graph.schema.market import MarketSnapshot
@@ -17,6 +21,7 @@ from candlegraph.graph.state import CandleState
 
 LLM_KEYS = {"prompt", "depth", "decision"}
 EXPERIENCE_KEYS = {"record_min_profit_pct"}
+LONGEST_TITLE = 60
 
 
 class DecisionInputs(BaseModel):
@@ -31,6 +36,7 @@ class DecisionInputs(BaseModel):
     bear: Argument | None = None
     depth: Depth
     settings: dict[str, Any]
+    parts: dict[str, str] = Field({}, description="digits of each section of the prompt that was sent")
 
     @classmethod
     def of(cls, state: CandleState, settings: Settings) -> DecisionInputs | None:
@@ -45,6 +51,7 @@ class DecisionInputs(BaseModel):
             bear=state.bear,
             depth=state.terms.depth,
             settings=shaping(settings),
+            parts=parts_of(state.messages),
         )
 
     def again(self, user_data_dir: str) -> tuple[CandleState, Context]:
@@ -66,3 +73,17 @@ def shaping(settings: Settings) -> dict[str, Any]:
         ),
     }
     return {name: block for name, block in kept.items() if block}
+
+
+def parts_of(messages: Sequence[BaseMessage]) -> dict[str, str]:
+    """Return 8 hex digits of each section of a prompt, by its first line; what was answered is no part of it."""
+    found: dict[str, str] = {}
+    for message in messages:
+        if isinstance(message, AIMessage):
+            break
+        name = "system" if message.type == "system" else ""
+        chunks = [str(message.content)] if name else str(message.content).split(SEPARATOR)
+        for chunk in chunks:
+            title = name or chunk.strip().partition("\n")[0][:LONGEST_TITLE]
+            found[title] = hashlib.sha256(chunk.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return found

@@ -8,11 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from freqtrade.exceptions import DependencyException
 from freqtrade.persistence import PairLocks, Trade
 
+from candlegraph.freqtrade_bridge.host.pause_file import PauseFile
 from candlegraph.freqtrade_bridge.host.state import is_paused
 from candlegraph.graph.schema.fate import Refusal
 from candlegraph.graph.schema.market import Lock, OrderLimits, Side
@@ -27,8 +29,11 @@ OPENING = -0.05
 class Doors:
     """`config` is freqtrade's and may change under us: its `max_open_trades` is read each time."""
 
-    def __init__(self, config: Mapping[str, Any], provider: Any, wallets: Any, *, is_backtest: bool) -> None:
+    def __init__(
+        self, config: Mapping[str, Any], provider: Any, wallets: Any, userdir: Path, *, is_backtest: bool
+    ) -> None:
         self._config = config
+        self._switch = None if is_backtest else PauseFile(userdir)
         self._provider = provider
         self._wallets = wallets
         self._is_backtest = is_backtest
@@ -58,14 +63,21 @@ class Doors:
         known = {name: value for name, value in least.items() if value}
         return OrderLimits(**known, max_order=most if math.isfinite(most) and most > 0 else None)
 
-    def pause(self) -> str | None:
-        """Return that a person has paused freqtrade: then it opens nothing."""
-        return "freqtrade is paused (/pause)" if is_paused(self._provider) else None
+    def pause(self) -> Refusal | None:
+        """Return that a person has paused entries here, or freqtrade: then it opens nothing."""
+        if by_hand := self.by_hand():
+            return by_hand
+        return Refusal(door="paused", why="freqtrade is paused (/pause)") if is_paused(self._provider) else None
+
+    def by_hand(self) -> Refusal | None:
+        """Return that `candlegraph pause` is on, as it is at this moment; never in a backtest."""
+        pause = self._switch.look() if self._switch else None
+        return pause.refusal if pause else None
 
     def closed(self, pair: str, side: Side, as_of: datetime) -> Refusal | None:
         """Return why freqtrade would not even ask us about an entry now, by its own tests in its own order."""
         if paused := self.pause():
-            return Refusal(door="paused", why=paused)
+            return paused
         if pair not in self._provider.current_whitelist():
             return Refusal(door="pair_not_tradable", why="the pair is not in freqtrade's pair list")
         locked = refused_by(self.locks(pair, as_of), side, "freqtrade had locked the pair")

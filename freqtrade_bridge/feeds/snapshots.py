@@ -18,6 +18,7 @@ from candlegraph.freqtrade_bridge.feeds.doors import Doors
 from candlegraph.freqtrade_bridge.feeds.sentiment import SentimentFeed
 from candlegraph.freqtrade_bridge.trades.plan import Plans
 from candlegraph.freqtrade_bridge.trades.track import PositionWatch
+from candlegraph.graph.schema.fate import Refusal
 from candlegraph.graph.schema.market import MarketSnapshot, Position, Sentiment
 from candlegraph.tools.market.frames import snapshot_of
 
@@ -70,12 +71,14 @@ class Snapshots:
     def _with_pause(self, snapshots: dict[str, MarketSnapshot]) -> dict[str, MarketSnapshot]:
         """Return the snapshots with why entries pause, of the pairs that need no model for it."""
         flat = [pair for pair, snapshot in snapshots.items() if snapshot.position is None]
-        why, waiting = self._doors.pause(), frozenset(flat)
-        if why is None and self._pause.is_on:
-            why, waiting = f"{KEY}: {FAILED}", waiting_pairs(flat, others_ask=len(flat) < len(snapshots))
-        if why is None:
+        closed, waiting = self._doors.pause(), frozenset(flat)
+        if closed is None and self._pause.is_on:
+            closed = Refusal(door="paused", key=KEY, why=FAILED)
+            waiting = waiting_pairs(flat, others_ask=len(flat) < len(snapshots))
+        if closed is None:
             return snapshots
+        told = {"paused": closed.line}
         return {
-            pair: snapshot.model_copy(update={"paused": why}) if pair in waiting or snapshot.position else snapshot
+            pair: snapshot.model_copy(update=told) if pair in waiting or snapshot.position else snapshot
             for pair, snapshot in snapshots.items()
         }

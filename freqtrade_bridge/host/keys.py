@@ -29,12 +29,19 @@ OURS: dict[str, Any] = {
 """What the strategy stands on; freqtrade would let its configuration replace these without a word."""
 
 
+LOCKS = {"jwt_secret_key", "ws_token"}
+"""What the API is locked with: in use in `config`, and left in the copy that every backtest archive gets."""
+
+
 def blank_secrets(config: Any) -> None:
     """Empty every key, and the address of a shared memory, in `config` and in freqtrade's copy of the files; warn."""
     places = [config, config.get("original_config") or {}]
     found = [one for place in places for one in _secrets(place) if one[1].get(one[2])]
     for _, block, key in found:
         block[key] = None
+    copy = _block(places[1], "api_server")
+    for key in LOCKS & copy.keys():
+        copy[key] = None
     for name in dict.fromkeys(f"{above}.{key}" for above, _, key in found if key == "api_key"):
         logger.warning("%s stands in a configuration file; CANDLEGRAPH_API_KEY is the safer place", name)
 

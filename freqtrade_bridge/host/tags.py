@@ -13,10 +13,13 @@ from candlegraph.graph.schema.signal import Move
 LONG_TAG, SHORT_TAG = "graph_long", "graph_short"
 ENTRY_TAGS = (LONG_TAG, SHORT_TAG)
 EXIT_TAG, ADD_TAG, REDUCE_TAG = "graph_exit", "graph_add", "graph_reduce"
+UNANSWERED, BY_HAND, ADOPTED = "exit_unanswered", "closed_by_hand", "adopted"
+"""What the auditor found on the exchange: an exit of unknown reason, and what a person did there."""
 MEANS: Mapping[str, Callable[[Move], bool]] = {
     EXIT_TAG: lambda move: move.is_exit,
     ADD_TAG: lambda move: move.is_adjustment and move.grows,
     REDUCE_TAG: lambda move: move.is_adjustment and move.is_safer,
+    UNANSWERED: lambda move: move.is_exit or (move.is_adjustment and move.is_safer),
 }
 """Which decisions an order of the tag carries out; an entry is found by its trade."""
 
@@ -29,6 +32,3 @@ LIQUIDATION, FORCED = "liquidation", "force_exit"
 """Freqtrade's: lost the whole margin; closed by a person, or in a backtest by the end of the data."""
 ON_EXCHANGE = "stoploss_on_exchange"
 """Freqtrade's: a stop on the exchange fired."""
-
-UNANSWERED, BY_HAND, ADOPTED = "exit_unanswered", "closed_by_hand", "adopted"
-"""What the auditor found on the exchange: an exit of unknown reason, and what a person did there."""

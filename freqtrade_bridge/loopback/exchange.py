@@ -77,7 +77,7 @@ def _offer_metadata(app: FastAPI, markets: Mapping[str, Market], clock: Clock) -
 
     @app.get("/fapi/v1/time")
     async def time() -> dict[str, Any]:
-        return {"serverTime": clock.now()}
+        return {"serverTime": clock.now() + app.state.trouble.skew_ms}
 
     @app.get("/fapi/v1/exchangeInfo")
     async def exchange_info() -> dict[str, Any]:

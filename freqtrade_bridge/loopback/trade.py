@@ -33,6 +33,7 @@ from candlegraph.freqtrade_bridge.loopback.offline import (
 from candlegraph.freqtrade_bridge.loopback.series import WEEK_MS
 from candlegraph.freqtrade_bridge.loopback.server import LoopbackExchange
 from candlegraph.graph.schema.errors import BridgeError, CandleError, ConfigError
+from candlegraph.graph.settings.places import LOG
 
 BEFORE_THE_END = timedelta(weeks=4)
 WEEK = timedelta(milliseconds=WEEK_MS)
@@ -140,7 +141,7 @@ def _run(
     refuse_ours(order.extra, OURS)
     order.userdir.mkdir(parents=True, exist_ok=True)
     words = ["trade", "--strategy", STRATEGY, "--strategy-path", str(STRATEGIES), "--userdir", str(order.userdir)]
-    words += [*more, *order.extra]
+    words += [*more, *_logged(order), *order.extra]
     for config in configs:
         words += ["--config", str(config)]
     before = signal.signal(signal.SIGTERM, _interrupted)
@@ -150,6 +151,12 @@ def _run(
         signal.signal(signal.SIGTERM, before)
     if status:
         raise BridgeError(f"freqtrade trade failed: {reason or f'it ended with status {status}, its log is above'}")
+
+
+def _logged(order: TradeOrder) -> list[str]:
+    """Return where freqtrade's log goes, unless somebody says so; freqtrade rotates it, ten times 10 MB are kept."""
+    said = [word.partition("=")[0] for word in order.extra]
+    return [] if "--logfile" in said or order.configuration.get("logfile") else ["--logfile", str(order.userdir / LOG)]
 
 
 def _interrupted(number: int, frame: object) -> None:

@@ -9,16 +9,21 @@ import logging
 import shutil
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from freqtrade.persistence import Trade
 
 from candlegraph.freqtrade_bridge.host.chat import Tell, teller
+from candlegraph.freqtrade_bridge.host.pause_file import KEY, PauseFile
+from candlegraph.freqtrade_bridge.monitoring.decided import DecidedCandles
+from candlegraph.freqtrade_bridge.monitoring.drift_watch import DriftWatch
 from candlegraph.freqtrade_bridge.monitoring.health import HealthCheck, checks, duration_told
 from candlegraph.freqtrade_bridge.monitoring.heartbeat import Heartbeat
 from candlegraph.freqtrade_bridge.monitoring.pings import Pings
-from candlegraph.freqtrade_bridge.monitoring.pulse import Parts, Pulse
+from candlegraph.freqtrade_bridge.monitoring.pulse import Parts, Pulse, held_trades
 from candlegraph.freqtrade_bridge.monitoring.sums import LedgerSums
+from candlegraph.freqtrade_bridge.monitoring.trade_notes import TradeNotes
 from candlegraph.freqtrade_bridge.monitoring.words import end_told, entry_told, start_told
 from candlegraph.freqtrade_bridge.trades.plan import Plan
 from candlegraph.graph.context import Context
@@ -42,6 +47,12 @@ class Monitor:
         self._tell = teller(provider)
         self._turns = Turns(self._tell)
         self._last: Heartbeat | None = None
+        self._switch = PauseFile(Path(context.user_data_dir))
+        self._hand = self._switch.read()
+        ledger = Ledger(context.database)
+        self._notes = TradeNotes(ledger, context.namespace, parts.plans)
+        self.drift = DriftWatch(ledger, context.namespace, self._tell, self._pulse.found, self._pulse.drift)
+        self.shown = DecidedCandles(context.database, context.namespace)
         wanted = context.settings.monitoring
         self.pings = None if wanted.ping_url is None else Pings(wanted.ping_url)
         if wanted.metrics_port is not None:
@@ -52,16 +63,26 @@ class Monitor:
         """Look at the bot after a loop."""
         beat, before = self._pulse.beat(now), self._last
         self._last = beat
-        if before is None or beat.decided_at != before.decided_at:
-            self._decided()
+        if beat.as_of is not None and (before is None or beat.decided != before.decided):
+            self._decided(beat.as_of)
         if before is not None:
             self._turns.look_back(before, beat)
+        self._notes.looped(held_trades())
+        self._look_for_a_hand()
         self._turns.look(checks(beat, shutil.disk_usage(self._context.user_data_dir).free, now))
 
-    def _decided(self) -> None:
+    def _decided(self, as_of: datetime) -> None:
         """Do what belongs to every decided candle; nothing of it may keep the loop waiting."""
         if self.pings is not None:
             self.pings.ping()
+        self.drift.decided(as_of)
+
+    def _look_for_a_hand(self) -> None:
+        """Tell everybody that somebody has paused entries, or let them go on."""
+        before, self._hand = self._hand, self._switch.read()
+        if self._hand != before:
+            ends = f"{self._hand.refusal.why}; `{KEY}` ends it" if self._hand else f"entries go on after `{KEY}`"
+            self._tell(ends)
 
     def _serve(self) -> None:
         """Let machines ask for numbers; what serves them is loaded only where it is wanted."""
@@ -77,10 +98,12 @@ class Monitor:
     def opened(self, trade: Trade, plan: Plan) -> None:
         """Tell of an entry that was filled."""
         self._tell(entry_told(trade, plan))
+        self._notes.opened(trade, plan)
 
     def learnt(self, one: Experience) -> None:
         """Tell of a trade that has ended, once it has its score; called by the thread that learns."""
         self._tell(end_told(one))
+        self._notes.learnt(one)
 
 
 class Turns:
@@ -106,8 +129,9 @@ class Turns:
         """Tell of a loop that came late: nobody was there to say so meanwhile."""
         gap = (beat.loop_at - before.loop_at).total_seconds()
         if gap > beat.is_loop_late_after:
-            span = f"from {before.loop_at:%H:%M} to {beat.loop_at:%H:%M} UTC"
-            self._say(f"the bot stood still for {duration_told(gap)}, {span}; no candle of that time was decided")
+            span = f"from {before.loop_at:%m-%d %H:%M} to {beat.loop_at:%m-%d %H:%M} UTC"
+            missed = "what closed meanwhile was decided late or not at all"
+            self._say(f"the bot stood still for {duration_told(gap)}, {span}; {missed}")
 
     def _say(self, text: str) -> None:
         logger.warning("%s", text)

@@ -25,6 +25,11 @@ SLACK = 120.0
 """Seconds that freqtrade's own work in a loop may take: orders, retries of the exchange."""
 
 
+def held_trades() -> list[Trade]:
+    """Return the trades that hold something: one whose entry is not filled yet has no plan either."""
+    return [trade for trade in Trade.get_trades_proxy(is_open=True) if trade.has_open_position]
+
+
 class Parts(NamedTuple):
     """What of a session is looked at."""
 
@@ -59,6 +64,10 @@ class Pulse:
         self._file.keep(beat)
         return beat
 
+    def found(self, drift: DriftFound) -> None:
+        """Take in what the weekly comparison found; any thread may call this."""
+        self.drift = drift
+
     def _taken(self, now: datetime) -> Heartbeat:
         account, pause = self._parts.wallet.measured, self._parts.pause
         return Heartbeat(
@@ -79,7 +88,7 @@ class Pulse:
             equity=account.equity,
             drawdown_pct=account.drawdown_pct,
             day_profit_pct=account.day_profit_pct,
-            trades=tuple(self._held(trade) for trade in Trade.get_trades_proxy(is_open=True) if trade.amount),
+            trades=tuple(self._held(trade) for trade in held_trades()),
             drift=self.drift,
         )
 

@@ -1,6 +1,7 @@
 """Freqtrade strategy that asks the graph once per closed candle and pair; it looks decisions up, never decides."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from freqtrade.enums import RunMode
@@ -12,7 +13,7 @@ from pandas import DataFrame
 from candlegraph.freqtrade_bridge.commands.check import check_loaded
 from candlegraph.freqtrade_bridge.commands.failures import told
 from candlegraph.freqtrade_bridge.host.chat import teller
-from candlegraph.freqtrade_bridge.host.columns import NOTHING, Columns, columns_of
+from candlegraph.freqtrade_bridge.host.columns import NOTHING, Columns, columns_of, with_entries, with_exits
 from candlegraph.freqtrade_bridge.host.fail_closed import fail_closed
 from candlegraph.freqtrade_bridge.host.keys import order_types, protections
 from candlegraph.freqtrade_bridge.host.quiet import quieten
@@ -26,6 +27,7 @@ from candlegraph.freqtrade_bridge.host.tags import (
     STOP_TAG,
 )
 from candlegraph.graph.schema.errors import CandlegraphError, ConfigError
+from candlegraph.graph.settings.places import DATABASE
 from candlegraph.graph.settings.settings import settings_of
 
 HALT_LOCK = "candlegraph emergency stop"
@@ -64,6 +66,13 @@ class CandleGraphStrategy(IStrategy):
     use_custom_stoploss = True
     use_exit_signal = True
     position_adjustment_enable = True
+    plot_config: dict[str, Any] = {
+        "main_plot": {"decided_stop": {"color": "#ff9800", "type": "scatter"}},
+        "subplots": {
+            "Decided side": {"decided_side": {"color": "#26a69a", "type": "bar"}},
+            "Confidence": {"decided_confidence": {"color": "#7e8aa2", "type": "line"}},
+        },
+    }
 
     failure: Exception | None = None
     announced_halt: str | None = UNKNOWN
@@ -137,7 +146,7 @@ class CandleGraphStrategy(IStrategy):
         """Measure the account, then decide all pairs; the one decision point live and in backtest."""
         if self.is_chart:  # `plot-dataframe` calls this, too
             return
-        self._audit(current_time)
+        self._audit(current_time=current_time)
         self.session.watch(current_time)
         self._announce_halt(current_time)
         self.session.decide(self.dp.current_whitelist(), current_time)
@@ -183,12 +192,59 @@ class CandleGraphStrategy(IStrategy):
         self.session.learner.learn(end + self.session.length)
 
     def populate_indicators(self, dataframe: DataFrame, metadata: dict[str, Any]) -> DataFrame:
-        """Leave the frame as it is: the graph computes its own numbers from closed candles."""
-        return dataframe
+        """Show what was decided on each candle, for charts; the graph computes its own numbers from closed candles."""
+        shown = self._with_decided(dataframe, metadata["pair"])
+        return dataframe if shown is None else shown
+
+    @fail_closed()
+    def _with_decided(self, dataframe: DataFrame, pair: str) -> DataFrame:
+        from candlegraph.freqtrade_bridge.monitoring.decided import with_decided
+
+        if dataframe.empty or not self._is_shown:
+            return dataframe
+        first, last = (dataframe["date"].iloc[place].to_pydatetime() for place in (0, -1))
+        monitor = None if self.is_chart else self.session.monitor
+        found = self._decided(pair, first, last) if monitor is None else monitor.shown
+        return dataframe if found is None else with_decided(dataframe, found.of(pair, first))
+
+    @property
+    def _is_shown(self) -> bool:
+        """Return whether somebody may look at the frame; a backtest's would hold the future."""
+        return self.is_chart or not self.session.is_backtest
+
+    def _decided(self, pair: str, first: datetime, last: datetime) -> Any:
+        """Return what was decided, by this bot, or for a chart by the run that decided between two candles last."""
+        from candlegraph.freqtrade_bridge.monitoring.decided import DecidedCandles, run_of
+
+        if self.is_chart:
+            return run_of(self._database, pair, first, last)
+        return DecidedCandles(self._database, self.session.context.namespace)
+
+    @property
+    def _database(self) -> Path:
+        return Path(self.config["user_data_dir"]) / DATABASE
+
+    @fail_closed([])
+    def plot_annotations(
+        self, pair: str, start_date: datetime, end_date: datetime, dataframe: DataFrame, **kwargs: Any
+    ) -> list[Any]:
+        """Mark entries, stops as they moved, levels and skipped candles; a failure leaves the chart without marks."""
+        from candlegraph.freqtrade_bridge.monitoring.annotations import marks
+        from candlegraph.memory.books.snapshots import kept_doc
+
+        found = self._decided(pair, start_date, end_date) if self._is_shown else None
+        if found is None:
+            return []
+        decided = found.of(pair, start_date)
+        last = max((candle for candle in decided if candle <= end_date), default=None)
+        inputs = None if last is None else kept_doc(self._database, decided[last].row.decision_id)
+        return marks(decided, start_date, end_date, inputs)
 
     def populate_entry_trend(self, dataframe: DataFrame, metadata: dict[str, Any]) -> DataFrame:
-        """Write the entry of the last closed candle, live."""
-        row = NOTHING if self.is_chart or self.session.is_backtest else self._live_row(dataframe, metadata["pair"])
+        """Write the entry of the last closed candle, live; in a chart every entry that was decided."""
+        if self.is_chart:
+            return with_entries(dataframe)
+        row = NOTHING if self.session.is_backtest else self._live_row(dataframe, metadata["pair"])
         for name in ("enter_long", "enter_short", "enter_tag"):
             value = getattr(row, name)
             if value:
@@ -197,7 +253,7 @@ class CandleGraphStrategy(IStrategy):
 
     def populate_exit_trend(self, dataframe: DataFrame, metadata: dict[str, Any]) -> DataFrame:
         """Leave live exits to `custom_exit`: a column knows no trade, and would close the next one of its candle."""
-        return dataframe
+        return with_exits(dataframe) if self.is_chart else dataframe
 
     @fail_closed(NOTHING)
     def _live_row(self, dataframe: DataFrame, pair: str) -> Columns:
@@ -274,7 +330,7 @@ class CandleGraphStrategy(IStrategy):
     @fail_closed()
     def order_filled(self, pair: str, trade: Trade, order: Order, current_time: datetime, **kwargs: Any) -> None:
         """Keep the plan at the entry, learn at the exit."""
-        self._settle(trade)
+        self._settle(trade=trade)
         self.session.fills.filled(trade, order, current_time)
 
     @fail_closed()
@@ -300,7 +356,7 @@ class CandleGraphStrategy(IStrategy):
             return None
         ratio = float(stoploss_from_absolute(plan.stop, current_rate, is_short=trade.is_short, leverage=trade.leverage))
         if after_fill:
-            self._protect(trade, current_rate, ratio)
+            self._protect(trade=trade, rate=current_rate, ratio=ratio)
         return ratio
 
     @fail_closed()
@@ -352,12 +408,18 @@ class CandleGraphStrategy(IStrategy):
     ) -> tuple[float, str] | None:
         """Add to or reduce the position once per signal."""
         change = self.session.adjustment(trade, current_time, current_rate, max_stake)
-        if change is not None and change > 0:
-            self._prepare(trade, change, current_rate)
+        if change is not None and change > 0 and not self._may_add(trade=trade, stake=change, rate=current_rate):
+            return None
         return None if change is None else (change, ADD_TAG if change > 0 else REDUCE_TAG)
 
-    @fail_closed()
-    def _prepare(self, trade: Trade, stake: float, rate: float) -> None:
-        """Set a stop for what an addition will make of the position, before it is made; live only."""
-        if self.session.audit is not None:
-            self.session.audit.fills.before_addition(trade, stake, rate)
+    @fail_closed(False)
+    def _may_add(self, trade: Trade, stake: float, rate: float) -> bool:
+        """Set a stop for all that an addition will make of the position, before it is made; False: it waits."""
+        audit = self.session.audit
+        if audit is None:
+            return True
+        if why := audit.why_not_enter(trade.pair):
+            self.session.orders.refuse_addition(trade, why)
+            return False
+        audit.fills.before_addition(trade, stake, rate)
+        return True

@@ -5,6 +5,7 @@ entry -> plan kept, trade followed;  addition, reduction -> noted;  exit -> Part
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from freqtrade.persistence import Order, Trade
 from candlegraph.agents.prompt.files import deciding_version
 from candlegraph.freqtrade_bridge.decisions.book import DecisionBook, Known
 from candlegraph.freqtrade_bridge.decisions.fates import Fates
+from candlegraph.freqtrade_bridge.host.tags import ADD_TAG, ADOPTED, ENTRY_TAGS
 from candlegraph.freqtrade_bridge.trades.fills import closed_trade_of, is_entry, is_final_exit, partial_exit_of
 from candlegraph.freqtrade_bridge.trades.opening import opening_of
 from candlegraph.freqtrade_bridge.trades.orders import Orders
@@ -23,6 +25,8 @@ from candlegraph.graph.context import Context
 from candlegraph.graph.schema.experience import ClosedTrade, PartialExit
 from candlegraph.memory.counterfactual.path import risk_pct
 from candlegraph.memory.learning.track import Track
+
+logger = logging.getLogger(__name__)
 
 
 class AfterFill:
@@ -47,6 +51,7 @@ class AfterFill:
         self._book, self._known, self._fates = book, known, fates
         self._orders, self._plans, self._watch = orders, plans, watch
         self._length, self._opened, self._is_backtest = length, opened, is_backtest
+        self._told: set[str] = set()
 
     def filled(self, trade: Trade, order: Order, now: datetime) -> None:
         """Keep the plan and follow the trade from its entry fill on; send what it gave to the outbox at every exit."""
@@ -76,8 +81,22 @@ class AfterFill:
     def _change(self, trade: Trade, order: Order, now: datetime) -> None:
         self._name_stop(trade)
         self._watch.changed(trade, order, now)
-        if not is_entry(trade, order):
+        if is_entry(trade, order):
+            self._say_forced(trade, order)
+        else:
             self._context.memory.enqueue(self._part(trade, order, now))
+
+    def _say_forced(self, trade: Trade, order: Order) -> None:
+        """Tell an addition that a person made past the gate: `/forceenter` of a pair with an open trade."""
+        is_ours = order.ft_order_tag in (ADD_TAG, ADOPTED, *ENTRY_TAGS)
+        if self._is_backtest or is_ours or order.order_id in self._told:  # freqtrade calls again with the fee
+            return
+        self._told.add(order.order_id)
+        self._orders.added_by_hand(trade.id)
+        added = f"{order.safe_filled:g} at {order.safe_price:.6g} was added to trade {trade.id} by hand"
+        told = f"{trade.pair}: {added}, past the risk gate; the next loop reduces it to what the limits allow"
+        logger.warning("%s", told)
+        self._provider.send_msg(f"candlegraph: {told}", always_send=True)
 
     def _name_stop(self, trade: Trade) -> None:
         """Let the stop be called trailing if a rule moved it, and only then.

@@ -21,7 +21,7 @@ from candlegraph.graph.schema.signal import Clamp, TradeSignal
 from candlegraph.graph.settings.risk import RiskManagement
 from candlegraph.tools.market.scene import scene_of
 from candlegraph.tools.market.situation import space_of
-from candlegraph.tools.risk.gate import EntryPlan, Limits, size_add, size_entry
+from candlegraph.tools.risk.gate import SMALLEST_ADD, EntryPlan, Limits, size_add, size_entry, size_held
 from candlegraph.tools.risk.possible import left_refusal
 from candlegraph.tools.risk.stops import is_protective
 
@@ -43,7 +43,10 @@ class Ask(NamedTuple):
 
 
 class Orders:
-    """Looks decisions up and sizes them; `account` reads the wallet, `note` stores clamps that came late."""
+    """Looks decisions up and sizes them; `account` reads the wallet, `note` stores clamps that came late.
+
+    `paused` is asked at each order that opens or adds: a person may have paused the bot since the decision.
+    """
 
     def __init__(
         self,
@@ -55,7 +58,9 @@ class Orders:
         account: Callable[[], Account],
         note: Callable[[str, tuple[Clamp, ...]], None],
         fates: Fates,
+        paused: Callable[[], Refusal | None],
     ) -> None:
+        self._paused = paused
         self._rules = rules
         self._fee_ratio = fee_ratio
         self._book = book
@@ -66,6 +71,7 @@ class Orders:
         self._fates = fates
         self._sized: dict[str, tuple[EntryPlan, Limits]] = {}
         self._pending: dict[str, Plan] = {}
+        self._added_by_hand: set[int] = set()
 
     def limits(self, **exchange: float) -> Limits:
         """Return our limits with those of the exchange."""
@@ -82,6 +88,8 @@ class Orders:
         plan = self._forced(ask) if ask.forced else self._decided(ask)
         if plan.refusal:
             return plan
+        if closed := self._paused():
+            return plan.model_copy(update={"refusal": closed})
         if plan.stop is not None and not is_protective(plan.side, plan.stop, ask.rate):
             beyond = f"opens at {ask.rate:.6g}, beyond its stop {plan.stop:.6g}"
             return plan.model_copy(update={"refusal": Refusal(door="stop_beyond_price", why=beyond)})
@@ -97,6 +105,11 @@ class Orders:
         """Note that the exchange's books must be in order first; the signal may be asked for again in its candle."""
         logger.warning("%s: entry refused: %s", ask.pair, why)
         self._refuse(ask, Refusal(door="exchange", key="auditor", why=why))
+
+    def refuse_addition(self, trade: Trade, why: str) -> None:
+        """Note the same of an addition that was about to be sent."""
+        logger.warning("%s: addition refused: %s", trade.pair, why)
+        self._fates.hold_back(trade.id, Refusal(door="exchange", key="auditor", why=why))
 
     def _signal(self, ask: Ask) -> TradeSignal | None:
         """Return the entry that freqtrade asks for, unless a person forces one."""
@@ -211,6 +224,8 @@ class Orders:
         self, trade: Trade, position: Position, now: datetime, rate: float, limits: Limits, exchange: OrderLimits
     ) -> float | None:
         """Return the stake to add (+) or release (-) now, once per signal and only for its own trade."""
+        if (surplus := self._surplus(trade, position, limits)) is not None:
+            return -surplus
         signal = self._book.unused(trade.pair, now)
         if signal is None or not signal.is_adjustment or signal.trade_id != trade.id or signal.adjustment_pct is None:
             return None
@@ -222,13 +237,29 @@ class Orders:
             )
         else:
             sized = self._addition(signal, change, position, rate, limits)
-            refusal, change = sized.refusal, sized.stake or 0.0
+            refusal, change = self._paused() or sized.refusal, sized.stake or 0.0
         if refusal is not None:
             logger.info("%s %s: not carried out: %s", trade.pair, signal.name, refusal.line)
             self._fates.refused(signal.decision_id, refusal)
             return None
         self._fates.reached(signal.decision_id, "ordered")
         return change
+
+    def added_by_hand(self, trade_id: int) -> None:
+        """Note that a person enlarged a trade past the gate (`/forceenter`); the next look brings it back to size."""
+        self._added_by_hand.add(trade_id)
+
+    def _surplus(self, trade: Trade, position: Position, limits: Limits) -> float | None:
+        """Return the stake that an addition by hand has too much, once; None where it has not."""
+        if trade.id not in self._added_by_hand:
+            return None
+        self._added_by_hand.discard(trade.id)
+        sized = size_held(position, self._account(), limits)
+        surplus = position.stake - (sized.stake or 0.0)
+        if surplus < SMALLEST_ADD * position.stake:
+            return None
+        logger.warning("%s: added by hand, and reduced again: %s", trade.pair, sized.clamps[-1].line)
+        return surplus
 
     def _addition(
         self, signal: TradeSignal, stake: float, position: Position, rate: float, limits: Limits

@@ -5,6 +5,9 @@ from typing import Literal
 
 DATABASE = Path("rag") / "candlegraph.sqlite"
 CASSETTE = Path("rag") / "cassette.sqlite"
+LOG = Path("logs") / "freqtrade.log"
+PAUSE = Path("paused.json")
+"""There while a person keeps the bot from opening anything."""
 BACKTEST = "backtest:"
 OFFLINE = "offline:"
 """How the namespaces of dry-runs without the network begin: each begins with nothing, as a backtest does."""

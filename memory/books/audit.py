@@ -60,6 +60,7 @@ class Hold(Frozen):
     side: Side
     amount: float = Field(gt=0, description="what no trade knows of it, base currency")
     entry: Price
+    leverage: float = Field(1.0, ge=1)
     cause: Cause
     wanted: Wish | None = None
 

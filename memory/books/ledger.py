@@ -74,6 +74,11 @@ class DecisionRow(Frozen):
         return self.signal.wanted.acts
 
     @property
+    def is_waiting(self) -> bool:
+        """Return whether it stands in for a call that a person has not answered yet."""
+        return self.fate is None and self.signal.instead_of is not None
+
+    @property
     def fate_line(self) -> str:
         """Return what became of it in one line; only of a call that acts."""
         return UNKNOWN if self.fate is None else self.fate.line
@@ -140,11 +145,13 @@ class Ledger:
             connection.execute(update(decisions).where(own).values(doc=changed.model_dump_json()))
         return changed
 
-    def rows(self, namespace: str, since: datetime | None = None) -> tuple[DecisionRow, ...]:
+    def rows(self, namespace: str, since: datetime | None = None, pair: str | None = None) -> tuple[DecisionRow, ...]:
         """Return the decisions of a namespace by candle, then pair; only candles that opened at `since` or later."""
         own = select(decisions.c.doc).where(decisions.c.namespace == namespace)
         if since is not None:
             own = own.where(decisions.c.candle >= micros(since))
+        if pair is not None:
+            own = own.where(decisions.c.pair == pair)
         query = own.order_by(decisions.c.candle, decisions.c.pair, decisions.c.decision_id)
         with reading(self._engine) as connection:
             return tuple(DecisionRow.model_validate_json(doc) for doc in connection.scalars(query))
@@ -155,6 +162,13 @@ class Ledger:
         query = select(decisions.c.doc).where(own if namespace is None else own & (decisions.c.namespace == namespace))
         with reading(self._engine) as connection:
             return tuple(DecisionRow.model_validate_json(doc) for doc in connection.scalars(query))
+
+    def deciding(self, pair: str, first: datetime, last: datetime) -> str | None:
+        """Return the namespace written to last that decided a candle of the pair between two; None where none did."""
+        name, place = decisions.c.namespace, literal_column("decisions.rowid", BigInteger())
+        own = (decisions.c.pair == pair) & decisions.c.candle.between(micros(first), micros(last))
+        with reading(self._engine) as connection:
+            return connection.scalar(select(name).where(own).order_by(place.desc()).limit(1))
 
     def namespaces(self) -> tuple[str, ...]:
         """Return all namespaces, the one written to last first: of two runs over the same candles, the later one."""

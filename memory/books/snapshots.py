@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from candlegraph.memory.storage.tables import snapshots
 PRUNED_EVERY = 500
 """Documents between two looks at age and size."""
 MB = 1_000_000
+AT_ONCE = 500
+"""Ids in one question."""
 
 
 class SnapshotBook:
@@ -57,7 +59,15 @@ class SnapshotBook:
 
 def kept_doc(path: Path, decision_id: str) -> str | None:
     """Return the JSON of a decision, None where it was not kept or is gone."""
-    query = select(snapshots.c.doc).where(snapshots.c.decision_id == decision_id)
+    return kept_docs(path, [decision_id]).get(decision_id)
+
+
+def kept_docs(path: Path, ids: Sequence[str]) -> dict[str, str]:
+    """Return the JSON of the decisions that have it, by id."""
+    found: dict[str, str] = {}
     with reading(open_engine(path)) as connection:
-        doc = connection.scalar(query)
-    return None if doc is None else zlib.decompress(doc).decode()
+        for first in range(0, len(ids), AT_ONCE):
+            some = snapshots.c.decision_id.in_(ids[first : first + AT_ONCE])
+            rows = connection.execute(select(snapshots.c.decision_id, snapshots.c.doc).where(some))
+            found |= {key: zlib.decompress(doc).decode() for key, doc in rows}
+    return found

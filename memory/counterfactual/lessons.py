@@ -37,8 +37,9 @@ def lesson_of(table: Table, language: Language) -> str:
     course, findings = table.course, findings_of(table)
     said = [course_told(course, language)]
     said += [FINDING[language][finding_name(table, one)].format(**_fields(table, one, language)) for one in findings]
-    said[1:1] = [NOTE[language][name] for name in _before(table)]
-    said += [NOTE[language][name] for name in _behind(table, findings)]
+    behind = _behind(table, findings)
+    said[1:1] = [NOTE[language][name] for name in _before(table, is_followed=bool(findings or behind))]
+    said += [NOTE[language][name] for name in behind]
     return BETWEEN[language].join(said)
 
 
@@ -147,11 +148,11 @@ _NAMES = {
 }
 
 
-def _before(table: Table) -> list[str]:
-    """Return the notes that stand before the findings."""
+def _before(table: Table, *, is_followed: bool) -> list[str]:
+    """Return the notes that stand before the findings; how the replays were made only where something follows."""
     course = table.course
-    notes = ["no_stop"] * (course.stop_atr is None) + ["first_fill"] * course.is_first_fill
-    return notes + ["no_funding"] * (not table.has_funding)
+    made = ["first_fill"] * course.is_first_fill + ["no_funding"] * (not table.has_funding)
+    return ["no_stop"] * (course.stop_atr is None) + made * is_followed
 
 
 def _behind(table: Table, findings: Sequence[Finding]) -> list[str]:

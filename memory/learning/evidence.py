@@ -33,6 +33,8 @@ PRIOR_TRADES = 8.0
 """As many trades at the coarser set-up's mean stand behind a displayed mean."""
 
 Judgement = Literal["favoured", "warned", "open"]
+WAYS: tuple[Judgement, ...] = ("favoured", "warned")
+"""What is shown by capital that bets on a mean above zero, and by that below."""
 Numbers = NDArray[np.float64]
 Key = tuple[float, float]
 """When a trade closed and when it opened, seconds since 1970."""
@@ -210,25 +212,33 @@ class Verdict(Frozen):
     mean: float | None = Field(description="net R, shrunk towards the coarser set-ups; only for display")
 
 
-def verdict_of(cells: Sequence[Evidence]) -> Verdict:
+def verdict_of(cells: Sequence[Evidence], shares: Sequence[float]) -> Verdict:
     """Return the verdict of the finest level that has one, else `open` at the finest that has trades; finest first.
 
-    A cell's trades are among those of the coarser ones after it.
+    A cell's trades are among those of the coarser ones after it. `shares` say how much of one capital bets at each
+    level, what is left of 1 lies idle: only when all together have reached 20 is anything shown, else every level more
+    were another chance to be wrong.
     """
     if not cells:
         raise ValueError("expected the cells of at least one level")
-    shown = next((place for place, cell in enumerate(cells) if cell.judgement != "open"), None)
-    if shown is None:
-        shown = next((place for place, cell in enumerate(cells) if cell.trades), len(cells) - 1)
+    capitals = np.array([cell.capital for cell in cells])
+    together = 1 - sum(shares) + np.asarray(shares) @ capitals
+    way = int(together.argmax())
+    proved = np.flatnonzero(capitals[:, way] >= PROOF) if together[way] >= PROOF else np.array([], dtype=int)
+    shown = int(proved[0]) if proved.size else _finest_with_trades(cells)
     cell = cells[shown]
     return Verdict(
-        judgement=cell.judgement,
+        judgement=WAYS[way] if proved.size else "open",
         level=shown,
         trades=cell.trades,
         observations=cell.observations,
         wins=cell.wins,
         mean=shrunk_mean(cells[shown:]),
     )
+
+
+def _finest_with_trades(cells: Sequence[Evidence]) -> int:
+    return next((place for place, cell in enumerate(cells) if cell.trades), len(cells) - 1)
 
 
 def shrunk_mean(cells: Sequence[Evidence]) -> float | None:

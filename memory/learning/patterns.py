@@ -12,8 +12,8 @@ from candlegraph.graph.schema.lessons import Advice, Guidance, Pattern
 from candlegraph.graph.schema.market import Side
 from candlegraph.graph.settings.experience import Reward
 from candlegraph.memory.learning.counts import Counts, Moments, Tally
-from candlegraph.memory.learning.evidence import shrunk_mean, verdict_of
-from candlegraph.memory.learning.setups import BANDS, GRAINS, Grain, Setup, setup_of_facts
+from candlegraph.memory.learning.evidence import Judgement, shrunk_mean, verdict_of
+from candlegraph.memory.learning.setups import BANDS, GRAIN_SHARES, GRAINS, Grain, Setup, setup_of_facts
 
 SIDES: tuple[Side, ...] = ("long", "short")
 NORMAL_FROM = 200
@@ -47,9 +47,10 @@ def judged(counts: Counts, setup: Setup, rules: Reward) -> tuple[Grain, Pattern]
     cells = [cell for cell in cells if cell[2].trades >= rules.min_pattern_trades]
     if not cells:
         return None
-    verdict = verdict_of([tally.evidence for *_, tally in cells])
+    whole = sum(GRAIN_SHARES[grain] for grain, _ in grains)
+    verdict = verdict_of([tally.evidence for *_, tally in cells], [GRAIN_SHARES[one] / whole for one, *_ in cells])
     grain, found, tally = cells[verdict.level]
-    return grain, pattern_of(found, tally, verdict.mean, rules)
+    return grain, pattern_of(found, tally, verdict.judgement, verdict.mean, rules)
 
 
 def advised(counts: Counts, setup: Setup) -> Advice | None:
@@ -64,8 +65,8 @@ def advised(counts: Counts, setup: Setup) -> Advice | None:
     return None
 
 
-def pattern_of(setup: Setup, tally: Tally, mean_r: float | None, rules: Reward) -> Pattern:
-    """Return what at least two trades of a setup gave."""
+def pattern_of(setup: Setup, tally: Tally, judgement: Judgement, mean_r: float | None, rules: Reward) -> Pattern:
+    """Return what at least two trades of a setup gave, with what they prove."""
     rewards = tally.rewards[rules.mode]
     rate = win_rate_interval(tally.wins, tally.trades, rules.confidence_level)
     reward = mean_interval(rewards, rules.confidence_level)
@@ -83,7 +84,7 @@ def pattern_of(setup: Setup, tally: Tally, mean_r: float | None, rules: Reward) 
         mean_reward=rewards.mean,
         reward_low=reward.low,
         reward_high=reward.high,
-        verdict=tally.evidence.judgement,
+        verdict=judgement,
     )
 
 
@@ -97,8 +98,10 @@ def by_leverage(counts: Counts, grain: Grain, whole: Pattern, rules: Reward) -> 
         tally = counts.by_setup.get(setup)
         if tally is None or tally.trades < rules.min_pattern_trades:
             continue
-        if tally.evidence.judgement not in ("open", whole.verdict):
-            found.append(pattern_of(setup, tally, shrunk_mean([tally.evidence, all_of_them]), rules))
+        verdict = verdict_of([tally.evidence], [1 / len(BANDS)])
+        if verdict.judgement not in ("open", whole.verdict):
+            mean = shrunk_mean([tally.evidence, all_of_them])
+            found.append(pattern_of(setup, tally, verdict.judgement, mean, rules))
     return found
 
 

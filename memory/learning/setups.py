@@ -27,6 +27,8 @@ GRAINS: tuple[Grain, ...] = (
     ("regime",),
 )
 """What a pattern tells apart beside the side, the finest first; a side in any regime is no pattern."""
+GRAIN_SHARES = dict(zip(GRAINS, (0.1, 0.15, 0.25, 0.5), strict=True))
+"""How the capital that bets on one set-up is spread over its grains: each of them alone may be wrong once in twenty."""
 
 
 class Setup(NamedTuple):

@@ -51,6 +51,7 @@ def test_a_stop_whose_answer_is_lost_is_taken_over_by_its_trade():
         assert not run.books.positions and not living_stops(run) and not Trade.get_open_trades()
 
 
+@pytest.mark.slow
 def test_a_stop_that_outlives_its_trade_because_its_cancel_was_refused_is_cancelled_a_loop_later():
     with audited(THERE_AND_BACK, loop_seconds=300) as run:
         run.run_until(at("01:29"))
@@ -66,6 +67,7 @@ def test_a_stop_that_outlives_its_trade_because_its_cancel_was_refused_is_cancel
         assert [trade.close_profit_abs for trade in Trade.get_trades()] == booked and drift(run) == 0
 
 
+@pytest.mark.slow
 def test_an_entry_whose_answer_is_lost_is_protected_told_and_held_and_not_entered_again():
     with audited(THERE_AND_BACK) as run:
         run.run_until(at("00:29"))
@@ -87,6 +89,7 @@ def decide(run, wish):
     assert main([wish, BTC, *arguments]) == 0
 
 
+@pytest.mark.slow
 def test_a_lost_entry_that_a_person_adopts_is_a_trade_by_its_true_fills_and_ends_like_any_other():
     with audited({"00:30": "enter_long", "02:30": "exit_long"}, loop_seconds=300) as run:
         run.run_until(at("00:29"))
@@ -111,6 +114,22 @@ def test_a_lost_entry_that_a_person_adopts_is_a_trade_by_its_true_fills_and_ends
         assert drift(run) == 0
 
 
+@pytest.mark.slow
+def test_a_lost_entry_that_ends_before_anybody_decides_is_a_closed_trade_with_its_true_result():
+    with audited(ENTER, loop_seconds=300) as run:
+        run.run_until(at("00:29"))
+        run.exchange.plan(lost("POST /fapi/v1/order"))
+        run.run_until(at("00:46"))
+        assert run.bot.strategy.book.holds("live") and not Trade.get_trades().all()
+        close_by_hand(run.books, "BTCUSDT")
+        run.step()
+        (trade,) = Trade.get_trades().all()
+        assert (trade.is_open, trade.exit_reason) == (False, "closed_by_hand") and drift(run) == 0
+        run.step()
+        assert not living_stops(run) and not run.bot.strategy.book.holds("live")
+
+
+@pytest.mark.slow
 def test_a_position_opened_by_hand_is_protected_and_flattened_when_a_person_says_so():
     with audited({"01:00": "enter_long"}, loop_seconds=300) as run:
         run.run_until(at("00:29"))
@@ -125,7 +144,7 @@ def test_a_position_opened_by_hand_is_protected_and_flattened_when_a_person_says
         assert kinds(run)[-3:] == ["flattened", "stop_orphan", "released"]
 
 
-@pytest.mark.parametrize("cancels", [False, True])
+@pytest.mark.parametrize("cancels", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_position_closed_by_hand_is_booked_with_its_true_fill_a_loop_later(cancels):
     with audited(ENTER | {"06:30": "exit_long"}, loop_seconds=300) as run:
         run.run_until(at("00:46"))
@@ -151,6 +170,7 @@ def test_an_exit_whose_answer_is_lost_is_booked_a_loop_later_and_not_sent_again(
         assert kinds(run) == ["position_gone"] and drift(run) == 0
 
 
+@pytest.mark.slow
 def test_a_fired_stop_that_freqtrade_cannot_see_is_booked_and_no_second_one_is_left():
     with audited(ENTER, dict.fromkeys(RISING, 100_000.0), loop_seconds=300, dip=("01:00", 98_342)) as run:
         run.run_until(at("00:59"))
@@ -163,6 +183,7 @@ def test_a_fired_stop_that_freqtrade_cannot_see_is_booked_and_no_second_one_is_l
         assert sum(row.endpoint == "POST /fapi/v1/algoOrder" for row in run.exchange.log) == 1
 
 
+@pytest.mark.slow
 def test_funding_of_a_trade_that_ends_by_a_stop_on_the_exchange_is_in_its_result():
     prices = {"00:00": 100_000.0, "08:30": 100_000.0, "09:30": 98_000.0, "16:00": 98_000.0}
     with audited({"07:30": "enter_long"}, prices, loop_seconds=900) as run:
@@ -183,6 +204,7 @@ def test_a_stop_that_the_exchange_refuses_makes_the_position_be_closed():
         assert (trade.is_open, trade.exit_reason) == (False, "emergency_exit") and not run.books.positions
 
 
+@pytest.mark.slow
 def test_while_the_exchange_cannot_be_looked_at_nothing_is_entered_and_somebody_is_told():
     with audited(ENTER) as run:
         run.run_until(at("00:27"))

@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 
+import backtests
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -42,25 +43,48 @@ def assert_nothing_was_opened(userdir, caplog):
     assert "failed" not in caplog.text
 
 
-@pytest.mark.parametrize("timeframe, rows", [("30m", 2 * 48 + 1), ("1h", 2 * 24 + 1)])
-def test_a_chart_of_the_webserver_shows_the_candles_of_any_timeframe(timeframe, rows, sample, userdir, caplog):
-    with words_of(sample, userdir, sample.pairs[:1]) as words:
+def history(sample, userdir, pair, timeframe="30m"):
+    """Return what the webserver answers to FreqUI's chart."""
+    with words_of(sample, userdir, (pair,)) as words:
         arguments = Arguments(["webserver", *words[:4]]).get_parsed_arg()
         config = setup_utils_configuration(arguments, RunMode.WEBSERVER)
         config |= {"datadir": sample.datadir, "strategy_path": str(STRATEGIES)}
         app = FastAPI()
         app.include_router(router)
         app.dependency_overrides[get_config] = lambda: config
-        asked = {"pair": sample.pairs[0], "timeframe": timeframe, "timerange": TIMERANGE, "strategy": STRATEGY}
+        asked = {"pair": pair, "timeframe": timeframe, "timerange": TIMERANGE, "strategy": STRATEGY}
         try:
             answer = TestClient(app).get("/pair_history", params=asked)
         finally:
             ApiBG.exchanges.clear()
     assert answer.status_code == 200, answer.text
-    shown = answer.json()
+    return answer.json()
+
+
+@pytest.mark.parametrize("timeframe, rows", [("30m", 2 * 48 + 1), ("1h", 2 * 24 + 1)])
+def test_a_chart_of_the_webserver_shows_the_candles_of_any_timeframe(timeframe, rows, sample, userdir, caplog):
+    shown = history(sample, userdir, sample.pairs[0], timeframe)
     assert (shown["strategy"], shown["length"]) == (STRATEGY, rows)
     assert shown["enter_long_signals"] == shown["enter_short_signals"] == 0
     assert_nothing_was_opened(userdir, caplog)
+
+
+def test_a_chart_of_the_webserver_shows_a_backtest_of_ours_with_its_marks(sample, userdir):
+    pair = sample.pairs[0]
+    back = backtests.run(sample.datadir, userdir, (pair,), TIMERANGE, "RuleStrategy")
+    shown = history(sample, userdir, pair)
+    rows = [dict(zip(shown["columns"], row, strict=True)) for row in shown["data"]]
+    decided = {f"{row.candle:%Y-%m-%dT%H:%M:%SZ}": row.signal.action for row in back.decisions()}
+    assert {row["date"]: row["decided_action"] for row in rows if row["date"] in decided} == {
+        date: action for date, action in decided.items() if date in {row["date"] for row in rows}
+    }
+    actions = list(decided.values())
+    assert shown["enter_long_signals"] == actions.count("enter_long")
+    assert shown["enter_short_signals"] == actions.count("enter_short")
+    assert shown["enter_long_signals"] + shown["enter_short_signals"] == len(back.trades) > 0
+    labels = [mark["label"].split()[0] for mark in shown["annotations"]]
+    assert labels.count("long") + labels.count("short") == len(back.trades)
+    assert labels.count("stop") >= len(back.trades) and {"support", "resistance"} & set(labels)
 
 
 def test_plot_dataframe_draws_the_candles(sample, userdir, caplog):

@@ -2,22 +2,27 @@
 
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import backtests
 import pytest
 import script
 from chats import chats
+from drifting import decided
 from freqtrade.persistence import Trade
 from virtual_dry_run import VirtualDryRun
 
 from candlegraph.freqtrade_bridge.host.chat import readable
+from candlegraph.freqtrade_bridge.host.pause_file import PauseFile
 from candlegraph.freqtrade_bridge.loopback.markets import market_of
 from candlegraph.freqtrade_bridge.loopback.sample_market import sample_series
+from candlegraph.freqtrade_bridge.monitoring.heartbeat import heartbeat_of
 from candlegraph.graph.schema.calls import CallRecord
 from candlegraph.memory.books.account import AccountBook
+from candlegraph.memory.books.ledger import Ledger
 
 START = datetime(2025, 11, 15, 0, 30, 2, tzinfo=UTC)
-CANDLE = timedelta(minutes=30)
+MONDAY = datetime(2025, 11, 17, tzinfo=UTC)
 CONFIG = {
     "strategy": "ScriptStrategy",
     "strategy_path": str(backtests.TEST_STRATEGIES),
@@ -99,9 +104,22 @@ def test_each_kind_of_message_comes_once_and_in_its_stated_time(told, caplog):
     assert sorted(again) == ["the models answer again: entries go on with the next candle",
                              "well again: the models answer"]  # fmt: skip
 
-    told.run._traveller.shift(timedelta(hours=3))
+    folder = Path(told.session.context.user_data_dir)
+    PauseFile(folder).begin("news")
+    assert told.candles(1, stays) == ["paused by hand: news; `candlegraph resume` ends it"]
+    PauseFile(folder).end()
+    assert told.candles(1, stays) == ["entries go on after `candlegraph resume`"]
+
+    ledger = Ledger(told.session.context.database)
+    ours = {name: getattr(ledger.rows("dry_run")[-1], name) for name in ("namespace", "model", "prompt_version")}
+    ledger.append(decided(MONDAY, turns={"latency": 9000.0}, pair="ETH/USDT:USDT", **ours))
+    told.run._traveller.move_to(MONDAY + timedelta(seconds=2))
     stood = told.candles(1, stays)
-    assert len(stood) == 1 and stood[0].startswith("the bot stood still for 3.") and "UTC" in stood[0]
+    told.session.monitor.drift.wait(60)
+    assert len(stood) == 1 and stood[0].startswith("the bot stood still for ") and "UTC" in stood[0]
+    drift = told.candles(1, stays)
+    assert len(drift) == 1 and drift[0].startswith("policy decides otherwise than in the weeks before: latency 2 s -> ")
+    assert heartbeat_of(folder, None).drift.measures == ("latency",)
 
     candle = told.session._feed.last_candle("BTC/USDT:USDT", told.run.now())
     with told.patch.context() as patch:
@@ -124,7 +142,7 @@ def test_each_kind_of_message_comes_once_and_in_its_stated_time(told, caplog):
     assert begun[0].startswith(
         "dry_run starts: 1 pairs every 30m; decides policy at depth fast; memory of 0 experiences"
     )
-    wait_for(lambda: len(told.found.telegram) >= len(told.found.webhook))
+    wait_for(lambda: set(told.found.webhook) <= set(told.found.telegram))
     assert set(told.found.webhook) <= set(told.found.telegram)
     assert max(text.count("\n") for text in told.found.webhook) <= 1
 

@@ -15,15 +15,23 @@ import requests
 import script
 import time_machine
 from chats import chats
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from freqtrade.persistence import Trade
+from freqtrade.rpc import RPC
+from freqtrade.rpc.api_server import api_trading
+from freqtrade.rpc.api_server.deps import get_config, get_rpc
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 from virtual_dry_run import VirtualDryRun
 
 from candlegraph.freqtrade_bridge.commands.main import main
 from candlegraph.freqtrade_bridge.commands.trade import free_port
+from candlegraph.freqtrade_bridge.host.pause_file import PauseFile
 from candlegraph.freqtrade_bridge.loopback.markets import market_of
 from candlegraph.freqtrade_bridge.loopback.sample_market import sample_series
-from candlegraph.freqtrade_bridge.monitoring import monitor
+from candlegraph.freqtrade_bridge.monitoring import annotations, monitor
+from candlegraph.freqtrade_bridge.monitoring.decided import COLUMNS
 from candlegraph.freqtrade_bridge.monitoring.heartbeat import heartbeat_of, path_of
 from candlegraph.freqtrade_bridge.monitoring.metrics import BotMetrics, serve
 from candlegraph.freqtrade_bridge.monitoring.pings import Pings
@@ -31,6 +39,7 @@ from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.settings.monitoring import Monitoring
 from candlegraph.memory.books.audit import AuditBook, AuditRow, Hold
 from candlegraph.memory.books.ledger import Ledger, fate_counts
+from candlegraph.tools.market.frames import Candles
 
 START = datetime(2025, 11, 15, 0, 30, 2, tzinfo=UTC)
 CANDLE = timedelta(minutes=30)
@@ -38,7 +47,10 @@ PAIR = "BTC/USDT:USDT"
 CONFIG = {"strategy": "ScriptStrategy", "strategy_path": str(backtests.TEST_STRATEGIES)}
 
 
-PRICED = {"prices": {"policy": {"input": 1, "output": 1}}}
+SETTINGS = {
+    "llm_config": {"prices": {"policy": {"input": 1, "output": 1}}},
+    "internals": {"sd_notify": True},
+}
 
 
 def entering(facts):
@@ -61,8 +73,12 @@ def bot(sample, userdir):
     with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
         patch.setattr(script, "decide", entering)
         found = stack.enter_context(chats(patch))
+        systemd = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+        systemd.bind(str(userdir / "notify"))
+        patch.setenv("NOTIFY_SOCKET", str(userdir / "notify"))
         doors = {"metrics_port": free_port(), "ping_url": f"{found.url}/ping"}
-        run = stack.enter_context(dry_run(sample, userdir, monitoring=doors, llm_config=PRICED))
+        run = stack.enter_context(dry_run(sample, userdir, monitoring=doors, **SETTINGS))
+        run.systemd = systemd
         run.pings, run.port = found.pings, doors["metrics_port"]
         patch.setenv("COLUMNS", "80")
         while run.loops < 2 or not heartbeat_of(userdir, None).trades:
@@ -92,6 +108,13 @@ def test_the_status_tells_the_last_decision_the_cost_and_each_open_trade_with_it
     known = json.loads(told(capsys, "status", "--userdir", str(userdir), "--json")[1])
     assert known["last_decision"]["decision_id"] == last.decision_id
     assert known["heartbeat"]["trades"][0]["stop"] == trade.stop
+
+
+def test_the_status_tells_who_paused_the_entries(bot, userdir, capsys):
+    PauseFile(userdir).begin("news")
+    out = " ".join(told(capsys, "status", "--userdir", str(userdir))[1].split())
+    PauseFile(userdir).end()
+    assert "paused by hand: news since 2" in out and "`candlegraph resume`" in out
 
 
 def test_a_bot_in_order_is_well_and_one_that_stands_still_is_not_within_the_stated_time(bot, userdir, capsys):
@@ -171,6 +194,22 @@ def test_every_number_of_the_metrics_is_the_ledgers_or_the_accounts(bot, userdir
     }
 
 
+def test_systemd_hears_that_the_bot_is_ready_and_of_every_loop(bot):
+    bot.systemd.setblocking(False)
+    heard = []
+    while (said := _received(bot.systemd)) is not None:
+        heard.append(said)
+    assert heard.count("READY=1") == 1
+    assert sum("WATCHDOG=1" in one for one in heard) == bot.loops
+
+
+def _received(socket):
+    try:
+        return socket.recv(4096).decode()
+    except BlockingIOError:
+        return None
+
+
 def test_a_port_that_is_taken_refuses_the_start(bot):
     with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(ConfigError, match="monitoring.metrics_port"):
         serve(Monitoring(metrics_port=other.getsockname()[1]), BotMetrics(None, None, None))
@@ -201,6 +240,77 @@ def test_an_address_that_cannot_be_called_is_said_once_without_itself_and_delays
 
 def monitor_of(bot):
     return bot.bot.strategy.session.monitor
+
+
+def asked(bot, path, **parameters):
+    """Return what freqtrade's API answers."""
+    app = FastAPI()
+    app.include_router(api_trading.router)
+    app.dependency_overrides[get_rpc] = lambda: RPC(bot.bot)
+    app.dependency_overrides[get_config] = lambda: bot.bot.config
+    answer = TestClient(app).get(path, params=parameters)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def candles_of(bot):
+    told = asked(bot, "/pair_candles", pair=PAIR, timeframe="30m", limit=20)
+    return [dict(zip(told["columns"], row, strict=True)) for row in told["data"]], told["annotations"]
+
+
+def test_the_api_shows_at_most_eight_short_notes_beside_a_trade(bot, userdir):
+    (trade,) = heartbeat_of(userdir, None).trades
+    (told,) = asked(bot, f"/trades/{trade.trade_id}/custom-data")
+    notes = {one["key"]: one["value"] for one in told["custom_data"] if one["key"] != "candlegraph_plan"}
+    row = next(row for row in rows_of(bot) if row.decision_id == trade.decision_id)
+    assert notes["decision"] == row.decision_id and notes["fate"] == row.fate_line
+    assert (notes["reason"], notes["confidence"], notes["cases"]) == ("scripted", 60, 0)
+    assert notes["stop_plan"] == f"stop {trade.stop:.6g}, target {trade.take_profit:.6g}"
+    assert len(notes) <= 7 and max(len(str(one)) for one in notes.values()) <= 200  # the score is the eighth
+
+
+def test_the_charts_of_a_running_bot_show_what_was_decided_on_each_candle(bot):
+    shown, marks = candles_of(bot)
+    by_date = {one["date"]: one for one in shown}
+    for row in rows_of(bot):
+        cells = by_date[f"{row.candle:%Y-%m-%dT%H:%M:%SZ}"]
+        assert cells["decided_action"] == row.signal.action
+        assert cells["decided_confidence"] == row.signal.confidence
+        assert cells["decided_regime"] == row.regime
+        assert cells["decided_stop"] == pytest.approx(held_stop(bot), rel=1e-6)
+        assert cells["decided_side"] == 1
+    assert shown[0]["decided_action"] is None and shown[0]["decided_stop"] is None
+    labels = [mark["label"] for mark in marks]
+    assert [label for label in labels if label.startswith("long ")] == ["long 20x, 60: scripted"]
+    assert [label for label in labels if label.startswith("stop ")] == [f"stop {held_stop(bot):.6g}"]
+    assert any(label.startswith(("support ", "resistance ")) for label in labels)
+
+
+def held_stop(bot):
+    (trade,) = Trade.get_trades_proxy(is_open=True)
+    return bot.bot.strategy.session.plans.of(trade).initial_stop
+
+
+def rows_of(bot):
+    return Ledger(bot.bot.strategy.session.context.database).rows("dry_run")
+
+
+def test_a_chart_that_fails_to_be_marked_is_still_shown(bot, monkeypatch):
+    def explode(*args):
+        raise RuntimeError("planted")
+
+    monkeypatch.setattr(annotations, "marks", explode)
+    shown, marks = candles_of(bot)
+    assert (len(shown), marks) == (20, [])
+
+
+def test_no_decision_reads_the_columns_of_the_charts(bot):
+    seen = bot.bot.dataprovider.get_pair_dataframe(PAIR, "30m")
+    analysed, _ = bot.bot.dataprovider.get_analyzed_dataframe(PAIR, "30m")
+    assert set(COLUMNS) <= set(analysed.columns) and not set(COLUMNS) & set(seen.columns)
+    planted = seen.assign(**dict.fromkeys(COLUMNS, 1e9))
+    at = seen["date"].iloc[-1].to_pydatetime() + CANDLE
+    assert Candles(planted, "30m").view(at) == Candles(seen, "30m").view(at)
 
 
 def test_a_monitor_that_fails_keeps_nothing_from_being_traded(bot, userdir, monkeypatch):

@@ -1,4 +1,4 @@
-"""A real small model in process, on the whole way: it leaves a position, judges the trade, and reads that again.
+"""A real small model in process, all the way: it leaves a position, judges the trade, and reads its own words again.
 
 Adjusting is not offered, since nothing may be added and too little would be left: so it leaves or holds. What it does
 is its own; where it would hold, the next candle is tried.

@@ -24,6 +24,7 @@ KEYS = {
     "embedding": "sk-planted-embedding-123123123",
     "CANDLEGRAPH_API_KEY": "sk-planted-environment-aaabbb",
     "OPENAI_API_KEY": "sk-planted-openai-cccdddeeefff",
+    "ping": "https://ping.example/sk-planted-ping-jjjkkklll",
     "MY_KEY": "sk-planted-named-ggghhhiiijjj",
 }
 
@@ -119,6 +120,7 @@ def run(sample, tmp_path_factory):
         }
         embedding = {"provider": "openai", "api_base": texts.url, "model": "e", "api_key": KEYS["embedding"]}
         overrides = {"llm_config": llm, "experience_config": {"rag_config": {"embedding": embedding}}}
+        overrides["monitoring"] = {"ping_url": KEYS["ping"]}
         order = BacktestOrder(sample.datadir, userdir, sample.pairs[:1], "20251010-20251011", overrides=overrides)
         env = os.environ | {name: value for name, value in KEYS.items() if name.isupper()}
         env |= {

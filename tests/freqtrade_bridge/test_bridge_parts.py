@@ -126,3 +126,11 @@ def test_a_literal_key_is_blanked_in_both_configurations():
     config = {"llm_config": {"api_key": "planted-key"}, "original_config": {"llm_config": {"api_key": "planted-key"}}}
     blank_secrets(config)
     assert "planted-key" not in str(config)
+
+
+def test_what_locks_the_api_is_blanked_in_the_copy_that_an_archive_gets_and_stays_in_use():
+    locks = {"jwt_secret_key": "planted-jwt", "ws_token": "planted-ws", "listen_port": 8086}
+    config = {"api_server": dict(locks), "original_config": {"api_server": dict(locks)}}
+    blank_secrets(config)
+    assert config["api_server"] == locks
+    assert config["original_config"]["api_server"] == {"jwt_secret_key": None, "ws_token": None, "listen_port": 8086}

@@ -67,7 +67,7 @@ def test_a_sound_configuration_is_called_so(checked):
         ({"trading_mode": "spot"}, "c.json: trading_mode = 'spot': only 'futures' is valid, spot is not there yet"),
         ({"trading_mode": ""}, "c.json: trading_mode is missing, which freqtrade takes for 'spot': only 'futures' is"),
         ({"margin_mode": ""}, "c.json: margin_mode is missing: only 'isolated' is valid"),
-        ({"llm_config": {"api_key_env": "NO_SUCH_KEY"}}, "that environment variable is not set"),
+        ({"llm_config": {"api_key_env": "NO_SUCH_KEY"}}, "no such environment variable, nor in .env"),
         ({"experience_config": {"enable_rag": True}}, "it moved to experience_config.use_experience"),
     ],
 )

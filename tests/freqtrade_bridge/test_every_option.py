@@ -17,14 +17,15 @@ from lived import lived
 from candlegraph.freqtrade_bridge.commands.failures import guarded
 from candlegraph.freqtrade_bridge.commands.main import main
 from candlegraph.freqtrade_bridge.commands.parser import parser
-from candlegraph.freqtrade_bridge.loopback.configuration import base_config
+from candlegraph.freqtrade_bridge.loopback.configuration import base_config, offline_exchange
 from candlegraph.freqtrade_bridge.monitoring.heartbeat import Heartbeat, HeartbeatFile
 from candlegraph.graph.schema.errors import BridgeError
 from candlegraph.graph.schema.fate import Fate
 from candlegraph.graph.schema.signal import TradeSignal
-from candlegraph.graph.settings.places import DATABASE
+from candlegraph.graph.settings.places import DATABASE, LOG
 from candlegraph.memory.books.account import AccountBook, AccountMark
 from candlegraph.memory.books.approvals import ApprovalRequest, Proposals
+from candlegraph.memory.books.audit import AuditBook, AuditRow, Hold
 from candlegraph.memory.books.ledger import DecisionRow, Ledger
 from candlegraph.memory.store import close_memory, open_memory
 
@@ -45,6 +46,15 @@ ELSEWHERE = {
         "e2e/test_two_forms.py",
         "test_a_doubtful_run_ends_with_a_status_of_its_own_where_that_is_wanted",
     ),
+    ("prune", "--yes"): ("memory/test_growth.py", "test_a_prune_lists_first_and_erases_only_with_yes"),
+    ("upgrade", "--namespace"): (
+        "freqtrade_bridge/test_upgrade.py",
+        "test_another_run_can_be_named",
+    ),
+    ("logs", "-f"): (
+        "freqtrade_bridge/test_supervision.py",
+        "test_the_last_lines_are_shown_and_those_of_a_new_file_followed",
+    ),
     ("brief", "--decision"): (
         "freqtrade_bridge/test_brief_again.py",
         "test_the_prompt_of_a_decision_has_the_same_hash_again",
@@ -63,13 +73,51 @@ DRY = "--offline --userdir {U} --datadir {D}"
 ONLINE = "-c {C} --userdir {U}"
 SEEN = "--pair BTC/USDT:USDT --at 2025-04-05T13:00 --datadir {D} --userdir {U}"
 PARITY = "--live {W} --live-namespace dry_run --backtest {W}"
+PLACED = {
+    "--userdir": ("--userdir {W}", "--userdir {W2}"),
+    "--config": ("-c {PLACE}", "-c {PLACE2}"),
+}
 PAIRS = {
+    "init": {
+        "folder": ("{T}/new", "{T}/newer"),
+        "--exchange": ("{T}/new", "{T}/new --exchange hyperliquid"),
+        "--pairs": ("{T}/new", "{T}/new --pairs BTC"),
+        "--model": ("{T}/new", "{T}/new --model some"),
+        "--api-base": ("{T}/new --model some", "{T}/new --model some --api-base http://h/v1"),
+        "--risk": ("{T}/new", "{T}/new --risk bold"),
+        "--force": ("{THERE}", "{THERE} --force"),
+    },
     "check": {"--config": ("-c {C}", "-c {C} -c {C2}")},
     "migrate": {
         "files": ("{OLD}", "{OLD} {C2}"),
         "--to": ("{OLD}", "{OLD} --to {T}/new.json"),
         "--force": ("{C} --to {C2}", "{C} --to {C2} --force"),
     },
+    "doctor": {
+        "--config": ("-c {SHUT} --userdir {U}", "-c {SHUT} -c {C2} --userdir {U}"),
+        "--userdir": ("-c {SHUT} --userdir {W}", "-c {SHUT} --userdir {W2}"),
+        "--json": ("-c {SHUT} --userdir {U}", "-c {SHUT} --userdir {U} --json"),
+    },
+    "start": {
+        "--config": ("-c {C} --userdir {U}", "-c {C} -c {C2} --userdir {U}"),
+        "--userdir": ("-c {C} --userdir {U}", "-c {C} --userdir {U}2"),
+        "--offline": ("-c {C} --userdir {U}", "-c {C} --userdir {U} --offline"),
+    },
+    **dict.fromkeys(("stop", "restart", "resume"), PLACED),
+    "pause": PLACED | {"--reason": ("--userdir {W}", "--userdir {W} --reason news")},
+    "logs": PLACED | {"-n": ("--userdir {W}", "--userdir {W} -n 1")},
+    "prune": {
+        "--userdir": ("--keep 1 --userdir {W}", "--keep 1 --userdir {W2}"),
+        "--config": ("--keep 1 -c {PLACE}", "--keep 1 -c {PLACE2}"),
+        "--keep": ("--keep 1 --userdir {W}", "--keep 2 --userdir {W}"),
+    },
+    "upgrade": {
+        "--userdir": ("--check --userdir {W}", "--check --userdir {W2}"),
+        "--config": ("--check -c {PLACE}", "--check -c {PLACE2}"),
+        "--check": ("--userdir {W}", "--userdir {W} --check"),
+    },
+    "deploy": {"--file": ("--file {T}/a.yaml", "--file {T}/b.yaml")},
+    "clean": PLACED | {"--yes": ("--userdir {W}", "--userdir {W} --yes")},
     "demo": {
         "--userdir": ("--userdir {U}", "--userdir {U}2"),
         "--timeframe": ("--userdir {U}", "--userdir {U} --timeframe 1h"),
@@ -173,6 +221,11 @@ PAIRS = {
         "--namespace": ("--userdir {W}", "--userdir {W} --namespace live"),
         "--json": ("--userdir {W}", "--userdir {W} --json"),
     },
+    "drift": {
+        "--userdir": ("--userdir {W}", "--userdir {U}"),
+        "--namespace": ("--userdir {W}", "--userdir {W} --namespace backtest:a"),
+        "--json": ("--userdir {W}", "--userdir {W} --json"),
+    },
     "why": {
         "--userdir": (f"{BTC} --userdir {{W}}", f"{BTC} --userdir {{W2}}"),
         "pair": (f"{BTC} --userdir {{W}}", f"{ETH} --userdir {{W}}"),
@@ -226,6 +279,21 @@ PAIRS = {
         "--userdir": ("--namespace live --userdir {W}", "--namespace live --userdir {W2}"),
         "--namespace": ("--namespace live --userdir {W}", "--namespace dry_run --userdir {W}"),
     },
+    "audit": {
+        "--userdir": ("--userdir {W}", "--userdir {W2}"),
+        "--namespace": ("--userdir {W}", "--userdir {W} --namespace dry_run"),
+        "--limit": ("--userdir {W}", "--userdir {W} --limit 1"),
+        "--json": ("--userdir {W}", "--userdir {W} --json"),
+        "--wide": ("--userdir {W}", "--userdir {W} --wide"),
+    },
+    **{
+        command: {
+            "pair": (f"{BTC} --userdir {{W}}", f"{ETH} --userdir {{W}}"),
+            "--userdir": (f"{BTC} --userdir {{W}}", f"{BTC} --userdir {{W2}}"),
+            "--namespace": (f"{ETH} --userdir {{W}}", f"{ETH} --userdir {{W}} --namespace dry_run"),
+        }
+        for command in ("adopt", "flatten")
+    },
     "approvals": {
         "--userdir": ("--userdir {W}", "--userdir {W2}"),
         "--namespace": ("--userdir {W}", "--userdir {W} --namespace live"),
@@ -271,6 +339,7 @@ PAIRS["trade"]["--datadir"] = [
     ("-c {C} " + DRY, "-c {C} " + DRY + " --datadir {D2}"),
     (ONLINE, ONLINE + " --datadir {D}"),
 ]
+PAIRS["trade"]["--quiet"] = [("-c {C} " + DRY, "-c {C} " + DRY + " --quiet"), (ONLINE, ONLINE + " --quiet")]
 PAIRS["trade"]["--from"] = [
     ("-c {C} " + DRY, "-c {C} " + DRY + " --from 2025-01-15"),
     (ONLINE, ONLINE + " --from 2025-01-15"),
@@ -351,7 +420,18 @@ def live_once(userdir, snapshot, count):
     if count > 3:
         for namespace in ("live", "dry_run"):
             Proposals(database).ask(proposal(namespace), FOREVER)
+        audited(AuditBook(database))
     close_memory(database)
+
+
+def audited(book):
+    """Write down positions that wait for a person, and two findings."""
+    held = {"since": FOREVER, "side": "long", "amount": 1, "entry": 100, "cause": "by_hand"}
+    for namespace, pair in (("live", BTC), ("live", ETH), ("dry_run", BTC)):
+        book.keep(Hold(namespace=namespace, pair=pair, **held))
+    known = {"namespace": "live", "at": FOREVER, "pair": BTC, "kind": "position_unknown", "done": "it has a stop"}
+    for number in range(2):
+        book.append(AuditRow(**known, found=f"finding {number}", todo="adopt or flatten it; " * 20))
 
 
 FOREVER = parser().parse_args(["why", "X", "--at", "2100-01-01"]).at
@@ -400,6 +480,8 @@ def write_files(root):
     changed = {"risk_management": {"max_leverage": 3}, "experience_config": {"rag_config": vectors}}
     away = {"experience_config": {"rag_config": {"database_url": "postgresql+psycopg://nobody@127.0.0.1:9/none"}}}
     files = {"C": sound, "C2": changed, "AWAY": away, "OLD": {"experience_config": {"enable_rag": True}}}
+    files |= {name: {"user_data_dir": f"nowhere/{name}"} for name in ("PLACE", "PLACE2")}
+    files["SHUT"] = sound | {"exchange": offline_exchange("http://127.0.0.1:9", [BTC])}
     for name, content in files.items():
         (root / f"{name}.json").write_text(json.dumps(content))
     for number, name in enumerate(("W", "W2"), 1):
@@ -411,6 +493,12 @@ def write_files(root):
     assert main(["memory", "backup", "--to", str(root / "COPY.sqlite"), "--userdir", str(root / "W2")]) == 0
     close_memory(root / "W2" / DATABASE)
     (root / "there.jsonl").write_text("")
+    for number, name in enumerate(("W", "W2"), 2):
+        (root / name / "reports").mkdir()
+        (root / name / LOG).parent.mkdir(exist_ok=True)
+        (root / name / LOG).write_text("a line\n" * number)
+    (root / "THERE").mkdir()
+    (root / "THERE" / "config.json").write_text("{}")
 
 
 RECORDER = """#!{python} -SE

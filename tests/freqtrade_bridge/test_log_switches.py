@@ -9,7 +9,7 @@ from candlegraph.freqtrade_bridge.decisions.runner import Runner, RunOutcome
 from candlegraph.graph.reflection import ReflectionState
 from candlegraph.graph.schema.signal import Clamp, TradeSignal
 from candlegraph.memory.books.ledger import Ledger
-from candlegraph.memory.transfer.ancestor import experience_from
+from candlegraph.memory.transfer.ancestor import logged_from
 
 TRADE = {"trade_id": 1, "pair": "A/B", "side": "long", "entry_time": "2024-05-01", "exit_time": "2024-05-02"}
 TRADE |= {"entry_price": 1, "exit_price": 2, "profit_pct": 5, "leverage": 1, "stake_amount": 9}
@@ -22,7 +22,7 @@ def test_a_log_is_written_where_its_switch_is_on(make_context, make_snapshot, tm
     snapshot, records = make_snapshot(), Records(context)
     signal = TradeSignal(action="wait", confidence=50, reason="calm", source="model")
     records.decisions([decision_row(context, snapshot, RunOutcome(), signal, snapshot.as_of)], {})
-    experience = experience_from(TRADE, fee=0)
+    experience = logged_from(TRADE, fee=0).experience
     records.reflected(ReflectionState(trade=experience.source, experience=experience))
     assert (tmp_path / DECISIONS).exists() == decisions
     assert (tmp_path / EXPERIENCES).exists() == trades

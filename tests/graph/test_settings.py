@@ -84,6 +84,13 @@ def test_an_error_never_shows_the_key_not_even_in_its_traceback(llm):
     assert "sk-secret" not in "".join(traceback.format_exception(caught.value))
 
 
+def test_an_error_never_shows_the_address_that_keeps_a_monitor_quiet():
+    given = {"monitoring": {"ping_url": "sk-secret"}}
+    with pytest.raises(ConfigError, match=r"monitoring.ping_url = \*\*\*: expected an address") as caught:
+        settings_of(given)
+    assert "sk-secret" not in "".join(traceback.format_exception(caught.value))
+
+
 def test_the_key_is_never_shown():
     settings = settings_of({"llm_config": {"api_key": "sk-secret"}})
     shown = (repr(settings), str(settings), settings.model_dump_json(), str(settings.model_dump()))

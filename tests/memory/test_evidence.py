@@ -1,7 +1,10 @@
 """Verdicts and advice: what they say, and how often they are wrong when read after every trade."""
 
 import math
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from multiprocessing import get_context
 
 import null_world
 import numpy as np
@@ -82,21 +85,23 @@ def test_the_capitals_are_the_stated_sums_of_products():
 )
 def test_a_verdict_needs_twenty_times_the_stake(values, said):
     found = evidence(results(values))
-    assert verdict_of([found]).judgement == said
+    assert verdict_of([found], [1]).judgement == said
     assert (max(found.capital) >= PROOF) == (said != "open")
 
 
 def test_many_small_wins_and_few_large_losses_are_not_favoured():
-    verdict = verdict_of([evidence(results(([0.25] * 4 + [-1.5]) * 12))])
+    verdict = verdict_of([evidence(results(([0.25] * 4 + [-1.5]) * 12))], [1])
     assert verdict.wins / verdict.trades == 0.8
     assert verdict.judgement != "favoured"
 
 
 def test_the_finest_level_with_a_verdict_is_shown_by_its_place():
     few, good = results([0.5, 0.5]), results([1.0] * 20)
-    verdict = verdict_of([*map(evidence, (few, good, [*good, *results([-1.0] * 3)]))])
+    cells = [*map(evidence, (few, good, [*good, *results([-1.0] * 3)]))]
+    verdict = verdict_of(cells, [0.2, 0.3, 0.5])
     assert (verdict.judgement, verdict.level, verdict.trades) == ("favoured", 1, 20)
-    nothing = verdict_of([*map(evidence, ([], few, few))])
+    assert verdict_of(cells, [0.002, 0.002, 0.002]).judgement == "open"  # the others lie idle
+    nothing = verdict_of([*map(evidence, ([], few, few))], [0.2, 0.3, 0.5])
     assert (nothing.judgement, nothing.level, nothing.trades) == ("open", 1, 2)
 
 
@@ -278,13 +283,8 @@ def test_winners_that_last_longer_than_losers_are_not_held_against_the_set_up(wi
 
 
 def courses(seed, count, trades):
-    """Return the differences of every alternative, by course and trade; every second course keeps to one side."""
-    made = []
-    for number in range(count):
-        drawn = null_world.trades(np.random.default_rng([seed, number]), trades, 1 if number % 2 else None)
-        tables = ((table_of(one, null_world.known_by(one)), span) for one, span in drawn)
-        made.append([paired(table, span).gains_atr for table, span in tables])
-    return np.array(made)
+    """Return the differences of every alternative, by course and trade."""
+    return np.array([null_world.gains(seed, trades, number) for number in range(count)])
 
 
 def advised(gains):
@@ -303,7 +303,8 @@ def test_nothing_to_learn_is_hardly_ever_advised():
 
 @pytest.mark.slow
 def test_nothing_to_learn_is_hardly_ever_advised_in_a_thousand_courses():
-    gains = courses(7, 1_000, 300)
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:  # 8 minutes of one core
+        gains = np.array(list(pool.map(partial(null_world.gains, 7, 300), range(1_000), chunksize=25)))
     assert advised(gains[:, :60]) <= 0.064
     assert advised(gains) <= 0.064
 

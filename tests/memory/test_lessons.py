@@ -45,6 +45,11 @@ def test_a_changed_trade_says_that_its_first_fill_was_replayed():
     assert "first fill" not in said(path())
 
 
+def test_nothing_announces_what_does_not_follow():
+    early = said(path(is_changed=True), after=4)
+    assert "first fill" not in early and early == said(path(), after=4)
+
+
 @pytest.mark.parametrize(
     ("top", "end"), [(102.0, "Luck explains that as well."), (130.0, "That is more than luck usually makes.")]
 )

@@ -310,10 +310,10 @@ def test_guidance_is_of_both_sides_of_the_present_setup_only(make_known):
 
 
 def test_a_leverage_that_changes_the_verdict_is_named(make_known):
-    high, higher = ([one | {"leverage": leverage} for one in runs(*[-1] * 16)] for leverage in (15, 25))
-    found = guidance_of(make_known(*runs(*[1] * 40), *higher), facts(), rules=RULES, needed=10)
+    high, higher = ([one | {"leverage": leverage} for one in runs(*[-1] * 24)] for leverage in (15, 25))
+    found = guidance_of(make_known(*runs(*[1] * 70), *higher), facts(), rules=RULES, needed=10)
     assert [(one.verdict, one.leverage) for one in found.patterns] == [("favoured", None)]
-    assert [(one.verdict, one.leverage, one.trades) for one in found.by_leverage] == [("warned", "20x+", 16)]
+    assert [(one.verdict, one.leverage, one.trades) for one in found.by_leverage] == [("warned", "20x+", 24)]
     same = guidance_of(make_known(*runs(*[-1] * 20), *higher), facts(), rules=RULES, needed=10)
     assert same.by_leverage == ()
     later = guidance_of(make_known(*higher, *runs(*[1] * 90), *high), facts(), rules=RULES, needed=10)

@@ -51,7 +51,7 @@ CONFIG = {
     "experience_config": {"log_decisions": False, "log_trades": False},
 }
 FIRST_CLOSE = START - timedelta(seconds=2)
-LOOPS = (1800, 1800, 900)
+LOOPS = (900, 1800, 1800)
 """Seconds between two loops: one of these by the seed."""
 MOST_BEGINS, PAUSE = 60, 60
 """How often a bot that does not come up is begun anew, and seconds between."""
@@ -100,7 +100,7 @@ class Simulation(VirtualLive):
     """A live run of a world; `report` fills while it runs."""
 
     def __init__(self, world: World, kinds: tuple[Kind, ...] = KINDS) -> None:
-        loop = LOOPS[world.random("loop").randrange(len(LOOPS))]
+        loop = LOOPS[world.seed % len(LOOPS)]
         super().__init__(CONFIG, world.markets(), START, loop_seconds=loop)
         self.world, self.report = world, Report(world.seed)
         self._due = blows(world, kinds)
@@ -293,7 +293,7 @@ class Simulation(VirtualLive):
         opened = FIRST_CLOSE + (self._candle() - 1) * LENGTH
         times = [int((opened + number * LENGTH).timestamp() * 1000) for number in (0, 1)]
         for market in self.markets:
-            if set(times) <= set(market.series.time[-self.world.candles - 60 :].tolist()):
+            if set(times) <= set(market.series.time.tolist()):
                 self._wanted.add((market.pair, opened))
 
     def _of_ledger(self, books: Books, held: dict[str, Holding]) -> list[Violation]:

@@ -4,7 +4,6 @@ import json
 import multiprocessing
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +37,8 @@ def soak(seeds: int, candles: int, pairs: int, results: Path, jobs: int) -> int:
 
 
 def _play(world: World) -> Done:
-    report = asdict(simulate(world))
-    del report["events"]
-    return report | {"command": world.command}
+    report = vars(simulate(world))
+    return {name: value for name, value in report.items() if name != "events"} | {"command": world.command}
 
 
 def _read(results: Path) -> list[Done]:

@@ -5,11 +5,12 @@ from simulator.run import simulate
 from simulator.test_seeds import CANDLES, QUICK
 from simulator.world import World
 
+from candlegraph.freqtrade_bridge import session
 from candlegraph.freqtrade_bridge.audit.auditor import Auditor
 from candlegraph.freqtrade_bridge.decisions.book import DecisionBook
 from candlegraph.freqtrade_bridge.decisions.fates import Fates
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:The inplace keyword")]
 
 
 def broken_rules():
@@ -21,8 +22,7 @@ def broken_rules():
 
 
 def without_auditor(monkeypatch):
-    monkeypatch.setattr(Auditor, "look", lambda self, *args: None)
-    monkeypatch.setattr(Auditor, "after_fill", lambda self, *args: None)
+    monkeypatch.setattr(session, "auditor_of", lambda *args: None)
 
 
 def blind_after_a_start(monkeypatch):

@@ -4,6 +4,7 @@ import pytest
 from simulator.run import simulate
 from simulator.world import World
 
+pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword")  # freqtrade's, where candles are missing
 QUICK, MORE = range(1, 13), range(13, 43)
 CANDLES = 60
 

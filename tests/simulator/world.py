@@ -14,8 +14,8 @@ PRICES = {"BTC/USDT:USDT": 90_000.0, "ETH/USDT:USDT": 3_000.0, "SOL/USDT:USDT": 
 PAIRS = tuple(PRICES)
 LENGTH = timedelta(minutes=30)
 START = datetime(2025, 11, 20, 0, 0, 2, tzinfo=UTC)
-HISTORY, REST = 90, 30
-"""Candles before the start, so few that reading them costs little, and after the end."""
+HISTORY, LATER = 90, 250
+"""Candles before the start, so few that reading them costs little, and after it: a shorter run is the same one."""
 MOVE, WICK, JUMP = 0.004, 0.003, 0.03
 """Ratios of a candle's body, its wicks, and of a jump inside a candle."""
 JUMPS_OF, HOLES_OF, SPIKES_OF = 25, 40, 60
@@ -57,7 +57,7 @@ class World:
 
     def _market(self, pair: str) -> Market:
         chance = np.random.default_rng(self.random("market", pair).getrandbits(64))
-        last = _walk(chance, PRICES[pair], HISTORY + self.candles + REST)
+        last = _walk(chance, PRICES[pair], HISTORY + max(LATER, self.candles + 10))
         mark, last = _spiked(chance, last), _with_holes(chance, last)
         return replace(market_of(pair, last), mark=mark)
 

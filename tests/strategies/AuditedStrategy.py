@@ -22,6 +22,9 @@ class Stops:
     def expect(self, pair, side, since):
         pass
 
+    def found(self, position, orders, now):
+        pass
+
 
 class AuditedStrategy(TimetableStrategy):
     def bot_start(self, **kwargs) -> None:

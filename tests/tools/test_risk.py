@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from candlegraph.graph.schema.market import Account
 from candlegraph.graph.settings.risk import RiskManagement
-from candlegraph.tools.risk.gate import EntryPlan, Limits, size_add, size_entry
+from candlegraph.tools.risk.gate import EntryPlan, Limits, size_add, size_entry, size_held
 from candlegraph.tools.risk.stops import StopBasis
 
 NEAR = 1 + 1e-9
@@ -405,3 +405,21 @@ def test_nothing_is_added_beyond_the_stop_even_where_trading_is_free(make_positi
     position = make_position(side, price=RATE, stop=stop)
     stake, clamps = added(100, position, ACCOUNT, RATE, Limits(rules=RiskManagement(), fee_ratio=0))
     assert (stake, clamps[0].reason) == (0, "the price is beyond the stop")
+
+
+@pytest.mark.parametrize(
+    ("rules", "stake", "key"),
+    [
+        ({}, 2_000, None),
+        ({"max_position_pct": 8}, 800, "max_position_pct"),
+        ({"max_risk_per_trade_pct": 1}, pytest.approx(100 / (5 * 0.021)), "max_risk_per_trade_pct"),
+        ({"max_total_exposure": 0.8}, 1_200, "max_total_exposure"),
+    ],
+)
+def test_a_position_that_a_person_enlarged_is_brought_back_to_the_lowest_limit(make_position, rules, stake, key):
+    position = make_position(price=100.0, entry_price=100.0, stop=98.0, stake=2_000.0, leverage=5)
+    account = Account(equity=10_000, free=8_000, open_positions=2, exposure=12_000)
+    known = RiskManagement(**{"max_position_pct": 100, "max_risk_per_trade_pct": 100} | rules)
+    sized = size_held(position, account, Limits(rules=known, fee_ratio=0.0005))
+    assert sized.stake == stake
+    assert [clamp.key for clamp in sized.clamps] == ([] if key is None else [key])

@@ -189,12 +189,16 @@ def _default_stake(account: Account, limits: Limits) -> float:
 
 def _shared_ceilings(leverage: float, account: Account, limits: Limits) -> dict[str, float]:
     """Return what limits entries and additions alike, as margin."""
-    room = limits.rules.max_total_exposure * account.equity - account.exposure
     return {
-        "max_total_exposure": max(0.0, room) / leverage,
+        "max_total_exposure": max(0.0, _room(account, limits.rules)) / leverage,
         "free": account.free,
         "exchange": min(limits.max_stake, limits.max_notional / leverage),
     }
+
+
+def _room(account: Account, rules: RiskManagement) -> float:
+    """Return how much may still be opened in all, notional; below 0 where there is too much already."""
+    return rules.max_total_exposure * account.equity - account.exposure
 
 
 def _lowered(plan: EntryPlan, field: str, value: float, ceilings: Mapping[str, float]) -> EntryPlan:
@@ -238,6 +242,19 @@ def size_add(
             return _refused(plan, too_small(key, f"the addition of {plan.stake:.6g}", least))
         return _refused(plan, refused_by(key, f"what is left to add is below {SMALLEST_ADD * position.stake:.6g}"))
     return plan
+
+
+def size_held(position: Position, account: Account, limits: Limits) -> EntryPlan:
+    """Return a position's stake as the limits allow it: less, with the clamp, where a person added past them."""
+    rules = limits.rules
+    plan = EntryPlan(side=position.side, leverage=position.leverage, stake=position.stake, stop=position.stop)
+    per_stake = position.leverage * _loss_ratio(position, position.entry_price, limits)
+    ceilings = {
+        "max_risk_per_trade_pct": rules.max_risk_per_trade_pct / 100 * account.equity / per_stake,
+        "max_position_pct": rules.max_position_pct / 100 * account.equity,
+        "max_total_exposure": max(0.0, position.stake + _room(account, rules) / position.leverage),
+    }
+    return _lowered(plan, "stake", position.stake, ceilings)
 
 
 def _no_add(position: Position, rate: float, rules: RiskManagement) -> Refusal | None:

@@ -44,8 +44,11 @@ def entry_refusal(snapshot: MarketSnapshot, side: Side, rules: RiskManagement) -
 
 
 def pause_of(snapshot: MarketSnapshot) -> Refusal | None:
-    """Return why entries pause."""
-    return None if snapshot.paused is None else Refusal(door="paused", why=snapshot.paused)
+    """Return why entries pause, with the key that stands before the colon."""
+    if snapshot.paused is None:
+        return None
+    key, colon, why = snapshot.paused.partition(": ")
+    return Refusal(door="paused", key=key, why=why) if colon else Refusal(door="paused", why=key)
 
 
 def lock_of(snapshot: MarketSnapshot, side: Side) -> Refusal | None:
@@ -126,6 +129,6 @@ def closed_lines(possible: Possible, snapshot: MarketSnapshot) -> dict[str, str]
 def _told(refusal: Refusal, snapshot: MarketSnapshot) -> str:
     """Return a refusal for a model, in a word or two; the end of a lock in candles, since a prompt has no date."""
     if refusal.until is None:
-        return refusal.key or refusal.door
+        return refusal.door if refusal.door == "paused" else refusal.key or refusal.door
     length: timedelta = snapshot.as_of - snapshot.candle
     return f"locked for {math.ceil((refusal.until - snapshot.as_of) / length)} candles"

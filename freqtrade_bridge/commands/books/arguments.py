@@ -21,6 +21,14 @@ def add_health(command: ArgumentParser) -> None:
     _add_bot(command, "health")
 
 
+def add_drift(command: ArgumentParser) -> None:
+    """Let the command be told whose decisions."""
+    add_userdir(command)
+    command.add_argument("--namespace", help=NEWEST)
+    command.add_argument("--json", action="store_true", help="for another program")
+    command.set_defaults(run=later(f"{HERE}.drift:print_drift"))
+
+
 def _add_bot(command: ArgumentParser, name: str) -> None:
     add_userdir(command)
     command.add_argument("--namespace", help="live or dry_run; default: the bot that was last heard of")

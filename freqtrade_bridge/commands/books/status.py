@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from candlegraph.freqtrade_bridge.commands.arguments import database_of
+from candlegraph.freqtrade_bridge.host.pause_file import KEY, HandPause, PauseFile
 from candlegraph.freqtrade_bridge.monitoring.health import HealthCheck, checks, duration_told
 from candlegraph.freqtrade_bridge.monitoring.heartbeat import Heartbeat, HeldTrade, heartbeat_of
 from candlegraph.freqtrade_bridge.report.listing import Entry, console, one_line, print_entries, print_json
@@ -38,6 +39,7 @@ class BotStatus(NamedTuple):
     halt: str | None
     proposals: Sequence[StoredRequest]
     holds: Sequence[Hold]
+    hand: HandPause | None
 
     def since(self, first: datetime) -> list[DecisionRow]:
         """Return the decisions of candles that closed at `first` or later."""
@@ -85,6 +87,7 @@ def _known(arguments: Namespace) -> BotStatus:
         halt=None if mark is None else mark.reason,
         proposals=Proposals(database).pending(namespace),
         holds=AuditBook(database).holds(namespace),
+        hand=PauseFile(arguments.userdir).read(),
     )
 
 
@@ -116,8 +119,8 @@ def _lines(known: BotStatus) -> Iterator[tuple[str, str]]:
     yield "cost today", cost_told(known.since(known.day))
     yield "this month", cost_told(known.since(known.day.replace(day=1)))
     yield "halt", known.halt or "none"
+    yield "entries", _entries_told(known)
     if beat is not None:
-        yield "entries", f"pause: {beat.paused}" if beat.paused else "do not pause"
         yield "budget", beat.budget or "no limit is used up"
         yield "equity", f"{beat.equity:,.2f}, today {beat.day_profit_pct:+.2f} %, drawdown {beat.drawdown_pct:.2f} %"
     for hold in known.holds:
@@ -125,6 +128,15 @@ def _lines(known: BotStatus) -> Iterator[tuple[str, str]]:
         yield "unknown", f"a {hold.side} of {hold.amount:g} {hold.pair} is in no trade: {choice}"
     waiting = ", ".join(f"{one.request.pair} {one.request.side} ({one.request.id[:10]})" for one in known.proposals)
     yield "proposals", f"wait for you: {waiting}; see `candlegraph approvals`" if waiting else "none waits for a person"
+
+
+def _entries_told(known: BotStatus) -> str:
+    """Return what keeps entries from being made: a person, the models."""
+    if known.hand is not None:
+        since = "" if known.hand.since is None else f" since {known.hand.since:%Y-%m-%d %H:%M} UTC"
+        return f"{known.hand.refusal.why}{since}; `{KEY}` ends it"
+    paused = None if known.beat is None else known.beat.paused
+    return f"pause: {paused}" if paused else "do not pause"
 
 
 def _last_told(known: BotStatus) -> str:
@@ -183,6 +195,7 @@ def _document(known: BotStatus) -> dict[str, Any]:
         },
         "cost": {"today": _money(known.since(known.day)), "month": _money(known.since(known.day.replace(day=1)))},
         "halt": known.halt,
+        "paused_by_hand": None if known.hand is None else known.hand.model_dump(mode="json"),
         "unknown_positions": [hold.model_dump(mode="json") for hold in known.holds],
         "proposals": [one.request.model_dump(mode="json") | {"id": one.request.id} for one in known.proposals],
     }

@@ -58,6 +58,8 @@ class Books:
     def __init__(self, markets: Iterable[Market], clock: Clock, wallet: Decimal) -> None:
         self.markets = {market.symbol: market for market in markets}
         self.clock = clock
+        self.rights = {"ipRestrict": True, "enableReading": True, "enableFutures": True, "enableWithdrawals": False}
+        """Of the key, as Binance tells them."""
         self.matched_until = clock.now()
         self.orders: dict[int, Order] = {}
         self.algos: dict[int, AlgoOrder] = {}

@@ -174,6 +174,7 @@ def _symbol(books: Books, call: ApiCall) -> str:
 ANSWERS: Mapping[Endpoint, Answer] = {
     "GET /sapi/v1/capital/config/getall": lambda books, call: [],  # ccxt asks for currencies as soon as it has a key
     "GET /sapi/v1/margin/allPairs": lambda books, call: [],
+    "GET /sapi/v1/account/apiRestrictions": lambda books, call: dict(books.rights),
     "GET /fapi/v1/positionSide/dual": lambda books, call: {"dualSidePosition": False},
     "GET /fapi/v1/multiAssetsMargin": lambda books, call: {"multiAssetsMargin": False},
     "GET /fapi/v1/leverageBracket": _brackets,

@@ -13,6 +13,7 @@ from candlegraph.freqtrade_bridge.loopback.account.refusals import Code
 Endpoint = Literal[
     "GET /sapi/v1/capital/config/getall",
     "GET /sapi/v1/margin/allPairs",
+    "GET /sapi/v1/account/apiRestrictions",
     "GET /fapi/v1/positionSide/dual",
     "GET /fapi/v1/multiAssetsMargin",
     "GET /fapi/v1/leverageBracket",

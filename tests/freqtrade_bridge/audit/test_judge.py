@@ -159,7 +159,7 @@ def test_a_trade_whose_fired_stop_freqtrade_can_see_is_left_to_it_and_one_whose_
     assert (action.kind, action.trade_id, action.amount) == ("follow_position", 7, 1.0)
 
 
-@pytest.mark.parametrize("asked", ["gone", "unknown"])
+@pytest.mark.parametrize("asked", ["gone", "denied", "unknown"])
 def test_a_stop_that_is_gone_is_set_again(asked):
     (action,) = judge(state(1.0, [], trade(ids=["1"]), {"1": asked}))
     assert (action.kind, action.trade_id, action.amount, action.price) == ("set_stop", 7, 1.0, 98.0)
@@ -174,6 +174,12 @@ def test_what_no_trade_knows_of_a_position_gets_a_stop_of_its_own():
     assert (action.kind, action.side, action.amount) == ("protect_unknown", "long", 2.0)
     assert (told.kind, told.amount) == ("ask_person", 2.0)
     assert judge(state(3.0, [stop(1), stop(2, amount=2.0, trigger=90.0)], trade(ids=["1"]))) == (told,)
+
+
+@pytest.mark.parametrize("known", [None, trade(ids=["1"])])
+def test_what_looks_unknown_right_after_a_fill_of_the_bot_is_neither_told_nor_touched(known):
+    books = state(3.0, [stop(1), stop(2, amount=2.0)], known).model_copy(update={"is_fresh": True})
+    assert judge(books) == ()
 
 
 def test_a_wider_stop_that_the_trade_does_not_know_is_no_stop_of_it():

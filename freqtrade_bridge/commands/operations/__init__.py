@@ -1,0 +1,1 @@
+"""What an operator does with a bot: make one, look it over, start, stop, pause, tidy up."""

@@ -1,0 +1,52 @@
+"""`candlegraph prune`: old backtests leave the database, by a rule that is printed before anything goes."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from datetime import UTC, datetime
+
+from candlegraph.freqtrade_bridge.commands.arguments import database_of
+from candlegraph.freqtrade_bridge.commands.operations.arguments import place_of
+from candlegraph.freqtrade_bridge.commands.operations.process import foreign, running
+from candlegraph.freqtrade_bridge.host.configuration_files import read_files
+from candlegraph.graph.settings.settings import settings_of
+from candlegraph.memory.pruning import StoredRun, prunable, prune, shrink, stored_runs
+
+MB = 1_000_000
+
+
+def print_prune(arguments: Namespace) -> None:
+    """List what leaves and what stays; with --yes erase it, and give its room back where no bot runs."""
+    userdir = place_of(arguments)
+    database = database_of(userdir)
+    named = settings_of(read_files(arguments.files).merged).experience_config.rag_config.read_namespaces
+    runs = stored_runs(database)
+    leaving = prunable(runs, arguments.keep, named)
+    sys.stdout.write(
+        f"{userdir}: {len(runs)} backtests and dry-runs on past candles; the newest {arguments.keep} stay, and those "
+        "in read_namespaces. Live, dry_run and studio are never touched.\n"
+    )
+    sys.stdout.writelines(f"  {'leaves' if one in leaving else 'stays ':6}  {_line(one)}\n" for one in runs)
+    if not leaving:
+        sys.stdout.write("Nothing leaves.\n")
+    elif not arguments.yes:
+        sys.stdout.write("Nothing was removed; --yes removes these, their experiences into an archive first.\n")
+    else:
+        _prune(arguments, leaving)
+
+
+def _prune(arguments: Namespace, leaving: tuple[StoredRun, ...]) -> None:
+    userdir = place_of(arguments)
+    database = database_of(userdir)
+    archives = prune(database, leaving, datetime.now(UTC))
+    sys.stdout.writelines(f"archive: {one}\n" for one in archives)
+    told = f"removed: {len(leaving)} runs, {sum(one.decisions for one in leaving)} decisions"
+    if running(userdir) or foreign(userdir):
+        sys.stdout.write(f"{told}; a bot runs, so the file keeps its size and fills the room again\n")
+    else:
+        sys.stdout.write(f"{told}; the file is {shrink(database) / MB:.1f} MB smaller\n")
+
+
+def _line(one: StoredRun) -> str:
+    return f"{one.namespace}  {one.decisions} decisions, {one.experiences} experiences, {one.bytes / MB:.1f} MB"

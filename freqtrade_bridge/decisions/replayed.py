@@ -1,0 +1,147 @@
+"""One stored decision on the installed version: is its prompt the same, and what do the same answers come to.
+
+stored inputs -> state before the first question -> its prompt, by section; the graph from there, with the answers that
+were given, or with the rule where the rule decided -> the signal then and now
+
+Nobody is asked and nothing is stored.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from langchain_core.callbacks import CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.runnables import Runnable, RunnableConfig
+from langgraph.checkpoint.memory import InMemorySaver
+from pydantic import PrivateAttr
+
+from candlegraph.agents.asking.transcript import allowed_tools
+from candlegraph.agents.decision import opening_of
+from candlegraph.freqtrade_bridge.decisions.inputs import parts_of
+from candlegraph.freqtrade_bridge.decisions.runner import loop_thread
+from candlegraph.graph.builder import builder
+from candlegraph.graph.context import Context
+from candlegraph.graph.schema.errors import CandlegraphError, ModelError
+from candlegraph.graph.schema.frozen import Frozen
+from candlegraph.graph.schema.signal import Source, TradeSignal
+from candlegraph.graph.state import CandleInput, CandleState
+from candlegraph.memory.books.ledger import DecisionRow
+
+RULE = "policy"
+"""The model's name of a run that the rule decides in process."""
+NUMBERS = ("leverage", "stake", "stop", "take_profit", "adjustment_pct", "stake_ratio")
+OUTSIDE = ("late", "paused", "person")
+"""Doors that no prompt and no answer leads to: the clock, a pause, a person."""
+CLOSED: tuple[Source, ...] = ("locked", "halted", "paused")
+"""Answers without a model that follow from the snapshot alone; triage and budgets know more."""
+system = builder.compile(checkpointer=InMemorySaver(), name="replay")
+
+
+class Compared(Frozen):
+    """What became of a decision: `None` where it is the same, or where nothing can be said of it."""
+
+    row: DecisionRow
+    prompt: str | None = None
+    """The first section that reads otherwise."""
+    decision: str | None = None
+    """Then and now."""
+    is_compared: bool = True
+    """Whether the decision could be taken again."""
+
+
+class Repeating(BaseChatModel):
+    """Says again what a model called, one function after the other; more than that it does not know."""
+
+    calls: tuple[tuple[str, dict[str, Any]], ...]
+    _said: int = PrivateAttr(default=0)
+
+    @property
+    def _llm_type(self) -> str:
+        return "candlegraph-repeating"
+
+    def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Runnable[Any, AIMessage]:
+        """Return itself: what may be called is judged by who reads the answer."""
+        return self
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        if self._said >= len(self.calls):
+            raise ModelError("what was answered then is not taken any more")
+        name, arguments = self.calls[self._said]
+        self._said += 1
+        call = {"name": name, "args": arguments, "id": f"again-{self._said}", "type": "tool_call"}
+        return ChatResult(generations=[ChatGeneration(message=AIMessage("", tool_calls=[call]))])
+
+
+def changed_part(then: dict[str, str], messages: Sequence[BaseMessage]) -> str | None:
+    """Return the first section that reads otherwise, is new, or is gone; None where all are the same."""
+    now = parts_of(messages)
+    different = [title for title in now if then.get(title) != now[title]]
+    gone = [title for title in then if title not in now]
+    return next(iter([*different, *gone]), None)
+
+
+def prompt_again(state: CandleState, context: Context) -> list[BaseMessage]:
+    """Return the opening messages of a decision as this version writes them."""
+    return opening_of(state, context, allowed_tools(state))
+
+
+def decided_again(row: DecisionRow, state: CandleState, context: Context) -> str | None:
+    """Return what the decision was and is now, None where it is the same; raise ModelError where it needs an answer."""
+    was, now = row.signal, _signal(row, state, context)
+    told = [f"{was.name} → {now.name}"] if was.name != now.name else []
+    for name in NUMBERS:
+        then, here = getattr(was, name), getattr(now, name)
+        if then != here and not (then and here and abs(then - here) <= 1e-9 * abs(then)):
+            told.append(f"{name} {_shown(then)} → {_shown(here)}")
+    return ", ".join(told) + (f" ({now.reason[:120]})" if now.name != was.name else "") if told else None
+
+
+def can_be_again(row: DecisionRow) -> bool:
+    """Return whether the decision is the graph's own, from answers that are known."""
+    refusal = row.signal.refusal
+    outside = refusal is not None and refusal.door in OUTSIDE
+    reviewed = any(role.startswith("reviewer") for role in row.opinions)
+    asked = row.signal.refusal is None and row.signal.instead_of is not None
+    if not row.calls:
+        return row.error is None and row.signal.source in CLOSED
+    answered = row.model == RULE or any(one.accepted for one in row.functions)
+    return row.error is None and answered and not (outside or reviewed or asked)
+
+
+def _signal(row: DecisionRow, state: CandleState, context: Context) -> TradeSignal:
+    calls = tuple((one.name, one.arguments) for one in row.functions if one.accepted)
+    asked = context if row.model == RULE else context.with_model(Repeating(calls=calls))
+    # The stored one may name a person's approval, or a reviewing model: neither is asked again.
+    terms = state.terms.model_copy(update={"needs_approval": False, "depth": "fast"})
+    known = {name: getattr(state, name) for name in CandleState.model_fields if name != "messages"} | {"terms": terms}
+    return loop_thread().submit(_run(known, asked, whole=not row.calls)).result()
+
+
+async def _run(known: dict[str, Any], context: Context, *, whole: bool) -> TradeSignal:
+    """Run the graph from before the first question, or where no model was asked from its beginning."""
+    config: RunnableConfig = {"configurable": {"thread_id": str(uuid.uuid4())}}
+    if whole:
+        values = await system.ainvoke(CandleInput(snapshot=known["snapshot"]), config, context=context)
+    else:
+        await system.aupdate_state(config, known, as_node="repair")  # its one way on leads to the decision
+        values = await system.ainvoke(None, config, context=context)
+    await system.checkpointer.adelete_thread(config["configurable"]["thread_id"])  # type: ignore[union-attr]
+    signal: TradeSignal | None = CandleState.model_validate(values).signal
+    if signal is None:
+        raise CandlegraphError("the graph ended without a signal")
+    return signal
+
+
+def _shown(value: float | None) -> str:
+    return "none" if value is None else f"{value:.6g}"

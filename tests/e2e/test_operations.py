@@ -1,0 +1,100 @@
+"""From an empty folder to a bot in the background and back, by the commands that a newcomer is told to type."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+
+import pytest
+import rapidjson
+
+from candlegraph.freqtrade_bridge.commands.operations.process import alive
+from candlegraph.freqtrade_bridge.host.configuration_files import PARSE_MODE
+from candlegraph.freqtrade_bridge.host.environment_file import read_variables
+from candlegraph.freqtrade_bridge.loopback.configuration import offline_exchange
+
+MAIN = [sys.executable, "-m", "candlegraph.freqtrade_bridge.commands.main"]
+
+
+@pytest.fixture
+def typed(tmp_path):
+    """Return a function that types a command in an empty folder and returns its status and what it said."""
+
+    # Freqtrade opens no log where it finds this.
+    variables = {name: text for name, text in os.environ.items() if name != "PYTEST_VERSION"}
+    told = {"cwd": tmp_path, "env": variables, "capture_output": True, "text": True, "timeout": 180}
+
+    def run(line):
+        done = subprocess.run([*MAIN, *line.split()], **told)
+        return done.returncode, done.stdout + done.stderr
+
+    yield run
+    run("stop")
+
+
+PLANTED = {
+    name: f"planted-{number:02}-{name[-6:].lower()}-0123456789abcdef"
+    for number, name in enumerate(
+        (
+            "CANDLEGRAPH_API_KEY",
+            "OPENAI_API_KEY",
+            "LANGSMITH_API_KEY",
+            "FREQTRADE__EXCHANGE__KEY",
+            "FREQTRADE__EXCHANGE__SECRET",
+            "FREQTRADE__EXCHANGE__PASSWORD",
+            "FREQTRADE__EXCHANGE__UID",
+            "FREQTRADE__TELEGRAM__TOKEN",
+            "FREQTRADE__TELEGRAM__CHAT_ID",
+            "FREQTRADE__LLM_CONFIG__API_KEY",
+            "MY_OWN_SECRET",
+        )
+    )
+}
+"""What a person may have put into `.env` beside the three passwords that `init` makes."""
+
+
+def test_a_newcomer_makes_a_bot_starts_it_looks_at_it_and_stops_it_and_no_secret_leaves_env(typed, tmp_path):
+    told = []
+
+    def types(line, expected=0):
+        status, said = typed(line)
+        told.append(said)
+        assert status == expected, said
+        return said
+
+    types("init --pairs BTC")
+    on_a_free_port(tmp_path / "config.json")
+    plant(tmp_path / ".env")
+    types("check -c config.json")
+    said = types("doctor -c config.json", expected=1)  # the exchange is not to be reached here
+    assert re.findall("FAIL  (.+?)  ", said) == ["exchange"], said
+    pid = int(re.search(r"started: process (\d+)", types("start -c config.json --offline"))[1])
+    assert "Changing state to: RUNNING" in types("logs -n 200")
+    types("pause --reason news")
+    assert "pause: candlegraph resume: paused by hand: news" in " ".join(types("status").split())
+    types("resume")
+    assert types("stop").startswith(f"stopped: process {pid}, after")
+    assert not alive(pid)
+    secrets = read_variables(tmp_path / ".env").values()
+    assert len(secrets) == len(PLANTED) + 3
+    written = [path for path in (tmp_path / "user_data").rglob("*") if path.is_file()]
+    everything = b"".join(path.read_bytes() for path in [*written, tmp_path / "config.json"]) + "".join(told).encode()
+    assert not [secret for secret in secrets if secret.encode() in everything]
+
+
+def plant(env):
+    """Fill in what `init` left blank, and more."""
+    kept = [line for line in env.read_text().splitlines() if line.partition("=")[0] not in PLANTED]
+    env.write_text("\n".join([*kept, *(f"{name}={secret}" for name, secret in PLANTED.items()), ""]))
+    env.chmod(0o600)
+
+
+def on_a_free_port(path):
+    """Change the one port that other bots of this machine may have, and the way to an exchange."""
+    header, _, content = path.read_text().partition("{")
+    config = rapidjson.loads("{" + content, parse_mode=PARSE_MODE)
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        config["api_server"]["listen_port"] = one.getsockname()[1]
+    config["exchange"] |= offline_exchange("http://127.0.0.1:9", ["BTC/USDT:USDT"])
+    path.write_text(header + rapidjson.dumps(config))

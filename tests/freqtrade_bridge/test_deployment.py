@@ -1,0 +1,103 @@
+"""Dockerfile, compose.yaml and the systemd unit, as far as that can be known without an engine: linted, valid, true."""
+
+import configparser
+import json
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from importlib import resources
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+import candlegraph.graph.schema.errors
+from candlegraph.freqtrade_bridge.commands.operations.first_config import PORT
+from candlegraph.freqtrade_bridge.commands.parser import NAMES, parser
+from candlegraph.graph.settings.settings import Settings
+
+ROOT = Path(candlegraph.graph.schema.errors.__file__).parents[2]
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
+SERVICE = COMPOSE["services"]["candlegraph"]
+DEADLINE = Settings().llm_config.decision.deadline_seconds
+
+
+def hadolint(text):
+    words = [str(Path(sys.executable).with_name("hadolint")), "--failure-threshold", "warning", "-"]
+    done = subprocess.run(words, input=text, capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_hadolint_has_nothing_against_the_dockerfile_and_would_say_so():
+    assert hadolint(DOCKERFILE) == (0, "")
+    status, said = hadolint(DOCKERFILE.replace("python:3.11-slim-bookworm", "python:latest"))
+    assert status == 1 and "DL3007" in said
+
+
+def schema():
+    vendored = resources.files("check_jsonschema.builtin_schemas") / "vendor" / "compose-spec.json"
+    return json.loads(vendored.read_text())
+
+
+def test_compose_is_valid_by_the_specification_and_a_slip_is_not():
+    jsonschema.validate(COMPOSE, schema())
+    slip = {"services": {"candlegraph": {key if key != "restart" else "restrat": SERVICE[key] for key in SERVICE}}}
+    with pytest.raises(jsonschema.ValidationError, match="restrat"):
+        jsonschema.validate(slip, schema())
+
+
+def test_only_this_machine_reaches_the_port_that_init_writes():
+    assert SERVICE["ports"] == [f"127.0.0.1:{PORT}:{PORT}"]
+    assert re.search(rf"^EXPOSE {PORT}$", DOCKERFILE, re.MULTILINE)
+
+
+def test_the_container_has_no_rights_one_health_check_and_logs_that_end():
+    assert re.findall(r"^USER (.+)$", DOCKERFILE, re.MULTILINE) == ["1000"]
+    check = json.loads(re.search(r"HEALTHCHECK.*?CMD (\[.+?\])", DOCKERFILE, re.DOTALL)[1])
+    assert SERVICE["healthcheck"]["test"] == ["CMD", *check]
+    assert check == ["candlegraph", "health", "--userdir", "/bot/user_data"]
+    assert SERVICE["logging"]["options"] == {"max-size": "10m", "max-file": "3"}
+    assert SERVICE["restart"] == "unless-stopped"
+
+
+def test_the_image_gets_every_package_and_nothing_else_of_the_folder():
+    copied = set(re.findall(r"^COPY (\w+)/ ", DOCKERFILE, re.MULTILINE))
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-dir"]
+    assert copied == set(listed.values())
+    assert not re.search(r"^COPY (\.|user_data)", DOCKERFILE, re.MULTILINE)
+
+
+def words_of_the_container():
+    return json.loads(re.findall(r"^CMD (\[.+\])$", DOCKERFILE, re.MULTILINE)[0])
+
+
+def unit():
+    read = configparser.ConfigParser(interpolation=None, strict=False)
+    read.optionxform = str
+    read.read(ROOT / "deploy" / "candlegraph.service")
+    return read["Service"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        unit()["ExecStart"],
+        unit()["ExecStartPre"],
+        shlex.join(["x", *words_of_the_container()]),
+        shlex.join(SERVICE["healthcheck"]["test"][1:]),
+    ],
+)
+def test_what_is_started_is_a_command_of_ours(line):
+    words = shlex.split(line)[1:]
+    assert words[0] in NAMES
+    parser(words).parse_args(words)
+
+
+def test_no_watchdog_and_no_stop_is_shorter_than_a_decision():
+    assert int(unit()["WatchdogSec"]) >= 2 * DEADLINE
+    assert int(unit()["TimeoutStopSec"]) > DEADLINE
+    assert int(SERVICE["stop_grace_period"].removesuffix("s")) > DEADLINE
