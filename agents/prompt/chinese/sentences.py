@@ -10,7 +10,7 @@ from __future__ import annotations
 REFUSALS = {
     "freqtrade has locked the pair": "freqtrade 已锁定该交易对",
     "freqtrade had locked the pair": "freqtrade 已锁定该交易对",
-    "freqtrade is paused (/pause)": "freqtrade 已暂停（/pause）",
+    "freqtrade is paused (/pause)": "freqtrade 已被人暂停",
     "the pair is not in freqtrade's pair list": "该交易对不在 freqtrade 的列表中",
     "{} of {} slots in use": "{1} 个仓位名额已用 {0} 个",
     "{} of {} slots were in use": "{1} 个仓位名额已用 {0} 个",
