@@ -2,9 +2,9 @@
 
     nice python benchmarks/wordings.py --answers wordings.jsonl
 
-Each situation is asked three times: as it is, with the facts from the last line to the first, and with the functions in
-reverse order. Of an answer the name of the function counts; one in four is heard to its end, and its call checked. A
-file keeps every answer, so a run that was stopped goes on where it was, and a new wording costs its own answers only.
+Of an answer the name of the function counts. In one situation of four it is heard to its end and its call checked, and
+the same is asked with the facts from the last line to the first, and with the functions in reverse order. A file keeps
+every answer, so a run that was stopped goes on where it was, and a new wording costs its own answers only.
 
 A small model may say one name whatever it reads. So the table has its lean beside: how much likelier it finds `long`
 than `short` at the point where it writes the one or the other, held against what is right in the situation.
@@ -50,9 +50,10 @@ from candlegraph.graph.state import CandleState
 from candlegraph.tools.risk.claims import false_claims
 from candlegraph.tools.signals import TERMINAL_TOOLS
 
-SHORT_TOKENS = 18
+SHORT_TOKENS = 26
 """Enough for the name of a function, which comes first in an answer."""
-WHOLE_EVERY = 4
+CLOSE_EVERY = 4
+"""Situations of which one is looked at closely."""
 SPEAKER = {"system": "system", "human": "user", "ai": "assistant"}
 CALLED = re.compile(r'"name":\s*"(\w+)')
 ACTIONS = {one.name: one.action for one in TERMINAL_TOOLS}
@@ -117,7 +118,7 @@ class Heard(NamedTuple):
 
     situation: Situation
     actions: tuple[Action | None, ...]
-    """By rendering."""
+    """By rendering; one where it was not looked at closely."""
     lean: float | None
     """Log of how much likelier `long` was than `short`; None where neither stood to be written."""
     faults: int | None
@@ -191,16 +192,16 @@ def asked(one: Situation, context: Context) -> Asked:
 def heard(wording: str, questions: Sequence[Asked], model: Model) -> list[Heard]:
     """Return the answers to all situations, one rendering after the other: the server keeps what prompts begin with."""
     whole: int = local_overrides()["max_tokens"]
-    first = [
-        model.answer(wording, one.facts, one.tools, SHORT_TOKENS if number % WHOLE_EVERY else whole)
-        for number, one in enumerate(questions)
-    ]
-    turned = [model.answer(wording, _reversed(one.facts), one.tools, SHORT_TOKENS) for one in questions]
-    functions = [model.answer(wording, one.facts, one.tools[::-1], SHORT_TOKENS) for one in questions]
-    return [
-        heard_of(one, answers, is_whole=number % WHOLE_EVERY == 0)
-        for number, (one, *answers) in enumerate(zip(questions, first, turned, functions, strict=True))
-    ]
+    closely = questions[::CLOSE_EVERY]
+    first = {
+        one.situation: [model.answer(wording, one.facts, one.tools, whole if one in closely else SHORT_TOKENS)]
+        for one in questions
+    }
+    for one in closely:
+        first[one.situation].append(model.answer(wording, _reversed(one.facts), one.tools, SHORT_TOKENS))
+    for one in closely:
+        first[one.situation].append(model.answer(wording, one.facts, one.tools[::-1], SHORT_TOKENS))
+    return [heard_of(one, first[one.situation], is_whole=one in closely) for one in questions]
 
 
 def _reversed(facts: str) -> str:
@@ -259,7 +260,7 @@ def row_of(name: str, heards: Sequence[Heard]) -> list[str]:
         f"{sum(one.false_claims > 0 for one in whole)}/{len(whole)}",
         f"{sum(one.is_right for one in flat)}/{len(flat)}",
         f"{sum(one.is_right for one in held)}/{len(held)}",
-        f"{sum(one.agrees for one in heards)}/{len(heards)}",
+        f"{sum(one.agrees for one in whole)}/{len(whole)}",
         "none" if apart is None else f"{apart:.2f}",
         ", ".join(f"{action} {number}" for action, number in actions.most_common()),
     ]

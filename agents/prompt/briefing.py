@@ -87,7 +87,8 @@ def brief_of(state: CandleState, settings: Settings, tools: Sequence[BaseTool]) 
     if settings.llm_config.prompt == "compact":
         system = prompt_text("compact", config.language)
         last = None if state.snapshot.last_call is None else last_call_line(state.snapshot.last_call, words)
-        return Brief(system, compact_facts(facts, last), (), compact_fixed(system, facts, tools, config.language, last))
+        fixed = compact_fixed(system, facts, tools, words, last)
+        return Brief(system, compact_facts(facts, words, last), (), fixed)
     sections = sections_of(state.snapshot, lessons, config)
     titles = {one.name: one.title for one in sections}
     block = block_of(facts)
@@ -137,7 +138,7 @@ def check_fits(settings: Settings, tools: Sequence[BaseTool], *, in_position: bo
     if settings.llm_config.prompt == "compact":
         refuse_policy(settings.llm_config.models_of("decision"))
         system = prompt_text("compact", config.language)
-        _refuse(shortfalls(compact_fixed(system, facts, tools, config.language), config))
+        _refuse(shortfalls(compact_fixed(system, facts, tools, words), config))
         return
     _refuse(shortfalls(fixed_of(block_of(facts), tools, words.titles, config), config))
 

@@ -124,6 +124,11 @@ class Fates:
         """Note that a callback refused it; live freqtrade may ask again while the candle lasts."""
         self._change(decision_id, refusal=refusal)
 
+    def hold_back(self, trade_id: int, refusal: Refusal) -> None:
+        """Note that the newest addition to a trade was refused at the last moment."""
+        for one in self._of(lambda one: one.signal.trade_id == trade_id and one.signal.wanted.grows)[-1:]:
+            self._change(one.id, refusal=refusal)
+
     def reached(self, decision_id: str, stage: Stage) -> None:
         """Note how far it came; an earlier refusal counts no more."""
         self._change(decision_id, stage=stage, refusal=None)

@@ -408,12 +408,18 @@ class CandleGraphStrategy(IStrategy):
     ) -> tuple[float, str] | None:
         """Add to or reduce the position once per signal."""
         change = self.session.adjustment(trade, current_time, current_rate, max_stake)
-        if change is not None and change > 0:
-            self._prepare(trade=trade, stake=change, rate=current_rate)
+        if change is not None and change > 0 and not self._may_add(trade=trade, stake=change, rate=current_rate):
+            return None
         return None if change is None else (change, ADD_TAG if change > 0 else REDUCE_TAG)
 
-    @fail_closed()
-    def _prepare(self, trade: Trade, stake: float, rate: float) -> None:
-        """Set a stop for what an addition will make of the position, before it is made; live only."""
-        if self.session.audit is not None:
-            self.session.audit.fills.before_addition(trade, stake, rate)
+    @fail_closed(False)
+    def _may_add(self, trade: Trade, stake: float, rate: float) -> bool:
+        """Set a stop for all that an addition will make of the position, before it is made; False: it waits."""
+        audit = self.session.audit
+        if audit is None:
+            return True
+        if why := audit.why_not_enter(trade.pair):
+            self.session.orders.refuse_addition(trade, why)
+            return False
+        audit.fills.before_addition(trade, stake, rate)
+        return True

@@ -106,6 +106,11 @@ class Orders:
         logger.warning("%s: entry refused: %s", ask.pair, why)
         self._refuse(ask, Refusal(door="exchange", key="auditor", why=why))
 
+    def refuse_addition(self, trade: Trade, why: str) -> None:
+        """Note the same of an addition that was about to be sent."""
+        logger.warning("%s: addition refused: %s", trade.pair, why)
+        self._fates.hold_back(trade.id, Refusal(door="exchange", key="auditor", why=why))
+
     def _signal(self, ask: Ask) -> TradeSignal | None:
         """Return the entry that freqtrade asks for, unless a person forces one."""
         signal = None if ask.forced else self._book.unused(ask.pair, ask.now)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from candlegraph.graph.schema.facts import ABSENT, Facts
 from candlegraph.graph.schema.indicators import TimeframeFacts
 from candlegraph.graph.schema.market import Frozen, Price, Regime, Strength
+from candlegraph.graph.schema.numbers import written
 from candlegraph.memory.storage.vectors import unit
 
 ATR_CHANGE, ADX_CHANGE = 0.5, 0.25
@@ -135,4 +136,4 @@ def _step(name: str, then: float | None, now: float | None) -> str:
 
 
 def _shown(value: float | None) -> str:
-    return ABSENT if value is None else f"{value:.3g}"
+    return ABSENT if value is None else written(value, 3)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from langgraph.runtime import Runtime
 from lived import facts_at, lived, near
 from replayed import track_of
+from sqlalchemy import update
 
 from candlegraph.agents.prompt.briefing import market_text
 from candlegraph.agents.retriever import retriever
@@ -25,6 +26,8 @@ from candlegraph.memory.counterfactuals import Pending, complete
 from candlegraph.memory.learning.advice import TRIED, Paired
 from candlegraph.memory.learning.evidence import Span
 from candlegraph.memory.learning.report import experience_of_decision
+from candlegraph.memory.storage.database import writing
+from candlegraph.memory.storage.tables import counterfactuals
 from candlegraph.memory.store import close_memory
 from candlegraph.tools.market.situation import situation_of
 
@@ -113,7 +116,10 @@ def completed(context, experience, place, at):
     late = table_of(path, null_world.known_by(path)).model_copy(update={"as_of": at})
     gains = Paired(span=Span(trade.side, trade.opened_at, trade.closed_at), gains_atr=(50.0,) * len(TRIED))
     waits = Pending(row, experience, trade, track, at)
-    complete(memory.engine, waits, late, f"learnt at {place}", gains)
+    complete(memory.engine, waits, late, f"learnt at {place}")
+    changed = update(counterfactuals).where(counterfactuals.c.experience_id == row)
+    with writing(memory.engine, "experiences") as (connection, revision):
+        connection.execute(changed.values(gains=gains.model_dump_json(), revision=revision))
     return row
 
 

@@ -197,6 +197,7 @@ PARTS = {
 }
 """Parts of sentences, which other tests put together."""
 FOR_PEOPLE = {
+    "1: 1, past the risk gate; the next loop reduces it to what the limits allow",
     "1 1: raise it, or let the model think less (llm_config.options, see docs/models.md)",
     "no stop given",
     "stop 1 is not on the losing side of 1",

@@ -8,8 +8,9 @@ from candlegraph.agents.asking.transcript import allowed_tools
 from candlegraph.agents.decision import check_budget
 from candlegraph.agents.prompt.briefing import brief_of
 from candlegraph.agents.prompt.budget import wide_facts
-from candlegraph.agents.prompt.compact import compact_facts
+from candlegraph.agents.prompt.compact import AT_EXIT, compact_facts
 from candlegraph.agents.prompt.files import prompt_text, prompt_version
+from candlegraph.agents.prompt.phrases import WORDS
 from candlegraph.agents.prompt.tokens import tokens_of
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.schema.facts import ExperienceFacts
@@ -58,8 +59,8 @@ def keys(text):
 def test_the_two_opening_messages_take_less_than_400_tokens(brief, side, language):
     system, facts = brief(side, language).messages
     assert tokens_of(system.content) + tokens_of(facts.content) < 400
-    wide = compact_facts(wide_facts(["30m", "1h"], in_position=side is not None))
-    assert tokens_of(prompt_text("compact", language)) + tokens_of(wide) < 400
+    wide = compact_facts(wide_facts(["30m", "1h"], in_position=side is not None), WORDS[language])
+    assert tokens_of(prompt_text("compact", language)) + tokens_of(wide) < 420
 
 
 def test_flat_it_says_market_wallet_and_past(brief, make_snapshot):
@@ -77,6 +78,12 @@ def test_in_a_position_it_says_the_position_and_not_the_wallet(brief):
     found = keys(brief("long").facts)
     assert {"side", "leverage", "entry_price", "stop", "profit_pct", "age_candles"} <= set(found)
     assert "equity" not in found
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_only_in_a_position_it_asks_what_an_exit_has_to_say(brief, language):
+    assert AT_EXIT[language] in brief("long", language).facts
+    assert AT_EXIT[language] not in brief(None, language).facts
 
 
 def test_what_is_unavailable_is_left_out_and_what_is_missing_is_named(brief, make_snapshot):

@@ -159,6 +159,6 @@ def test_the_prices_of_a_tiny_coin_have_no_exponent_outside_the_sections_either(
     last = LastCall(function="signal_exit", kind="filled", candles_ago=1, price=0.0000085)
     said = {"bias": "bullish", "regime": "r", "conflicts": "c", "would_change_mind": "w"}
     view = AnalystView(**said, key_support=0.0000085, key_resistance=None, call=CallRecord(role="analyst", model="m"))
-    told = [compact_facts(small), last_call_line(last, WORDS["en"]), *view_lines(view, "en")]
+    told = [compact_facts(small, WORDS["en"]), last_call_line(last, WORDS["en"]), *view_lines(view, "en")]
     assert not re.search(r"\d[eE][+-]?\d", "\n".join(told))
     assert "0.0000085" in told[1] and "0.0000085" in told[2]

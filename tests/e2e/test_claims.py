@@ -4,7 +4,7 @@ import backtests
 import pytest
 import script
 
-from candlegraph.freqtrade_bridge.commands.why import story
+from candlegraph.freqtrade_bridge.commands.books.why import story
 
 FOUR_HOURS = "1764028800-1764043200"
 

@@ -26,7 +26,7 @@ from candlegraph.tools.market.facts import facts_of
 from candlegraph.tools.market.frames import snapshot_of
 
 CANDLES = 500
-BUDGETS = [3000, 3240, 3600, 4200, 5000, 6000]
+BUDGETS = [3100, 3360, 3600, 4200, 5000, 6000]
 CONFIG = ContextConfig()
 SUMMARY = ExperienceFacts(
     long_cases=12,
@@ -94,7 +94,7 @@ def test_no_briefing_is_over_its_budget_and_each_says_what_it_left_out(states, b
 
 
 def test_a_chinese_briefing_keeps_its_budget_too(states):
-    settings = Settings(context_config=ContextConfig(max_context_tokens=3240, language="zh"))
+    settings = Settings(context_config=ContextConfig(max_context_tokens=3360, language="zh"))
     check_budget(settings)
     assert all([assert_within(state, settings) for state in states[::10]])
 
@@ -124,11 +124,11 @@ def test_the_command_shows_each_section_with_its_tokens(market, tmp_path, capsys
     datadir, pairs, day = market
     given = ["--pair", pairs[0], "--at", f"{day}T09:30", "--datadir", str(datadir), "--userdir", str(tmp_path)]
     try:
-        assert main(["brief", *given, "--tokens", "3240", "--language", language]) == 0
+        assert main(["brief", *given, "--tokens", "3360", "--language", language]) == 0
     finally:
         close_memory(tmp_path / "rag" / "candlegraph.sqlite")
     shown = capsys.readouterr().out
-    assert all(name in shown for name in (*PRIORITY, "system", "functions", "signal_entry_long", "<facts>", "3240"))
+    assert all(name in shown for name in (*PRIORITY, "system", "functions", "signal_entry_long", "<facts>", "3360"))
     assert words in shown
 
 

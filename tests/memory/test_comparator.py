@@ -109,3 +109,8 @@ def test_situations_are_compared_in_one_space_only(now, alike):
     found = compare(market(situation=(1, 0), space="a"), market(**now))
     assert found.alike == (None if alike is None else pytest.approx(alike))
     assert any(line.startswith("situation alike") for line in found.lines) == (alike is not None)
+
+
+def test_large_numbers_are_written_without_an_exponent():
+    then, now = (facts(atr=atr) for atr in (1352.76, 34142.8))
+    assert list(timeframe_changes(then, now)) == ["atr 1350 to 34100 (+2424%)"]
