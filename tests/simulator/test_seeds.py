@@ -5,7 +5,7 @@ from simulator.run import simulate
 from simulator.world import World
 
 pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword")  # freqtrade's, where candles are missing
-QUICK, MORE = range(1, 13), range(13, 43)
+QUICK, MORE = (4, 5, 6), (1, 2, 3, *range(7, 43))
 CANDLES = 60
 
 
