@@ -289,7 +289,6 @@ def main() -> None:
         "right, held",
         "agree",
         "told apart",
-        "actions",
     ]
     rows = [row_of(name, heards) for name, heards in found.items()]
     notes = [

@@ -217,7 +217,6 @@ def said_in(node, file):
         "below",
         "NO_ORDER",
         "FAILED",
-        "told",
     ):
         given = [node.value]
     elif isinstance(node, ast.Return) and file in CHECKING:
