@@ -57,6 +57,7 @@ ENTRY_KEYS = {
     "pair",
     "compress",
     "shrink",
+    "pause",
 }
 RULES = {name for name in Checks.model_fields}
 ALLOWED = UNITS | NAMES | BLOCKS | ENTRY_KEYS | RULES
