@@ -251,7 +251,6 @@ def row_of(name: str, heards: Sequence[Heard]) -> list[str]:
     flat = [one for one in heards if one.situation.held is None]
     held = [one for one in heards if one.situation.held is not None]
     whole = [one for one in heards if one.faults is not None]
-    actions = Counter(str(one.actions[0]) for one in heards)
     apart = told_apart(flat)
     return [
         name,
@@ -262,8 +261,13 @@ def row_of(name: str, heards: Sequence[Heard]) -> list[str]:
         f"{sum(one.is_right for one in held)}/{len(held)}",
         f"{sum(one.agrees for one in whole)}/{len(whole)}",
         "none" if apart is None else f"{apart:.2f}",
-        ", ".join(f"{action} {number}" for action, number in actions.most_common()),
     ]
+
+
+def actions_of(name: str, heards: Sequence[Heard]) -> str:
+    """Return how often a wording led to each action."""
+    actions = Counter(str(one.actions[0]) for one in heards)
+    return f"{name}: {', '.join(f'{action} {number}' for action, number in actions.most_common())}"
 
 
 def main() -> None:
@@ -285,12 +289,12 @@ def main() -> None:
         "right, held",
         "agree",
         "told apart",
-        "actions",
     ]
     rows = [row_of(name, heards) for name, heards in found.items()]
     notes = [
         "right by chance: one in three, flat and held; agree: the same action in all three renderings",
         "told apart: how often the lean to long is greater in a long situation than in a short one; 0.5 is chance",
+        *(actions_of(name, heards) for name, heards in found.items()),
     ]
     show("Wordings of the deciding prompt, SmolLM2-135M", head, rows, notes, markdown=arguments.markdown)
 

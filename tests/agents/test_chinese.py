@@ -57,6 +57,7 @@ ENTRY_KEYS = {
     "pair",
     "compress",
     "shrink",
+    "pause",
 }
 RULES = {name for name in Checks.model_fields}
 ALLOWED = UNITS | NAMES | BLOCKS | ENTRY_KEYS | RULES
@@ -218,7 +219,6 @@ def said_in(node, file):
         "below",
         "NO_ORDER",
         "FAILED",
-        "told",
     ):
         given = [node.value]
     elif isinstance(node, ast.Return) and file in CHECKING:
