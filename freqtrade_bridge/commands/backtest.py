@@ -9,7 +9,8 @@ from pathlib import Path
 from rich.console import Console
 
 from candlegraph.freqtrade_bridge.commands.failures import told
-from candlegraph.freqtrade_bridge.commands.reporting.gathering import candles_of, gather
+from candlegraph.freqtrade_bridge.commands.reporting.gathering import gather, kept_of
+from candlegraph.freqtrade_bridge.commands.reporting.market import Span, candles_in
 from candlegraph.freqtrade_bridge.commands.run_arguments import order_of
 from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder, Run, run_backtest
 from candlegraph.freqtrade_bridge.loopback.markets import LINEAR
@@ -63,8 +64,10 @@ def report(order: BacktestOrder, run: Run, console: Console, *, is_sample: bool)
     if left_out := [pair for pair in wanted_pairs(order) if pair not in result.pairs]:
         console.print(f"Not decided: {', '.join(left_out)}; freqtrade left them out, its log above says why.")
     try:
-        candles, _ = candles_of(order.datadir, result, order.configuration.get("dataformat_ohlcv"))
-        evidence = gather(database, result, decisions, candles, known, name=run.namespace, is_sample=is_sample)
+        span = Span(result.pairs, result.timeframe, result.begins_at, result.ends_at)
+        candles = candles_in(order.datadir, span, order.configuration.get("dataformat_ohlcv"))
+        kept = kept_of(database, decisions)
+        evidence = gather(result, decisions, candles, known, kept, name=run.namespace, is_sample=is_sample)
         return write_page(order.userdir / "reports" / f"{run.archive.stem}.html", evidence), summary
     except (CandlegraphError, OSError) as e:  # the run is over and whole; only its picture is missing
         console.print(f"No report: {told(e)}. The result is whole: {run.archive}", soft_wrap=True, markup=False)

@@ -52,6 +52,9 @@ COMMANDS = (
     Command("health", "one line and status 0 or 1, for a container, a monitor, a cron", "books.arguments:add_health"),
     Command("drift", "whether the model decides otherwise than in the weeks before", "books.arguments:add_drift"),
     Command("why", "one candle's story, or why there was no trade since the last one", "books.arguments:add_why"),
+    Command(
+        "report", "a run, or two side by side, as one HTML file: money, trades, decisions", "books.arguments:add_report"
+    ),
     Command("ledger", "what was decided: show, compare two runs, export", "books.arguments:add_ledger"),
     Command("parity", "live against a backtest of the same span: what differs, and why", "books.arguments:add_parity"),
     Command("account", "drawdown and emergency stop: look, or reset", "books.arguments:add_account"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -14,7 +14,7 @@ from candlegraph.freqtrade_bridge.report.packing import element, packed
 from candlegraph.freqtrade_bridge.report.verdict import Tile, Verdict, origin_of, verdict_of
 from candlegraph.freqtrade_bridge.report.words import Words
 
-SCRIPTS = ("core", "plots", "charts", "trades", "decisions", "learning", "page")
+SCRIPTS = ("core", "plots", "charts", "trades", "decisions", "learning", "theme", "page")
 """In the order of their use; each is a section of one script."""
 LIBRARY = "vendor/lightweight-charts.js"
 
@@ -23,17 +23,32 @@ def write_page(path: Path, evidence: Evidence) -> Path:
     """Write the page of a run to `path`."""
     words, curve = Words(evidence.language), evidence.curve
     verdict = verdict_of(evidence.result, evidence.decisions, curve, evidence.notes, words)
-    page = Template(asset("page.html")).substitute(
-        language="zh-CN" if evidence.language == "zh" else "en",
-        title=escape(f"{evidence.name or evidence.result.strategy} · candlegraph"),
-        origin=escape(origin_of(evidence.name, evidence.result, evidence.decisions, words)),
+    values = {
+        "title": escape(evidence.name or evidence.result.strategy),
+        "origin": escape(origin_of(evidence.name, evidence.result, evidence.decisions, words)),
+        "verdict": verdict_html(verdict, words),
+    }
+    return framed(path, "page.html", words, SCRIPTS, documents(evidence, curve), values)
+
+
+def framed(
+    path: Path,
+    template: str,
+    words: Words,
+    scripts: Sequence[str],
+    data: Mapping[str, object],
+    values: Mapping[str, str],
+) -> Path:
+    """Write a page of the template: its values are HTML, its data is read by the scripts."""
+    page = Template(asset(template)).substitute(
+        values,
+        language="zh-CN" if words.language == "zh" else "en",
         style=asset("page.css"),
-        verdict=verdict_html(verdict, words),
         notice=escape(asset("vendor/NOTICE").strip()),
-        data="".join(packed(name, value) for name, value in documents(evidence, curve).items()),
+        data="".join(packed(name, value) for name, value in data.items()),
         words=safe_json(words.table),
         library=element("library", asset(LIBRARY)),
-        script="\n".join(asset(f"{name}.js") for name in SCRIPTS),
+        script="\n".join(asset(f"{name}.js") for name in scripts),
         **{f"w_{key.replace('.', '_')}": escape(text) for key, text in words.table.items() if key.startswith("page.")},
     )
     path.parent.mkdir(parents=True, exist_ok=True)

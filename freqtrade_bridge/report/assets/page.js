@@ -1,17 +1,6 @@
-/* The page: theme, then the parts in the order a reader meets them; a link opens the row that it names. */
+/* The page: the parts in the order a reader meets them; a link opens the row that it names. */
 
 const report = {};
-const root = document.documentElement;
-
-function themed() {
-  const button = document.getElementById("theme");
-  const isDark = () => root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-  const named = () => { button.textContent = say(isDark() ? "js.light" : "js.dark"); };
-  const repaint = () => { named(); chartsDrawn.forEach(one => one.paint()); };
-  button.addEventListener("click", () => { root.dataset.theme = isDark() ? "light" : "dark"; repaint(); });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
-  named();
-}
 
 /* #trade-3 and #decision-17 open their rows, so that back and forward walk the same way. */
 async function follow() {
@@ -24,9 +13,7 @@ const painted = () => new Promise(done => requestAnimationFrame(() => setTimeout
 
 async function begin() {
   themed();
-  const library = document.createElement("script");
-  library.textContent = await text("library");
-  document.head.append(library);
+  await charted();
   const found = await data("charts");
   if (found.equity.time.length) new EquityChart(found);
   await painted();
@@ -42,7 +29,7 @@ async function begin() {
   addEventListener("hashchange", follow);
   await follow();
   performance.mark("ready");
-  root.dataset.ready = "";
+  document.documentElement.dataset.ready = "";
 }
 
 begin();
