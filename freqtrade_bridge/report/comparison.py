@@ -35,7 +35,8 @@ def write_comparison(path: Path, first: Evidence, second: Evidence) -> Path:
 
 def _sentence(run: Evidence, verdict: Verdict) -> str:
     notes = f'<p class="note">{escape(" ".join(verdict.notes))}</p>' if verdict.notes else ""
-    return f'<p class="eyebrow">{escape(run.name)}</p><p class="story">{escape(verdict.sentence)}</p>{notes}'
+    told = f'<p class="eyebrow">{escape(run.name)}</p><p class="story">{escape(verdict.sentence)}</p>'
+    return f"<div>{told}{notes}</div>"
 
 
 def table_html(runs: Sequence[Evidence], verdicts: Sequence[Verdict], words: Words) -> str:

@@ -191,14 +191,14 @@ def decision_detail(row: DecisionRow, cases: Mapping[int, int], seen: Seen | Non
     """Return what an opened row shows beside its columns; `cases` is the trade of this run by the id of a case."""
     found = {
         "cases": [
-            [case, round(similarity, 3), cases.get(case)]
+            [case, round(similarity, 2), cases.get(case)]
             for case, similarity in zip(row.case_ids, row.similarities, strict=True)
         ],
         "calls": [
-            [call.role, call.model, call.tokens_in, call.tokens_out, call.cost, round(call.seconds, 3), len(call.tries)]
+            [call.role, call.model, call.tokens_in, call.tokens_out, call.cost, round(call.seconds, 2), len(call.tries)]
             for call in row.model_calls
         ],
-        "functions": [[call.name, call.arguments, call.accepted] for call in row.functions],
+        "functions": [[call.name, _told(call.arguments), call.accepted] for call in row.functions],
         "clamps": [clamp.line for clamp in row.signal.clamps],
         "warnings": [*row.signal.warnings, *row.signal.claim_mismatches],
         "faults": row.faults,
@@ -211,6 +211,12 @@ def decision_detail(row: DecisionRow, cases: Mapping[int, int], seen: Seen | Non
         "seen": None if seen is None else list(seen),
     }
     return {name: value for name, value in found.items() if value not in (None, [], {}, "", 0, [None] * 4)}
+
+
+def _told(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what else a call said than the reason, which has its own place; numbers as a person reads them."""
+    shown = {name: value for name, value in arguments.items() if name not in ("reason", "pair")}
+    return {name: float(f"{value:.6g}") if isinstance(value, float) else value for name, value in shown.items()}
 
 
 def rounded(value: float | None) -> float | None:

@@ -81,7 +81,7 @@ def gather(
 
 
 def briefed(decisions: Sequence[DecisionRow], kept: Kept, *, is_full: bool) -> Sequence[DecisionRow]:
-    """Return whose briefings the page holds: those of the newest calls that act, or of all."""
+    """Return whose briefings the page holds: those of the newest calls that act, or of all decisions."""
     asked = [row for row in decisions if row.decision_id in kept.docs and row.calls]
     return asked if is_full else [row for row in asked if row.acts][-MOST_BRIEFINGS:]
 

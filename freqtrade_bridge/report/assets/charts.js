@@ -104,7 +104,7 @@ class PairChart {
     this.current = this.found.pairs.find(one => one.pair === pair);
     if (!this.current) return;
     if (this.candles) this.chart.removeSeries(this.candles);
-    const {step, steps} = this.current, times = summed(steps), isLine = !this.current.open;
+    const {steps} = this.current, times = summed(steps), isLine = !this.current.open;
     this.times = times;
     this.candles = this.chart.addSeries(isLine ? LightweightCharts.LineSeries : LightweightCharts.CandlestickSeries, {priceLineVisible: false, lastValueVisible: false, priceFormat: precision(this.current.close)});
     this.candles.setData(times.map((time, i) => isLine ? {time, value: this.current.close[i]}
@@ -118,8 +118,14 @@ class PairChart {
       tab.tabIndex = isChosen ? 0 : -1;
     }
     this.paint();
-    this.chart.timeScale().fitContent();
-    this.stepSeconds = step;
+    this.opening();
+  }
+
+  /* All candles where they are wide enough to be seen, else the newest. */
+  opening() {
+    const room = Math.round(1.3 * this.box.clientWidth), count = this.times.length;
+    if (count <= room) this.chart.timeScale().fitContent();
+    else this.chart.timeScale().setVisibleLogicalRange({from: count - room, to: count});
   }
 
   /* The candle that a moment falls into; a chart knows no other times. */

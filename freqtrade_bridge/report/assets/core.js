@@ -3,6 +3,7 @@
 
 const WORDS = JSON.parse(document.getElementById("words").textContent);
 const GROUP = 50;
+const BEFORE = 3;  // rows above the one that a link leads to
 
 /* Return the text of a key, with {name} filled in. */
 function say(key, values = {}) {
@@ -12,6 +13,13 @@ function say(key, values = {}) {
 /* Return the word for a name of the program; one without a word stands for itself. */
 function known(prefix, name) {
   return WORDS[`${prefix}.${name}`] ?? String(name).replaceAll("_", " ");
+}
+
+/* Return the fate of a decision in words: `refused: gate KEY` names the door, and keeps the key. */
+function fated(fate) {
+  const [, door, key] = fate.match(/^refused: (gate|lock)(?: (.*))?$/) ?? fate.match(/^refused: (.*)()$/) ?? [];
+  if (!door) return known("fate", fate);
+  return say("fate.refused", {door: known("door", door)}) + (key ? ` (${key})` : "");
 }
 
 const inflated = new Map();
@@ -76,43 +84,50 @@ function lasted(seconds) {
   return say("js.days", {n: numbered(hours / 24, 1)});
 }
 
-/* A colour of the page as the browser sees it now. */
+/* A colour of the page as the browser sees it now; asked once a theme, since each question lays the page out anew. */
+const shades = new Map();
 const probe = document.createElement("i");
 probe.hidden = true;
 document.body.append(probe);
 
 function colour(name) {
-  probe.style.color = `var(--${name})`;
-  return getComputedStyle(probe).color;
+  if (!shades.has(name)) {
+    probe.style.color = `var(--${name})`;
+    shades.set(name, getComputedStyle(probe).color);
+  }
+  return shades.get(name);
 }
 
-/* A table whose rows open: `columns` are [key, class]; `shown` gives the cells, `opened` the story beneath. */
+/* A table whose rows open: `columns` are [key, class]; `shown` gives the cells, `opened` the story beneath. It holds the
+   rows from `first` up to `end` of those found: thousands would take a browser seconds to lay out. */
 class OpeningTable {
   constructor(name, columns, {anchor, shown, opened, step = 100}) {
     this.table = document.getElementById(`${name}-table`);
     this.body = this.table.tBodies[0];
-    this.button = document.getElementById(`${name}-more`);
-    Object.assign(this, {anchor, shown, opened, step, columns, found: [], count: 0, rows: new Map()});
+    this.later = document.getElementById(`${name}-more`);
+    this.earlier = document.getElementById(`${name}-earlier`);
+    Object.assign(this, {anchor, shown, opened, step, columns, found: [], first: 0, end: 0, rows: new Map()});
     this.table.tHead.append(el("tr", {}, columns.map(([key, kind]) => el("th", {scope: "col", class: kind}, say(key)))));
-    this.button.addEventListener("click", () => this.grow());
+    this.later.addEventListener("click", () => this.grow());
+    this.earlier.addEventListener("click", () => this.show(this.found, Math.max(0, this.first - this.step)));
   }
 
-  /* Show these of all rows, by their numbers. */
-  show(found) {
-    this.found = found;
-    this.count = 0;
+  /* Show these of all rows, by their numbers, beginning with the `first` of them. */
+  show(found, first = 0) {
+    Object.assign(this, {found, first, end: first});
     this.rows.clear();
     this.body.replaceChildren();
+    this.earlier.hidden = first === 0;
+    this.earlier.textContent = say("js.earlier", {n: numbered(first, 0)});
     this.grow();
   }
 
-  grow(least = 0) {
-    const until = Math.min(this.found.length, Math.max(this.count + this.step, least));
-    const made = this.found.slice(this.count, until).map(index => this.row(index));
-    this.body.append(...made);
-    this.count = until;
-    this.button.hidden = until === this.found.length;
-    this.button.textContent = say("js.more", {n: numbered(this.found.length - until, 0)});
+  grow() {
+    const until = Math.min(this.found.length, this.end + this.step);
+    this.body.append(...this.found.slice(this.end, until).map(index => this.row(index)));
+    this.end = until;
+    this.later.hidden = until === this.found.length;
+    this.later.textContent = say("js.more", {n: numbered(this.found.length - until, 0)});
   }
 
   row(index) {
@@ -150,7 +165,7 @@ class OpeningTable {
   async reveal(index) {
     const place = this.found.indexOf(index);
     if (place < 0) return false;
-    if (place >= this.count) this.grow(place + 1);
+    if (place < this.first || place >= this.end) this.show(this.found, Math.max(0, place - BEFORE));
     await this.toggle(index, true);
     const opener = document.getElementById(`${this.anchor}-${index}`);
     opener.focus({preventScroll: true});

@@ -5,7 +5,7 @@ class Decisions {
     this.columns = columns;
     this.length = columns.time.length;
     this.table = new OpeningTable("decision", [
-      ["decision.time", ""], ["decision.pair", ""], ["decision.action", ""], ["decision.confidence", "num minor"],
+      ["decision.time", ""], ["decision.pair", ""], ["decision.action", "word"], ["decision.confidence", "num minor"],
       ["decision.source", "minor"], ["decision.fate", "minor"], ["decision.reason", "why"],
     ], {anchor: "decision", shown: index => this.shown(index), opened: index => this.opened(index)});
     this.fields = this.filters();
@@ -21,14 +21,14 @@ class Decisions {
 
   filters() {
     const form = document.getElementById("filters"), apply = () => this.apply();
-    const search = el("input", {type: "search", placeholder: say("filter.text.hint"), oninput: apply});
+    const search = el("input", {type: "search", "aria-label": say("filter.text"), placeholder: say("filter.text.hint"), oninput: apply});
     const all = el("input", {type: "checkbox", onchange: apply});
     const fields = {search, all};
     form.append(el("label", {class: "wide"}, say("filter.text"), search));
     for (const [name, prefix] of [["action", "action"], ["source", "source"], ["fate", "fate"], ["pair", "pair"]]) {
       const values = [...new Set(this.columns[name])].filter(Boolean).sort();
-      fields[name] = el("select", {onchange: apply}, el("option", {value: ""}, say("filter.any")),
-        values.map(value => el("option", {value}, name === "pair" ? base(value) : known(prefix, value))));
+      fields[name] = el("select", {"aria-label": say(`filter.${name}`), onchange: apply}, el("option", {value: ""}, say("filter.any")),
+        values.map(value => el("option", {value}, name === "pair" ? base(value) : name === "fate" ? fated(value) : known(prefix, value))));
       form.append(el("label", {}, say(`filter.${name}`), fields[name]));
     }
     form.append(el("label", {class: "check"}, all, say("filter.quiet")));
@@ -65,7 +65,7 @@ class Decisions {
     const shade = action === "enter_long" ? "up" : action === "enter_short" ? "down" : "";
     const cells = [
       minute(c.time[index]), base(c.pair[index]), el("span", {class: shade}, this.action(index)), c.confidence[index] || NONE,
-      known("source", c.source[index]), c.fate[index] ? known("fate", c.fate[index]) : NONE, el("span", {}, c.reason[index]),
+      known("source", c.source[index]), c.fate[index] ? fated(c.fate[index]) : NONE, el("span", {}, c.reason[index]),
     ];
     if (!this.acts(index)) cells.quiet = "quiet-row";
     return cells;

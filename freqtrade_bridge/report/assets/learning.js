@@ -1,6 +1,6 @@
 /* What was learnt, and what the calls cost. */
 
-function showLearning({curve, growth, confidence, self, with_cases}, trades) {
+function showLearning({curve, growth, confidence, self, with_cases}, trades, made) {
   const body = document.getElementById("learning-body");
   if (!curve.length) {
     body.append(el("p", {class: "hint"}, say("learn.none")));
@@ -12,7 +12,7 @@ function showLearning({curve, growth, confidence, self, with_cases}, trades) {
   body.append(
     el("div", {class: "two"},
       el("div", {}, el("h3", {}, say("learn.score")), plot(say("learn.score"), [{points: scores, colour: "faint", dots: true}, {points: smoothed(scores), colour: "accent"}], {...count, low: 0, high: 100, unit: value => numbered(value, 0)})),
-      el("div", {}, el("h3", {}, say("learn.reward")), plot(say("learn.reward"), [{points: rewards.map((value, place) => [place + 1, value]), colour: "warn"}], {...count, zero: true, unit: value => numbered(value, 2)})),
+      el("div", {}, el("h3", {}, say("learn.reward", {made})), plot(say("learn.reward", {made}), [{points: rewards.map((value, place) => [place + 1, value]), colour: "warn"}], {...count, zero: true, unit: value => numbered(value, 2)})),
       el("div", {}, el("h3", {}, say("learn.growth")), plot(say("learn.growth"), Object.entries(growth).map(([kind, times]) => ({points: times.map((time, place) => [time, place + 1]), colour: GROWN[kind] ?? "faint", steps: true})), {tick: value => stamp(value).slice(0, 10), low: 0, unit: value => numbered(value, 0)}),
         el("div", {class: "legend"}, Object.entries(growth).map(([kind, times]) => el("span", {}, el("i", {style: `background: var(--${GROWN[kind] ?? "faint"})`}), `${known("kind", kind)} ${times.length}`))),
         el("p", {class: "hint"}, say("learn.cases", {n: numbered(with_cases, 0)})))),
@@ -87,5 +87,5 @@ function summedBy(rows, key) {
 function showFates({fates}) {
   const most = Math.max(...fates.map(one => one[1]));
   document.getElementById("fates").append(...fates.flatMap(([fate, count]) => [
-    el("span", {}, known("fate", fate)), el("span", {class: `track ${fate.startsWith("refused") ? "refused" : ""}`}, el("i", {style: `width: ${100 * count / most}%`})), el("span", {}, count)]));
+    el("span", {}, fated(fate)), el("span", {class: `track ${fate.startsWith("refused") ? "refused" : ""}`}, el("i", {style: `width: ${100 * count / most}%`})), el("span", {}, count)]));
 }

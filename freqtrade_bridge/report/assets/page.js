@@ -24,7 +24,7 @@ async function begin() {
   report.decisions = new Decisions(columns);
   const costs = await data("costs");
   showFates(costs);
-  showLearning(await data("learning"), trades.rows);
+  showLearning(await data("learning"), trades.rows, document.querySelector('[data-key="return"] .value').textContent);
   showCosts(costs);
   addEventListener("hashchange", follow);
   await follow();

@@ -1,7 +1,7 @@
 /* Small plots, drawn as SVG: they print, scale, and follow the theme. */
 
 const SVG = "http://www.w3.org/2000/svg";
-const BOX = {width: 560, height: 190, left: 46, right: 12, top: 10, bottom: 24};
+const BOX = {width: 400, height: 180, left: 40, right: 8, top: 10, bottom: 24};
 
 function svg(tag, attributes, ...children) {
   const made = document.createElementNS(SVG, tag);

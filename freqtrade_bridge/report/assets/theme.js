@@ -6,7 +6,7 @@ function themed() {
   const button = document.getElementById("theme");
   const isDark = () => root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   const named = () => { button.textContent = say(isDark() ? "js.light" : "js.dark"); };
-  const repaint = () => { named(); chartsDrawn.forEach(one => one.paint()); };
+  const repaint = () => { named(); shades.clear(); chartsDrawn.forEach(one => one.paint()); };
   button.addEventListener("click", () => { root.dataset.theme = isDark() ? "light" : "dark"; repaint(); });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
   named();
