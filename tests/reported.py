@@ -1,4 +1,4 @@
-"""A run as it is after a backtest of three pairs by a language model, made up: prices, trades, decisions, what was learnt.
+"""A run as a backtest of three pairs by a language model leaves it, made up: prices, trades, decisions, experiences.
 
 The statistics are freqtrade's own, over the trades; the archive is a file as freqtrade writes it.
 """
@@ -15,6 +15,7 @@ import pandas as pd
 from freqtrade.data.metrics import calculate_market_change
 from freqtrade.optimize.optimize_reports.optimize_reports import generate_strategy_stats
 
+from candlegraph.freqtrade_bridge.commands.reporting.account import COUNTED, PASSED_ON
 from candlegraph.freqtrade_bridge.report.document import Evidence
 from candlegraph.freqtrade_bridge.report.result import read_result
 from candlegraph.freqtrade_bridge.report.rows import Seen
@@ -28,7 +29,7 @@ from candlegraph.memory.learning.report import experience_of
 PAIRS = {"BTC/USDT:USDT": 96_000.0, "ETH/USDT:USDT": 2_900.0, "SOL/USDT:USDT": 240.0}
 BEGIN = datetime(2025, 10, 1, tzinfo=UTC)
 CANDLE = timedelta(minutes=30)
-MODEL, NAMESPACE = "qwen3-32b", "backtest:20251201T090000-made01"
+MODEL, NAMESPACE = "qwen3-32b", "backtest:20251001T000000-made01"
 START, FEE, LEVERAGE = 10_000.0, 0.0005, 3.0
 SPOTS = ("the 20-period mean", "last week's high", "the value area", "resistance", "support", "the daily open")
 MOODS = ("volume fades", "momentum turns", "sellers are absorbed", "the 4h trend holds", "funding is stretched")
@@ -109,7 +110,9 @@ def entered(run, pair, index, close):
     if run.rng.random() < 0.25:
         refusal = run.rng.choice(REFUSALS)
         move = Move(action=f"enter_{side}")
-        signal = TradeSignal(action="wait", confidence=52, reason=refusal.why, source="veto", instead_of=move, refusal=refusal)  # fmt: skip
+        signal = TradeSignal(
+            action="wait", confidence=52, reason=refusal.why, source="veto", instead_of=move, refusal=refusal
+        )
         fate = Fate(kind="refused", at=at(index) + CANDLE, refusal=refusal)
         decided(run, pair, index, close, f"enter_{side}", signal=signal, fate=fate)
         return None
@@ -150,7 +153,7 @@ def learn(run, trade, close, closed_at, profit, reason):
     number, row = len(run.learnt) + 1, trade["row"]
     percent = 100 * profit / 900
     known = ClosedTrade(
-        namespace=NAMESPACE, trade_key=str(number), pair=trade["pair"], side=trade["side"], leverage=LEVERAGE, stake=900,
+        namespace=NAMESPACE, trade_key=str(number), pair=trade["pair"], side=trade["side"], leverage=3, stake=900,
         entry_price=trade["entry"], exit_price=close, planned_stop=row.signal.stop, opened_at=trade["opened"],
         closed_at=closed_at, known_at=closed_at, candle_minutes=30, profit_pct=percent, profit_abs=profit,
         mfe_pct=max(percent, 1), mae_pct=min(percent, -1), exit_reason=reason, liquidated=False, forced=False,
@@ -164,15 +167,18 @@ def learn(run, trade, close, closed_at, profit, reason):
 def decided(run, pair, index, close, action, signal=None, fate=None, trade=None, profit=None, side=None, **plan):
     """Add the decision of one candle."""
     rng, acts = run.rng, action not in ("wait", "hold")
-    reason = f"{rng.choice(MOODS)} near {rng.choice(SPOTS)} at {close * rng.uniform(0.98, 1.02):.6g}, RSI {rng.uniform(20, 80):.1f}"
+    near = f"{rng.choice(SPOTS)} at {close * rng.uniform(0.98, 1.02):.6g}"
+    reason = f"{rng.choice(MOODS)} near {near}, RSI {rng.uniform(20, 80):.1f}"
     said = rng.choice([55, 64, 72, 78, 85])
     signal = signal or TradeSignal(
-        action=action, side=side, confidence=said, reason=reason, source="model", warnings=("no_progress: 12 candles",) * (rng.random() < 0.05),
+        action=action, side=side, confidence=said, reason=reason, source="model",
+        warnings=("no_progress: 12 candles",) * (rng.random() < 0.05),
         clamps=(Clamp(key="max_leverage", before=10, after=3, reason="leverage limited"),) * (side is not None), **plan,
     )  # fmt: skip
     fate = fate or (Fate(kind="filled", at=at(index) + CANDLE, price=close) if acts else None)
     cases = tuple(rng.sample(sorted(run.learnt), min(2, len(run.learnt))))
-    call = CallRecord(role="decision", model=MODEL, tokens_in=2100, tokens_out=rng.randint(60, 300), cost=0.0011, seconds=rng.uniform(0.4, 3))  # fmt: skip
+    spent = {"tokens_in": 2100, "tokens_out": rng.randint(60, 300), "cost": 0.0011, "seconds": rng.uniform(0.4, 3)}
+    call = CallRecord(role="decision", model=MODEL, **spent)
     levels = {"key_support": close * 0.985, "key_resistance": close * 1.015} if side else {}
     row = DecisionRow(
         decision_id=f"{rng.getrandbits(64):016x}", namespace=NAMESPACE, pair=pair, candle=at(index),
@@ -222,12 +228,11 @@ def archived(run, folder):
     """Write freqtrade's result archive of the run, and return it."""
     results = pd.DataFrame(run.trades)
     begin, end = (run.candles[next(iter(PAIRS))]["date"].iloc[place].to_pydatetime() for place in (0, -1))
-    counted = ("rejected_signals", "timedout_entry_orders", "timedout_exit_orders", "canceled_trade_entries", "canceled_entry_orders", "replaced_entry_orders")  # fmt: skip
-    passed = ("stoploss", "minimal_roi", "use_exit_signal", "exit_profit_only", "exit_profit_offset", "ignore_roi_if_entry_signal", "trading_mode", "margin_mode", "stake_amount")  # fmt: skip
     config = {"max_open_trades": 3, "dry_run_wallet": START, "stake_currency": "USDT", "timeframe": "30m"}
     content = {
-        "results": results, "config": config | dict.fromkeys(passed), "locks": [], **dict.fromkeys(counted, 0),
-        "final_balance": START + results["profit_abs"].sum(), "backtest_start_time": 1, "backtest_end_time": 2,
+        "results": results, "config": config | dict.fromkeys(PASSED_ON), "locks": [], **dict.fromkeys(COUNTED, 0),
+        "final_balance": START + results["profit_abs"].sum(),
+        "backtest_start_time": int(BEGIN.timestamp()) - 60, "backtest_end_time": int(end.timestamp()) + 60,
     }  # fmt: skip
     change = calculate_market_change(run.candles, "close")
     stats = generate_strategy_stats(list(PAIRS), "CandleGraphStrategy", content, begin, end, change, is_hyperopt=True)
@@ -238,14 +243,13 @@ def archived(run, folder):
 
 
 def briefing(rng):
-    """Return messages as long as real ones, and as hard to deflate: 7,000 letters, nearly all of them numbers."""
-    facts = "\n".join(
-        f"{frame}.{name}: {rng.uniform(-300, 99_000):.6g}" for frame in ("30m", "1h", "4h", "1d") for name in FACTS
-    )
-    closes = "\n".join(f"{frame}: closes {' '.join(f'{rng.uniform(88_000, 99_000):.6g}' for _ in range(60))}" for frame in ("30m", "1h", "4h", "1d"))  # fmt: skip
-    told = " ".join(f"case {rng.getrandbits(24):06x}: long, {rng.uniform(-9, 9):+.2f} % net, {rng.choice(MOODS)} near {rng.choice(SPOTS)}." for _ in range(25))  # fmt: skip
+    """Return messages that deflate as badly as real ones, 1.4 kB each: nearly all of them are numbers."""
+    frames = ("30m", "1h", "4h", "1d")
+    facts = [f"{frame}.{name}: {rng.uniform(-300, 99_000):.6g}" for frame in frames for name in FACTS]
+    closes = [f"{frame}: closes @@" for frame in frames]
+    cases = [f"case {rng.getrandbits(24):06x}: {rng.uniform(-9, 9):+.2f} % net, {rng.choice(MOODS)}" for _ in range(25)]
     system = "You decide on one candle. " + "Call exactly one function; what is unknown is said to be unknown. " * 14
-    return [("system", system), ("human", f"<facts>\n{facts}\n</facts>\n\n{closes}\n\n{told}")]
+    return [("system", system), ("human", "\n".join([*facts, *closes, *cases]))]
 
 
-FACTS = ("close", "rsi", "adx", "atr", "mfi", "obv_slope", "ema_20_distance", "ema_50_distance", "ema_200_distance", "macd_histogram", "bollinger_position", "momentum")  # fmt: skip
+FACTS = ("close", "rsi", "adx", "atr", "mfi", "obv_slope", "ema_20_distance", "ema_50_distance", "macd_histogram")

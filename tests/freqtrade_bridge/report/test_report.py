@@ -1,13 +1,11 @@
-import base64
 import io
 import json
 import zipfile
-import zlib
 from datetime import UTC, datetime, timedelta
-from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
+from pages import Page
 from rich.console import Console
 
 from candlegraph.freqtrade_bridge.report.document import Evidence
@@ -120,30 +118,6 @@ def test_the_table_says_that_rule_and_prices_are_not_real(userdir):
 @pytest.fixture
 def evidence(userdir):
     return Evidence(read_result(userdir / "backtest_results" / "run.zip"), ROWS, candles(), name=f"run {ATTACK}")
-
-
-class Page(HTMLParser):
-    """What a browser finds in a page, and what its script reads."""
-
-    def __init__(self, path):
-        super().__init__()
-        self.found, self.links, self.data, self.tiles, self._in = [], [], {}, {}, None
-        self.feed(path.read_text())
-
-    def handle_starttag(self, tag, attrs):
-        attributes = dict(attrs)
-        self.found.append(tag)
-        self.links += [attributes[name] for name in ("src", "href", "action") if name in attributes]
-        self._in = attributes.get("id", "") if tag == "script" else None
-        if "data-raw" in attributes:
-            self.tiles[attributes["data-key"]] = float(attributes["data-raw"])
-
-    def handle_endtag(self, tag):
-        self._in = None
-
-    def handle_data(self, text):
-        if self._in and self._in.startswith("data-") and self._in != "data-library":
-            self.data[self._in.removeprefix("data-")] = json.loads(zlib.decompress(base64.b64decode(text)))
 
 
 def test_the_page_stands_alone_and_no_text_breaks_out(evidence, tmp_path):
