@@ -10,7 +10,7 @@ from rich.console import Console
 
 from candlegraph.freqtrade_bridge.commands.failures import told
 from candlegraph.freqtrade_bridge.commands.reporting.gathering import gather, kept_of
-from candlegraph.freqtrade_bridge.commands.reporting.market import Span, candles_in
+from candlegraph.freqtrade_bridge.commands.reporting.market import RunSpan, candles_in
 from candlegraph.freqtrade_bridge.commands.run_arguments import order_of
 from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder, Run, run_backtest
 from candlegraph.freqtrade_bridge.loopback.markets import LINEAR
@@ -64,7 +64,7 @@ def report(order: BacktestOrder, run: Run, console: Console, *, is_sample: bool)
     if left_out := [pair for pair in wanted_pairs(order) if pair not in result.pairs]:
         console.print(f"Not decided: {', '.join(left_out)}; freqtrade left them out, its log above says why.")
     try:
-        span = Span(result.pairs, result.timeframe, result.begins_at, result.ends_at)
+        span = RunSpan(result.pairs, result.timeframe, result.begins_at, result.ends_at)
         candles = candles_in(order.datadir, span, order.configuration.get("dataformat_ohlcv"))
         kept = kept_of(database, decisions)
         evidence = gather(result, decisions, candles, known, kept, name=run.namespace, is_sample=is_sample)
