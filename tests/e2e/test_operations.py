@@ -3,34 +3,44 @@
 import os
 import re
 import socket
-import subprocess
-import sys
+from contextlib import contextmanager
 
 import pytest
 import rapidjson
 
+from candlegraph.freqtrade_bridge.commands.main import main
 from candlegraph.freqtrade_bridge.commands.operations.process import alive
 from candlegraph.freqtrade_bridge.host.configuration_files import PARSE_MODE
 from candlegraph.freqtrade_bridge.host.environment_file import read_variables
 from candlegraph.freqtrade_bridge.loopback.configuration import offline_exchange
-
-MAIN = [sys.executable, "-m", "candlegraph.freqtrade_bridge.commands.main"]
+from candlegraph.graph.settings.places import DATABASE
+from candlegraph.memory.storage.database import close_engine
 
 
 @pytest.fixture
-def typed(tmp_path):
+def typed(tmp_path, monkeypatch, capfd):
     """Return a function that types a command in an empty folder and returns its status and what it said."""
-
-    # Freqtrade opens no log where it finds this.
-    variables = {name: text for name, text in os.environ.items() if name != "PYTEST_VERSION"}
-    told = {"cwd": tmp_path, "env": variables, "capture_output": True, "text": True, "timeout": 180}
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PYTEST_VERSION")  # freqtrade opens no log where it finds this
 
     def run(line):
-        done = subprocess.run([*MAIN, *line.split()], **told)
-        return done.returncode, done.stdout + done.stderr
+        with a_new_shell():
+            status = main(line.split())
+        said = capfd.readouterr()
+        return status, said.out + said.err
 
     yield run
     run("stop")
+    close_engine(tmp_path / "user_data" / DATABASE)
+
+
+@contextmanager
+def a_new_shell():
+    """Forget what the command has read from `.env`: the next one has to read it itself."""
+    before = dict(os.environ)
+    yield
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
 
 
 PLANTED = {
