@@ -1,13 +1,13 @@
 """Dockerfile, compose.yaml and the systemd unit, as far as that can be known without an engine: linted, valid, true."""
 
 import configparser
+import hashlib
 import json
 import re
 import shlex
 import subprocess
 import sys
 import tomllib
-from importlib import resources
 from pathlib import Path
 
 import jsonschema
@@ -38,9 +38,18 @@ def test_hadolint_has_nothing_against_the_dockerfile_and_would_say_so():
     assert status == 1 and "DL3007" in said
 
 
+VENDORED = ROOT / "tests" / "vendored"
+
+
 def schema():
-    vendored = resources.files("check_jsonschema.builtin_schemas") / "vendor" / "compose-spec.json"
-    return json.loads(vendored.read_text())
+    return json.loads((VENDORED / "compose-spec.json").read_text())
+
+
+def test_the_vendored_schema_is_the_one_whose_origin_and_licence_stand_beside_it():
+    told = (VENDORED / "README.md").read_text()
+    digest = hashlib.sha256((VENDORED / "compose-spec.json").read_bytes()).hexdigest()
+    assert f"`{digest}`" in told and "Apache-2.0" in told
+    assert "Apache License" in (VENDORED / "LICENSE.compose-spec").read_text()
 
 
 def test_compose_is_valid_by_the_specification_and_a_slip_is_not():
