@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     Engine,
     Index,
     Integer,
@@ -25,7 +26,9 @@ from sqlalchemy import (
     Text,
     bindparam,
     create_engine,
+    delete,
     event,
+    func,
     inspect,
     select,
 )
@@ -125,6 +128,21 @@ class Cassette:
             found = connection.scalar(query.order_by(answers.c.recorded_at.desc()).limit(1))
         return None if found is None else _parsed(found)
 
+    def old(self, before: datetime) -> tuple[int, int]:
+        """Return how many answers were recorded before that time, and their bytes."""
+        size = func.coalesce(func.sum(func.length(answers.c.answer) + func.length(answers.c.components)), 0)
+        with self._renamed(), self._engine.connect() as connection:
+            count, taken = connection.execute(select(func.count(), size).where(_recorded(before))).one()
+        return int(count), int(taken)
+
+    def forget(self, before: datetime) -> None:
+        """Remove the answers that were recorded before that time, and give their room back to the disk."""
+        with self._renamed(), self._engine.begin() as connection:
+            connection.execute(delete(answers).where(_recorded(before)))
+        with self._renamed(), closing(self._engine.raw_connection()) as raw:  # not in a transaction, SQLite says
+            driver: Any = raw.driver_connection
+            driver.execute("VACUUM")
+
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
@@ -192,6 +210,10 @@ def _create(engine: Engine) -> None:
             connection.execute(CreateIndex(index, if_not_exists=True))
         connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
         connection.commit()
+
+
+def _recorded(before: datetime) -> ColumnElement[bool]:
+    return answers.c.recorded_at < int(before.timestamp() * 1e6)
 
 
 def _stored(components: Mapping[str, str]) -> str:

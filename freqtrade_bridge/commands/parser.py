@@ -41,7 +41,7 @@ COMMANDS = (
     Command("logs", "the end of its log; -f: and what follows", "operations.arguments:add_logs"),
     Command("pause", "open and add nothing until `resume`; exits and stops go on", "operations.arguments:add_pause"),
     Command("resume", "end a pause", "operations.arguments:add_resume"),
-    Command("prune", "old backtests leave the database", "operations.arguments:add_prune"),
+    Command("prune", "old backtests leave the database; --days: and what is older", "operations.arguments:add_prune"),
     Command("upgrade", "--check: which live decisions this version changes", "operations.arguments:add_upgrade"),
     Command("deploy", "build and start the containers, follow their log", "operations.arguments:add_deploy"),
     Command("clean", "remove what can be made again, after a backup", "operations.arguments:add_clean"),

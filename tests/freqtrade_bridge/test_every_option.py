@@ -110,6 +110,7 @@ PAIRS = {
         "--userdir": ("--keep 1 --userdir {W}", "--keep 1 --userdir {W2}"),
         "--config": ("--keep 1 -c {PLACE}", "--keep 1 -c {PLACE2}"),
         "--keep": ("--keep 1 --userdir {W}", "--keep 2 --userdir {W}"),
+        "--days": ("--keep 1 --userdir {W}", "--keep 1 --days 62 --userdir {W}"),
     },
     "upgrade": {
         "--userdir": ("--check --userdir {W}", "--check --userdir {W2}"),

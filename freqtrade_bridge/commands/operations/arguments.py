@@ -99,10 +99,13 @@ def add_clean(command: ArgumentParser) -> None:
 
 
 def add_prune(command: ArgumentParser) -> None:
-    """Let the command be told how many runs stay, and whether to remove the rest."""
+    """Let the command be told how many runs and days stay, and whether to remove the rest."""
     _add_place(command)
-    command.add_argument("--keep", type=at_least_one, required=True, metavar="N", help="so many of the newest stay")
-    command.add_argument("--yes", action="store_true", help="remove the others; without it they are listed")
+    command.add_argument("--keep", type=at_least_one, metavar="N", help="of the backtests so many of the newest stay")
+    command.add_argument(
+        "--days", type=at_least_one, metavar="N", help="older waits, holds, sentiment and cassette leave; 62 or more"
+    )
+    command.add_argument("--yes", action="store_true", help="remove them; without it they are listed")
     command.set_defaults(run=later(f"{HERE}.prune:print_prune"))
 
 
