@@ -120,6 +120,12 @@ class Cassette:
             kept = connection.scalar(KEPT, {"key": take.key})
             return KeptAnswer.model_validate_json(str(kept))
 
+    def components(self, key: str) -> Mapping[str, str] | None:
+        """Return the hashes of what the answer under `key` was given to; None where none is kept."""
+        with self._renamed(), self._engine.connect() as connection:
+            found = connection.scalar(select(answers.c.components).where(answers.c.key == key))
+        return None if found is None else _parsed(found)
+
     def components_at(self, pair: str, candle: str, role: str, turn: int) -> Mapping[str, str] | None:
         """Return the hashes of what was asked there when it was recorded last; None if nothing was."""
         there = (answers.c.pair == pair) & (answers.c.candle == candle)

@@ -4,6 +4,7 @@ import json
 import shutil
 import socket
 import sqlite3
+import threading
 import time
 from collections import namedtuple
 from contextlib import closing
@@ -17,6 +18,7 @@ import pytest
 from embedding_server import EmbeddingServer
 
 from candlegraph.freqtrade_bridge.audit.seen import HeldPosition, Look, Stop
+from candlegraph.freqtrade_bridge.commands.doctor import report
 from candlegraph.freqtrade_bridge.commands.doctor.account import strange
 from candlegraph.freqtrade_bridge.commands.doctor.diagnosis import Patient
 from candlegraph.freqtrade_bridge.commands.doctor.market import opened
@@ -295,6 +297,28 @@ def test_an_embedding_that_is_down_or_has_another_dimension_than_what_is_stored_
         )
         text_model.status = 500
         assert "status 500" in world.verdicts()["embedding", "FAIL"]
+
+
+def test_whoever_never_answers_is_named_and_waited_for_no_longer_than_stated(world, monkeypatch):
+    monkeypatch.setattr(report, "SECONDS", 0.3)
+    threads = set(threading.enumerate())
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        world.config["exchange"] = offline_exchange(url, [BTC])
+        world.config["llm_config"] = {"model": "m", "api_base": f"{url}/v1"}
+        embedding = {"provider": "openai", "model": "e", "api_base": f"{url}/v1"}
+        world.config["experience_config"] = {"rag_config": {"embedding": embedding}}
+        world.write()
+        found = world.verdicts()
+        left = [one for one in threading.enumerate() if one not in threads and not one.daemon]
+    silence = {name for (name, grade), said in found.items() if "no answer within" in said}
+    assert silence == {"exchange", "keys", "model", "embedding"}
+    assert left == []  # nobody keeps the process from ending
+
+
+def test_the_documents_state_how_long_others_are_waited_for():
+    told = (Path(report.__file__).parents[3] / "docs" / "operations.md").read_text()
+    assert f"waited for at most {report.SECONDS:.0f} seconds" in " ".join(told.split())
 
 
 def remember_a_vector(path, dimension):

@@ -31,8 +31,8 @@ from candlegraph.graph.schema.errors import BridgeError, CandlegraphError, Confi
 
 SECONDS = 12.0
 """So long a look may wait for others; loading takes the rest of twenty seconds."""
-HERE: tuple[Examine, ...] = (machine, stored)
-OUTSIDE: tuple[Examine, ...] = (market, account, model, embedding)
+HERE: dict[str, Examine] = {"folder": machine, "memory": stored}
+OUTSIDE: dict[str, Examine] = {"exchange": market, "keys": account, "model": model, "embedding": embedding}
 
 
 def print_doctor(arguments: Namespace) -> None:
@@ -63,35 +63,35 @@ def examined(files: Sequence[Path], userdir: Path | None) -> Iterator[Diagnosis]
     yield ok("config", f"{', '.join(map(str, files))}: sound")
     folder = userdir or Path(str(config.get("user_data_dir") or USERDIR))
     patient = Patient(tuple(files), config, settings, folder, datetime.now(UTC))
-    slow = [Waited(one, patient) for one in OUTSIDE]
-    for one in HERE:
-        yield from seen(one, patient)
+    slow = [Waited(name, one, patient) for name, one in OUTSIDE.items()]
+    for name, one in HERE.items():
+        yield from seen(name, one, patient)
     end = time.monotonic() + SECONDS
     for look in slow:
         yield from look.found(max(0.0, end - time.monotonic()))
 
 
-def seen(look: Examine, patient: Patient) -> list[Diagnosis]:
+def seen(name: str, look: Examine, patient: Patient) -> list[Diagnosis]:
     """Return the verdicts of one look; an error of ours is one, too."""
     found = []
     try:
         for one in look(patient):
             found.append(one)
     except (CandlegraphError, OSError) as e:
-        found.append(fail(look.__name__, told(e).replace("\n", " ")))
+        found.append(fail(name, told(e).replace("\n", " ")))
     return found
 
 
 class Waited:
-    """One look in a thread of its own, which dies with the process."""
+    """One look in a thread of its own, which dies with the process; `name` is that of its first verdict."""
 
-    def __init__(self, look: Examine, patient: Patient) -> None:
-        self._name, self._found = look.__name__, list[Diagnosis]()
+    def __init__(self, name: str, look: Examine, patient: Patient) -> None:
+        self._name, self._found = name, list[Diagnosis]()
         self._thread = threading.Thread(target=self._run, args=(look, patient), daemon=True)
         self._thread.start()
 
     def _run(self, look: Examine, patient: Patient) -> None:
-        self._found = seen(look, patient)
+        self._found = seen(self._name, look, patient)
 
     def found(self, seconds: float) -> list[Diagnosis]:
         """Return its verdicts, or that there was no answer in time."""

@@ -12,13 +12,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from candlegraph.agents.models.cassette import Cassette
-from candlegraph.freqtrade_bridge.commands.operations.arguments import place_of
+from candlegraph.freqtrade_bridge.commands.operations.arguments import cassette_of, place_of
 from candlegraph.freqtrade_bridge.commands.operations.process import foreign, running
 from candlegraph.freqtrade_bridge.feeds.sentiment_record import forget_lines, old_lines
-from candlegraph.freqtrade_bridge.host.configuration_files import read_files
 from candlegraph.graph.schema.errors import BridgeError, ConfigError
-from candlegraph.graph.settings.places import CASSETTE, DATABASE, SENTIMENT
-from candlegraph.graph.settings.settings import settings_of
+from candlegraph.graph.settings.places import DATABASE, SENTIMENT
 from candlegraph.memory.ageing import LEAST_DAYS, QuietDecisions
 from candlegraph.memory.pruning import shrink
 
@@ -40,7 +38,7 @@ def prune_aged(arguments: Namespace) -> None:
         raise ConfigError(f"prune: --days {arguments.days}: expected {LEAST_DAYS} or more, {why}")
     userdir, now = place_of(arguments), datetime.now(UTC)
     before = now - timedelta(days=arguments.days)
-    found = list(aged(userdir, _cassette_of(arguments, userdir), before, now))
+    found = list(aged(userdir, cassette_of(arguments.files, userdir), before, now))
     sys.stdout.write(f"{userdir}: older than {arguments.days} days, from before {before:%Y-%m-%d}:\n")
     sys.stdout.writelines(f"  {one.what}, {one.size / MB:.1f} MB\n" for one in found)
     if not found:
@@ -85,8 +83,3 @@ def _erase(quiet: QuietDecisions, database: Path, now: datetime) -> Path:
 def _forget(cassette: Path, before: datetime) -> None:
     with closing(Cassette(cassette)) as kept:
         kept.forget(before)
-
-
-def _cassette_of(arguments: Namespace, userdir: Path) -> Path:
-    named = settings_of(read_files(arguments.files).merged).llm_config.cassette
-    return Path(named) if named else userdir / CASSETTE

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from pathlib import Path
 
 from candlegraph.freqtrade_bridge.commands.arguments import USERDIR, at_least_one, later
 from candlegraph.freqtrade_bridge.commands.operations.first_config import CURRENCIES, PROFILES
 from candlegraph.freqtrade_bridge.host.configuration_files import read_files
+from candlegraph.graph.settings.places import CASSETTE
 
 HERE = __package__
 
@@ -121,3 +123,11 @@ def place_of(arguments: Namespace) -> Path:
     """Return the bot's user data folder: the named one, else the configuration's, else freqtrade's usual one."""
     named: Path | None = arguments.where
     return named or Path(str(read_files(arguments.files).merged.get("user_data_dir") or USERDIR))
+
+
+def cassette_of(files: Sequence[Path], userdir: Path) -> Path:
+    """Return where the configuration keeps answers, without one where a run keeps them by default."""
+    from candlegraph.graph.settings.settings import settings_of
+
+    named = settings_of(read_files(files).merged).llm_config.cassette
+    return Path(named) if named else userdir / CASSETTE
