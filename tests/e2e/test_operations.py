@@ -21,6 +21,7 @@ from candlegraph.memory.storage.database import close_engine
 def typed(tmp_path, monkeypatch, capfd):
     """Return a function that types a command in an empty folder and returns its status and what it said."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.delenv("PYTEST_VERSION")  # freqtrade opens no log where it finds this
 
     def run(line):
@@ -71,6 +72,7 @@ def test_a_newcomer_makes_a_bot_starts_it_looks_at_it_and_stops_it_and_no_secret
         status, said = typed(line)
         told.append(said)
         assert status == expected, said
+        assert line.startswith(("logs", "start")) or max(map(len, said.splitlines())) <= 80  # their paths are long
         return said
 
     types("init --pairs BTC")

@@ -232,6 +232,12 @@ def test_a_planted_fault_is_named_with_what_to_do(world, fault):
     assert not any(secret in text for text in found.values() for secret in (SECRET, KEY))
 
 
+def test_a_wallet_in_a_variable_is_a_key(world):
+    world.secrets = {"FREQTRADE__EXCHANGE__WALLET_ADDRESS": "0x1", "FREQTRADE__EXCHANGE__PRIVATE_KEY": "0x2"}
+    world.write()
+    assert "there is no key" not in world.verdicts()["keys", "FAIL"]  # Binance wants another one
+
+
 def test_pairs_without_leverage_tiers_or_with_lower_ones_than_ours_are_named(world):
     pairs = [BTC, LOW, ZZZ]
     with LoopbackExchange([market_of(pair, around_now()) for pair in pairs]) as exchange:

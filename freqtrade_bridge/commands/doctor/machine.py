@@ -22,7 +22,11 @@ from candlegraph.freqtrade_bridge.host.pause_file import PauseFile
 GB = 1_000_000_000
 LEAST, ENOUGH = 0.5, 5.0
 """GB: below the first one a database may fail to grow within a day, with the second one it lasts for years."""
-SECRETS = ("key", "secret", "password", "api_key", "token", "jwt_secret_key", "ws_token", "walletAddress", "privateKey")
+SECRETS = (
+    *("key", "apiKey", "api_key", "secret", "password", "uid", "token", "jwt_secret_key", "ws_token"),
+    *("walletAddress", "wallet_address", "privateKey", "private_key"),
+)
+"""Names of secrets in freqtrade's configuration and in ours."""
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 

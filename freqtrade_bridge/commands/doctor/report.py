@@ -16,6 +16,9 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from rich.table import Table
+from rich.text import Text
+
 from candlegraph.freqtrade_bridge.commands.arguments import USERDIR
 from candlegraph.freqtrade_bridge.commands.check import check_files
 from candlegraph.freqtrade_bridge.commands.doctor.account import account
@@ -27,6 +30,7 @@ from candlegraph.freqtrade_bridge.commands.doctor.stored import stored
 from candlegraph.freqtrade_bridge.commands.failures import told
 from candlegraph.freqtrade_bridge.host.configuration_files import read_files
 from candlegraph.freqtrade_bridge.host.environment_file import load_beside
+from candlegraph.freqtrade_bridge.report.listing import console
 from candlegraph.graph.schema.errors import BridgeError, CandlegraphError, ConfigError
 
 SECONDS = 12.0
@@ -45,9 +49,20 @@ def print_doctor(arguments: Namespace) -> None:
     if arguments.json:
         sys.stdout.write(json.dumps([one.model_dump() for one in verdicts], ensure_ascii=False, indent=1) + "\n")
     else:
-        sys.stdout.write("\n".join(one.line for one in verdicts) + "\n")
+        _print(verdicts)
     if failed := [one.name for one in verdicts if one.grade == "FAIL"]:
         raise BridgeError(f"doctor: {len(failed)} of {len(verdicts)} looks failed: {', '.join(failed)}")
+
+
+def _print(verdicts: Sequence[Diagnosis]) -> None:
+    """Print a verdict a line, what to do beneath it, both within the width of the terminal."""
+    grid = Table.grid(padding=(0, 2))
+    for column in ({"no_wrap": True}, {"no_wrap": True}, {"overflow": "fold"}):
+        grid.add_column(**column)
+    for one in verdicts:
+        advice = f"\n-> {one.to_do}" if one.to_do else ""
+        grid.add_row(one.grade, one.name, Text(f"{one.what}{advice}"))
+    console().print(grid)
 
 
 def examined(files: Sequence[Path], userdir: Path | None) -> Iterator[Diagnosis]:

@@ -14,6 +14,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
+from candlegraph.freqtrade_bridge.commands.arguments import USERDIR
 from candlegraph.freqtrade_bridge.commands.operations.arguments import place_of
 from candlegraph.freqtrade_bridge.commands.operations.process import (
     CONSOLE,
@@ -57,19 +58,19 @@ def print_restart(arguments: Namespace) -> None:
     _start(bot.words, userdir)
 
 
-def _start(words: Sequence[str], userdir: Path) -> None:
+def _start(given: Sequence[str], userdir: Path) -> None:
     log = userdir / LOG
     before = log.stat().st_size if log.exists() else 0
     with starting(userdir) as file:
-        process = spawned(words, userdir, file)
+        process = spawned(given, userdir, file)
         state = _seen(process, log, before)
     if process.poll() is not None:
         forget(userdir)
         raise BridgeError(f"start: the bot ended at once: {_last_line(userdir / CONSOLE)}")
-    sys.stdout.write(
-        f"{state}: process {process.pid}, log {log}\n"
-        "Look: candlegraph status, candlegraph logs -f. End: candlegraph stop. No new entries: candlegraph pause.\n"
-    )
+    place = "" if userdir == USERDIR.resolve() else f" --userdir {userdir}"
+    words = {"look": "status", "log": "logs -f", "no new entries": "pause", "end": "stop"}
+    sys.stdout.write(f"{state}: process {process.pid}, log {log}\n")
+    sys.stdout.writelines(f"  {what:16}candlegraph {word}{place}\n" for what, word in words.items())
 
 
 def _seen(process: subprocess.Popen[bytes], log: Path, before: int) -> str:
@@ -112,6 +113,6 @@ def _stop(bot: BotProcess, userdir: Path) -> None:
         time.sleep(LOOK)
     forget(userdir)
     sys.stdout.write(
-        f"stopped: process {bot.pid}, after {time.monotonic() - begun:.0f} s. Open positions stay open: stops that "
-        "rest on the exchange go on, nothing else watches them now.\n"
+        f"stopped: process {bot.pid}, after {time.monotonic() - begun:.0f} s.\n"
+        "Open positions stay open: stops that rest on the exchange go on,\nnothing else watches them now.\n"
     )
