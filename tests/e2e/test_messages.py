@@ -100,6 +100,7 @@ def test_each_kind_of_message_comes_once_and_in_its_stated_time(told, caplog):
     assert dead == ["policy: left alone after failures in a row, one call tries now and then"]
     paused = told.candles(1, fails)
     assert len(paused) == 1 and paused[0].startswith("the models failed on 2 candles in a row: entries pause")
+    assert told.candles(2, fails) == []  # a model that stays dead floods nobody
     again = told.candles(1, stays)
     assert sorted(again) == ["the models answer again: entries go on with the next candle",
                              "well again: the models answer"]  # fmt: skip

@@ -17,6 +17,7 @@ import time_machine
 from chats import chats
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from freqtrade.enums import State
 from freqtrade.persistence import Trade
 from freqtrade.rpc import RPC
 from freqtrade.rpc.api_server import api_trading
@@ -335,3 +336,17 @@ def test_a_heartbeat_is_replaced_whole_or_not_at_all(bot, userdir, caplog):
     partial.rmdir()
     bot.step()
     assert heartbeat_of(userdir, None) != before
+
+
+def test_a_bot_that_freqtrade_has_stopped_with_a_trade_open_is_not_well_though_systemd_is_fed(bot, userdir, capsys):
+    bot.systemd.setblocking(False)
+    while _received(bot.systemd) is not None:
+        pass
+    bot.bot.state = State.STOPPED  # as after an error of the exchange that it does not know
+    beat = heartbeat_of(userdir, None)
+    while bot.now() <= beat.loop_at + timedelta(seconds=beat.is_loop_late_after):
+        bot.step()
+    bot.bot.state = State.RUNNING
+    assert heartbeat_of(userdir, None) == beat and beat.trades and "WATCHDOG=1" in _received(bot.systemd)
+    status, out = told(capsys, "health", "--userdir", str(userdir))
+    assert status == 1 and "the bot stands still or is stopped" in out and "`candlegraph logs` says more" in out

@@ -80,6 +80,15 @@ def test_the_image_gets_every_package_and_nothing_else_of_the_folder():
     assert not re.search(r"^COPY (\.|user_data)", DOCKERFILE, re.MULTILINE)
 
 
+def test_an_engine_is_given_what_the_image_gets_and_no_more():
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    copied = re.findall(r"^COPY (?!--from)(.+) /src/", DOCKERFILE, re.MULTILINE)
+    assert "*" in lines
+    assert {line[1:] for line in lines if line.startswith("!")} == {
+        name.strip("/") for line in copied for name in line.split()
+    }
+
+
 def words_of_the_container():
     return json.loads(re.findall(r"^CMD (\[.+\])$", DOCKERFILE, re.MULTILINE)[0])
 

@@ -1,6 +1,7 @@
 """`candlegraph doctor` names each planted fault, and finds none in a bot that is well; on the loopback account."""
 
 import json
+import os
 import shutil
 import socket
 import sqlite3
@@ -30,7 +31,7 @@ from candlegraph.freqtrade_bridge.loopback.account.server import AccountExchange
 from candlegraph.freqtrade_bridge.loopback.configuration import base_config, offline_exchange
 from candlegraph.freqtrade_bridge.loopback.markets import market_of
 from candlegraph.freqtrade_bridge.loopback.server import LoopbackExchange
-from candlegraph.graph.settings.places import DATABASE
+from candlegraph.graph.settings.places import DATABASE, LOG
 from candlegraph.graph.settings.settings import settings_of
 from candlegraph.memory.books.account import AccountBook, AccountMark
 from candlegraph.memory.embeddings.wording import VERSION
@@ -263,6 +264,15 @@ def test_a_folder_elsewhere_a_readable_env_and_a_taken_port_are_named(world, mon
     assert {one.what for one in found if one.name == "api"} >= {
         "no password and no jwt_secret_key", f"port {port}: another program has it",
     }  # fmt: skip
+
+
+def test_a_log_that_root_once_wrote_is_named(world, monkeypatch):
+    log, access = world.userdir / LOG, os.access
+    log.parent.mkdir()
+    log.touch()
+    world.write()
+    monkeypatch.setattr(os, "access", lambda path, mode: path != log and access(path, mode))  # tests may run as root
+    assert world.verdicts()["folder", "FAIL"].startswith(f"{log} cannot be written; was the bot once started by root?")
 
 
 def test_a_full_disk_and_another_version_are_named(world, monkeypatch):

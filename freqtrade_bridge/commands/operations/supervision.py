@@ -66,11 +66,19 @@ def _start(given: Sequence[str], userdir: Path) -> None:
         state = _seen(process, log, before)
     if process.poll() is not None:
         forget(userdir)
-        raise BridgeError(f"start: the bot ended at once: {_last_line(userdir / CONSOLE)}")
+        raise BridgeError(
+            f"start: the bot ended at once: {_last_line(userdir / CONSOLE)}\n"
+            f"All that it said: {userdir / CONSOLE}. What a bot needs: candlegraph doctor{_configs(given)}"
+        )
     place = "" if userdir == USERDIR.resolve() else f" --userdir {userdir}"
     words = {"look": "status", "log": "logs -f", "no new entries": "pause", "end": "stop"}
     sys.stdout.write(f"{state}: process {process.pid}, log {log}\n")
     sys.stdout.writelines(f"  {what:16}candlegraph {word}{place}\n" for what, word in words.items())
+
+
+def _configs(given: Sequence[str]) -> str:
+    """Return the configuration files among the words, as `doctor` takes them."""
+    return "".join(f" -c {given[place + 1]}" for place, word in enumerate(given) if word == "-c")
 
 
 def _seen(process: subprocess.Popen[bytes], log: Path, before: int) -> str:
