@@ -83,6 +83,8 @@ def test_a_chart_of_the_webserver_shows_a_backtest_of_ours_with_its_marks(sample
     assert shown["enter_long_signals"] == actions.count("enter_long")
     assert shown["enter_short_signals"] == actions.count("enter_short")
     assert shown["enter_long_signals"] + shown["enter_short_signals"] == len(back.trades) > 0
+    tags = {row["enter_tag"] for row in rows if row["enter_long"] == 1 or row["enter_short"] == 1}
+    assert tags <= {"graph_long", "graph_short"} and tags
     labels = [mark["label"].split()[0] for mark in shown["annotations"]]
     assert labels.count("long") + labels.count("short") == len(back.trades)
     assert labels.count("stop") >= len(back.trades) and {"support", "resistance"} & set(labels)
