@@ -55,6 +55,12 @@ PLANTED = {
             "FREQTRADE__EXCHANGE__SECRET",
             "FREQTRADE__EXCHANGE__PASSWORD",
             "FREQTRADE__EXCHANGE__UID",
+            "FREQTRADE__EXCHANGE__ACCOUNT_ID",
+            "FREQTRADE__EXCHANGE__WALLET_ADDRESS",
+            "FREQTRADE__EXCHANGE__PRIVATE_KEY",
+            "FREQTRADE__WEBHOOK__URL",
+            "FREQTRADE__DISCORD__WEBHOOK_URL",
+            "FREQTRADE__COINGECKO__API_KEY",
             "FREQTRADE__TELEGRAM__TOKEN",
             "FREQTRADE__TELEGRAM__CHAT_ID",
             "FREQTRADE__LLM_CONFIG__API_KEY",
@@ -89,7 +95,7 @@ def test_a_newcomer_makes_a_bot_starts_it_looks_at_it_and_stops_it_and_no_secret
     assert types("stop").startswith(f"stopped: process {pid}, after")
     assert not alive(pid)
     secrets = read_variables(tmp_path / ".env").values()
-    assert len(secrets) == len(PLANTED) + 3
+    assert len(secrets) == len(PLANTED) + 3 == 20
     written = [path for path in (tmp_path / "user_data").rglob("*") if path.is_file()]
     everything = b"".join(path.read_bytes() for path in [*written, tmp_path / "config.json"]) + "".join(told).encode()
     assert not [secret for secret in secrets if secret.encode() in everything]
