@@ -31,6 +31,7 @@ from candlegraph.freqtrade_bridge.commands.failures import told
 from candlegraph.freqtrade_bridge.host.configuration_files import read_files
 from candlegraph.freqtrade_bridge.host.environment_file import load_beside
 from candlegraph.freqtrade_bridge.report.listing import console
+from candlegraph.freqtrade_bridge.report.waiting import working
 from candlegraph.graph.schema.errors import BridgeError, CandlegraphError, ConfigError
 
 SECONDS = 12.0
@@ -43,7 +44,8 @@ def print_doctor(arguments: Namespace) -> None:
     """Print the verdicts; raise BridgeError where one of them is FAIL."""
     logging.disable(logging.CRITICAL)  # freqtrade and ccxt tell each try with a trace; the verdicts say what came of it
     try:
-        verdicts = list(examined(arguments.files, arguments.where))
+        with working("asking the exchange and the models, at most 20 s"):
+            verdicts = list(examined(arguments.files, arguments.where))
     finally:
         logging.disable(logging.NOTSET)
     if arguments.json:

@@ -15,6 +15,7 @@ from candlegraph.agents.models.cassette import Cassette
 from candlegraph.freqtrade_bridge.commands.operations.arguments import cassette_of, place_of
 from candlegraph.freqtrade_bridge.commands.operations.process import foreign, running
 from candlegraph.freqtrade_bridge.feeds.sentiment_record import forget_lines, old_lines
+from candlegraph.freqtrade_bridge.report.waiting import counted
 from candlegraph.graph.schema.errors import BridgeError, ConfigError
 from candlegraph.graph.settings.places import DATABASE, SENTIMENT
 from candlegraph.memory.ageing import LEAST_DAYS, QuietDecisions
@@ -52,7 +53,7 @@ def prune_aged(arguments: Namespace) -> None:
 def _remove(userdir: Path, found: list[Aged]) -> None:
     if running(userdir) or foreign(userdir):
         raise BridgeError("prune: the bot runs, and writes these; `candlegraph stop` first, then `candlegraph start`")
-    archives = [archive for one in found if (archive := one.leave()) is not None]
+    archives = [archive for one in counted(found, "removed") if (archive := one.leave()) is not None]
     sys.stdout.writelines(f"archive: {one}, {one.stat().st_size / MB:.1f} MB\n" for one in archives)
     sys.stdout.write(f"removed: {sum(one.size for one in found) / MB:.1f} MB\n")
 

@@ -11,6 +11,7 @@ from candlegraph.freqtrade_bridge.commands.operations.ageing import prune_aged
 from candlegraph.freqtrade_bridge.commands.operations.arguments import place_of
 from candlegraph.freqtrade_bridge.commands.operations.process import foreign, running
 from candlegraph.freqtrade_bridge.host.configuration_files import read_files
+from candlegraph.freqtrade_bridge.report.waiting import working
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.settings.settings import settings_of
 from candlegraph.memory.pruning import StoredRun, prunable, prune, shrink, stored_runs
@@ -51,7 +52,8 @@ def _prune_runs(arguments: Namespace) -> None:
 def _prune(arguments: Namespace, leaving: tuple[StoredRun, ...]) -> None:
     userdir = place_of(arguments)
     database = database_of(userdir)
-    archives = prune(database, leaving, datetime.now(UTC))
+    with working("erasing"):
+        archives = prune(database, leaving, datetime.now(UTC))
     sys.stdout.writelines(f"archive: {one}\n" for one in archives)
     told = f"removed: {len(leaving)} runs, {sum(one.decisions for one in leaving)} decisions"
     if running(userdir) or foreign(userdir):

@@ -25,6 +25,7 @@ from candlegraph.freqtrade_bridge.commands.operations.process import (
     spawned,
     starting,
 )
+from candlegraph.freqtrade_bridge.report.waiting import working
 from candlegraph.graph.schema.errors import BridgeError
 from candlegraph.graph.settings.places import LOG
 
@@ -63,7 +64,8 @@ def _start(given: Sequence[str], userdir: Path) -> None:
     before = log.stat().st_size if log.exists() else 0
     with starting(userdir) as file:
         process = spawned(given, userdir, file)
-        state = _seen(process, log, before)
+        with working(f"waiting until it trades, at most {PATIENCE:.0f} s"):
+            state = _seen(process, log, before)
     if process.poll() is not None:
         forget(userdir)
         raise BridgeError(
@@ -110,8 +112,18 @@ def _one(userdir: Path, command: str) -> BotProcess:
 
 
 def _stop(bot: BotProcess, userdir: Path) -> None:
-    os.kill(bot.pid, signal.SIGTERM)
     begun = time.monotonic()
+    with working(f"waiting for its end, at most {STOPPING:.0f} s"):
+        _end(bot, begun)
+    forget(userdir)
+    sys.stdout.write(
+        f"stopped: process {bot.pid}, after {time.monotonic() - begun:.0f} s.\n"
+        "Open positions stay open: stops that rest on the exchange go on,\nnothing else watches them now.\n"
+    )
+
+
+def _end(bot: BotProcess, begun: float) -> None:
+    os.kill(bot.pid, signal.SIGTERM)
     while alive(bot.pid):
         if time.monotonic() - begun > STOPPING:
             raise BridgeError(
@@ -119,8 +131,3 @@ def _stop(bot: BotProcess, userdir: Path) -> None:
                 "llm_config.decision.deadline_seconds. Look with `candlegraph logs`; a second stop ends it hard"
             )
         time.sleep(LOOK)
-    forget(userdir)
-    sys.stdout.write(
-        f"stopped: process {bot.pid}, after {time.monotonic() - begun:.0f} s.\n"
-        "Open positions stay open: stops that rest on the exchange go on,\nnothing else watches them now.\n"
-    )

@@ -23,6 +23,7 @@ from candlegraph.freqtrade_bridge.decisions.replayed import (
     decided_again,
     prompt_again,
 )
+from candlegraph.freqtrade_bridge.report.waiting import counted
 from candlegraph.graph.schema.errors import BridgeError, CandlegraphError, ConfigError, ModelError
 from candlegraph.memory.books.ledger import DecisionRow, Ledger
 from candlegraph.memory.books.snapshots import kept_doc
@@ -41,7 +42,8 @@ def print_upgrade(arguments: Namespace) -> None:
     rows = _newest(Ledger(database), arguments.namespace)
     kept = {row.decision_id: doc for row in rows if (doc := kept_doc(database, row.decision_id)) is not None}
     with cassette_at(cassette_of(arguments.files, userdir)) as cassette:
-        found = [compared(row, kept[row.decision_id], userdir, cassette) for row in rows if row.decision_id in kept]
+        again = counted([row for row in rows if row.decision_id in kept], "taken again")
+        found = [compared(row, kept[row.decision_id], userdir, cassette) for row in again]
     if not found:
         raise ConfigError(
             f"upgrade: {userdir}: no live decision whose inputs were kept; see experience_config.snapshots, --namespace"
