@@ -69,7 +69,9 @@ def test_show_prints_decisions_and_totals(userdir, capsys):
 )
 def test_show_filters(words, count, userdir, capsys):
     ledger(userdir, "show", *words)
-    assert f"decisions: {count} (" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"decisions: {count} (" in said
+    assert ("No decision of backtest:b is what you asked for; it has 3." in said) is (count == 0)
 
 
 def test_one_decision_can_be_seen_whole(userdir, capsys):
@@ -105,6 +107,20 @@ def test_without_a_name_every_command_means_the_run_that_decided_last_or_the_bot
 def test_a_folder_of_backtests_alone_has_no_bot(userdir, capsys):
     assert main(["drift", "--userdir", str(userdir)]) == 1
     assert "no bot decided here, only backtests; --namespace names one: backtest:b" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["account", "show"], "No account is marked yet: a bot marks its own in its first loop.\n"),
+        (["approvals"], "No entry waits for you.\n"),
+        (["audit"], "No position waits for you.\nThe auditor has found nothing.\n"),
+    ],
+    ids=str,
+)
+def test_where_there_is_nothing_a_sentence_says_so(words, said, userdir, capsys):
+    assert main([*words, "--userdir", str(userdir)]) == 0
+    assert capsys.readouterr().out == said
 
 
 def test_an_unknown_namespace_names_the_known_ones(userdir, capsys):

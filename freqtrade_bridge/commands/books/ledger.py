@@ -48,7 +48,9 @@ def print_show(arguments: argparse.Namespace) -> None:
         print_json([row.model_dump(mode="json") | {"cost": row.cost} for row in shown])
         return
     entries = [_entry(row, None if arguments.wide else LONGEST) for row in shown]
-    print_entries(f"Decisions of {rows[0].namespace}", SHOWN, entries, wide=arguments.wide)
+    name = rows[0].namespace
+    empty = f"No decision of {name} is what you asked for; it has {len(rows)}."
+    print_entries(f"Decisions of {name}", SHOWN, entries, wide=arguments.wide, empty=empty)
     screen = console()
     if len(kept) > arguments.limit:
         screen.print(f"the last {arguments.limit} of {len(kept)}; --limit shows more")

@@ -73,7 +73,8 @@ def print_status(arguments: Namespace) -> None:
         grid.add_row(Text(name), Text(value))
     console().print(Text(f"{known.namespace}: {_headline(known)}", style="bold"), grid)
     if known.beat is not None:
-        print_entries("Open trades", HELD, [_entry(one, known.now) for one in known.beat.trades], wide=False)
+        trades = [_entry(one, known.now) for one in known.beat.trades]
+        print_entries("Open trades", HELD, trades, wide=False, empty="No trade is open.")
 
 
 def _known(arguments: Namespace) -> BotStatus | None:
