@@ -27,9 +27,8 @@ def print_prune(arguments: Namespace) -> None:
         raise ConfigError("prune: expected --keep N, so many of the newest backtests stay, or --days N, or both")
     refuse_json_beside_yes(arguments)
     if arguments.json:
-        print_json(
-            (_runs_found(arguments) if arguments.keep else {}) | (aged_found(arguments) if arguments.days else {})
-        )
+        runs = _runs_found(arguments) if arguments.keep else {}
+        print_json(runs | (aged_found(arguments) if arguments.days else {}))
         return
     if arguments.keep is not None:
         _prune_runs(arguments)
