@@ -96,7 +96,7 @@ PATTERN = {
     "side": "long", "regime": "trend_up", "trend_strength": "strong", "rsi": "45-55", "volatility": "wild",
     "leverage": None, "trades": 15, "observations": 14, "wins": 3, "losses": 12, "successes": 2, "win_rate": 0.2,
     "win_rate_low": 0.1, "win_rate_high": 0.4, "mean_r": -0.4, "mean_reward": -0.1, "reward_low": -0.2,
-    "reward_high": 0.1, "verdict": "warned",
+    "reward_high": 0.1, "verdict": "warned", "favour": 0.1, "against": 4.2,
 }  # fmt: skip
 ADVICE = {name: PATTERN[name] for name in ("side", "regime", "trend_strength", "rsi", "volatility")}
 CASE = {
@@ -109,8 +109,8 @@ CASE = {
 def learnt():
     """Return lessons with every kind of line."""
     patterns = tuple(
-        Pattern(**PATTERN | {"regime": regime, "trend_strength": strength, "volatility": volatility})
-        for regime, strength, volatility in (("trend_up", "strong", "wild"), ("range", "weak", "calm"))
+        Pattern(**PATTERN | {"regime": regime, "trend_strength": strength, "verdict": verdict})
+        for regime, strength, verdict in (("trend_up", "strong", "warned"), ("range", "weak", "open"))
     )
     advice = tuple(
         Advice(**ADVICE, kind=kind, value=2, trades=30, gain_atr=0.4) for kind in ("stop", "target", "later", "time")
