@@ -5,15 +5,18 @@ A sentence that is not in the table comes from outside (an exchange, Freqtrade, 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 from candlegraph.agents.prompt.chinese.sentences import (
     ANSWERS,
     CHANGES,
     CLAIMS,
     CLOSED,
+    COUNTS,
     FATES,
     FAULTS,
     REFUSALS,
@@ -35,6 +38,13 @@ def said(text: str, language: Language) -> str:
     return text if language == "en" else _chinese(text)
 
 
+def answered(text: str, language: Language) -> str:
+    """Return what one of our functions answers: a sentence, or counts in JSON."""
+    if language == "en" or not text.startswith("{"):
+        return said(text, language)
+    return json.dumps(_keyed(json.loads(text)), ensure_ascii=False)
+
+
 def changed(line: str, language: Language) -> str:
     """Return one line of what has changed since the entry, in the language of the prompt."""
     if language == "en":
@@ -54,6 +64,13 @@ def _chinese(text: str) -> str:
     if (known := _filled(text, SAID)) is not None:
         return known
     return LAST.sub(" 和 ", text)
+
+
+def _keyed(counts: Any) -> Any:
+    """Return counts with their keys in Chinese; a key that has none is a name."""
+    if not isinstance(counts, dict):
+        return counts
+    return {COUNTS.get(key, VALUES.get(key, key)): _keyed(value) for key, value in counts.items()}
 
 
 def _filled(text: str, table: Table) -> str | None:
