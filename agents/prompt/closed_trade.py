@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from candlegraph.agents.prompt.case_text import ENDS, EXIT_LENGTH
-from candlegraph.agents.prompt.chinese.said import changed, said
+from candlegraph.agents.prompt.chinese.said import all_said, changed, said
 from candlegraph.agents.prompt.outside_text import plain, quoted
 from candlegraph.graph.schema.experience import ClosedTrade, Scores
 from candlegraph.graph.settings.context import Language, Phrase
@@ -128,8 +128,8 @@ def _track_lines(track: Track | None, language: Language) -> Iterator[str]:
     yield DECISIONS[language].format(track.decisions, track.all_holds)
     yield GIVEN_BACK[language].format(track.deepest_give_back_pct)
     if track.comparison is not None:
-        yield from _named(CHANGED, [changed(one, language) for one in track.comparison.lines], language)
-    yield from _named(WARNING, [quoted(said(one, language), LINE_LENGTH) for one in track.warnings], language)
+        yield from _named(CHANGED, changed(track.comparison.lines, language), language)
+    yield from _named(WARNING, [quoted(one, LINE_LENGTH) for one in all_said(track.warnings, language)], language)
     yield from _named(HELD_FOR, [quoted(one, LINE_LENGTH) for one in track.reasons[-SHOWN_REASONS:]], language)
 
 
