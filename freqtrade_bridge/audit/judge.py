@@ -13,6 +13,8 @@ from candlegraph.freqtrade_bridge.audit.seen import Action, HeldPosition, OpenTr
 SETTLES = timedelta(seconds=10)
 """So long after it was placed a stop without a position is left alone: its position may not be shown yet."""
 FIRED: set[StopState] = {"fired", "fired_unseen"}
+BOOKED: set[StopState] = {"fired", "spent"}
+"""Freqtrade sees these by itself, and books them in this very loop."""
 Kept = Generator[Action, None, list[Stop]]
 """Actions, and in the end the stops that stay."""
 
@@ -25,7 +27,7 @@ def judge(state: PairState) -> tuple[Action, ...]:
 def _followed(state: PairState) -> Iterator[Action]:
     """Yield that a trade's position is not what it was, unless freqtrade knows an order that explains it."""
     trade, position = state.trade, state.position
-    if trade is None or trade.growing or trade.shrinking or "fired" in state.asked.values():
+    if trade is None or trade.growing or trade.shrinking or BOOKED & set(state.asked.values()):
         return
     left = position.size if position is not None and position.side == trade.side else 0.0
     if exceeds(trade.amount, left):

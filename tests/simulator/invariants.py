@@ -1,6 +1,6 @@
 """What must hold after every undisturbed loop, against the exchange's own books."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal, get_args
@@ -130,9 +130,9 @@ def openings(books: Books, since: int, by_hand: str) -> Mapping[str, list[Order]
     return found
 
 
-def one_opening(books: Books, since: int, by_hand: str) -> Iterator[Violation]:
-    """Yield symbols with more than one opening order since a candle's close."""
+def one_opening(books: Books, since: int, by_hand: str, forced: Collection[str] = ()) -> Iterator[Violation]:
+    """Yield symbols with more than one opening order since a candle's close, and one more where a person sent it."""
     for symbol, orders in openings(books, since, by_hand).items():
-        if len(orders) > 1:
+        if len(orders) > 1 + (symbol in forced):
             told = ", ".join(f"{one.side} {one.filled}" for one in orders)
             yield Violation("one opening order per candle", symbol, told)
