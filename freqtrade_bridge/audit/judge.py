@@ -42,11 +42,15 @@ def _stops(state: PairState) -> Iterator[Action]:
 
 
 def _orphans(state: PairState) -> Iterator[Action]:
-    """Yield the stops of no position; where a trade is open its position is only not shown, or just closed."""
-    if state.trade is not None:
+    """Yield the stops of no position; where a trade is open its position is only not shown, or just closed.
+
+    A trade whose stop has fired is closed by freqtrade in this loop, and takes only the stops along that it knows.
+    """
+    if state.trade is not None and "fired" not in state.asked.values():
         return
+    own = () if state.trade is None else state.trade.stop_ids
     for stop in state.stops:
-        if not stop.is_firing and state.now - stop.placed_at >= SETTLES:
+        if stop.id not in own and not stop.is_firing and state.now - stop.placed_at >= SETTLES:
             yield Action(kind="cancel_orphan", pair=state.pair, stop=stop)
 
 
