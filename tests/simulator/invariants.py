@@ -103,7 +103,7 @@ def _of_position(books: Books, symbol: str, stops: list[AlgoOrder], held: Holdin
 
 
 def _most(books: Books, symbol: str, held: Holding | None, stops: list[AlgoOrder]) -> int:
-    """Return how many stops a position may have: a part that no trade knows has its own, as a lost entry has its plan's.
+    """Return how many stops a position may have: a part that no trade knows has its own, and a lost entry its plan's.
 
     Where no trade knows any of it, a stop that covers all of it is enough.
     """
