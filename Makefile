@@ -69,6 +69,7 @@ bench: $(DEV)  ## time per decision, and against stock freqtrade
 	$(BIN)/python benchmarks/decision.py
 	$(BIN)/python benchmarks/walk.py
 	$(BIN)/python benchmarks/engine.py
+	$(BIN)/python benchmarks/live.py
 	$(BIN)/python benchmarks/replay.py
 	$(BIN)/python benchmarks/backtest.py
 	$(BIN)/python benchmarks/memory.py
