@@ -74,7 +74,7 @@ bench: $(DEV)  ## time per decision, and against stock freqtrade
 	$(BIN)/python benchmarks/memory.py
 
 docs: $(DEV)  ## the documentation as a site in site/, which opens from the disk; an unknown link fails
-	$(BIN)/python docs/settings_tables.py
+	$(BIN)/python docs/tables.py
 	$(BIN)/mkdocs build --quiet --clean
 
 prompts-page: $(DEV)  ## render the examples of docs/prompt.md anew, after `make demo`

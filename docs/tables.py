@@ -1,23 +1,25 @@
-"""Write the tables of docs/configuration.md from the settings, which are the one truth: `make docs`.
+"""Write the tables of two pages from the code, which is the one truth: settings and commands; part of `make docs`.
 
-A table stands between `<!-- settings: PREFIX -->` and `<!-- end of settings -->`. It holds the keys below PREFIX that
-no longer prefix on the page takes.
+In docs/configuration.md a table stands between `<!-- settings: PREFIX -->` and `<!-- end of settings -->`, and holds
+the keys below PREFIX that no longer prefix on the page takes. In docs/commands.md the commands stand so.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from candlegraph.freqtrade_bridge.commands.parser import COMMANDS
 from candlegraph.graph.settings.block import Block
 from candlegraph.graph.settings.settings import Settings
 
-PAGE = Path(__file__).with_name("configuration.md")
+HERE = Path(__file__).parent
 PLACE = re.compile(r"(<!-- settings: ([\w.]+) -->\n).*?(<!-- end of settings -->)", re.DOTALL)
 HEAD = "| key | valid | default | effect |\n|---|---|---|---|"
+COMMAND_PLACE = re.compile(r"(<!-- commands -->\n).*?(<!-- end of commands -->)", re.DOTALL)
 WORDS = {
     "boolean": "`true`, `false`",
     "string": "text",
@@ -43,11 +45,20 @@ class Key(NamedTuple):
 
 
 def main() -> None:
-    """Rewrite the page."""
-    PAGE.write_text(rendered(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    """Rewrite the pages."""
+    for name, written in PAGES.items():
+        page = HERE / name
+        page.write_text(written(page.read_text(encoding="utf-8")), encoding="utf-8")
 
 
-def rendered(page: str) -> str:
+def with_commands(page: str) -> str:
+    """Return the page with the commands as the parser has them now."""
+    rows = "\n".join(f"| `{one.name}` | {one.what.replace('|', '/')} |" for one in COMMANDS)
+    table = f"| command | what it does |\n|---|---|\n{rows}"
+    return COMMAND_PLACE.sub(lambda found: f"{found[1]}\n{table}\n\n{found[2]}", page)
+
+
+def with_settings(page: str) -> str:
     """Return the page with the tables as the settings are now; raise ValueError for a key that no table takes."""
     prefixes = [prefix for _, prefix, _ in PLACE.findall(page)]
     rows: dict[str, list[str]] = {prefix: [] for prefix in prefixes}
@@ -95,6 +106,8 @@ def limits(schema: dict[str, Any]) -> Iterator[str]:
         if name in schema:
             yield f"{sign} {schema[name]:g}"
 
+
+PAGES: dict[str, Callable[[str], str]] = {"configuration.md": with_settings, "commands.md": with_commands}
 
 if __name__ == "__main__":
     main()
