@@ -34,7 +34,7 @@ $(DEV): $(READY) requirements-dev.lock requirements-local.lock
 	$(call install,--no-deps -r requirements-local.lock)
 	touch $@
 
-demo: $(READY)  ## backtest the sample market, decided by the graph; ends with a table and an HTML report
+demo: $(READY)  ## backtest a real month of BTC and ETH, decided by the graph; ends with a table and an HTML report
 	$(BIN)/candlegraph demo
 
 test: $(DEV)  ## the tests (minutes)
@@ -77,7 +77,7 @@ docs: $(DEV)  ## the documentation as a site in site/, which opens from the disk
 	$(BIN)/python docs/tables.py
 	$(BIN)/mkdocs build --quiet --clean
 
-prompts-page: $(DEV)  ## render the examples of docs/prompt.md anew, after `make demo`
+prompts-page: $(DEV)  ## render the examples of docs/prompt.md anew, after `candlegraph demo --synthetic`
 	$(BIN)/python docs/render_prompt.py user_data
 
 lock: $(READY)  ## pin the newest versions that fit pyproject.toml

@@ -29,7 +29,7 @@ COMMANDS = (
     Command("init", "a new bot: configuration, passwords, folders, from four answers", "operations.arguments:add_init"),
     Command("check", "whether a configuration is sound, in seconds; --model: and its model", "check:add_check"),
     Command("migrate", "the earlier system's configuration in our form, key by key", "migrate:add_migrate"),
-    Command("demo", "backtest the sample market, decided by the graph over loopback HTTP", "run_arguments:add_demo"),
+    Command("demo", "backtest a real month, decided by the graph over loopback HTTP", "run_arguments:add_demo"),
     Command("backtest", "`freqtrade backtesting` with the graph, a table and a report", "run_arguments:add_backtest"),
     Command("trade", "`freqtrade trade` with the graph; --offline: a dry-run without a key", "run_arguments:add_trade"),
     Command(
