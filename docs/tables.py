@@ -53,8 +53,12 @@ def main() -> None:
 
 def with_commands(page: str) -> str:
     """Return the page with the commands as the parser has them now."""
-    rows = "\n".join(f"| `{one.name}` | {one.what.replace('|', '/')} |" for one in COMMANDS)
-    table = f"| command | what it does |\n|---|---|\n{rows}"
+    rows = [
+        f"| {group if one is several[0] else ''} | `{one.name}` | {one.what} |"
+        for group, several in COMMANDS.items()
+        for one in several
+    ]
+    table = "\n".join(["| for | command | what it does |", "|---|---|---|", *rows])
     return COMMAND_PLACE.sub(lambda found: f"{found[1]}\n{table}\n\n{found[2]}", page)
 
 

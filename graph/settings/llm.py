@@ -22,6 +22,9 @@ UNSENT = ("temperature", "max_tokens")
 """Where null says that the parameter is not sent."""
 
 
+FREE_PROVIDERS = frozenset({"policy", "local"})
+
+
 class ModelSettings(Block):
     """One chat model and the way to it."""
 
@@ -83,6 +86,11 @@ class ModelSettings(Block):
             "LangChain model. They win over ours; `null` takes a parameter out."
         ),
     )
+
+    @property
+    def is_free(self) -> bool:
+        """Return whether asking it costs nothing: a rule, or weights on this machine."""
+        return self.provider in FREE_PROVIDERS or (self.provider == "auto" and self.api_base is None)
 
 
 class ModelOverride(Block):
