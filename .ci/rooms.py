@@ -18,11 +18,12 @@ MOST_MODULES, FEWEST_LINES, SHOWN = 15, 30, 5
 THINGS = {
     "freqtrade_bridge/commands/serve.py": "a command whole",
     "freqtrade_bridge/host/quiet.py": "which of freqtrade's lines are not shown",
+    "freqtrade_bridge/loopback/month.py": "the demo's real candles",
+    "freqtrade_bridge/report/waiting.py": "what a person sees while a command works",
     "freqtrade_bridge/host/state.py": "the one look at the state of freqtrade's bot",
     "graph/schema/frozen.py": "what crosses a boundary is strict",
     "graph/schema/scene.py": "what is told of a situation in words",
     "graph/settings/block.py": "a group of keys is strict",
-    "graph/settings/monitoring.py": "a file per configuration block",
     "graph/settings/places.py": "where a run keeps what it knows",
     "memory/embeddings/ollama.py": "one provider of text vectors",
     "tools/market/scene.py": "makes a scene of a snapshot",

@@ -12,12 +12,13 @@ from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 
 from candlegraph.agents.models.breaker import Circuit
-from candlegraph.agents.models.engine import RoleModel
+from candlegraph.agents.models.engine import FREE, RoleModel
 from candlegraph.agents.models.ladder import Ladder
 from candlegraph.agents.models.providers import secrets_of
 from candlegraph.agents.models.recorder import Recorder
 from candlegraph.agents.models.rung import Rung
 from candlegraph.graph.schema.calls import Role
+from candlegraph.graph.settings.context import Language
 from candlegraph.graph.settings.llm import Depth, LlmConfig, ModelSettings
 
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -28,8 +29,11 @@ ASKED: dict[Depth, tuple[Role, ...]] = {"fast": ("decision",), "balanced": ("dec
 class RoleModels:
     """Every role's way to its models; `given` takes the place of all configured ones."""
 
-    def __init__(self, config: LlmConfig, cassette: Path, given: BaseChatModel | None = None) -> None:
+    def __init__(
+        self, config: LlmConfig, cassette: Path, given: BaseChatModel | None = None, language: Language = "en"
+    ) -> None:
         self._config = config
+        self._language = language
         self._given = given
         self._circuits: dict[str, Circuit] = {}
         self._recorder = Recorder(config.mode, cassette)
@@ -51,7 +55,9 @@ class RoleModels:
             rungs = tuple(self._rung(settings) for settings in self._config.models_of(role))
             secrets = {secret for rung in rungs for secret in secrets_of(rung.settings)}
             ladder = Ladder(rungs, self._circuit, tuple(secrets))
-            self._roles[role] = RoleModel(role=role, ladder=ladder, recorder=self._recorder, prices=self._config.prices)
+            free = {rung.settings.model: FREE for rung in rungs if rung.settings.is_free}
+            prices = free | self._config.prices
+            self._roles[role] = RoleModel(role=role, ladder=ladder, recorder=self._recorder, prices=prices)
         return self._roles[role]
 
     def bound(
@@ -68,7 +74,7 @@ class RoleModels:
         return tuple(sorted({key.rpartition(" ")[2] for key, one in list(self._circuits.items()) if one.is_open}))
 
     def _rung(self, settings: ModelSettings) -> Rung:
-        return Rung(settings=settings, given=self._given)
+        return Rung(settings=settings, given=self._given, language=self._language)
 
     def _circuit(self, endpoint: str) -> Circuit:
         return self._circuits.setdefault(endpoint, Circuit(self._config.breaker))

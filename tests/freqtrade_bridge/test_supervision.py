@@ -86,6 +86,7 @@ def test_a_restart_uses_the_words_and_the_folder_of_the_start(run, tmp_path, mon
 def test_a_bot_that_ends_at_once_is_told_with_its_reason(run, tmp_path):
     status, said = run("start -c bad.json")
     assert status == 1 and "start: the bot ended at once: bad.json: nothing is right" in said
+    assert "logs/console.log. What a bot needs: candlegraph doctor -c " in said and said.endswith("bad.json\n")
     assert bot(tmp_path) is None
 
 
@@ -169,6 +170,15 @@ def test_a_step_of_a_deployment_that_fails_ends_it(run, tmp_path, monkeypatch, c
     said = capfd.readouterr()
     assert "deploy: compose --file compose.yaml up --detach ended with status 17" in said.err
     assert "logs" not in said.out
+
+
+def test_an_engine_without_compose_is_named(run, tmp_path, monkeypatch):
+    engine_at(tmp_path, monkeypatch, "docker")
+    (tmp_path / "bin" / "docker").write_text("#!/bin/sh\necho unknown command: docker compose >&2\nexit 1\n")
+    for needed in ("compose.yaml", "config.json", ".env"):
+        (tmp_path / needed).touch()
+    status, said = run("deploy")
+    assert status == 1 and "docker is here, but `docker compose version` fails: its compose plugin" in said
 
 
 def test_without_an_engine_or_its_files_deploy_says_so(run, tmp_path, monkeypatch):

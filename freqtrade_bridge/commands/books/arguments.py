@@ -5,10 +5,17 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from pathlib import Path
 
-from candlegraph.freqtrade_bridge.commands.arguments import add_config, add_output, add_userdir, later, utc
+from candlegraph.freqtrade_bridge.commands.arguments import (
+    NEWEST,
+    NEWEST_BOT,
+    add_config,
+    add_output,
+    add_userdir,
+    later,
+    utc,
+)
 
 HERE = __package__
-NEWEST = "default: the newest one"
 
 
 def add_status(command: ArgumentParser) -> None:
@@ -24,7 +31,7 @@ def add_health(command: ArgumentParser) -> None:
 def add_drift(command: ArgumentParser) -> None:
     """Let the command be told whose decisions."""
     add_userdir(command)
-    command.add_argument("--namespace", help=NEWEST)
+    command.add_argument("--namespace", help=NEWEST_BOT)
     command.add_argument("--json", action="store_true", help="for another program")
     command.set_defaults(run=later(f"{HERE}.drift:print_drift"))
 
@@ -42,6 +49,7 @@ def add_why(command: ArgumentParser) -> None:
     command.add_argument("pair", metavar="PAIR")
     command.add_argument("--at", type=utc, help="close time of the candle, UTC; default: all since the last trade")
     command.add_argument("--namespace", help=NEWEST)
+    command.add_argument("--json", action="store_true", help="the decisions that it tells of, for another program")
     command.set_defaults(run=later(f"{HERE}.why:print_why"))
 
 
