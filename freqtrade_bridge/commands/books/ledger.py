@@ -102,14 +102,21 @@ def decision_of(ledger: Ledger, digits: str, namespace: str | None) -> DecisionR
 
 
 def namespace_of(ledger: Ledger, named: str | None) -> str:
-    """Return the named namespace, the newest where none is; raise ConfigError where nothing was decided in it."""
+    """Return the namespace of that name, or the only one that contains it, the newest where none is named.
+
+    Raise ConfigError where nothing was decided in it.
+    """
     known = ledger.namespaces()
     if not known:
         raise ConfigError("ledger: nothing was decided yet")
-    chosen = named or known[0]
-    if chosen not in known:
-        raise ConfigError(f"ledger: no namespace {chosen!r}; known: {', '.join(known)}")
-    return chosen
+    if named is None or named in known:
+        return named or known[0]
+    found = [one for one in known if named in one]
+    if len(found) > 1:
+        raise ConfigError(f"ledger: {named!r} is part of {len(found)} namespaces; give more of one: {', '.join(found)}")
+    if not found:
+        raise ConfigError(f"ledger: no namespace {named!r}; known: {', '.join(known)}")
+    return found[0]
 
 
 def totals(rows: Sequence[DecisionRow]) -> list[str]:
