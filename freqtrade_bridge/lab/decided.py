@@ -100,7 +100,8 @@ def stored(row: DecisionRow, database: Path, config: Mapping[str, Any], model: B
         )
     state, context = DecisionInputs.model_validate_json(doc).again(str(database.parents[1]))
     if config:
-        context = context.model_copy(update={"settings": settings_of(config)})
+        whole = with_texts(config, context.settings.llm_config.own_prompts)
+        context = context.model_copy(update={"settings": settings_of(whole)})
     context = context if model is None else context.with_model(model)
     return Decision(
         pair=row.pair,
@@ -134,10 +135,15 @@ def changed(context: Context, model: Model, prompt: Prompts) -> Context:
     """Return the context with another model or prompt."""
     settings = context.settings
     if isinstance(prompt, str):
-        prompt = {DECIDING[settings.llm_config.prompt]: prompt}
-    language = settings.context_config.language
-    llm_config = llm_of(model) | prompts_of(prompt, Path(context.user_data_dir), language)
-    if llm_config:
-        known = settings.model_dump(exclude_unset=True)
+        prompt = {f"{DECIDING[settings.llm_config.prompt]}.{settings.context_config.language}": prompt}
+    if llm_config := llm_of(model) | prompts_of(prompt):
+        known = with_texts(settings.model_dump(exclude_unset=True), settings.llm_config.own_prompts)
+        if isinstance(prompt, Path):
+            known = with_texts(known, {})
         context = context.model_copy(update={"settings": settings_of(over({"llm_config": llm_config}, known))})
     return context.with_model(model) if isinstance(model, BaseChatModel) else context
+
+
+def with_texts(config: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
+    """Return a configuration whose own prompts are these: a folder may be another by now."""
+    return {**config, "llm_config": {**config.get("llm_config", {}), "prompts_dir": None, "own_prompts": dict(texts)}}

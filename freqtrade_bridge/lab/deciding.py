@@ -35,7 +35,7 @@ def decide(
     `namespace`: whose experiences are read; None: the newest that has any.
     """
     home = Path(userdir).resolve()
-    known = given_of(config, model, prompts, overrides, home).config
+    known = given_of(config, model, prompts, overrides).config
     folder = candles_of(known, home) if datadir is None else Path(datadir)
     given, context = candle_and_context(Candle(pair, utc(str(at)), folder, home, namespace), known)
     if isinstance(model, BaseChatModel):

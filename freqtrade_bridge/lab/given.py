@@ -5,7 +5,6 @@ config (path, paths, dict, nothing) + pairs, time range, model, prompts, overrid
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +19,7 @@ from candlegraph.freqtrade_bridge.lab.hush import LOG_CONFIG
 from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder
 from candlegraph.freqtrade_bridge.loopback.configuration import refuse_unplayed
 from candlegraph.graph.schema.errors import ConfigError
+from candlegraph.graph.settings.prompts import ENDING
 from candlegraph.graph.settings.settings import settings_of
 
 Config = str | Path | Sequence[str | Path] | Mapping[str, Any] | None
@@ -27,7 +27,7 @@ Config = str | Path | Sequence[str | Path] | Mapping[str, Any] | None
 Model = str | Mapping[str, Any] | BaseChatModel | None
 """A name, as `--model` takes it; keys of `llm_config`; a LangChain chat model; or as configured."""
 Prompts = str | Path | Mapping[str, str] | None
-"""A folder of prompts; texts by the name of their file, with or without their language; or as configured."""
+"""A folder of prompts; texts by name, like `decision.en`, or `decision` for both languages; or as configured."""
 
 GIVEN = "given"
 """Stands as the provider of a model that a caller hands in."""
@@ -47,8 +47,8 @@ class Given(NamedTuple):
         return merged
 
 
-def given_of(config: Config, model: Model, prompts: Prompts, overrides: Mapping[str, Any] | None, at: Path) -> Given:
-    """Return files and overrides; prompts that are given as texts are written below `at`, in the run's language."""
+def given_of(config: Config, model: Model, prompts: Prompts, overrides: Mapping[str, Any] | None = None) -> Given:
+    """Return files and overrides."""
     files: tuple[Path, ...] = ()
     weakest: Mapping[str, Any] = {}
     if isinstance(config, Mapping):
@@ -58,8 +58,7 @@ def given_of(config: Config, model: Model, prompts: Prompts, overrides: Mapping[
     elif config is not None:
         files = tuple(Path(one).resolve() for one in config)
     stronger = over(overrides or {}, weakest)
-    language = str((read_files(files, stronger).merged.get("context_config") or {}).get("language", "en"))
-    for llm_config in (llm_of(model), prompts_of(prompts, at, language)):
+    for llm_config in (llm_of(model), prompts_of(prompts)):
         stronger = over({"llm_config": llm_config} if llm_config else {}, stronger)
     return Given(files, stronger)
 
@@ -78,19 +77,13 @@ def name_of(model: BaseChatModel) -> str:
     return next((name for name in names if isinstance(name, str) and name), type(model).__name__)
 
 
-def prompts_of(prompts: Prompts, at: Path, language: str) -> dict[str, Any]:
-    """Return the key of `llm_config` that names the prompts."""
+def prompts_of(prompts: Prompts) -> dict[str, Any]:
+    """Return the keys of `llm_config` that name the prompts."""
     if prompts is None:
         return {}
-    if not isinstance(prompts, Mapping):
-        return {"prompts_dir": str(Path(prompts).resolve())}
-    digits = hashlib.sha256(repr(sorted(prompts.items())).encode()).hexdigest()[:12]
-    folder = at / "prompts" / digits
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in prompts.items():
-        stem = name.removesuffix(".md")
-        (folder / (f"{stem}.md" if "." in stem else f"{stem}.{language}.md")).write_text(text, encoding="utf-8")
-    return {"prompts_dir": str(folder.resolve())}
+    if isinstance(prompts, Mapping):
+        return {"own_prompts": {name.removesuffix(ENDING): text for name, text in prompts.items()}}
+    return {"prompts_dir": str(Path(prompts).resolve())}
 
 
 def order_of(

@@ -29,7 +29,7 @@ def load(
     namespace = namespace_of(Ledger(database_of(home)), run)
     files = files_of(home, namespace.removeprefix(BACKTEST)) if namespace.startswith(BACKTEST) else None
     archive = None if files is None else files.archive
-    given = given_of(config, None, None, None, home).config
+    given = given_of(config, None, None).config
     known = given or ({} if archive is None else config_in(archive))
     place = candles_of(known, home) if datadir is None else Path(datadir)
     return Run(home, namespace, known, archive, place.resolve() if place.is_dir() else None)

@@ -11,9 +11,11 @@ from typing import Any
 from langchain_core.language_models import BaseChatModel
 
 from candlegraph.freqtrade_bridge.commands.arguments import USERDIR
+from candlegraph.freqtrade_bridge.lab.decided import with_texts
 from candlegraph.freqtrade_bridge.lab.given import Config, Model, Prompts, given_of, order_of
 from candlegraph.freqtrade_bridge.lab.run import Run
 from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder, RunFiles
+from candlegraph.graph.settings.settings import settings_of
 
 EACH = 0.2
 """Seconds between two looks at how far it is."""
@@ -39,18 +41,19 @@ def backtest(
     line on stderr; None: where a terminal or a notebook shows it.
     """
     home = Path(userdir or USERDIR).resolve()
-    given = given_of(config, model, prompts, overrides, home)
+    given = given_of(config, model, prompts, overrides)
     if userdir is None and (named := given.config.get("user_data_dir")):
         home = Path(str(named)).resolve()
     named_pairs = (pairs,) if isinstance(pairs, str) else tuple(pairs)
     place = None if datadir is None else Path(datadir)
     order = order_of(given, named_pairs, timerange, place, home, offline=offline)
     asked = model if isinstance(model, BaseChatModel) else None
+    config = order.configuration
     files, warnings = _run(order, asked, offline=offline, progress=progress)
     return Run(
         userdir=order.userdir,
         namespace=files.namespace,
-        config=order.configuration,
+        config=with_texts(config, settings_of(config).llm_config.own_prompts),
         archive=files.archive,
         datadir=order.datadir,
         model=asked,
