@@ -58,6 +58,7 @@ COMMANDS = (
     Command("drift", "whether the model decides otherwise than in the weeks before", "books.arguments:add_drift"),
     Command("why", "one candle's story, or why there was no trade since the last one", "books.arguments:add_why"),
     Command("ledger", "what was decided: show, compare two runs, export", "books.arguments:add_ledger"),
+    Command("compare", "two runs: which decisions differ and why, money and fates", "books.arguments:add_compare"),
     Command("parity", "live against a backtest of the same span: what differs, and why", "books.arguments:add_parity"),
     Command("account", "drawdown and emergency stop: look, or reset", "books.arguments:add_account"),
     Command("audit", "what the auditor of a live account found, did, and leaves to you", "books.arguments:add_audit"),

@@ -83,6 +83,18 @@ def _add_export(action: ArgumentParser) -> None:
     action.set_defaults(run=later(f"{HERE}.ledger:print_export"))
 
 
+def add_compare(command: ArgumentParser) -> None:
+    """Let the command be told which two runs."""
+    what = "a run's namespace, or a part of it that no other has, like the last digits of a backtest's name"
+    command.add_argument("first", metavar="RUN_A", help=what)
+    command.add_argument("second", metavar="RUN_B", help="the same")
+    command.add_argument("--other-userdir", type=Path, help="where B is, if elsewhere")
+    command.add_argument("--pair", help="only this pair")
+    add_output(command)
+    add_userdir(command)
+    command.set_defaults(run=later(f"{HERE}.compare:print_compare"))
+
+
 def add_parity(command: ArgumentParser) -> None:
     """Let the command be told which two runs."""
     command.add_argument("--live", type=Path, required=True, metavar="DIR", help="user_data of the live or dry-run bot")
