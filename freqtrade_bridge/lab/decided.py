@@ -17,8 +17,8 @@ from candlegraph.agents.prompt.files import DECIDING
 from candlegraph.freqtrade_bridge.decisions.inputs import DecisionInputs
 from candlegraph.freqtrade_bridge.decisions.records import opinions
 from candlegraph.freqtrade_bridge.decisions.replayed import state_again
+from candlegraph.freqtrade_bridge.frames.tables import shown_cases
 from candlegraph.freqtrade_bridge.host.configuration_files import over
-from candlegraph.freqtrade_bridge.lab.frames import shown_cases
 from candlegraph.freqtrade_bridge.lab.given import Model, Prompts, llm_of, prompts_of
 from candlegraph.graph.context import Context
 from candlegraph.graph.schema.errors import BridgeError

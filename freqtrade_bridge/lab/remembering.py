@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from candlegraph.freqtrade_bridge.commands.arguments import USERDIR, database_of
-from candlegraph.freqtrade_bridge.lab.frames import experiences_frame, shown_cases
+from candlegraph.freqtrade_bridge.frames.tables import experiences_frame, shown_cases
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.memory.store import ExperienceMemory, open_memory
 

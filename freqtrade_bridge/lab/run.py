@@ -14,7 +14,7 @@ from rich.console import Console
 
 from candlegraph.freqtrade_bridge.commands.arguments import database_of
 from candlegraph.freqtrade_bridge.commands.books.ledger import decision_of
-from candlegraph.freqtrade_bridge.lab import frames
+from candlegraph.freqtrade_bridge.frames import tables
 from candlegraph.freqtrade_bridge.lab.decided import Decision, stored
 from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder, RunFiles
 from candlegraph.freqtrade_bridge.report.result import RunResult, read_result
@@ -45,17 +45,17 @@ class Run:
     @cached_property
     def trades(self) -> pd.DataFrame:
         """Closed trades in the order of their ends."""
-        return frames.trades_frame(self._learnt.values())
+        return tables.trades_frame(self._learnt.values())
 
     @cached_property
     def decisions(self) -> pd.DataFrame:
         """One row per pair and candle, by the decision's id."""
-        return frames.decisions_frame(self._rows)
+        return tables.decisions_frame(self._rows)
 
     @cached_property
     def fates(self) -> pd.DataFrame:
         """What became of every decision that acts."""
-        return frames.fates_frame(self._rows)
+        return tables.fates_frame(self._rows)
 
     @cached_property
     def equity(self) -> pd.DataFrame:
@@ -66,24 +66,24 @@ class Run:
                 f"{self.namespace}: the account was not kept with its decisions, or is gone: see "
                 "experience_config.snapshots (keep, max_days, max_mb)"
             )
-        return frames.equity_frame(docs.values(), self._end)
+        return tables.equity_frame(docs.values(), self._end)
 
     @cached_property
     def cases(self) -> pd.DataFrame:
         """The similar past trades that decisions were shown."""
         wanted = {one for row in self._rows for one in row.case_ids} - self._learnt.keys()
         foreign = {one: found for one in sorted(wanted) if (found := self._memory.get(one)) is not None}
-        return frames.cases_frame(self._rows, self._learnt | foreign)
+        return tables.cases_frame(self._rows, self._learnt | foreign)
 
     @cached_property
     def lessons(self) -> pd.DataFrame:
         """What was learnt from each closed trade, in the order in which it was known."""
-        return frames.lessons_frame(self._learnt.values())
+        return tables.lessons_frame(self._learnt.values())
 
     @cached_property
     def costs(self) -> pd.DataFrame:
         """One row per answered call of a model."""
-        return frames.costs_frame(self._rows)
+        return tables.costs_frame(self._rows)
 
     @cached_property
     def result(self) -> RunResult | None:

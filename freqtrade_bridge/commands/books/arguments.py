@@ -50,7 +50,7 @@ def add_ledger(command: ArgumentParser) -> None:
     actions = command.add_subparsers(required=True, metavar="ACTION")
     _add_show(actions.add_parser("show", help="decisions with what they took, and totals"))
     _add_diff(actions.add_parser("diff", help="two runs, decision by decision; status 1 where they differ"))
-    _add_export(actions.add_parser("export", help="write the decisions to a .jsonl or .csv file"))
+    _add_export(actions.add_parser("export", help="write the decisions to a .jsonl, .csv or .parquet file"))
 
 
 def _add_show(action: ArgumentParser) -> None:

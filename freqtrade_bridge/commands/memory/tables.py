@@ -31,9 +31,8 @@ def print_stats(arguments: Namespace) -> None:
     if arguments.json:
         print_json(found)
     else:
-        print_values(
-            f"memory of {namespace}", ((key, _told(value) + AFTER.get(key, "")) for key, value in found.items())
-        )
+        shown = ((key, _told(value) + AFTER.get(key, "")) for key, value in found.items())
+        print_values(f"memory of {namespace}", shown)
         if len(spaces) > 1:
             console().print(
                 "Situations of two spaces are never compared: those of the space that the configuration names now are "

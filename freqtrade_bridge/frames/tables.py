@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-from candlegraph.freqtrade_bridge.lab.columns import COLUMNS, FrameName
+from candlegraph.freqtrade_bridge.frames.columns import COLUMNS, FrameName
+from candlegraph.graph.schema.calls import CallRecord
 from candlegraph.graph.schema.experience import ClosedTrade, Experience
 from candlegraph.graph.schema.lessons import Case
 from candlegraph.memory.books.ledger import DecisionRow
@@ -26,6 +27,20 @@ def decisions_frame(rows: Sequence[DecisionRow]) -> pd.DataFrame:
     return _frame("decisions", (_decision(row) for row in rows), index=[row.decision_id for row in rows])
 
 
+def ledger_frame(rows: Sequence[DecisionRow]) -> pd.DataFrame:
+    """Return the whole ledger for a file: decisions, their fates, and the calls and cases of each as lists."""
+    frame = decisions_frame(rows)
+    fates = fates_frame(rows).drop(columns=["candle", "pair", "called", "fate"]).add_prefix("fate_")
+    frame = frame.join(fates).reset_index()
+    frame.insert(0, "namespace", [row.namespace for row in rows])
+    lists = {
+        "model_calls": [[_call(call) for call in row.model_calls] for row in rows],
+        "case_ids": [list(row.case_ids) for row in rows],
+        "similarities": [list(row.similarities) for row in rows],
+    }
+    return frame.assign(**{name: pd.Series(cells, dtype=object) for name, cells in lists.items()})
+
+
 def fates_frame(rows: Sequence[DecisionRow]) -> pd.DataFrame:
     """Return one row per decision that acts."""
     acting = [row for row in rows if row.acts]
@@ -34,7 +49,7 @@ def fates_frame(rows: Sequence[DecisionRow]) -> pd.DataFrame:
 
 def costs_frame(rows: Sequence[DecisionRow]) -> pd.DataFrame:
     """Return one row per answered call."""
-    return _frame("costs", (_call(row, number) for row in rows for number in range(len(row.model_calls))))
+    return _frame("costs", (one for row in rows for one in _costs(row)))
 
 
 def trades_frame(known: Iterable[Experience]) -> pd.DataFrame:
@@ -128,14 +143,14 @@ def _fate(row: DecisionRow) -> Cells:
     return told
 
 
-def _call(row: DecisionRow, number: int) -> Cells:
-    call = row.model_calls[number]
-    told = {"decision_id": row.decision_id, "candle": row.candle, "pair": row.pair}
-    return (
-        told
-        | call.model_dump(include=set(COLUMNS["costs"]))
-        | {"replayed": call.is_replayed, "failed_attempts": len(call.tries)}
-    )
+def _costs(row: DecisionRow) -> Iterator[Cells]:
+    for call in row.model_calls:
+        yield {"decision_id": row.decision_id, "candle": row.candle, "pair": row.pair} | _call(call)
+
+
+def _call(call: CallRecord) -> Cells:
+    told = call.model_dump(include={"role", "model", "tokens_in", "tokens_cached", "tokens_out", "cost", "seconds"})
+    return told | {"replayed": call.is_replayed, "failed_attempts": len(call.tries)}
 
 
 def _trade(one: Experience, trade: ClosedTrade) -> Cells:
