@@ -18,6 +18,7 @@ MOST_MODULES, FEWEST_LINES, SHOWN = 15, 30, 5
 THINGS = {
     "freqtrade_bridge/commands/serve.py": "a command whole",
     "freqtrade_bridge/host/quiet.py": "which of freqtrade's lines are not shown",
+    "freqtrade_bridge/loopback/month.py": "the demo's real candles",
     "freqtrade_bridge/host/state.py": "the one look at the state of freqtrade's bot",
     "graph/schema/frozen.py": "what crosses a boundary is strict",
     "graph/schema/scene.py": "what is told of a situation in words",

@@ -30,7 +30,7 @@ class Context(BaseModel):
     settings: Settings = Settings()
     namespace: str = Field(STUDIO, min_length=1, description="whose experiences are read and written")
     user_data_dir: str = Field("user_data", description="holds rag/ and logs/")
-    datadir: str = Field("user_data/data/sample", description="candle folder for inputs of pair and candle only")
+    datadir: str = Field("user_data/data/month", description="candle folder for inputs of pair and candle only")
     wallet: float = Field(10_000, gt=0, description="free equity assumed for such inputs, quote currency")
 
     _models: RoleModels | None = PrivateAttr(default=None)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from candlegraph.agents.prompt.chinese.said import changed, said
+from candlegraph.agents.prompt.chinese.said import all_said, changed
 from candlegraph.agents.prompt.last_call import last_call_line
 from candlegraph.agents.prompt.outside_text import NAME_LENGTH, plain_lines, quoted, quoted_lines, symbol
 from candlegraph.agents.prompt.phrases import SectionName, Words
@@ -137,8 +137,8 @@ def position_section(
     if position is None:
         return None
     reasons = quoted_lines(position.past_reasons, REASON_LENGTH)
-    warned = quoted_lines([said(one, words.language) for one in position.past_warnings], REASON_LENGTH)
-    moved = plain_lines(changed(one, words.language) for one in position.indicators_since_entry)
+    warned = quoted_lines(all_said(position.past_warnings, words.language), REASON_LENGTH)
+    moved = plain_lines(changed(position.indicators_since_entry, words.language))
     last = [exit_line(words, self_scores), *last_lines(last_call, words)]
     thesis = [*last, thesis_line(position, words)] if any(about_position(position)) else last
     changes = change_lines(position, words)
@@ -190,7 +190,7 @@ def change_lines(position: Position, words: Words) -> list[str]:
     """Return what has clearly changed since the entry, and the deepest fall from the best profit."""
     deepest = position.deepest_give_back_pct
     told = [DEEPEST_GIVE_BACK[words.language].format(deepest)] if deepest else []
-    moved = plain_lines(changed(one, words.language) for one in position.since_entry)
+    moved = plain_lines(changed(position.since_entry, words.language))
     return [*named_lines(SINCE_ENTRY[words.language], moved, words), *told]
 
 

@@ -14,8 +14,11 @@ from candlegraph.graph.schema.errors import MemoryStoreError
 from candlegraph.graph.settings.places import DATABASE
 
 USERDIR = Path("user_data")
-SAMPLE = "sample"
-DATADIR = "default: USERDIR/data/EXCHANGE of the configuration, without one USERDIR/data/sample"
+SAMPLE, MONTH = "sample", "month"
+"""Folders below USERDIR/data with the demo's candles, synthetic and real."""
+DATADIR = (
+    "default: USERDIR/data/EXCHANGE of the configuration, without one the demo's: USERDIR/data/month, or data/sample"
+)
 
 
 def later(place: str) -> Callable[[argparse.Namespace], None]:
@@ -81,11 +84,17 @@ def userdir_of(arguments: argparse.Namespace) -> Path:
 
 
 def datadir_of(arguments: argparse.Namespace, config: Mapping[str, Any]) -> Path:
-    """Return the candle folder: the named one, else freqtrade's own for the exchange, else the sample market's."""
+    """Return the candle folder: the named one, else freqtrade's own for the exchange, else the demo's."""
     named: Path | None = arguments.datadir
     exchange = config.get("exchange")
     name = str(exchange.get("name", "")).lower() if isinstance(exchange, Mapping) else ""
-    return named or Path(arguments.userdir) / "data" / (name if arguments.config and name else SAMPLE)
+    data = Path(arguments.userdir) / "data"
+    return named or (data / name if arguments.config and name else demo_candles(data))
+
+
+def demo_candles(data: Path) -> Path:
+    """Return the folder of the demo's candles: the real month where it is there, else the synthetic sample."""
+    return data / MONTH if (data / MONTH / "futures").is_dir() else data / SAMPLE
 
 
 def database_of(userdir: Path) -> Path:

@@ -13,6 +13,7 @@ from candlegraph.freqtrade_bridge.commands.failures import told
 from candlegraph.freqtrade_bridge.commands.run_arguments import order_of
 from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder, RunFiles, run_backtest
 from candlegraph.freqtrade_bridge.loopback.markets import LINEAR
+from candlegraph.freqtrade_bridge.report.entries import luck_of_run
 from candlegraph.freqtrade_bridge.report.page import write_page
 from candlegraph.freqtrade_bridge.report.result import RunResult, read_result
 from candlegraph.freqtrade_bridge.report.summary import Summary, doubt_of, print_summary, summary_of
@@ -58,12 +59,13 @@ def report(order: BacktestOrder, run: RunFiles, console: Console, *, is_sample: 
     if not decisions:
         raise BridgeError(f"{database}: no decision of {run.namespace}; {run.archive} is not a run of the graph")
     memory = open_memory(database, memory_of(order)).stats(run.namespace)
-    summary = summary_of(result, decisions, memory=memory, is_sample=is_sample)
+    candles = {pair: candles_of(order, pair, result) for pair in result.pairs}
+    luck = luck_of_run(result, decisions, candles)
+    summary = summary_of(result, decisions, memory=memory, is_sample=is_sample, luck=luck)
     print_summary(summary, console)
     if left_out := [pair for pair in wanted_pairs(order) if pair not in result.pairs]:
         console.print(f"Not decided: {', '.join(left_out)}; freqtrade left them out, its log above says why.")
     try:
-        candles = {pair: candles_of(order, pair, result) for pair in result.pairs}
         page = order.userdir / "reports" / f"{run.archive.stem}.html"
         return write_page(page, result, decisions, candles, summary), summary
     except (CandlegraphError, OSError) as e:  # the run is over and whole; only its picture is missing

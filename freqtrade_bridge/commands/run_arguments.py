@@ -22,9 +22,17 @@ DEMO_TIMEFRAMES = ("5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d"
 
 
 def add_demo(command: argparse.ArgumentParser) -> None:
-    """Let the command be told on which candles."""
+    """Let the command be told on which candles, and who decides."""
     add_userdir(command)
-    command.add_argument("--timeframe", choices=DEMO_TIMEFRAMES, default=MAIN, help=f"main candles; default: {MAIN}")
+    command.add_argument(
+        "--synthetic", action="store_true", help="four weeks of three invented pairs, not a real month"
+    )
+    command.add_argument(
+        "--timeframe", choices=DEMO_TIMEFRAMES, default=MAIN, help=f"main candles, of --synthetic; default: {MAIN}"
+    )
+    command.add_argument(
+        "--model", choices=("policy", "local"), default="policy", help="the fixed rule, or a small model"
+    )
     command.set_defaults(run=later(f"{HERE}.demo:print_demo"))
 
 

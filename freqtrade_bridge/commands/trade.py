@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from candlegraph.freqtrade_bridge.commands.arguments import SAMPLE, datadir_of
+from candlegraph.freqtrade_bridge.commands.arguments import MONTH, datadir_of, demo_candles
 from candlegraph.freqtrade_bridge.commands.run_arguments import given, overrides_of
 from candlegraph.freqtrade_bridge.report.listing import console
 from candlegraph.graph.schema.errors import ConfigError
@@ -65,15 +65,17 @@ def _print_offline(arguments: Namespace, config: Mapping[str, Any]) -> None:
 
 
 def _candles(arguments: Namespace, config: Mapping[str, Any]) -> Path:
-    """Return the candle folder; where none is named and none of the exchange's is there, that of the sample market."""
+    """Return the candle folder; where none is named and none of the exchange's is there, the demo's."""
     datadir = datadir_of(arguments, config).resolve()
     if arguments.datadir or (arguments.config and (datadir / "futures").is_dir()):
         return datadir
+    demo = demo_candles((arguments.userdir / "data").resolve())
+    if demo.name == MONTH:
+        return demo
     from candlegraph.freqtrade_bridge.loopback.sample_market import write_sample_market
 
-    sample: Path = (arguments.userdir / "data" / SAMPLE).resolve()
-    write_sample_market(sample)
-    return sample
+    write_sample_market(demo)
+    return demo
 
 
 def _told(arguments: Namespace) -> dict[str, Any]:

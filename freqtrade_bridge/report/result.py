@@ -44,6 +44,7 @@ class TradeRow(FreqtradeRow):
     entry_price: float = Field(alias="open_rate")
     exit_price: float = Field(alias="close_rate")
     stop: float | None = Field(alias="stop_loss_abs")
+    fee: float = Field(alias="fee_open", description="of the notional, per fill")
     profit_abs: float
     profit_ratio: float
     exit_reason: str

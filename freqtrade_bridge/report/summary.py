@@ -13,6 +13,7 @@ from rich.text import Text
 
 from candlegraph.freqtrade_bridge.host.tags import EMERGENCY_TAG
 from candlegraph.freqtrade_bridge.report.result import RunResult
+from candlegraph.freqtrade_bridge.truth.matched import Luck
 from candlegraph.graph.schema.lessons import SelfScores
 from candlegraph.graph.schema.market import Frozen
 from candlegraph.memory.books.ledger import DecisionRow, cost_told, fate_counts
@@ -47,6 +48,7 @@ class Summary(Frozen):
     profit_ratio: float
     max_drawdown_ratio: float
     buy_and_hold_ratio: float
+    luck: Luck | None
     calls: str
     faults: dict[str, int]
     notes: dict[str, int]
@@ -63,9 +65,14 @@ class Summary(Frozen):
 
 
 def summary_of(
-    result: RunResult, decisions: Sequence[DecisionRow], *, memory: Mapping[str, Any], is_sample: bool
+    result: RunResult,
+    decisions: Sequence[DecisionRow],
+    *,
+    memory: Mapping[str, Any],
+    is_sample: bool,
+    luck: Luck | None = None,
 ) -> Summary:
-    """Return the summary of a run from its files, and from the statistics of its memory."""
+    """Return the summary of a run from its files, from the statistics of its memory, and from what chance made."""
     times = [row.latency_ms for row in decisions]
     adjustments = [order for trade in result.trades for order in trade.adjustments]
     model = decisions[0].model if decisions else "none"
@@ -93,6 +100,7 @@ def summary_of(
         profit_ratio=result.profit_ratio,
         max_drawdown_ratio=result.max_drawdown_ratio,
         buy_and_hold_ratio=result.market_change,
+        luck=luck,
         calls=_calls(decisions),
         faults=dict(sum((Counter(row.faults) for row in decisions), Counter[str]()).most_common()),
         notes=dict(Counter(note for row in decisions for call in row.model_calls for note in call.notes).most_common()),
@@ -130,6 +138,7 @@ def summary_rows(summary: Summary) -> list[tuple[str, str]]:
         ("adjustments", f"{summary.additions} additions, {summary.partial_exits} partial exits"),
         ("profit", f"{summary.profit_abs:+,.2f} {summary.currency} ({summary.profit_ratio:+.2%})"),
         ("buy and hold", f"{summary.buy_and_hold_ratio:+.2%} (mean of the pairs, unleveraged)"),
+        *([("random entries", _lucky(summary.luck))] if summary.luck else []),
         ("max drawdown", f"{summary.max_drawdown_ratio:.2%} of the account, by closed trades"),
         ("time per decision", f"{summary.median_ms:.1f} ms median, {summary.p95_ms:.1f} ms p95, model included"),
         ("remembered", f"{_counts(summary.remembered)}; cumulative reward {summary.cumulative_reward:+.4f}"),
@@ -171,6 +180,14 @@ def _fates(summary: Summary) -> str:
     """Return how many calls that should act did, and at which doors the others ended."""
     filled = sum(summary.fates.get(kind, 0) for kind in ("filled", "partly filled"))
     return f"{filled} of {sum(summary.fates.values())} calls that act were filled ({_counts(summary.fates)})"
+
+
+def _lucky(luck: Luck) -> str:
+    """Return what agents made that entered at random times; in so many words what they share with the run."""
+    return (
+        f"{luck.median:+.2%} in the middle of {luck.agents} tries with the same sides, stakes and stops "
+        f"(90% between {luck.low:+.2%} and {luck.high:+.2%}); {luck.as_good:.0%} did as well as this run or better"
+    )
 
 
 def _emergency(summary: Summary) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 DIGITS = 6
@@ -23,6 +23,17 @@ def written(value: float, digits: int = DIGITS) -> str:
 def shown(value: float | str) -> str:
     """Return a number with a fraction as it is written, and a count or a word as it is."""
     return written(value) if isinstance(value, float) else str(value)
+
+
+def step(name: str, then: float | None, now: float | None, digits: int = DIGITS) -> str:
+    """Return a change as `rsi 41.2 to 55`; `none` where a value is unavailable."""
+    before, after = ("none" if value is None else written(value, digits) for value in (then, now))
+    return f"{name} {before} to {after}"
+
+
+def steps(named: Iterable[tuple[str, float | None, float | None]], digits: int = DIGITS) -> str:
+    """Return changes in one line; those that are unavailable then and now are left out."""
+    return ", ".join([step(*one, digits) for one in named if one[1:] != (None, None)])
 
 
 def series(values: Sequence[float | None], digits: int = DIGITS) -> str:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from candlegraph.graph.schema.facts import ABSENT, Facts
+from candlegraph.graph.schema.facts import Facts
 from candlegraph.graph.schema.indicators import TimeframeFacts
 from candlegraph.graph.schema.market import Frozen, Price, Regime, Strength
-from candlegraph.graph.schema.numbers import written
+from candlegraph.graph.schema.numbers import step, steps
 from candlegraph.memory.storage.vectors import unit
 
 ATR_CHANGE, ADX_CHANGE = 0.5, 0.25
@@ -19,6 +19,7 @@ RSI_LOW, RSI_HIGH = 40, 60
 ADX_BEGINS, ADX_ENDS = 20, 18
 """A trend begins when the ADX rises to the first, and ends when it falls below the second."""
 AVERAGES = {"20": "ema_20_distance", "50": "ema_50_distance", "200": "ema_200_distance"}
+DIGITS = 3
 SHOWN = ("rsi", "adx", "atr", "mfi", "macd_histogram", "bollinger_position")
 
 
@@ -72,14 +73,14 @@ def compare(then: MarketState, now: MarketState) -> Comparison:
 def timeframe_changes(then: TimeframeFacts, now: TimeframeFacts) -> Iterator[str]:
     """Yield the significant changes of one timeframe; what is unavailable then or now has not changed."""
     if (change := _relative(then.atr, now.atr)) is not None and abs(change) >= ATR_CHANGE:
-        yield f"{_step('atr', then.atr, now.atr)} ({change:+.0%})"
+        yield f"{step('atr', then.atr, now.atr, DIGITS)} ({change:+.0%})"
     known = [name for name, key in AVERAGES.items() if None not in (getattr(then, key), getattr(now, key))]
     if (before := _order(then, known)) != (after := _order(now, known)):
         yield f"ema {before} to {after}"
     if _crosses(then.rsi, now.rsi, RSI_LOW) or _crosses(then.rsi, now.rsi, RSI_HIGH):
-        yield f"{_step('rsi', then.rsi, now.rsi)} (40/60 crossed)"
+        yield f"{step('rsi', then.rsi, now.rsi, DIGITS)} (40/60 crossed)"
     if _crosses(then.macd_histogram, now.macd_histogram, 0):
-        yield f"{_step('macd_histogram', then.macd_histogram, now.macd_histogram)} (sign)"
+        yield f"{step('macd_histogram', then.macd_histogram, now.macd_histogram, DIGITS)} (sign)"
     yield from _adx_change(then.adx, now.adx)
 
 
@@ -95,13 +96,13 @@ def _market_changes(then: MarketState, now: MarketState) -> Iterator[str]:
 def _adx_change(then: float | None, now: float | None) -> Iterator[str]:
     if then is None or now is None:
         return
-    step = _step("adx", then, now)
+    told = step("adx", then, now, DIGITS)
     if then < ADX_BEGINS <= now:
-        yield f"{step} (a trend begins)"
+        yield f"{told} (a trend begins)"
     elif then >= ADX_ENDS > now:
-        yield f"{step} (the trend ends)"
+        yield f"{told} (the trend ends)"
     elif (change := _relative(then, now)) is not None and abs(change) >= ADX_CHANGE:
-        yield f"{step} ({change:+.0%})"
+        yield f"{told} ({change:+.0%})"
 
 
 def _relative(then: float | None, now: float | None) -> float | None:
@@ -120,7 +121,7 @@ def _order(one: TimeframeFacts, averages: Sequence[str]) -> str:
 
 def _indicators(then: TimeframeFacts, now: TimeframeFacts) -> str:
     named = [(name, getattr(then, name), getattr(now, name)) for name in SHOWN]
-    return ", ".join(_step(*one) for one in named if one[1:] != (None, None))
+    return steps(named, DIGITS)
 
 
 def _alike(then: MarketState, now: MarketState) -> float | None:
@@ -129,11 +130,3 @@ def _alike(then: MarketState, now: MarketState) -> float | None:
         return None
     a, b = unit(then.situation), unit(now.situation)
     return None if a is None or b is None or a.size != b.size else float(a @ b)
-
-
-def _step(name: str, then: float | None, now: float | None) -> str:
-    return f"{name} {_shown(then)} to {_shown(now)}"
-
-
-def _shown(value: float | None) -> str:
-    return ABSENT if value is None else written(value, 3)

@@ -91,9 +91,9 @@ def test_equity_is_marked_at_every_candle_and_ends_where_freqtrade_does(run):
     assert len(equity) == 7 * 48
     held = run.decisions[(run.decisions["state"] != "flat") & (run.decisions["as_of"] < trade["closed_at"])]
     row = held.iloc[0]
-    amount, sign = run.fates["amount"].iloc[0], 1 if trade["side"] == "long" else -1
-    moved = sign * amount * (row["price"] - trade["entry_price"])
-    fees = 0.0005 * amount * (row["price"] + trade["entry_price"])
+    fill, sign = run.fates.iloc[0], 1 if trade["side"] == "long" else -1
+    moved = sign * fill["amount"] * (row["price"] - fill["price"])
+    fees = 0.0005 * fill["amount"] * (row["price"] + fill["price"])
     assert equity[row["as_of"]] == pytest.approx(run.result.starting_balance + moved - fees, abs=0.01)
     assert run.equity["drawdown_pct"].max() > 0
 

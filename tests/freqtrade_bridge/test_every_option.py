@@ -120,7 +120,9 @@ PAIRS = {
     "clean": PLACED | {"--yes": ("--userdir {W}", "--userdir {W} --yes")},
     "demo": {
         "--userdir": ("--userdir {U}", "--userdir {U}2"),
-        "--timeframe": ("--userdir {U}", "--userdir {U} --timeframe 1h"),
+        "--synthetic": ("--userdir {U}", "--userdir {U} --synthetic"),
+        "--timeframe": ("--synthetic --userdir {U}", "--synthetic --userdir {U} --timeframe 1h"),
+        "--model": ("--userdir {U}", "--userdir {U} --model local"),
     },
     "decide": {
         "--userdir": (SEEN, SEEN + " --userdir {W}"),

@@ -6,7 +6,7 @@ A sentence that is not in the table comes from outside (an exchange, Freqtrade, 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from candlegraph.agents.prompt.chinese.sentences import (
@@ -35,11 +35,16 @@ def said(text: str, language: Language) -> str:
     return text if language == "en" else _chinese(text)
 
 
-def changed(line: str, language: Language) -> str:
-    """Return one line of what has changed since the entry, in the language of the prompt."""
+def all_said(texts: Iterable[str], language: Language) -> list[str]:
+    """Return several texts that the code said, each in the language of the prompt."""
+    return [*texts] if language == "en" else [_chinese(text) for text in texts]
+
+
+def changed(lines: Iterable[str], language: Language) -> list[str]:
+    """Return the lines of what has changed since the entry, in the language of the prompt."""
     if language == "en":
-        return line
-    return "，".join(_filled(one, CHANGED) or one for one in line.split(", "))
+        return [*lines]
+    return ["，".join(_filled(one, CHANGED) or one for one in line.split(", ")) for line in lines]
 
 
 @lru_cache(maxsize=1024)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from candlegraph.freqtrade_bridge.commands.arguments import SAMPLE
+from candlegraph.freqtrade_bridge.commands.arguments import MONTH, SAMPLE
 from candlegraph.freqtrade_bridge.commands.operations.arguments import place_of
 from candlegraph.freqtrade_bridge.commands.operations.process import running
 from candlegraph.graph.schema.errors import BridgeError, ConfigError
@@ -65,7 +65,8 @@ def regenerable(userdir: Path) -> Iterator[Regenerable]:
         yield from (Regenerable(one, "index: built at the next start") for one in ours)
     for name, how in {
         "reports": "pages of backtests: `candlegraph backtest` writes them",
-        f"data/{SAMPLE}": "the sample market: `candlegraph demo` writes it",
+        f"data/{MONTH}": "the demo's real month: `candlegraph demo` writes it",
+        f"data/{SAMPLE}": "the sample market: `candlegraph demo --synthetic` writes it",
         "offline": "trades of dry-runs on past candles; their decisions stay in the ledger",
     }.items():
         if (userdir / name).is_dir():

@@ -37,7 +37,7 @@ def trade(profit, *, is_short, reason="graph_exit"):
         "pair": BTC, "is_short": is_short, "leverage": 3.0, "max_stake_amount": 500.0, "profit_abs": profit,
         "open_date": "2025-10-01 00:30:00+00:00", "close_date": "2025-10-01 02:00:00+00:00", "open_rate": 100.0,
         "close_rate": 103.0, "stop_loss_abs": 97.0, "profit_ratio": profit / 500, "exit_reason": reason,
-        "orders": orders, "funding_fees": 0.1,
+        "orders": orders, "funding_fees": 0.1, "fee_open": 0.0005,
     }  # fmt: skip
 
 
