@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langchain_core.language_models import BaseChatModel
 
-from candlegraph.freqtrade_bridge.commands.arguments import SAMPLE
+from candlegraph.freqtrade_bridge.commands.arguments import MONTH, SAMPLE
 from candlegraph.freqtrade_bridge.commands.run_arguments import named_model
 from candlegraph.freqtrade_bridge.host.configuration_files import over, read_files
 from candlegraph.freqtrade_bridge.host.keys import MAIN
@@ -21,6 +21,9 @@ from candlegraph.freqtrade_bridge.loopback.configuration import refuse_unplayed
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.settings.prompts import ENDING
 from candlegraph.graph.settings.settings import settings_of
+
+if TYPE_CHECKING:
+    from candlegraph.freqtrade_bridge.loopback.sample_market import SampleMarket
 
 Config = str | Path | Sequence[str | Path] | Mapping[str, Any] | None
 """A configuration file, several, the configuration itself, or none: a dry-run wallet of 10,000 USDT on futures."""
@@ -89,14 +92,12 @@ def prompts_of(prompts: Prompts) -> dict[str, Any]:
 def order_of(
     given: Given, pairs: Sequence[str], timerange: str | None, datadir: Path | None, userdir: Path, *, offline: bool
 ) -> BacktestOrder:
-    """Return the order; without candles of the caller's own it is on the sample market."""
+    """Return the order; without candles of the caller's own it is on the month that the package brings along."""
     config = given.config
     if offline:
         refuse_unplayed(read_files(given.files, given.overrides))
     if datadir is None and not given.files and "exchange" not in config:
-        from candlegraph.freqtrade_bridge.loopback.sample_market import write_sample_market  # loads freqtrade
-
-        market = write_sample_market((userdir / "data" / SAMPLE).resolve(), str(config.get("timeframe", MAIN)))
+        market = _packaged(userdir / "data", str(config.get("timeframe", MAIN)))
         datadir, pairs, timerange = market.datadir, pairs or market.pairs, timerange or market.timerange
     wanted = timerange or config.get("timerange")
     if not wanted:
@@ -111,8 +112,16 @@ def order_of(
     )
 
 
+def _packaged(data: Path, timeframe: str) -> SampleMarket:
+    """Write the real month, or for a timeframe that it does not have the synthetic market."""
+    from candlegraph.freqtrade_bridge.loopback.month import write_month  # loads freqtrade
+    from candlegraph.freqtrade_bridge.loopback.sample_market import write_sample_market
+
+    return write_month(data / MONTH) if timeframe == MAIN else write_sample_market(data / SAMPLE, timeframe)
+
+
 def candles_of(config: Mapping[str, Any], userdir: Path) -> Path:
-    """Return freqtrade's own candle folder for the configured exchange, else the sample market's."""
+    """Return freqtrade's own candle folder for the configured exchange, else that of the packaged month."""
     exchange = config.get("exchange")
     name = str(exchange.get("name", "")).lower() if isinstance(exchange, Mapping) else ""
-    return userdir / "data" / (name or SAMPLE)
+    return userdir / "data" / (name or MONTH)

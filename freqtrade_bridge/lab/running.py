@@ -36,9 +36,9 @@ def backtest(
 ) -> Run:
     """Backtest in this process, and return what came of it; raise BridgeError or ConfigError with the reason.
 
-    Without a configuration: the sample market, or `datadir`, and the offline rule as the model. `overrides` are keys of
-    the configuration. `offline`: the exchange is played on loopback; else it is asked for its markets. `progress`: a
-    line on stderr; None: where a terminal or a notebook shows it.
+    Without a configuration: the offline rule on `datadir`, or on the real month that the package brings along (June
+    2025, BTC and ETH). `overrides` are keys of the configuration. `offline`: the exchange is played on loopback; else
+    it is asked for its markets. `progress`: a line on stderr; None: where a terminal or a notebook shows it.
     """
     home = Path(userdir or USERDIR).resolve()
     given = given_of(config, model, prompts, overrides)

@@ -36,11 +36,9 @@ def obedient(path, body):
 
 
 @pytest.fixture(scope="module")
-def told(market, scripted_server, tmp_path_factory):
+def told(scripted_server, tmp_path_factory):
     """Return the names that the page's examples define, run in cells under a running event loop."""
     home = tmp_path_factory.mktemp("lab")
-    (home / "user_data" / "data").mkdir(parents=True)
-    (home / "user_data" / "data" / "binance").symlink_to(market[0])
     with pytest.MonkeyPatch.context() as patch, scripted_server() as server:
         server.script = [obedient]
         patch.chdir(home)
@@ -123,14 +121,15 @@ def test_ones_own_model_is_asked_and_named_and_its_calls_are_counted(told):
     assert any("Estimate: 48 decisions" in one for one in mine.warnings)
 
 
-def test_nothing_is_printed_and_the_callers_logging_is_left_as_it_was(told, market, tmp_path, capfd):
+def test_nothing_is_printed_and_the_callers_logging_is_left_as_it_was(told, tmp_path, capfd):
     assert told["logging_is_as_before"]
+    asked = {"pairs": PAIR, "userdir": tmp_path}
     with pytest.raises(BridgeError, match='Incorrect syntax for timerange "2025x"'):
-        lab.backtest(datadir=market[0], pairs=PAIR, timerange="2025x", userdir=tmp_path)
+        lab.backtest(**asked, timerange="2025x")
     with pytest.raises(ConfigError, match="unknown key; did you mean 'max_leverage'"):
-        lab.backtest(datadir=market[0], pairs=PAIR, overrides={"risk_management": {"max_leverag": 3}}, userdir=tmp_path)
+        lab.backtest(**asked, overrides={"risk_management": {"max_leverag": 3}})
     with pytest.raises(ConfigError, match="no time range"):
-        lab.backtest(datadir=market[0], pairs=PAIR, userdir=tmp_path)
+        lab.backtest(**asked, datadir=tmp_path)
     assert capfd.readouterr() == ("", "")
 
 
@@ -148,9 +147,9 @@ def test_a_run_is_loaded_by_a_part_of_its_name(run, told):
         lab.load(run.userdir, "nobody")
 
 
-def test_a_candle_is_decided_as_in_the_backtest_where_it_was_flat(run, market):
+def test_a_candle_is_decided_as_in_the_backtest_where_it_was_flat(run):
     first = run.decisions.iloc[0]
-    decision = lab.decide(PAIR, first["as_of"], datadir=market[0], userdir=run.userdir, namespace=run.namespace)
+    decision = lab.decide(PAIR, first["as_of"], userdir=run.userdir, namespace=run.namespace)
     assert (decision.signal.name, decision.id, decision.fate) == (first["action"], "", None)
 
 
