@@ -8,14 +8,14 @@ import pandas as pd
 
 from candlegraph.freqtrade_bridge.commands.books.compare import as_json, run_of
 from candlegraph.freqtrade_bridge.lab.run import Run
-from candlegraph.freqtrade_bridge.parity.comparison import Comparison, comparison_of
+from candlegraph.freqtrade_bridge.parity.comparison import RunComparison, comparison_of
 
 
 @dataclass(frozen=True, repr=False)
 class ComparedFrames:
     """What `candlegraph compare` prints."""
 
-    found: Comparison
+    found: RunComparison
 
     @property
     def totals(self) -> pd.DataFrame:

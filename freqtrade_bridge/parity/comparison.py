@@ -63,7 +63,7 @@ class RunTotals(Frozen):
         )
 
 
-class Comparison(Frozen):
+class RunComparison(Frozen):
     """Run A and run B."""
 
     first: RunTotals
@@ -83,7 +83,7 @@ class Comparison(Frozen):
         return dict(Counter(one.cause for one in self.departures).most_common())
 
 
-def comparison_of(first: ComparedRun, second: ComparedRun, pair: str | None = None) -> Comparison:
+def comparison_of(first: ComparedRun, second: ComparedRun, pair: str | None = None) -> RunComparison:
     """Return how two runs differ; raise ConfigError where they have no candle of a pair in common."""
     one, other = overlap(first.rows_of(pair), second.rows_of(pair))
     if not one or not other:
@@ -91,7 +91,7 @@ def comparison_of(first: ComparedRun, second: ComparedRun, pair: str | None = No
     of_first = {id(row) for row in one}  # by the object: in two folders both may be called live
     found = departures(one, other, lambda row: (first if id(row) in of_first else second).evidence(row), RUNS)
     mine, theirs = first.trades(one), second.trades(other)
-    return Comparison(
+    return RunComparison(
         first=RunTotals.of(one, [*mine.values()]),
         second=RunTotals.of(other, [*theirs.values()]),
         decisions=len({(row.candle, row.pair) for row in (*one, *other)}),

@@ -13,7 +13,7 @@ from candlegraph.freqtrade_bridge.commands.arguments import database_of
 from candlegraph.freqtrade_bridge.commands.books.ledger import rows_of
 from candlegraph.freqtrade_bridge.parity.causes import Departure
 from candlegraph.freqtrade_bridge.parity.compared import ComparedRun
-from candlegraph.freqtrade_bridge.parity.comparison import CAUSE_TOLD, Comparison, RunTotals, comparison_of
+from candlegraph.freqtrade_bridge.parity.comparison import CAUSE_TOLD, RunComparison, RunTotals, comparison_of
 from candlegraph.freqtrade_bridge.parity.money import Pairing
 from candlegraph.freqtrade_bridge.report.listing import LONGEST, Entry, console, one_line, print_entries, print_json
 from candlegraph.memory.books.ledger import DecisionRow, Ledger
@@ -41,7 +41,7 @@ def run_of(userdir: Path, named: str | None) -> ComparedRun:
     return ComparedRun(database, rows_of(Ledger(database), named))
 
 
-def print_totals(found: Comparison) -> None:
+def print_totals(found: RunComparison) -> None:
     """Print both runs side by side."""
     screen = console()
     for letter, side in (("A", found.first), ("B", found.second)):
@@ -67,7 +67,7 @@ def _rows(one: RunTotals, other: RunTotals) -> Iterator[tuple[str, str, str, str
         yield f"calls {fate}", str(here), str(there), f"{there - here:+d}"
 
 
-def _print_decisions(found: Comparison, *, wide: bool) -> None:
+def _print_decisions(found: RunComparison, *, wide: bool) -> None:
     screen = console()
     screen.print(f"\n{found.decisions} decisions, {len(found.departures)} differ")
     for cause, count in found.causes.items():
@@ -86,7 +86,7 @@ def _entry(one: Departure, length: int | None) -> Entry:
     return Entry(cells, (one_line(one.why, length), f"decisions {ids}"))
 
 
-def _print_trades(found: Comparison, *, wide: bool) -> None:
+def _print_trades(found: RunComparison, *, wide: bool) -> None:
     other = [one for one in found.trades if abs(one.difference) >= 0.005]
     console().print(f"\n{len(found.trades)} closed trades, {len(other)} with another result")
     if other:
@@ -107,7 +107,7 @@ def _print_rest(count: int) -> None:
         console().print(f"and {count - SHOWN} more; --json has all")
 
 
-def as_json(found: Comparison) -> dict[str, Any]:
+def as_json(found: RunComparison) -> dict[str, Any]:
     """Return all that is known of the comparison, in plain types."""
     return {
         "a": found.first.model_dump(mode="json"),
