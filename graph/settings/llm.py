@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from candlegraph.graph.schema.calls import Role
 from candlegraph.graph.settings.block import Block
+from candlegraph.graph.settings.prompts import refused
 
 ToolMode = Literal["auto", "native", "json_schema"]
 Mode = Literal["live", "record", "replay"]
@@ -130,6 +131,8 @@ class LlmConfig(ModelSettings):
     cassette: str | None = Field(None, min_length=1, description="file of the answers; None: rag/cassette.sqlite")
     depth: Depth = Field("fast", description="how many roles are models")
     prompt: PromptSize = Field("full", description="compact: a few hundred tokens, for small models")
+    prompts_dir: str | None = Field(None, min_length=1, description="folder of own prompts: NAME.en.md, NAME.zh.md")
+    own_prompts: dict[str, str] = Field({}, description="their texts by NAME.LANGUAGE, over those of prompts_dir")
     decision: DecisionSettings = DecisionSettings()
     triage: Triage = Triage()
     breaker: Breaker = Breaker()
@@ -145,6 +148,13 @@ class LlmConfig(ModelSettings):
         if override is not None:
             first = override.over(first)
         return (first, *(fallback.over(first) for fallback in self.fallbacks))
+
+    @field_validator("own_prompts")
+    @classmethod
+    def _prompts_are_known(cls, texts: dict[str, str]) -> dict[str, str]:
+        if wrong := [f"{name}: {why}" for name, why in refused(texts)]:
+            raise ValueError("; ".join(wrong))
+        return texts
 
     @model_validator(mode="after")
     def _limits_can_be_counted(self) -> LlmConfig:

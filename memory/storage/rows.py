@@ -92,6 +92,13 @@ def experiences_by_id(connection: Connection, ids: Sequence[int]) -> dict[int, E
     return {row_id: Experience.model_validate_json(doc) for row_id, doc in rows}
 
 
+def experiences_of(connection: Connection, namespace: str) -> dict[int, Experience]:
+    """Return the stored experiences of a namespace, in the order in which they were known."""
+    own = select(experiences.c.id, experiences.c.doc).where(experiences.c.namespace == namespace)
+    rows = connection.execute(own.order_by(experiences.c.known_at, experiences.c.id))
+    return {row_id: Experience.model_validate_json(doc) for row_id, doc in rows}
+
+
 def _is_stored(connection: Connection, experience: Experience) -> bool:
     same = (
         (experiences.c.namespace == experience.source.namespace)
