@@ -51,6 +51,8 @@ class Compared(Frozen):
     """Then and now."""
     is_compared: bool = True
     """Whether the decision could be taken again."""
+    misses: tuple[str, ...] | None = None
+    """The parts of the question by which a replay would miss the kept answer; None: none is kept."""
 
 
 class Repeating(BaseChatModel):

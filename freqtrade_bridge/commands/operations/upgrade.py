@@ -9,10 +9,12 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from candlegraph.agents.models.cassette import Cassette
 from candlegraph.agents.prompt.files import deciding_version
 from candlegraph.freqtrade_bridge.commands.arguments import database_of
-from candlegraph.freqtrade_bridge.commands.operations.arguments import place_of
+from candlegraph.freqtrade_bridge.commands.operations.arguments import cassette_of, place_of
 from candlegraph.freqtrade_bridge.decisions.inputs import DecisionInputs
+from candlegraph.freqtrade_bridge.decisions.kept_answers import cassette_at, changed_since
 from candlegraph.freqtrade_bridge.decisions.records import prompt_hash
 from candlegraph.freqtrade_bridge.decisions.replayed import (
     Compared,
@@ -21,6 +23,7 @@ from candlegraph.freqtrade_bridge.decisions.replayed import (
     decided_again,
     prompt_again,
 )
+from candlegraph.freqtrade_bridge.report.waiting import counted
 from candlegraph.graph.schema.errors import BridgeError, CandlegraphError, ConfigError, ModelError
 from candlegraph.memory.books.ledger import DecisionRow, Ledger
 from candlegraph.memory.books.snapshots import kept_doc
@@ -38,7 +41,9 @@ def print_upgrade(arguments: Namespace) -> None:
     database = database_of(userdir)
     rows = _newest(Ledger(database), arguments.namespace)
     kept = {row.decision_id: doc for row in rows if (doc := kept_doc(database, row.decision_id)) is not None}
-    found = [compared(row, kept[row.decision_id], userdir) for row in rows if row.decision_id in kept]
+    with cassette_at(cassette_of(arguments.files, userdir)) as cassette:
+        again = counted([row for row in rows if row.decision_id in kept], "taken again")
+        found = [compared(row, kept[row.decision_id], userdir, cassette) for row in again]
     if not found:
         raise ConfigError(
             f"upgrade: {userdir}: no live decision whose inputs were kept; see experience_config.snapshots, --namespace"
@@ -50,7 +55,7 @@ def print_upgrade(arguments: Namespace) -> None:
         raise BridgeError(f"upgrade: {len(prompts)} prompts and {len(decisions)} decisions change")
 
 
-def compared(row: DecisionRow, doc: str, userdir: Path) -> Compared:
+def compared(row: DecisionRow, doc: str, userdir: Path, cassette: Cassette | None) -> Compared:
     """Return what becomes of one decision; inputs that this version cannot read are a change of their own."""
     try:
         inputs = DecisionInputs.model_validate_json(doc)
@@ -58,17 +63,22 @@ def compared(row: DecisionRow, doc: str, userdir: Path) -> Compared:
         messages = prompt_again(state, context) if row.calls else []
     except (ValidationError, CandlegraphError) as e:
         return Compared(row=row, prompt=f"its inputs cannot be read any more: {_first_line(e)}", is_compared=False)
+    misses = changed_since(cassette, row, state, context, messages) if cassette and messages else None
     prompt = None
     if row.calls and row.prompt_version != (version := deciding_version(context.settings)):
         prompt = f"the prompt's file, version {row.prompt_version} → {version}"
     elif row.calls and prompt_hash(messages) != row.prompt_hash:
         prompt = changed_part(inputs.parts, messages) if inputs.parts else "which section is not known"
-    if not can_be_again(row):
-        return Compared(row=row, prompt=prompt, is_compared=False)
+    elif misses:
+        prompt = f"of what was sent: {', '.join(misses)}"
+    seen = Compared(row=row, prompt=prompt, misses=misses, is_compared=can_be_again(row))
+    if not seen.is_compared:
+        return seen
     try:
-        return Compared(row=row, prompt=prompt, decision=decided_again(row, state, context))
+        decision = decided_again(row, state, context)
     except ModelError as e:
-        return Compared(row=row, prompt=prompt, decision=f"{row.signal.name} → asked anew: {_first_line(e)}")
+        decision = f"{row.signal.name} → asked anew: {_first_line(e)}"
+    return seen.model_copy(update={"decision": decision})
 
 
 def _newest(ledger: Ledger, namespace: str | None) -> Sequence[DecisionRow]:
@@ -88,6 +98,9 @@ def _summary(found: Sequence[Compared], rows: int) -> list[str]:
         f"prompts: {sum(one.prompt is None for one in sent)} of {len(sent)} that were sent are the same",
         f"decisions: {sum(one.decision is None for one in again)} of {len(again)} are the same, by the answers of then",
     ]
+    if kept := [one for one in found if one.misses is not None]:
+        whole = sum(not one.misses for one in kept)
+        lines.append(f"cassette: {whole} of {len(kept)} kept answers would be found by a replay")
     if left := len(found) - len(again):
         lines.append(f"not taken again: {left}, failed, or decided by a person, a reviewer, the clock, a budget")
     return lines
