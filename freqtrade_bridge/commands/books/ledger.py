@@ -18,6 +18,7 @@ from candlegraph.freqtrade_bridge.commands.arguments import database_of
 from candlegraph.freqtrade_bridge.report.listing import LONGEST, Entry, console, one_line, print_entries, print_json
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.schema.market import Frozen
+from candlegraph.graph.settings.places import BACKTEST
 from candlegraph.memory.books.ledger import DecisionRow, Ledger, cost_told, fate_counts
 
 SHOWN = ("candle", "pair", "signal", "conf.", "cost", "s")
@@ -47,7 +48,9 @@ def print_show(arguments: argparse.Namespace) -> None:
         print_json([row.model_dump(mode="json") | {"cost": row.cost} for row in shown])
         return
     entries = [_entry(row, None if arguments.wide else LONGEST) for row in shown]
-    print_entries(f"Decisions of {rows[0].namespace}", SHOWN, entries, wide=arguments.wide)
+    name = rows[0].namespace
+    empty = f"No decision of {name} is what you asked for; it has {len(rows)}."
+    print_entries(f"Decisions of {name}", SHOWN, entries, wide=arguments.wide, empty=empty)
     screen = console()
     if len(kept) > arguments.limit:
         screen.print(f"the last {arguments.limit} of {len(kept)}; --limit shows more")
@@ -101,22 +104,34 @@ def decision_of(ledger: Ledger, digits: str, namespace: str | None) -> DecisionR
     return found[0]
 
 
-def namespace_of(ledger: Ledger, named: str | None) -> str:
-    """Return the namespace of that name, or the only one that contains it, the newest where none is named.
+def namespace_of(ledger: Ledger, named: str | None, *, is_bot: bool = False) -> str:
+    """Return the run of that name, or the only one of whose name it is a part; without a name the one that decided last.
 
-    Raise ConfigError where nothing was decided in it.
+    `is_bot`: of bots, since no backtest is meant. Raise ConfigError where there is none.
     """
     known = ledger.namespaces()
     if not known:
         raise ConfigError("ledger: nothing was decided yet")
-    if named is None or named in known:
-        return named or known[0]
-    found = [one for one in known if named in one]
-    if len(found) > 1:
-        raise ConfigError(f"ledger: {named!r} is part of {len(found)} namespaces; give more of one: {', '.join(found)}")
+    if named is not None:
+        return named if named in known else _with_part(known, named)
+    found = [one for one in known if not (is_bot and one.startswith(BACKTEST))]
     if not found:
-        raise ConfigError(f"ledger: no namespace {named!r}; known: {', '.join(known)}")
+        raise ConfigError(f"ledger: no bot decided here, only backtests; --namespace names one: {', '.join(known)}")
     return found[0]
+
+
+def _with_part(known: Sequence[str], part: str) -> str:
+    found = [one for one in known if part in one]
+    if len(found) > 1:
+        raise ConfigError(f"ledger: {part!r} is part of {len(found)} namespaces; give more of one: {', '.join(found)}")
+    if not found:
+        raise ConfigError(f"ledger: no namespace {part!r}; known: {', '.join(known)}")
+    return found[0]
+
+
+def first_of(ledger: Ledger, having: Sequence[str]) -> str | None:
+    """Return of these namespaces the one that decided last, else the first; None without any."""
+    return next(iter([*(one for one in ledger.namespaces() if one in having), *having]), None)
 
 
 def totals(rows: Sequence[DecisionRow]) -> list[str]:

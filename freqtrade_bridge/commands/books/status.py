@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 from rich.table import Table
 from rich.text import Text
 
+from candlegraph.freqtrade_bridge.commands.books.ledger import namespace_of
 from candlegraph.freqtrade_bridge.commands.books.starting import pause_told, print_no_book_yet, starting, starting_told
 from candlegraph.freqtrade_bridge.commands.operations.process import BotProcess
 from candlegraph.freqtrade_bridge.host.pause_file import HandPause, PauseFile
 from candlegraph.freqtrade_bridge.monitoring.health import HealthCheck, checks, duration_told
 from candlegraph.freqtrade_bridge.monitoring.heartbeat import Heartbeat, HeldTrade, heartbeat_of
 from candlegraph.freqtrade_bridge.report.listing import Entry, console, one_line, print_entries, print_json
-from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.settings.places import DATABASE
 from candlegraph.memory.books.account import AccountBook
 from candlegraph.memory.books.approvals import Proposals, StoredRequest
@@ -73,7 +73,8 @@ def print_status(arguments: Namespace) -> None:
         grid.add_row(Text(name), Text(value))
     console().print(Text(f"{known.namespace}: {_headline(known)}", style="bold"), grid)
     if known.beat is not None:
-        print_entries("Open trades", HELD, [_entry(one, known.now) for one in known.beat.trades], wide=False)
+        trades = [_entry(one, known.now) for one in known.beat.trades]
+        print_entries("Open trades", HELD, trades, wide=False, empty="No trade is open.")
 
 
 def _known(arguments: Namespace) -> BotStatus | None:
@@ -83,7 +84,7 @@ def _known(arguments: Namespace) -> BotStatus | None:
     if not database.is_file() or (beat is None and not Ledger(database).namespaces()):
         return None
     ledger = Ledger(database)
-    namespace = beat.namespace if beat is not None else _newest(ledger, arguments.namespace)
+    namespace = beat.namespace if beat is not None else namespace_of(ledger, arguments.namespace, is_bot=True)
     first = min(now.replace(day=1, hour=0, minute=0, second=0, microsecond=0), now - HEALTH_SPAN)
     mark = AccountBook(database).mark(namespace)
     return BotStatus(
@@ -99,13 +100,6 @@ def _known(arguments: Namespace) -> BotStatus | None:
         hand=PauseFile(arguments.userdir).read(),
         starting=starting(arguments.userdir, beat),
     )
-
-
-def _newest(ledger: Ledger, named: str | None) -> str:
-    known = ledger.namespaces()
-    if named is not None and named not in known:
-        raise ConfigError(f"status: no namespace {named!r}; known: {', '.join(known)}")
-    return named or known[0]
 
 
 def _headline(known: BotStatus) -> str:
