@@ -105,7 +105,7 @@ def decision_of(ledger: Ledger, digits: str, namespace: str | None) -> DecisionR
 
 
 def namespace_of(ledger: Ledger, named: str | None, *, is_bot: bool = False) -> str:
-    """Return the run of that name, or the only one of whose name it is a part; without a name the one that decided last.
+    """Return the run of that name, or the only one that has it in its own; without a name the one that decided last.
 
     `is_bot`: of bots, since no backtest is meant. Raise ConfigError where there is none.
     """
