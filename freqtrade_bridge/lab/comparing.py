@@ -21,7 +21,8 @@ class ComparedFrames:
     def totals(self) -> pd.DataFrame:
         """Net result, trades, costs and fates, a column a run."""
         sides = {"a": self.found.first, "b": self.found.second}
-        told = {name: side.model_dump(exclude={"fates"}) | side.fates for name, side in sides.items()}
+        none = dict.fromkeys([*self.found.first.fates, *self.found.second.fates], 0)
+        told = {name: side.model_dump(exclude={"fates"}) | none | side.fates for name, side in sides.items()}
         return pd.DataFrame(told)
 
     @property

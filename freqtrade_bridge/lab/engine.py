@@ -41,6 +41,8 @@ class Watched:
     spent: float | None = None
     equity: float | None = None
     warnings: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    """What was logged as an error; of a run that fails the exception says it."""
     engine: Any = None
 
     def stop(self) -> None:
@@ -60,7 +62,7 @@ def run_here(order: BacktestOrder, watched: Watched, *, offline: bool, model: Ba
     """Backtest in the calling thread; raise BridgeError with the reason where there is no result."""
     name = new_name(datetime.now(UTC))
     with _one_at_a_time, hushed() as log, prepared(order, offline=offline) as start:
-        watched.warnings = log.warnings
+        watched.warnings, watched.errors = log.warnings, log.errors
         with _environment({**start.variables, VARIABLE: name}):
             try:
                 _backtest(words_of(order, start.configs, name), watched, model)
@@ -102,7 +104,7 @@ def _traded(engine: Any, config: dict[str, Any]) -> None:
 
 def _reason(error: FreqtradeException, log: KeptLog) -> str:
     """Return why it failed: freqtrade logs what was wrong, and raises something that says less."""
-    return log.error if log.error and log.error not in str(error) else str(error)
+    return log.errors[-1] if log.errors and log.errors[-1] not in str(error) else str(error)
 
 
 @contextmanager

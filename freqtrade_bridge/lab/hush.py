@@ -24,22 +24,21 @@ OF_THE_EXCHANGE = "freqtrade.exchange"
 
 
 class KeptLog(logging.Handler):
-    """Keeps what warns, oldest first, and the last error."""
+    """Keeps warnings and errors, each once, oldest first."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.warnings: list[str] = []
-        self.error = ""
+        self.errors: list[str] = []
         self.addFilter(lambda record: not record.name.startswith(OF_THE_EXCHANGE) or record.levelno >= logging.ERROR)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep one record's message; of an error with a trace the exception."""
         exception = record.exc_info[1] if record.exc_info else None
         told = record.getMessage() if exception is None else f"{type(exception).__name__}: {exception}"
-        if record.levelno >= logging.ERROR:
-            self.error = told
-        if told not in self.warnings:
-            self.warnings.append(told)
+        kept = self.errors if record.levelno >= logging.ERROR else self.warnings
+        if told not in kept:
+            kept.append(told)
 
 
 @contextmanager

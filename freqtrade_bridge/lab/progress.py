@@ -16,17 +16,20 @@ class ProgressLine:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream, self._began, self._said = stream, time.monotonic(), 0
-        self._total = 0
+        self._total, self._drawn = 0, ""
 
     def draw(self, watched: Watched) -> None:
         """Show how far it is, and above it what has warned since."""
         for warning in watched.warnings[self._said :]:
             self._stream.write(f"\r{' ' * WIDTH}\r{warning}\n")
-            self._said += 1
+            self._said, self._drawn = self._said + 1, ""
         if watched.total != self._total:  # another step has begun
             self._total, self._began = watched.total, time.monotonic()
-        self._stream.write(f"\r{line_of(watched, time.monotonic() - self._began):<{WIDTH}}")
-        self._stream.flush()
+        line = line_of(watched, time.monotonic() - self._began)
+        if line != self._drawn:
+            self._stream.write(f"\r{line:<{WIDTH}}")
+            self._stream.flush()
+            self._drawn = line
 
     def close(self, watched: Watched) -> None:
         """Show how far it came, and go on below."""

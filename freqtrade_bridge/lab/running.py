@@ -82,4 +82,4 @@ def _run(
         finally:
             if line is not None:
                 line.close(watched)
-        return end.result(), watched.warnings
+        return end.result(), [*watched.warnings, *watched.errors]
