@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from candlegraph.freqtrade_bridge.lab.decided import Decision, taken
 from candlegraph.freqtrade_bridge.lab.given import Config, Model, Prompts, candles_of, given_of
 from candlegraph.graph.builder import graph
 from candlegraph.graph.nodes import loop_thread
+from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.state import CandleState
 
 
@@ -37,7 +39,11 @@ def decide(
     home = Path(userdir).resolve()
     known = given_of(config, model, prompts, overrides).config
     folder = candles_of(known, home) if datadir is None else Path(datadir)
-    given, context = candle_and_context(Candle(pair, utc(str(at)), folder, home, namespace), known)
+    try:
+        as_of = utc(str(at))
+    except ArgumentTypeError as e:
+        raise ConfigError(f"lab.decide: at: {e}") from None
+    given, context = candle_and_context(Candle(pair, as_of, folder, home, namespace), known)
     if isinstance(model, BaseChatModel):
         context = context.with_model(model)
     values = loop_thread().submit(graph.ainvoke(given, context=context)).result()

@@ -5,6 +5,7 @@ config (path, paths, dict, nothing) + pairs, time range, model, prompts, overrid
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,7 +14,8 @@ from langchain_core.language_models import BaseChatModel
 
 from candlegraph.freqtrade_bridge.commands.arguments import MONTH, SAMPLE
 from candlegraph.freqtrade_bridge.commands.run_arguments import named_model
-from candlegraph.freqtrade_bridge.host.configuration_files import over, read_files
+from candlegraph.freqtrade_bridge.host.configuration_files import COMMAND_LINE, over, read_files
+from candlegraph.freqtrade_bridge.host.environment_file import load_beside
 from candlegraph.freqtrade_bridge.host.keys import MAIN
 from candlegraph.freqtrade_bridge.lab.hush import LOG_CONFIG
 from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder
@@ -32,6 +34,8 @@ Model = str | Mapping[str, Any] | BaseChatModel | None
 Prompts = str | Path | Mapping[str, str] | None
 """A folder of prompts; texts by name, like `decision.en`, or `decision` for both languages; or as configured."""
 
+HERE = "lab"
+"""Where a key was given that no file and no variable holds."""
 GIVEN = "given"
 """Stands as the provider of a model that a caller hands in."""
 
@@ -45,13 +49,13 @@ class Given(NamedTuple):
     @property
     def config(self) -> dict[str, Any]:
         """Return the configuration; raise ConfigError where a key of ours is wrong."""
-        merged = read_files(self.files, self.overrides).merged
-        settings_of(merged)
-        return merged
+        read = read_files(self.files, self.overrides)
+        settings_of(read.merged, lambda path: HERE if read.place(path) == COMMAND_LINE else read.place(path))
+        return read.merged
 
 
 def given_of(config: Config, model: Model, prompts: Prompts, overrides: Mapping[str, Any] | None = None) -> Given:
-    """Return files and overrides."""
+    """Return files and overrides; the `.env` beside the first file is read, as the commands do."""
     files: tuple[Path, ...] = ()
     weakest: Mapping[str, Any] = {}
     if isinstance(config, Mapping):
@@ -60,6 +64,7 @@ def given_of(config: Config, model: Model, prompts: Prompts, overrides: Mapping[
         files = (Path(config).resolve(),)
     elif config is not None:
         files = tuple(Path(one).resolve() for one in config)
+    load_beside(files, os.environ)
     stronger = over(overrides or {}, weakest)
     for llm_config in (llm_of(model), prompts_of(prompts)):
         stronger = over({"llm_config": llm_config} if llm_config else {}, stronger)

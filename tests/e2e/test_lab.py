@@ -126,8 +126,14 @@ def test_nothing_is_printed_and_the_callers_logging_is_left_as_it_was(told, tmp_
     asked = {"pairs": PAIR, "userdir": tmp_path}
     with pytest.raises(BridgeError, match='Incorrect syntax for timerange "2025x"'):
         lab.backtest(**asked, timerange="2025x")
-    with pytest.raises(ConfigError, match="unknown key; did you mean 'max_leverage'"):
+    with pytest.raises(ConfigError, match="lab: risk_management.max_leverag: unknown key; did you mean 'max_leverage'"):
         lab.backtest(**asked, overrides={"risk_management": {"max_leverag": 3}})
+    config = tmp_path / "config.json"
+    config.write_text('{"stake_currency": "USDT", "llm_config": {"temprature": 0}}')
+    with pytest.raises(ConfigError, match=f"{config}: llm_config.temprature: unknown key; did you mean 'temperature'"):
+        lab.backtest(config, **asked)
+    with pytest.raises(BridgeError, match="stoploss = -0.1: only -0.5 is valid"):
+        lab.backtest({"stoploss": -0.1}, **asked, timerange="20250620-20250621")
     with pytest.raises(ConfigError, match="no time range"):
         lab.backtest(**asked, datadir=tmp_path)
     assert capfd.readouterr() == ("", "")
@@ -147,10 +153,26 @@ def test_a_run_is_loaded_by_a_part_of_its_name(run, told):
         lab.load(run.userdir, "nobody")
 
 
+def test_a_bots_ledger_is_a_run_too_and_what_it_lacks_is_said(run):
+    rows = Ledger(run.database).rows(run.namespace)[:48]
+    renamed = {"namespace": "dry_run", "fate": None}
+    Ledger(run.database).append(
+        [one.model_copy(update=renamed | {"decision_id": f"d{n}"}) for n, one in enumerate(rows)]
+    )
+    bot = lab.load(run.userdir, "dry_run")
+    assert len(bot.decisions) == 48 and bot.trades.empty and (bot.profit, bot.archive) == (0, None)
+    with pytest.raises(BridgeError, match="the account was not kept with its decisions, or is gone"):
+        bot.equity  # noqa: B018
+    with pytest.raises(BridgeError, match="dry_run: no report without freqtrade's result"):
+        bot.report()
+
+
 def test_a_candle_is_decided_as_in_the_backtest_where_it_was_flat(run):
     first = run.decisions.iloc[0]
     decision = lab.decide(PAIR, first["as_of"], userdir=run.userdir, namespace=run.namespace)
     assert (decision.signal.name, decision.id, decision.fate) == (first["action"], "", None)
+    with pytest.raises(ConfigError, match="lab.decide: at: expected a time like 2025-03-01T12:00, was 'soon'"):
+        lab.decide(PAIR, "soon")
 
 
 def test_what_a_run_remembers_is_there_as_a_frame(run):
