@@ -19,7 +19,7 @@ from candlegraph.freqtrade_bridge.decisions.records import opinions
 from candlegraph.freqtrade_bridge.decisions.replayed import state_again
 from candlegraph.freqtrade_bridge.frames.tables import shown_cases
 from candlegraph.freqtrade_bridge.host.configuration_files import over
-from candlegraph.freqtrade_bridge.lab.given import Model, Prompts, llm_of, prompts_of
+from candlegraph.freqtrade_bridge.lab.given import GIVEN, Model, Prompts, llm_of, prompts_of
 from candlegraph.graph.context import Context
 from candlegraph.graph.schema.errors import BridgeError
 from candlegraph.graph.schema.signal import TradeSignal
@@ -48,6 +48,8 @@ class Decision:
     """The ledger's row; None: it was taken just now, and nothing was stored."""
     state: CandleState = field(default_factory=CandleState)
     context: Context = field(default_factory=Context)
+    model: BaseChatModel | None = None
+    """That was handed in."""
 
     @property
     def id(self) -> str:
@@ -66,15 +68,19 @@ class Decision:
         `prompt`: the deciding prompt's text, a folder as a Path, or texts by name. Without `model` the run's own is
         asked; no reviewing model and no person is.
         """
-        context = changed(self.context, model, prompt)
-        return taken(state_again(self.state, context), context)
+        chosen = self.model if model is None else model
+        if chosen is None and self.context.settings.llm_config.provider == GIVEN:
+            named = self.context.settings.llm_config.model
+            raise BridgeError(f"the model {named!r} was handed in from Python; hand it in again: again(model=…)")
+        context = changed(self.context, chosen, prompt)
+        return taken(state_again(self.state, context), context, chosen)
 
     def __repr__(self) -> str:
         told = f"{self.pair} {self.as_of:%Y-%m-%d %H:%M}: {self.signal.name}"
         return f"<Decision {told}{'' if self.fate is None else f', {self.fate}'}>"
 
 
-def taken(state: CandleState, context: Context) -> Decision:
+def taken(state: CandleState, context: Context, model: Model) -> Decision:
     """Return a decision that was taken just now."""
     if state.signal is None or state.snapshot is None:
         raise BridgeError("the graph ended without a signal")
@@ -87,6 +93,7 @@ def taken(state: CandleState, context: Context) -> Decision:
         cases=cases_of(state),
         state=state,
         context=context,
+        model=model if isinstance(model, BaseChatModel) else None,
     )
 
 
@@ -102,7 +109,6 @@ def stored(row: DecisionRow, database: Path, config: Mapping[str, Any], model: B
     if config:
         whole = with_texts(config, context.settings.llm_config.own_prompts)
         context = context.model_copy(update={"settings": settings_of(whole)})
-    context = context if model is None else context.with_model(model)
     return Decision(
         pair=row.pair,
         as_of=pd.Timestamp(row.as_of),
@@ -114,6 +120,7 @@ def stored(row: DecisionRow, database: Path, config: Mapping[str, Any], model: B
         row=row,
         state=state,
         context=context,
+        model=model,
     )
 
 

@@ -47,4 +47,4 @@ def decide(
     if isinstance(model, BaseChatModel):
         context = context.with_model(model)
     values = loop_thread().submit(graph.ainvoke(given, context=context)).result()
-    return taken(CandleState.model_validate(values), context)
+    return taken(CandleState.model_validate(values), context, model)

@@ -10,6 +10,7 @@ from typing import Any
 
 from candlegraph.freqtrade_bridge.commands.arguments import USERDIR, database_of
 from candlegraph.freqtrade_bridge.commands.books.ledger import namespace_of
+from candlegraph.freqtrade_bridge.lab.decided import with_texts
 from candlegraph.freqtrade_bridge.lab.given import Config, candles_of, given_of
 from candlegraph.freqtrade_bridge.lab.run import Run
 from candlegraph.freqtrade_bridge.loopback.backtest import files_of
@@ -30,7 +31,7 @@ def load(
     files = files_of(home, namespace.removeprefix(BACKTEST)) if namespace.startswith(BACKTEST) else None
     archive = None if files is None else files.archive
     given = given_of(config, None, None).config
-    known = given or ({} if archive is None else config_in(archive))
+    known = given or ({} if archive is None else with_texts(config_in(archive), {}))  # texts are kept with decisions
     place = candles_of(known, home) if datadir is None else Path(datadir)
     return Run(home, namespace, known, archive, place.resolve() if place.is_dir() else None)
 

@@ -149,6 +149,9 @@ def test_a_run_is_loaded_by_a_part_of_its_name(run, told):
     assert loaded.namespace == run.namespace and loaded.archive == run.archive
     pd.testing.assert_frame_equal(loaded.decisions, run.decisions)
     pd.testing.assert_frame_equal(loaded.equity, run.equity)
+    mine = lab.load(run.userdir, told["mine"].namespace)
+    with pytest.raises(BridgeError, match="the model 'gpt-5-mini' was handed in from Python; hand it in again"):
+        mine.decision(mine.decisions.index[0]).again()
     with pytest.raises(ConfigError, match="no namespace 'nobody'; known: backtest:"):
         lab.load(run.userdir, "nobody")
 
