@@ -40,7 +40,7 @@ COMMANDS = {
             "operations.arguments:add_doctor",
         ),
         Command("migrate", "the earlier system's configuration in our form, key by key", "migrate:add_migrate"),
-        Command("demo", "a backtest of the sample market, decided over loopback HTTP", "run_arguments:add_demo"),
+        Command("demo", "a backtest of a real month, decided over loopback HTTP", "run_arguments:add_demo"),
     ),
     "a running bot": (
         Command("start", "the bot in the background, with log and process file", "operations.arguments:add_start"),

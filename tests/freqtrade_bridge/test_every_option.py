@@ -51,6 +51,7 @@ ELSEWHERE = {
         "test_the_version_is_that_of_the_package_and_of_what_it_stands_on",
     ),
     ("prune", "--yes"): ("memory/test_growth.py", "test_a_prune_lists_first_and_erases_only_with_yes"),
+    ("upgrade", "--json"): ("freqtrade_bridge/test_upgrade.py", "test_the_list_is_there_for_a_program_too"),
     ("upgrade", "--namespace"): (
         "freqtrade_bridge/test_upgrade.py",
         "test_another_run_can_be_named",
@@ -115,6 +116,7 @@ PAIRS = {
         "--config": ("--keep 1 -c {PLACE}", "--keep 1 -c {PLACE2}"),
         "--keep": ("--keep 1 --userdir {W}", "--keep 2 --userdir {W}"),
         "--days": ("--keep 1 --userdir {W}", "--keep 1 --days 62 --userdir {W}"),
+        "--json": ("--keep 1 --userdir {W}", "--keep 1 --json --userdir {W}"),
     },
     "upgrade": {
         "--userdir": ("--check --userdir {W}", "--check --userdir {W2}"),
@@ -122,7 +124,8 @@ PAIRS = {
         "--check": ("--userdir {W}", "--userdir {W} --check"),
     },
     "deploy": {"--file": ("--file {T}/a.yaml", "--file {T}/b.yaml")},
-    "clean": PLACED | {"--yes": ("--userdir {W}", "--userdir {W} --yes")},
+    "clean": PLACED
+    | {"--yes": ("--userdir {W}", "--userdir {W} --yes"), "--json": ("--userdir {W}", "--userdir {W} --json")},
     "demo": {
         "--userdir": ("--userdir {U}", "--userdir {U}2"),
         "--synthetic": ("--userdir {U}", "--userdir {U} --synthetic"),
@@ -250,6 +253,7 @@ PAIRS = {
         "pair": (f"{BTC} --userdir {{W}}", f"{ETH} --userdir {{W}}"),
         "--at": (f"{BTC} --userdir {{W}}", f"{BTC} --userdir {{W}} --at {EARLIER}"),
         "--namespace": (f"{BTC} --userdir {{W}}", f"{BTC} --userdir {{W}} --namespace backtest:a"),
+        "--json": (f"{BTC} --userdir {{W}}", f"{BTC} --userdir {{W}} --json"),
     },
     "ledger show": {
         "--userdir": ("--userdir {W}", "--userdir {W2}"),

@@ -41,6 +41,7 @@ def add_why(command: ArgumentParser) -> None:
     command.add_argument("pair", metavar="PAIR")
     command.add_argument("--at", type=utc, help="close time of the candle, UTC; default: all since the last trade")
     command.add_argument("--namespace", help=NEWEST)
+    command.add_argument("--json", action="store_true", help="the decisions that it tells of, for another program")
     command.set_defaults(run=later(f"{HERE}.why:print_why"))
 
 
