@@ -25,6 +25,7 @@ NAMES = {
     "graph.schema.fate": ["Fate", "Refusal"],
     "graph.schema.lessons": ["Lessons", "Case", "Pattern"],
     "graph.schema.experience": ["ClosedTrade", "Experience"],
+    "agents.prompt.files": ["prompt_text(name, language)"],
     "agents.prompt.briefing": ["Brief", "brief_of(state, settings, tools)", "briefing(state, settings, tools)"],
     "agents.prompt.cases": ["cases_block(lessons, words)", "learnt_lines(lessons, words)"],
     "agents.prompt.opinions": ["opinions_text(state, language)"],
@@ -32,7 +33,7 @@ NAMES = {
     "agents.retriever": ["lessons_of", "question_of"],
     "agents.critic": ["entry_text(signal)"],
     "agents.asking.transcript": ["allowed_tools(state)"],
-    "agents.models.policy": ["PolicyModel"],
+    "agents.models.policy": ["PolicyModel", "policy_calls"],
     "tools.signals": [
         "signal_entry_long",
         "signal_entry_short",
