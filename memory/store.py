@@ -164,8 +164,8 @@ class ExperienceMemory:
         with reading(self.engine) as connection:
             return experiences_by_id(connection, [experience_id]).get(experience_id)
 
-    def of_namespace(self, namespace: str) -> dict[int, Experience]:
-        """Return all experiences of a namespace by id, in the order in which they were known."""
+    def all_of(self, namespace: str) -> dict[int, Experience]:
+        """Return every experience of a namespace by its id, each with the newest lesson."""
         with reading(self.engine) as connection:
             return experiences_of(connection, namespace)
 

@@ -62,11 +62,12 @@ def trades_frame(known: Iterable[Experience]) -> pd.DataFrame:
 def lessons_frame(known: Iterable[Experience]) -> pd.DataFrame:
     """Return one row per trade that was learnt from, in the order in which it was known."""
     learnt = [one for one in known if one.kind == "trade" and not one.forced]
+    learnt.sort(key=lambda one: one.source.known_at)
     return _frame("lessons", (_lesson(one) for one in learnt))
 
 
 def experiences_frame(known: Mapping[int, Experience]) -> pd.DataFrame:
-    """Return one row per experience, by its id, in the order in which they were known."""
+    """Return one row per experience, by its id."""
     cells = [_lesson(one) | {"kind": one.kind, "learning_score": one.reward} for one in known.values()]
     names = ["kind", *COLUMNS["lessons"], "learning_score"]
     frame = pd.DataFrame(cells, columns=names, index=pd.Index(list(known), name="id"))

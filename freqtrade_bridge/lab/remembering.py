@@ -24,7 +24,7 @@ class Remembered:
     @property
     def experiences(self) -> pd.DataFrame:
         """One row per experience by its id: trades, recorded decisions, lessons of partial exits."""
-        return experiences_frame(self.memory.of_namespace(self.namespace))
+        return experiences_frame(self.memory.all_of(self.namespace))
 
     @property
     def stats(self) -> dict[str, Any]:

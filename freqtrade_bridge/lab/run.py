@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,13 +11,11 @@ from typing import Any
 
 import pandas as pd
 from langchain_core.language_models import BaseChatModel
-from rich.console import Console
 
 from candlegraph.freqtrade_bridge.commands.arguments import database_of
 from candlegraph.freqtrade_bridge.commands.books.ledger import decision_of
 from candlegraph.freqtrade_bridge.frames import tables
 from candlegraph.freqtrade_bridge.lab.decided import Decision, stored
-from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder, RunFiles
 from candlegraph.freqtrade_bridge.report.result import RunResult, read_result
 from candlegraph.graph.schema.errors import BridgeError
 from candlegraph.graph.schema.experience import Experience
@@ -100,18 +99,12 @@ class Run:
         row = decision_of(Ledger(self.database), id, self.namespace)
         return stored(row, self.database, self.config, self.model)
 
-    def report(self) -> Path:
-        """Write the report of the run, and return its file; raise BridgeError where it is no backtest."""
-        from candlegraph.freqtrade_bridge.commands.backtest import report  # loads plotly
+    def report(self, *, full: bool = False) -> Path:
+        """Write the report of the run, and return its file; `full`: with the briefings of all decisions."""
+        from candlegraph.freqtrade_bridge.commands.reporting.report import written
 
-        if self.archive is None or self.datadir is None:
-            missing = "freqtrade's result" if self.archive is None else "its candle folder: lab.load(datadir=…)"
-            raise BridgeError(f"{self.namespace}: no report without {missing}")
-        order = BacktestOrder(self.datadir, self.userdir, (), "", overrides=dict(self.config))
-        page, _ = report(order, RunFiles(self.archive, self.namespace), Console(quiet=True), is_sample=False)
-        if page is None:
-            raise BridgeError(f"{self.namespace}: the report could not be written; `candlegraph backtest` says why")
-        return page
+        asked = {"userdir": self.userdir, "run_names": [self.namespace], "datadir": self.datadir}
+        return written(Namespace(**asked, full=full, config=[]))
 
     @property
     def database(self) -> Path:
@@ -129,7 +122,7 @@ class Run:
 
     @cached_property
     def _learnt(self) -> dict[int, Experience]:
-        return self._memory.of_namespace(self.namespace)
+        return self._memory.all_of(self.namespace)
 
     @property
     def _memory(self) -> ExperienceMemory:

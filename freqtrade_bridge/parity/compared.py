@@ -38,6 +38,6 @@ class ComparedRun:
         """Return the trades that these decisions entered and that were closed by the last of them."""
         places = {row.decision_id: (row.candle, row.pair) for row in rows}
         end = max(row.as_of for row in rows)
-        stored = (one.source for one in open_memory(self._database).of_namespace(self.name).values())
+        stored = (one.source for one in open_memory(self._database).all_of(self.name).values())
         closed = (one for one in stored if isinstance(one, ClosedTrade) and one.closed_at <= end)
         return {places[one.decision_id]: one for one in closed if one.decision_id in places}

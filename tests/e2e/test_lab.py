@@ -166,7 +166,7 @@ def test_a_bots_ledger_is_a_run_too_and_what_it_lacks_is_said(run):
     assert len(bot.decisions) == 48 and bot.trades.empty and (bot.profit, bot.archive) == (0, None)
     with pytest.raises(BridgeError, match="the account was not kept with its decisions, or is gone"):
         bot.equity  # noqa: B018
-    with pytest.raises(BridgeError, match="dry_run: no report without freqtrade's result"):
+    with pytest.raises(ConfigError, match="report: dry_run: no trades of freqtrade at"):
         bot.report()
 
 

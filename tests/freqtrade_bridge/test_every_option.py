@@ -39,6 +39,7 @@ ANCESTOR = json.dumps(
 )  # fmt: skip
 
 CLI, COMMANDS, REEMBED = "e2e/test_cli.py", "freqtrade_bridge/test_memory_commands.py", "memory/test_reembed.py"
+REPORT = "freqtrade_bridge/report/test_report_command.py"
 EMBED = (REEMBED, "test_the_commands_embed_and_then_search_by_words")
 ELSEWHERE = {
     ("check", "--model"): ("freqtrade_bridge/test_check.py", "test_one_real_call_shows_that_the_model_answers"),
@@ -69,6 +70,18 @@ ELSEWHERE = {
     ("memory reembed", "--config"): EMBED,
     ("memory reembed", "--userdir"): EMBED,
     ("memory reembed", "--namespace"): (REEMBED, "test_all_or_one_namespace_is_embedded_and_counted"),
+    **dict.fromkeys(
+        [("evaluate", name) for name in ("run_name", "--userdir", "--json")],
+        (REPORT, "test_a_backtest_is_judged_in_a_sentence_and_in_numbers"),
+    ),
+    ("evaluate", "--datadir"): (REPORT, "test_what_has_no_candles_or_is_no_backtest_is_not_judged"),
+    ("report", "run_names"): (REPORT, "test_a_run_is_found_by_default_by_its_name_and_by_its_archive"),
+    ("report", "--datadir"): (
+        REPORT,
+        "test_candles_are_those_that_the_decisions_saw_and_a_reader_is_told_where_there_are_none",
+    ),
+    ("report", "--config"): (REPORT, "test_a_running_account_is_reported_from_freqtrades_trades_and_says_what_it_is"),
+    ("report", "--full"): (CLI, "test_a_full_report_has_the_briefing_of_every_decision"),
     ("serve-policy", "--port"): (CLI, "test_serve_policy_answers_in_the_openai_protocol"),
 }
 """Options whose effect a test of what they are for shows, over the same boundary."""
@@ -248,6 +261,7 @@ PAIRS = {
         "--namespace": ("--userdir {W}", "--userdir {W} --namespace backtest:a"),
         "--json": ("--userdir {W}", "--userdir {W} --json"),
     },
+    "report": {"--userdir": ("--userdir {W}", "--userdir {U}")},
     "why": {
         "--userdir": (f"{BTC} --userdir {{W}}", f"{BTC} --userdir {{W2}}"),
         "pair": (f"{BTC} --userdir {{W}}", f"{ETH} --userdir {{W}}"),
