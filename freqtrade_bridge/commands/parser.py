@@ -88,11 +88,6 @@ COMMANDS = {
         Command("compare", "two runs: which decisions differ and why, money and fates", "books.arguments:add_compare"),
         Command("evaluate", "whether a backtest shows an edge, or too little to tell", "books.arguments:add_evaluate"),
         Command(
-            "report",
-            "a run, or two side by side, as one HTML file: money, trades, decisions",
-            "books.arguments:add_report",
-        ),
-        Command(
             "parity", "live against a backtest of the same span: what differs, and why", "books.arguments:add_parity"
         ),
         Command("memory", "the experience memory: look, measure, carry, clean up", "memory.arguments:add_memory"),
