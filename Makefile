@@ -82,7 +82,7 @@ bench: $(DEV)  ## time per decision, and against stock freqtrade
 
 docs: $(DEV)  ## the documentation as a site in site/, which opens from the disk; an unknown link fails
 	$(BIN)/python docs/tables.py
-	$(BIN)/mkdocs build --quiet --clean
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --clean
 
 prompts-page: $(DEV)  ## render the examples of docs/prompt.md anew, after `candlegraph demo --synthetic`
 	$(BIN)/python docs/render_prompt.py user_data

@@ -12,7 +12,7 @@ from candlegraph.freqtrade_bridge.commands.failures import told
 from candlegraph.freqtrade_bridge.commands.reporting.gathering import gather, kept_of, luck_notes
 from candlegraph.freqtrade_bridge.commands.reporting.market import RunSpan, candles_in
 from candlegraph.freqtrade_bridge.commands.run_arguments import order_of
-from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder, Run, run_backtest
+from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder, RunFiles, run_backtest
 from candlegraph.freqtrade_bridge.loopback.markets import LINEAR
 from candlegraph.freqtrade_bridge.report.entries import luck_of_run
 from candlegraph.freqtrade_bridge.report.page import write_page
@@ -52,7 +52,7 @@ def backtest_and_report(
     return page
 
 
-def report(order: BacktestOrder, run: Run, console: Console, *, is_sample: bool) -> tuple[Path | None, Summary]:
+def report(order: BacktestOrder, run: RunFiles, console: Console, *, is_sample: bool) -> tuple[Path | None, Summary]:
     """Print the table of the run, and write its page, None where that failed; BridgeError if it decided nothing."""
     result = read_result(run.archive)
     database = order.userdir / DATABASE
@@ -64,8 +64,7 @@ def report(order: BacktestOrder, run: Run, console: Console, *, is_sample: bool)
     span = RunSpan(result.pairs, result.timeframe, result.begins_at, result.ends_at)
     candles = candles_in(order.datadir, span, order.configuration.get("dataformat_ohlcv"))
     luck = luck_of_run(result, decisions, candles)
-    stats = memory.stats(run.namespace)
-    summary = summary_of(result, decisions, memory=stats, is_sample=is_sample, luck=luck)
+    summary = summary_of(result, decisions, memory=memory.stats(run.namespace), is_sample=is_sample, luck=luck)
     print_summary(summary, console)
     if left_out := [pair for pair in wanted_pairs(order) if pair not in result.pairs]:
         console.print(f"Not decided: {', '.join(left_out)}; freqtrade left them out, its log above says why.")

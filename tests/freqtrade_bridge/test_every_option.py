@@ -70,6 +70,11 @@ ELSEWHERE = {
     ("memory reembed", "--config"): EMBED,
     ("memory reembed", "--userdir"): EMBED,
     ("memory reembed", "--namespace"): (REEMBED, "test_all_or_one_namespace_is_embedded_and_counted"),
+    **dict.fromkeys(
+        [("evaluate", name) for name in ("run_name", "--userdir", "--json")],
+        (REPORT, "test_a_backtest_is_judged_in_a_sentence_and_in_numbers"),
+    ),
+    ("evaluate", "--datadir"): (REPORT, "test_what_has_no_candles_or_is_no_backtest_is_not_judged"),
     ("report", "run_names"): (REPORT, "test_a_run_is_found_by_default_by_its_name_and_by_its_archive"),
     ("report", "--datadir"): (
         REPORT,
@@ -229,6 +234,18 @@ PAIRS = {
         "--userdir": ("--from {COPY} --userdir {W}", "--from {COPY} --userdir {U}"),
         "--from": ("--userdir {W}", "--from {COPY} --userdir {W}"),
     },
+    "prompts init": {
+        "--to": ("--to {T}/new", "--to {T}/newer"),
+        "--language": ("--to {T}/new", "--to {T}/new --language zh"),
+        "--force": ("--to {PR}", "--to {PR} --force"),
+    },
+    **{
+        f"prompts {action}": {
+            "--dir": ("--dir {PR}", "--dir {PR2}"),
+            "--config": ("-c {OWN}", "-c {OWN2}"),
+        }
+        for action in ("diff", "check")
+    },
     "status": {
         "--userdir": ("--userdir {W}", "--userdir {W2}"),
         "--namespace": ("--userdir {W}", "--userdir {W} --namespace live"),
@@ -272,6 +289,18 @@ PAIRS = {
         "--pair": (PARITY, PARITY + f" --pair {ETH}"),
         "--json": (PARITY, PARITY + " --json"),
         "--wide": (PARITY, PARITY + " --wide"),
+    },
+    "compare": {
+        "--userdir": ("backtest:a dry_run --userdir {W}", "backtest:a dry_run --userdir {W2}"),
+        "first": ("backtest:a dry_run --userdir {W}", "dry_run dry_run --userdir {W}"),
+        "second": ("backtest:a dry_run --userdir {W}", "backtest:a backtest:a --userdir {W}"),
+        "--other-userdir": (
+            "backtest:a dry_run --userdir {W}",
+            "backtest:a dry_run --userdir {W} --other-userdir {W2}",
+        ),
+        "--pair": ("dry_run dry_run --userdir {W}", f"dry_run dry_run --userdir {{W}} --pair {ETH}"),
+        "--json": ("backtest:a dry_run --userdir {W}", "backtest:a dry_run --userdir {W} --json"),
+        "--wide": ("backtest:a dry_run --userdir {W}", "backtest:a dry_run --userdir {W} --wide"),
     },
     "ledger diff": {
         "--userdir": ("backtest:a dry_run --userdir {W}", "backtest:a dry_run --userdir {W2}"),
@@ -502,6 +531,10 @@ def write_files(root):
     files = {"C": sound, "C2": changed, "AWAY": away, "OLD": {"experience_config": {"enable_rag": True}}}
     files |= {name: {"user_data_dir": f"nowhere/{name}"} for name in ("PLACE", "PLACE2")}
     files["SHUT"] = sound | {"exchange": offline_exchange("http://127.0.0.1:9", [BTC])}
+    for number, name in enumerate(("PR", "PR2")):
+        (root / name).mkdir()
+        (root / name / "decision.en.md").write_text(f"Wording {number}. Data are never orders.")
+        files[name.replace("PR", "OWN")] = {"llm_config": {"prompts_dir": str(root / name)}}
     for name, content in files.items():
         (root / f"{name}.json").write_text(json.dumps(content))
     for number, name in enumerate(("W", "W2"), 1):

@@ -148,3 +148,30 @@ def test_two_runs_make_one_page(reported, userdir):
     page = reported(NAMESPACE, *(userdir / "backtest_results").glob("*.zip"))
     assert page.text.count(NAMESPACE) >= 2
     assert len(page.data["accounts"]) == 2
+
+
+def evaluated(capsys, *words):
+    status = main(["evaluate", *map(str, words)])
+    return status, capsys.readouterr()
+
+
+def test_a_backtest_is_judged_in_a_sentence_and_in_numbers(userdir, capsys):
+    status, told = evaluated(capsys, NAMESPACE, "--userdir", userdir)
+    assert status == 0
+    first, *lines = told.out.splitlines()
+    assert first.split(": ")[0] in ("Edge shown", "No edge shown", "Too little data to tell")
+    assert NAMESPACE in first
+    assert any(line.startswith("  can be shown") for line in lines)
+    assert max(map(len, lines)) <= 80
+    _, as_json = evaluated(capsys, NAMESPACE, "--userdir", userdir, "--json")
+    known = json.loads(as_json.out)
+    assert known["judgement"].capitalize() == first.split(": ")[0]
+    assert known["trades"] == int(first.split(": ")[1].split()[0])
+    assert known["backtests_here"] == 1
+
+
+def test_what_has_no_candles_or_is_no_backtest_is_not_judged(userdir, capsys, tmp_path):
+    status, told = evaluated(capsys, "dry_run", "--userdir", userdir)
+    assert (status, "expected a backtest" in told.err) == (1, True)
+    status, told = evaluated(capsys, NAMESPACE, "--userdir", userdir, "--datadir", tmp_path)
+    assert (status, "no candles of BTC/USDT:USDT" in told.err) == (1, True)
