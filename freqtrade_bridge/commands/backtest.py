@@ -10,7 +10,7 @@ from rich.console import Console
 
 from candlegraph.freqtrade_bridge.commands.failures import told
 from candlegraph.freqtrade_bridge.commands.reporting.gathering import gather, kept_of
-from candlegraph.freqtrade_bridge.commands.reporting.market import Span, candles_in
+from candlegraph.freqtrade_bridge.commands.reporting.market import RunSpan, candles_in
 from candlegraph.freqtrade_bridge.commands.run_arguments import order_of
 from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder, Run, run_backtest
 from candlegraph.freqtrade_bridge.loopback.markets import LINEAR
@@ -60,7 +60,7 @@ def report(order: BacktestOrder, run: Run, console: Console, *, is_sample: bool)
         raise BridgeError(f"{database}: no decision of {run.namespace}; {run.archive} is not a run of the graph")
     memory = open_memory(database, memory_of(order))
     known = memory.all_of(run.namespace)
-    span = Span(result.pairs, result.timeframe, result.begins_at, result.ends_at)
+    span = RunSpan(result.pairs, result.timeframe, result.begins_at, result.ends_at)
     candles = candles_in(order.datadir, span, order.configuration.get("dataformat_ohlcv"))
     luck = luck_of_run(result, decisions, candles)
     summary = summary_of(result, decisions, memory=memory.stats(run.namespace), is_sample=is_sample, luck=luck)

@@ -20,7 +20,7 @@ from freqtrade.optimize.optimize_reports.optimize_reports import generate_strate
 from freqtrade.persistence import Trade
 
 from candlegraph.freqtrade_bridge.commands.reporting.gathering import Kept
-from candlegraph.freqtrade_bridge.commands.reporting.market import Span
+from candlegraph.freqtrade_bridge.commands.reporting.market import RunSpan
 from candlegraph.freqtrade_bridge.loopback.backtest import STRATEGY
 from candlegraph.freqtrade_bridge.report.result import RunResult
 from candlegraph.graph.schema.errors import BridgeError
@@ -50,11 +50,11 @@ PASSED_ON = (
 """What freqtrade's statistics hand through of a backtest and compute nothing from."""
 
 
-class Account(NamedTuple):
+class RunningAccount(NamedTuple):
     """A running account: freqtrade's trades, from when to when it traded on what, and the balance it began with."""
 
     trades: pd.DataFrame
-    span: Span
+    span: RunSpan
     start: float
     currency: str
 
@@ -65,10 +65,10 @@ class Account(NamedTuple):
         pairs = list(dict.fromkeys([*(row.pair for row in decisions), *trades["pair"]]))
         quote = pairs[0].partition("/")[2].partition(":")[0]
         timeframes = kept.newest.get("snapshot", {}).get("timeframes") or [{"timeframe": "30m"}]
-        return cls(trades, Span(pairs, timeframes[0]["timeframe"], begin, end), start_of(trades, kept), quote)
+        return cls(trades, RunSpan(pairs, timeframes[0]["timeframe"], begin, end), start_of(trades, kept), quote)
 
 
-def account_result(account: Account, candles: Mapping[str, pd.DataFrame]) -> RunResult:
+def account_result(account: RunningAccount, candles: Mapping[str, pd.DataFrame]) -> RunResult:
     """Return the account's result in freqtrade's statistics over the trades that ended; open ones are listed."""
     trades = account.trades
     is_open = trades["is_open"].astype(bool)

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from candlegraph.freqtrade_bridge.report.document import Briefing, Evidence
+from candlegraph.freqtrade_bridge.report.document import Briefing, RunEvidence
 from candlegraph.freqtrade_bridge.report.result import RunResult
 from candlegraph.freqtrade_bridge.report.rows import Seen
 from candlegraph.freqtrade_bridge.report.summary import POLICY_MODELS
-from candlegraph.freqtrade_bridge.report.words import Words
+from candlegraph.freqtrade_bridge.report.words import ReportWords
 from candlegraph.graph.schema.experience import Experience
 from candlegraph.graph.settings.context import Language
 from candlegraph.memory.books.ledger import DecisionRow
@@ -62,12 +62,12 @@ def gather(
     notes: Sequence[str] = (),
     is_sample: bool = False,
     is_full: bool = False,
-) -> Evidence:
+) -> RunEvidence:
     """Return all that the page shows; `notes` are what else its reader must know."""
-    words = Words(kept.language)
+    words = ReportWords(kept.language)
     without = [pair for pair in result.pairs if pair not in candles]
     shown = briefed(decisions, kept, is_full=is_full)
-    return Evidence(
+    return RunEvidence(
         result=result,
         decisions=decisions,
         candles={**candles, **decided_prices(without, decisions)},
@@ -113,7 +113,9 @@ def _rounded(value: float | None, digits: int) -> float | None:
     return None if value is None else round(value, digits)
 
 
-def notes_of(decisions: Sequence[DecisionRow], without: Sequence[str], words: Words, *, is_sample: bool) -> list[str]:
+def notes_of(
+    decisions: Sequence[DecisionRow], without: Sequence[str], words: ReportWords, *, is_sample: bool
+) -> list[str]:
     """Return what a reader must know before believing the numbers."""
     notes = [words("note.rule")] if decisions and decisions[0].model in POLICY_MODELS else []
     notes += [words("note.sample")] if is_sample else []

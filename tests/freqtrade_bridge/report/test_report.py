@@ -8,7 +8,7 @@ import pytest
 from pages import Page
 from rich.console import Console
 
-from candlegraph.freqtrade_bridge.report.document import Evidence
+from candlegraph.freqtrade_bridge.report.document import RunEvidence
 from candlegraph.freqtrade_bridge.report.page import write_page
 from candlegraph.freqtrade_bridge.report.result import read_result
 from candlegraph.freqtrade_bridge.report.summary import print_summary, summary_of
@@ -117,7 +117,7 @@ def test_the_table_says_that_rule_and_prices_are_not_real(userdir):
 
 @pytest.fixture
 def evidence(userdir):
-    return Evidence(read_result(userdir / "backtest_results" / "run.zip"), ROWS, candles(), name=f"run {ATTACK}")
+    return RunEvidence(read_result(userdir / "backtest_results" / "run.zip"), ROWS, candles(), name=f"run {ATTACK}")
 
 
 def test_the_page_stands_alone_and_no_text_breaks_out(evidence, tmp_path):
