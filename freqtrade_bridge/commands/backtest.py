@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from candlegraph.freqtrade_bridge.commands.failures import told
-from candlegraph.freqtrade_bridge.commands.reporting.gathering import gather, kept_of
+from candlegraph.freqtrade_bridge.commands.reporting.gathering import gather, kept_of, luck_notes
 from candlegraph.freqtrade_bridge.commands.reporting.market import RunSpan, candles_in
 from candlegraph.freqtrade_bridge.commands.run_arguments import order_of
 from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder, Run, run_backtest
@@ -18,6 +18,7 @@ from candlegraph.freqtrade_bridge.report.entries import luck_of_run
 from candlegraph.freqtrade_bridge.report.page import write_page
 from candlegraph.freqtrade_bridge.report.result import read_result
 from candlegraph.freqtrade_bridge.report.summary import Summary, doubt_of, print_summary, summary_of
+from candlegraph.freqtrade_bridge.report.words import ReportWords
 from candlegraph.graph.schema.errors import BridgeError, CandlegraphError, DoubtfulRun
 from candlegraph.graph.settings.experience import RagConfig
 from candlegraph.graph.settings.places import DATABASE
@@ -69,7 +70,8 @@ def report(order: BacktestOrder, run: Run, console: Console, *, is_sample: bool)
         console.print(f"Not decided: {', '.join(left_out)}; freqtrade left them out, its log above says why.")
     try:
         kept = kept_of(database, decisions)
-        evidence = gather(result, decisions, candles, known, kept, name=run.namespace, is_sample=is_sample)
+        notes = luck_notes(luck, ReportWords(kept.language))
+        evidence = gather(result, decisions, candles, known, kept, name=run.namespace, notes=notes, is_sample=is_sample)
         return write_page(order.userdir / "reports" / f"{run.archive.stem}.html", evidence), summary
     except (CandlegraphError, OSError) as e:  # the run is over and whole; only its picture is missing
         console.print(f"No report: {told(e)}. The result is whole: {run.archive}", soft_wrap=True, markup=False)

@@ -60,6 +60,7 @@ COMMANDS = {
         Command("resume", "end a pause", "operations.arguments:add_resume"),
     ),
     "what it decided and why": (
+        Command("report", "a run, or two side by side, as one HTML file to look at", "books.arguments:add_report"),
         Command("why", "one candle's story, or why there was no trade since the last one", "books.arguments:add_why"),
         Command("ledger", "what was decided: show, compare two runs, export", "books.arguments:add_ledger"),
         Command("decide", "one candle through the graph, printed node by node", "candle_arguments:add_decide"),

@@ -90,8 +90,8 @@ class Pattern(Frozen):
     reward_low: float
     reward_high: float
     verdict: VerdictWord
-    favour: float = Field(ge=0, description="what a stake of 1 on a mean above 0 has become; 20 proves it")
-    against: float = Field(ge=0, description="the same, on a mean below 0")
+    favour: float = Field(1.0, ge=0, description="what a stake of 1 on a mean above 0 has become; 20 proves it")
+    against: float = Field(1.0, ge=0, description="the same, on a mean below 0; 1 where it was not kept")
 
 
 class Advice(Frozen):

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as checked
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from candlegraph.agents.asking.transcript import allowed_tools
 from candlegraph.agents.decision import check_budget
@@ -554,3 +555,12 @@ COURSE = "Short, stopped after 1.5 h at -3.5 %; never green."
 )
 def test_a_case_does_not_say_twice_how_it_went(course, lesson, told):
     assert f'lesson: "{told}"' in case_line(case(profit_pct=-3.46, course=course, lesson=lesson), EN, WHOLE)
+
+
+def test_what_an_earlier_version_kept_of_a_decision_can_still_be_shown():
+    kept = SUMMARY.model_dump() | {"long_pattern_trades": 6, "short_pattern_rate": 0.5}
+    pattern = PATTERN.model_dump(exclude={"favour", "against"})
+    again = Lessons.model_validate({"summary": kept, "guidance": GUIDANCE.model_dump() | {"patterns": [pattern]}})
+    assert again.summary == SUMMARY and again.guidance.patterns[0].verdict == "warned"
+    with pytest.raises(ValidationError):
+        ExperienceFacts(**kept | {"long_patern": "open"})

@@ -19,7 +19,7 @@ from freqtrade.data.metrics import calculate_market_change
 from freqtrade.optimize.optimize_reports.optimize_reports import generate_strategy_stats
 from freqtrade.persistence import Trade
 
-from candlegraph.freqtrade_bridge.commands.reporting.gathering import Kept
+from candlegraph.freqtrade_bridge.commands.reporting.gathering import KeptInputs
 from candlegraph.freqtrade_bridge.commands.reporting.market import RunSpan
 from candlegraph.freqtrade_bridge.loopback.backtest import STRATEGY
 from candlegraph.freqtrade_bridge.report.result import RunResult
@@ -59,7 +59,7 @@ class RunningAccount(NamedTuple):
     currency: str
 
     @classmethod
-    def of(cls, trades: pd.DataFrame, decisions: Sequence[DecisionRow], kept: Kept) -> Self:
+    def of(cls, trades: pd.DataFrame, decisions: Sequence[DecisionRow], kept: KeptInputs) -> Self:
         """Return the account; raise BridgeError where nothing says what it began with, or it did nothing yet."""
         begin, end = times_of(decisions, trades)
         pairs = list(dict.fromkeys([*(row.pair for row in decisions), *trades["pair"]]))
@@ -130,7 +130,7 @@ def times_of(decisions: Sequence[DecisionRow], trades: pd.DataFrame) -> tuple[da
     return min(begins), max(ends)
 
 
-def start_of(trades: pd.DataFrame, kept: Kept) -> float:
+def start_of(trades: pd.DataFrame, kept: KeptInputs) -> float:
     """Return the balance at the beginning: what the first kept decision saw, less what had been earned by then."""
     for doc in kept.read.values():
         if equity := (doc["snapshot"].get("account") or {}).get("equity"):

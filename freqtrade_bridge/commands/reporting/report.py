@@ -9,12 +9,19 @@ from argparse import Namespace
 from pathlib import Path
 
 from candlegraph.freqtrade_bridge.commands.arguments import SAMPLE
-from candlegraph.freqtrade_bridge.commands.reporting.gathering import Kept, decided_prices, gather, kept_of
+from candlegraph.freqtrade_bridge.commands.reporting.gathering import (
+    KeptInputs,
+    decided_prices,
+    gather,
+    kept_of,
+    luck_notes,
+)
 from candlegraph.freqtrade_bridge.commands.reporting.market import RunMarket, RunSpan, market_of
 from candlegraph.freqtrade_bridge.commands.reporting.runs import FoundRun, find_run
 from candlegraph.freqtrade_bridge.host.configuration_files import read_files
 from candlegraph.freqtrade_bridge.report.comparison import write_comparison
 from candlegraph.freqtrade_bridge.report.document import RunEvidence
+from candlegraph.freqtrade_bridge.report.entries import luck_of_run
 from candlegraph.freqtrade_bridge.report.listing import console
 from candlegraph.freqtrade_bridge.report.page import write_page
 from candlegraph.freqtrade_bridge.report.result import RunResult, read_result
@@ -54,7 +61,9 @@ def _evidence(arguments: Namespace, word: str | None) -> tuple[RunEvidence, str]
     found = find_run(arguments.userdir, Ledger(database) if database.is_file() else None, word)
     kept = kept_of(database, found.decisions)
     words = ReportWords(kept.language)
-    result, market, notes = _archived(arguments, found) if found.archive else _running(arguments, found, kept, words)
+    result, market, notes = (
+        _archived(arguments, found, words) if found.archive else _running(arguments, found, kept, words)
+    )
     known = open_memory(database).all_of(found.namespace) if found.namespace else {}
     is_sample = market.folder is not None and market.folder.name == SAMPLE
     evidence = gather(
@@ -64,15 +73,16 @@ def _evidence(arguments: Namespace, word: str | None) -> tuple[RunEvidence, str]
     return evidence, found.file_stem
 
 
-def _archived(arguments: Namespace, found: FoundRun) -> tuple[RunResult, RunMarket, list[str]]:
+def _archived(arguments: Namespace, found: FoundRun, words: ReportWords) -> tuple[RunResult, RunMarket, list[str]]:
     assert found.archive is not None
     result = read_result(found.archive)
     span = RunSpan(result.pairs, result.timeframe, result.begins_at, result.ends_at)
-    return result, market_of(datadirs(arguments), span, found.decisions), []
+    market = market_of(datadirs(arguments), span, found.decisions)
+    return result, market, luck_notes(luck_of_run(result, found.decisions, market.candles), words)
 
 
 def _running(
-    arguments: Namespace, found: FoundRun, kept: Kept, words: ReportWords
+    arguments: Namespace, found: FoundRun, kept: KeptInputs, words: ReportWords
 ) -> tuple[RunResult, RunMarket, list[str]]:
     """Return a running account's result; freqtrade is loaded here."""
     from candlegraph.freqtrade_bridge.commands.reporting.account import RunningAccount, account_result, read_trades
