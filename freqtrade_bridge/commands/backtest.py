@@ -12,7 +12,7 @@ from candlegraph.freqtrade_bridge.commands.failures import told
 from candlegraph.freqtrade_bridge.commands.reporting.gathering import gather, kept_of, luck_notes
 from candlegraph.freqtrade_bridge.commands.reporting.market import RunSpan, candles_in
 from candlegraph.freqtrade_bridge.commands.run_arguments import order_of
-from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder, Run, run_backtest
+from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder, RunFiles, run_backtest
 from candlegraph.freqtrade_bridge.loopback.markets import LINEAR
 from candlegraph.freqtrade_bridge.report.entries import luck_of_run
 from candlegraph.freqtrade_bridge.report.page import write_page
@@ -52,7 +52,7 @@ def backtest_and_report(
     return page
 
 
-def report(order: BacktestOrder, run: Run, console: Console, *, is_sample: bool) -> tuple[Path | None, Summary]:
+def report(order: BacktestOrder, run: RunFiles, console: Console, *, is_sample: bool) -> tuple[Path | None, Summary]:
     """Print the table of the run, and write its page, None where that failed; BridgeError if it decided nothing."""
     result = read_result(run.archive)
     database = order.userdir / DATABASE

@@ -65,6 +65,9 @@ COMMANDS = {
         Command("ledger", "what was decided: show, compare two runs, export", "books.arguments:add_ledger"),
         Command("decide", "one candle through the graph, printed node by node", "candle_arguments:add_decide"),
         Command("brief", "the prompt of one candle, section by section, with its tokens", "candle_arguments:add_brief"),
+        Command(
+            "prompts", "your own prompts: as files, what they change, what is wrong", "operations.prompts:add_prompts"
+        ),
         Command("drift", "whether the model decides otherwise than in the weeks before", "books.arguments:add_drift"),
     ),
     "what waits for you": (
@@ -82,12 +85,8 @@ COMMANDS = {
         Command(
             "backtest", "`freqtrade backtesting` with the graph, a table and a report", "run_arguments:add_backtest"
         ),
+        Command("compare", "two runs: which decisions differ and why, money and fates", "books.arguments:add_compare"),
         Command("evaluate", "whether a backtest shows an edge, or too little to tell", "books.arguments:add_evaluate"),
-        Command(
-            "report",
-            "a run, or two side by side, as one HTML file: money, trades, decisions",
-            "books.arguments:add_report",
-        ),
         Command(
             "parity", "live against a backtest of the same span: what differs, and why", "books.arguments:add_parity"
         ),

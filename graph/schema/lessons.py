@@ -117,7 +117,8 @@ class Guidance(Frozen):
     patterns: tuple[Pattern, ...] = Field((), description="of the present setup, at most one a side")
     by_leverage: tuple[Pattern, ...] = Field((), description="same setup, where its leverage changes the verdict")
     advice: tuple[Advice, ...] = Field((), description="for the present setup, at most one a side")
-    cumulative_reward: float
+    net_result: float = Field(0.0, description="of these trades, quote currency")
+    cumulative_reward: float = Field(description="a learning score: its sum may rise while money is lost")
     recent_trend: float | None = Field(description="mean reward of the newest trades minus that of those before")
 
 

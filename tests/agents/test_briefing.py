@@ -70,7 +70,13 @@ PATTERN = Pattern(
 )
 GOOD = PATTERN.model_copy(update={"side": "long", "verdict": "favoured", "leverage": "1-5x", "volatility": "calm"})
 GUIDANCE = Guidance(
-    trades=36, needed=10, level=0.8, patterns=(GOOD, PATTERN), cumulative_reward=-0.5, recent_trend=None
+    trades=36,
+    needed=10,
+    level=0.8,
+    patterns=(GOOD, PATTERN),
+    net_result=-31.2,
+    cumulative_reward=0.0194,
+    recent_trend=None,
 )
 
 
@@ -385,12 +391,12 @@ def test_no_case_is_said_in_words():
 def test_what_is_learnt_stands_before_the_cases_with_warnings_first():
     assert learnt_lines(FULL_LESSONS, EN) == [
         "warning: short in range, trend strength weak, RSI 45-55, volatility any, leverage any: 15 trades, 20% won "
-        "(10% to 36%), mean result -0.46 R, mean reward -0.0123 (-0.0200 to -0.0040)",
+        "(10% to 36%), mean result -0.46 R, mean learning score -0.0123 (-0.0200 to -0.0040)",
         "favourable: long in range, trend strength weak, RSI 45-55, volatility calm, leverage 1-5x: 15 trades, 20% won "
-        "(10% to 36%), mean result -0.46 R, mean reward -0.0123 (-0.0200 to -0.0040)",
+        "(10% to 36%), mean result -0.46 R, mean learning score -0.0123 (-0.0200 to -0.0040)",
         "short: 4 similar closed trades, 25% of them won, mean profit -1.50 % (±8.00, 99% interval)",
-        "all 36 closed trades: cumulative reward -0.5000, recent trend unknown; R: the loss at the first stop, "
-        "fees included; in brackets: 80% intervals",
+        "all 36 closed trades: net result -31.20 (money); learning score +0.0194 (not profit), recent trend unknown; "
+        "R: the loss at the first stop, fees included; in brackets: 80% intervals",
     ]
     body = next(cases_section(FULL_LESSONS, EN).renderings(1000)).body
     assert body.index("warning") < body.index("36 closed") < body.index("similarity")

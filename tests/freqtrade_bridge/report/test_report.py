@@ -111,7 +111,7 @@ def test_the_table_says_that_rule_and_prices_are_not_real(userdir):
     assert "not intelligence" in text.getvalue()
     assert "synthetic" in text.getvalue()
     assert "+30.00 USDT" in text.getvalue()
-    assert "trade 2, lesson 1; cumulative reward +0.2500" in text.getvalue()
+    assert "trade 2, lesson 1; learning score +0.2500, no profit" in text.getvalue()
     assert "2 trades, 14.2 above the evaluator's on average" in text.getvalue()
 
 
