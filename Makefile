@@ -13,7 +13,7 @@ JOBS ?= 2
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all soak coverage check format type bench docs lock clean
+.PHONY: help demo test test-all picture soak coverage check format type bench docs prompts-page lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -34,7 +34,7 @@ $(DEV): $(READY) requirements-dev.lock requirements-local.lock
 	$(call install,--no-deps -r requirements-local.lock)
 	touch $@
 
-demo: $(READY)  ## backtest the sample market, decided by the graph; ends with a table and an HTML report
+demo: $(READY)  ## backtest a real month of BTC and ETH, decided by the graph; ends with a table and an HTML report
 	$(BIN)/candlegraph demo
 
 test: $(DEV)  ## the tests (minutes)
@@ -42,6 +42,12 @@ test: $(DEV)  ## the tests (minutes)
 
 test-all: $(DEV)  ## the tests and the long ones
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m '' --hypothesis-profile=thorough
+
+picture: $(DEV)  ## docs/images/report.png anew: the report of a demo, as the browser test sees it
+	$(BIN)/candlegraph demo --userdir user_data/picture
+	mkdir -p docs/images
+	CANDLEGRAPH_PICTURE=docs/images/report.png CANDLEGRAPH_PICTURED="$$(ls -t user_data/picture/reports/*.html | head -1)" \
+		$(BIN)/python -m pytest -q tests/freqtrade_bridge/report/test_browser.py -k picture
 
 soak: $(DEV)  ## seeded live runs for hours: 1,000 seeds x 200 candles x 4 pairs; goes on where it was stopped
 	$(BIN)/python -m tests.simulator --soak 1000 --candles 200 --pairs 4 --jobs $(JOBS)
@@ -74,7 +80,11 @@ bench: $(DEV)  ## time per decision, and against stock freqtrade
 	$(BIN)/python benchmarks/backtest.py
 	$(BIN)/python benchmarks/memory.py
 
-docs: $(DEV)  ## render the examples of docs/prompt.md anew, after `make demo`
+docs: $(DEV)  ## the documentation as a site in site/, which opens from the disk; an unknown link fails
+	$(BIN)/python docs/tables.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --clean
+
+prompts-page: $(DEV)  ## render the examples of docs/prompt.md anew, after `candlegraph demo --synthetic`
 	$(BIN)/python docs/render_prompt.py user_data
 
 lock: $(READY)  ## pin the newest versions that fit pyproject.toml
@@ -82,4 +92,4 @@ lock: $(READY)  ## pin the newest versions that fit pyproject.toml
 	$(BIN)/uv $(COMPILE) --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 
 clean:  ## remove what was made here
-	rm -rf $(VENV) .layout build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .langgraph_api user_data
+	rm -rf $(VENV) .layout build site *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .langgraph_api user_data

@@ -15,14 +15,16 @@ from langchain_core.tools import BaseTool, StructuredTool
 from langgraph.runtime import Runtime
 
 from candlegraph.agents.asking.faults import recalled
+from candlegraph.agents.asking.own_prompts import too_long
 from candlegraph.agents.asking.transcript import BY_NAME, allowed_tools, faults, last_answer, repairs, validated
 from candlegraph.agents.prompt.briefing import briefing, check_fits
 from candlegraph.agents.prompt.chinese.functions import offered
-from candlegraph.agents.prompt.chinese.said import said
+from candlegraph.agents.prompt.chinese.said import answered, said
 from candlegraph.agents.prompt.files import deciding_version
 from candlegraph.agents.prompt.opinions import TOKENS as OPINION_TOKENS
 from candlegraph.agents.prompt.opinions import opinions_text, with_room
 from candlegraph.graph.context import Context
+from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.settings.settings import Settings
 from candlegraph.graph.state import CandleState
 from candlegraph.tools.memory import ANYTIME_TOOLS, MEMORY_TOOLS, at_candle
@@ -54,6 +56,8 @@ def opening_of(state: CandleState, context: Context, tools: Sequence[BaseTool]) 
 
 def check_budget(settings: Settings) -> None:
     """Raise ConfigError, naming the keys, unless every prompt that these settings can lead to fits its budget."""
+    if long := too_long(settings):
+        raise ConfigError("\n".join(f"config: llm_config.prompts_dir: {one}" for one in long))
     settings = with_room(settings, OPINION_TOKENS) if settings.llm_config.depth == "deep" else settings
     check_fits(settings, [*FLAT_TOOLS, *ANYTIME_TOOLS], in_position=False)
     check_fits(settings, [*POSITION_TOOLS, *MEMORY_TOOLS], in_position=True)
@@ -87,7 +91,7 @@ async def tools(state: CandleState, runtime: Runtime[Context]) -> dict[str, Any]
     assert state.snapshot is not None, "the analyst runs first"
     language = (runtime.context or Context()).settings.context_config.language
     replies = [await executed(call, state.snapshot.as_of) for call in last_answer(state).tool_calls]
-    return {"messages": [one.model_copy(update={"content": said(str(one.content), language)}) for one in replies]}
+    return {"messages": [one.model_copy(update={"content": answered(str(one.content), language)}) for one in replies]}
 
 
 async def executed(call: ToolCall, as_of: datetime) -> ToolMessage:

@@ -20,6 +20,7 @@ from candlegraph.agents.retriever import retriever
 from candlegraph.agents.reviewer import reviewer
 from candlegraph.agents.triage import after_analyst, after_triage, triage
 from candlegraph.graph.context import Context
+from candlegraph.graph.nodes import TwoWayNode
 from candlegraph.graph.state import CandleInput, CandleState
 
 
@@ -54,28 +55,8 @@ def after_critic(state: CandleState) -> Literal["decision", "approval", "__end__
     return "decision" if is_sent_back(state) else "approval" if is_awaited(state) else "__end__"
 
 
-builder = StateGraph(CandleState, Context, input_schema=CandleInput)
-
-builder.add_node("analyst", analyst)
-builder.add_node("triage", triage)
-builder.add_node("retriever", retriever)
-builder.add_node("view", view)
-builder.add_node("bull", bull)
-builder.add_node("bear", bear)
-builder.add_node("decision", decision)
-builder.add_node("tools", tools)
-builder.add_node("repair", repair)
-builder.add_node("reviewer", reviewer)
-builder.add_node("critic", critic)
-builder.add_node("approval", approval)
-
-builder.add_edge(START, "analyst")
-builder.add_edge("view", "bull")
-builder.add_edge("view", "bear")
-builder.add_edge(["bull", "bear"], "decision")
-builder.add_edge("repair", "decision")
-builder.add_edge("approval", END)
-for node, choose in {
+NODES = (analyst, triage, retriever, view, bull, bear, decision, tools, repair, reviewer, critic, approval)
+ROUTES: dict[str, Callable[[CandleState], str]] = {
     "analyst": after_analyst,
     "triage": after_triage,
     "retriever": after_retriever,
@@ -83,8 +64,25 @@ for node, choose in {
     "tools": after_tools,
     "reviewer": after_reviewer,
     "critic": after_critic,
-}.items():
-    router = Router(choose)
-    builder.add_conditional_edges(node, router, router.ends)
+}
 
+
+def wired(first: str, given: type[CandleInput]) -> StateGraph[CandleState, Context, CandleInput, CandleState]:
+    """Return the graph that begins at the node `first` with what is given."""
+    one = StateGraph(CandleState, Context, input_schema=given)
+    for work in NODES:
+        one.add_node(work.__name__, TwoWayNode(work))
+    one.add_edge(START, first)
+    one.add_edge("view", "bull")
+    one.add_edge("view", "bear")
+    one.add_edge(["bull", "bear"], "decision")
+    one.add_edge("repair", "decision")
+    one.add_edge("approval", END)
+    for node, choose in ROUTES.items():
+        router = Router(choose)
+        one.add_conditional_edges(node, router, router.ends)
+    return one
+
+
+builder = wired("analyst", CandleInput)
 graph = builder.compile(name="candlegraph")

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from candlegraph.agents.reflector import insight_into
 from candlegraph.graph.context import Context
+from candlegraph.graph.nodes import TwoWayNode
 from candlegraph.graph.schema.calls import CallRecord
 from candlegraph.graph.schema.errors import MemoryStoreError, ModelError
 from candlegraph.graph.schema.experience import ClosedTrade, Closing, Experience, Occasion, PartialExit, Scores
@@ -73,14 +74,14 @@ async def review(state: ReflectionState, runtime: Runtime[Context]) -> dict[str,
     """Write the report: by rules, and by the reviewer model where the configuration asks for it."""
     context = runtime.context or Context()
     assert state.trade is not None, "evaluate runs first"
+    language = context.settings.context_config.language
     if isinstance(state.trade, PartialExit):
-        return {"experience": experience_of_part(state.trade)}
+        return {"experience": experience_of_part(state.trade, language)}
     assert state.scores is not None, "evaluate marks a trade"
     insight, call = None, None
     is_asked = context.settings.experience_config.reflection.mode == "llm" and context.spent is None
     if is_asked and not state.trade.forced:
         insight, call = await _asked(state.trade, state.track, state.scores, state.table, context)
-    language = context.settings.context_config.language
     learnt = experience_of(state.trade, state.track, insight, state.table, language)
     return {"insight": insight, "call": call, "experience": learnt}
 
@@ -138,7 +139,7 @@ async def _asked(
 builder = StateGraph(ReflectionState, Context, input_schema=ReflectionInput)
 
 builder.add_node("evaluate", evaluate)
-builder.add_node("review", review)
+builder.add_node("review", TwoWayNode(review))
 builder.add_node("remember", remember)
 builder.add_node("reward", reward)
 

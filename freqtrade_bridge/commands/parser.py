@@ -40,7 +40,7 @@ COMMANDS = {
             "operations.arguments:add_doctor",
         ),
         Command("migrate", "the earlier system's configuration in our form, key by key", "migrate:add_migrate"),
-        Command("demo", "a backtest of the sample market, decided over loopback HTTP", "run_arguments:add_demo"),
+        Command("demo", "a backtest of a real month, decided over loopback HTTP", "run_arguments:add_demo"),
     ),
     "a running bot": (
         Command("start", "the bot in the background, with log and process file", "operations.arguments:add_start"),
@@ -60,10 +60,14 @@ COMMANDS = {
         Command("resume", "end a pause", "operations.arguments:add_resume"),
     ),
     "what it decided and why": (
+        Command("report", "a run, or two side by side, as one HTML file to look at", "books.arguments:add_report"),
         Command("why", "one candle's story, or why there was no trade since the last one", "books.arguments:add_why"),
         Command("ledger", "what was decided: show, compare two runs, export", "books.arguments:add_ledger"),
         Command("decide", "one candle through the graph, printed node by node", "candle_arguments:add_decide"),
         Command("brief", "the prompt of one candle, section by section, with its tokens", "candle_arguments:add_brief"),
+        Command(
+            "prompts", "your own prompts: as files, what they change, what is wrong", "operations.prompts:add_prompts"
+        ),
         Command("drift", "whether the model decides otherwise than in the weeks before", "books.arguments:add_drift"),
     ),
     "what waits for you": (
@@ -81,6 +85,8 @@ COMMANDS = {
         Command(
             "backtest", "`freqtrade backtesting` with the graph, a table and a report", "run_arguments:add_backtest"
         ),
+        Command("compare", "two runs: which decisions differ and why, money and fates", "books.arguments:add_compare"),
+        Command("evaluate", "whether a backtest shows an edge, or too little to tell", "books.arguments:add_evaluate"),
         Command(
             "parity", "live against a backtest of the same span: what differs, and why", "books.arguments:add_parity"
         ),

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from candlegraph.graph.schema.errors import FactsError
 from candlegraph.graph.schema.indicators import TimeframeFacts
@@ -25,6 +25,8 @@ from candlegraph.graph.schema.numbers import shown
 VerdictWord = Literal["warned", "favoured", "open", "unknown"]
 """Of a pattern of past trades; open: they prove neither, unknown: too few trades."""
 
+RETIRED = {f"{side}_pattern_{what}" for side in ("long", "short") for what in ("trades", "rate")}
+"""Facts of earlier versions."""
 ABSENT = "none"
 BLOCK = re.compile(r"<facts>\n(.*?)\n</facts>", re.DOTALL)
 LINE = re.compile(r"([A-Za-z0-9_.]+): (.+)")
@@ -64,22 +66,45 @@ class AccountFacts(Frozen):
     halted: str = Field(ABSENT, description="why entries are halted, or none")
 
 
+class SidePast(NamedTuple):
+    """What the past says of entries of one side; names and meanings as in `ExperienceFacts`."""
+
+    cases: int
+    success_rate: float | None
+    mean_profit_pct: float | None
+    within_pct: float | None
+    pattern: VerdictWord
+    against: float | None
+
+
 class ExperienceFacts(Frozen):
     """What similar past cases and the pattern of the present setup say; counts are of closed trades of either side."""
 
     long_cases: int
     long_success_rate: float | None = Field(description="0-1")
     long_mean_profit_pct: float | None
+    long_within_pct: float | None = Field(None, description="that mean is true to this, at 99 %; None: one trade")
     short_cases: int
     short_success_rate: float | None
     short_mean_profit_pct: float | None
+    short_within_pct: float | None = None
     ids: str = Field(description="labels of the cases, space separated, or none")
     long_pattern: VerdictWord = "unknown"
-    long_pattern_trades: int = 0
-    long_pattern_rate: float | None = Field(None, description="0-1")
+    long_against: float | None = Field(None, description="evidence of a loss; 20 proves it")
     short_pattern: VerdictWord = "unknown"
-    short_pattern_trades: int = 0
-    short_pattern_rate: float | None = None
+    short_against: float | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_retired(cls, found: Any) -> Any:
+        """Leave out what earlier versions kept with a decision, so that its prompt can still be shown."""
+        if not isinstance(found, dict):
+            return found
+        return {name: value for name, value in found.items() if name not in RETIRED}
+
+    def of(self, side: Side) -> SidePast:
+        """Return what is said of one side."""
+        return SidePast(*(getattr(self, f"{side}_{name}") for name in SidePast._fields))
 
 
 class Facts(Frozen):

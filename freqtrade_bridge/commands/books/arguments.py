@@ -5,7 +5,15 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from pathlib import Path
 
-from candlegraph.freqtrade_bridge.commands.arguments import NEWEST, NEWEST_BOT, add_output, add_userdir, later, utc
+from candlegraph.freqtrade_bridge.commands.arguments import (
+    NEWEST,
+    NEWEST_BOT,
+    add_config,
+    add_output,
+    add_userdir,
+    later,
+    utc,
+)
 
 HERE = __package__
 
@@ -41,7 +49,34 @@ def add_why(command: ArgumentParser) -> None:
     command.add_argument("pair", metavar="PAIR")
     command.add_argument("--at", type=utc, help="close time of the candle, UTC; default: all since the last trade")
     command.add_argument("--namespace", help=NEWEST)
+    command.add_argument("--json", action="store_true", help="the decisions that it tells of, for another program")
     command.set_defaults(run=later(f"{HERE}.why:print_why"))
+
+
+def add_report(command: ArgumentParser) -> None:
+    """Let the command be told which run, or which two, and where its candles are."""
+    add_userdir(command)
+    command.add_argument(
+        "run_names",
+        nargs="*",
+        metavar="RUN",
+        help=f"namespace, or an archive of freqtrade's (.zip); two: side by side; {NEWEST}",
+    )
+    command.add_argument("--datadir", type=Path, help="candle folder; default: the one of USERDIR/data that fits")
+    command.add_argument(
+        "--full", action="store_true", help="the briefings of all decisions, not only of those that act"
+    )
+    add_config(command, "of a running bot: says where freqtrade keeps its trades (db_url)")
+    command.set_defaults(run=later("candlegraph.freqtrade_bridge.commands.reporting.report:print_report"))
+
+
+def add_evaluate(command: ArgumentParser) -> None:
+    """Let the command be told which backtest, and where its candles are."""
+    add_userdir(command)
+    command.add_argument("run_name", nargs="?", metavar="RUN", help=f"namespace, or an archive (.zip); {NEWEST}")
+    command.add_argument("--datadir", type=Path, help="candle folder; default: the one of USERDIR/data that fits")
+    command.add_argument("--json", action="store_true", help="as JSON, every number")
+    command.set_defaults(run=later("candlegraph.freqtrade_bridge.commands.reporting.evaluate:print_evaluation"))
 
 
 def add_ledger(command: ArgumentParser) -> None:
@@ -49,7 +84,7 @@ def add_ledger(command: ArgumentParser) -> None:
     actions = command.add_subparsers(required=True, metavar="ACTION")
     _add_show(actions.add_parser("show", help="decisions with what they took, and totals"))
     _add_diff(actions.add_parser("diff", help="two runs, decision by decision; status 1 where they differ"))
-    _add_export(actions.add_parser("export", help="write the decisions to a .jsonl or .csv file"))
+    _add_export(actions.add_parser("export", help="write the decisions to a .jsonl, .csv or .parquet file"))
 
 
 def _add_show(action: ArgumentParser) -> None:
@@ -80,6 +115,18 @@ def _add_export(action: ArgumentParser) -> None:
     action.add_argument("--force", action="store_true", help="replace the file")
     add_userdir(action)
     action.set_defaults(run=later(f"{HERE}.ledger:print_export"))
+
+
+def add_compare(command: ArgumentParser) -> None:
+    """Let the command be told which two runs."""
+    what = "a run's namespace, or a part of it that no other has, like the last digits of a backtest's name"
+    command.add_argument("first", metavar="RUN_A", help=what)
+    command.add_argument("second", metavar="RUN_B", help="the same")
+    command.add_argument("--other-userdir", type=Path, help="where B is, if elsewhere")
+    command.add_argument("--pair", help="only this pair")
+    add_output(command)
+    add_userdir(command)
+    command.set_defaults(run=later(f"{HERE}.compare:print_compare"))
 
 
 def add_parity(command: ArgumentParser) -> None:

@@ -6,6 +6,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -23,6 +24,7 @@ from candlegraph.freqtrade_bridge.decisions.replayed import (
     decided_again,
     prompt_again,
 )
+from candlegraph.freqtrade_bridge.report.listing import print_json
 from candlegraph.freqtrade_bridge.report.waiting import counted
 from candlegraph.graph.schema.errors import BridgeError, CandlegraphError, ConfigError, ModelError
 from candlegraph.memory.books.ledger import DecisionRow, Ledger
@@ -50,7 +52,10 @@ def print_upgrade(arguments: Namespace) -> None:
         )
     prompts = [one for one in found if one.prompt is not None]
     decisions = [one for one in found if one.decision is not None]
-    sys.stdout.write("\n".join([*_summary(found, len(rows)), *_listed(found)]) + "\n")
+    if arguments.json:
+        print_json([_plain(one) for one in found])
+    else:
+        sys.stdout.write("\n".join([*_summary(found, len(rows)), *_listed(found)]) + "\n")
     if prompts or decisions:
         raise BridgeError(f"upgrade: {len(prompts)} prompts and {len(decisions)} decisions change")
 
@@ -79,6 +84,12 @@ def compared(row: DecisionRow, doc: str, userdir: Path, cassette: Cassette | Non
     except ModelError as e:
         decision = f"{row.signal.name} → asked anew: {_first_line(e)}"
     return seen.model_copy(update={"decision": decision})
+
+
+def _plain(one: Compared) -> dict[str, Any]:
+    """Return it for another program; of the row no more than where it is found."""
+    known = one.model_dump(mode="json", exclude={"row"})
+    return one.row.model_dump(mode="json", include={"decision_id", "namespace", "pair", "as_of"}) | known
 
 
 def _newest(ledger: Ledger, namespace: str | None) -> Sequence[DecisionRow]:
