@@ -22,6 +22,10 @@ from candlegraph.agents.triage import after_analyst, after_triage, triage
 from candlegraph.graph.context import Context
 from candlegraph.graph.state import CandleInput, CandleState
 
+CandleBuilder = StateGraph[Any, Context, CandleInput, Any]
+Node = Any
+"""A node's function; LangGraph keeps the type to itself."""
+
 
 class Router(Runnable[CandleState, str]):
     """A way on, chosen by the state alone; LangGraph would trace a bare function, and hand it to a thread."""
@@ -54,28 +58,33 @@ def after_critic(state: CandleState) -> Literal["decision", "approval", "__end__
     return "decision" if is_sent_back(state) else "approval" if is_awaited(state) else "__end__"
 
 
-builder = StateGraph(CandleState, Context, input_schema=CandleInput)
+def assembled(state: type[CandleState] = CandleState, last: Node = None) -> CandleBuilder:
+    """Return the graph's builder; `last` runs after everything else, where one is given."""
+    made = StateGraph(state, Context, input_schema=CandleInput)
+    end = END if last is None else last.__name__
+    for one in NODES:
+        made.add_node(one.__name__, one)
+    if last is not None:
+        made.add_node(end, last)
+        made.add_edge(end, END)
+    made.add_edge(START, "analyst")
+    made.add_edge("view", "bull")
+    made.add_edge("view", "bear")
+    for side in ("bull", "bear"):  # of one step, so it goes on once; a join is not there again in a fork on the server
+        made.add_edge(side, "decision")
+    made.add_edge("repair", "decision")
+    made.add_edge("approval", end)
+    for name, choose in WAYS.items():
+        router = Router(choose)
+        made.add_conditional_edges(name, router, {one: end if one == END else one for one in router.ends})
+    return made
 
-builder.add_node("analyst", analyst)
-builder.add_node("triage", triage)
-builder.add_node("retriever", retriever)
-builder.add_node("view", view)
-builder.add_node("bull", bull)
-builder.add_node("bear", bear)
-builder.add_node("decision", decision)
-builder.add_node("tools", tools)
-builder.add_node("repair", repair)
-builder.add_node("reviewer", reviewer)
-builder.add_node("critic", critic)
-builder.add_node("approval", approval)
 
-builder.add_edge(START, "analyst")
-builder.add_edge("view", "bull")
-builder.add_edge("view", "bear")
-builder.add_edge(["bull", "bear"], "decision")
-builder.add_edge("repair", "decision")
-builder.add_edge("approval", END)
-for node, choose in {
+NODES: tuple[Node, ...] = (
+    *(analyst, triage, retriever, view, bull, bear),
+    *(decision, tools, repair, reviewer, critic, approval),
+)
+WAYS: dict[str, Callable[[CandleState], str]] = {
     "analyst": after_analyst,
     "triage": after_triage,
     "retriever": after_retriever,
@@ -83,8 +92,6 @@ for node, choose in {
     "tools": after_tools,
     "reviewer": after_reviewer,
     "critic": after_critic,
-}.items():
-    router = Router(choose)
-    builder.add_conditional_edges(node, router, router.ends)
-
+}
+builder = assembled()
 graph = builder.compile(name="candlegraph")

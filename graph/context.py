@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from candlegraph.agents.models.roles import RoleModels
 from candlegraph.graph.schema.calls import Role
+from candlegraph.graph.schema.facts import Facts
+from candlegraph.graph.schema.lessons import Lessons
 from candlegraph.graph.settings.llm import Depth
 from candlegraph.graph.settings.places import BACKTEST, CASSETTE, DATABASE
 from candlegraph.graph.settings.settings import Settings
@@ -93,6 +95,10 @@ class Context(BaseModel):
         return await model.ainvoke(
             list(messages), prompt_version=prompt_version, deadline=self._deadline, late_counts=late_counts
         )
+
+    def recalled_then(self, facts: Facts) -> Lessons | None:
+        """Return what was recalled for these very facts, where a decision is opened again (`graph/studio.py`)."""
+        return None
 
     @property
     def cassette(self) -> Path:

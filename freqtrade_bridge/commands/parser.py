@@ -47,6 +47,8 @@ COMMANDS = (
     Command("clean", "remove what can be made again, after a backup", "operations.arguments:add_clean"),
     Command("decide", "one candle through the graph, printed node by node", "candle_arguments:add_decide"),
     Command("brief", "the prompt of one candle, section by section, with its tokens", "candle_arguments:add_brief"),
+    Command("studio", "LangGraph's server with our graphs and assistants, for Studio", "studio.arguments:add_studio"),
+    Command("open", "a decision as a thread of that server: its history, to edit", "studio.arguments:add_open"),
     Command("memory", "the experience memory: look, measure, carry, clean up", "memory.arguments:add_memory"),
     Command("status", "how the bot is: last decision, models, cost, halt, open trades", "books.arguments:add_status"),
     Command("health", "one line and status 0 or 1, for a container, a monitor, a cron", "books.arguments:add_health"),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
@@ -20,14 +21,21 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 from pydantic import PrivateAttr
 
-from candlegraph.agents.asking.transcript import allowed_tools
+from candlegraph.agents.asking.transcript import allowed_tools, prompt_hash
+from candlegraph.agents.asking.typed import Answer, asked
+from candlegraph.agents.debate import MakeCase, StateView
 from candlegraph.agents.decision import opening_of
-from candlegraph.freqtrade_bridge.decisions.inputs import parts_of
+from candlegraph.agents.prompt.files import deciding_version
+from candlegraph.agents.prompt.opinions import opinions_text
+from candlegraph.freqtrade_bridge.decisions.inputs import DecisionInputs, parts_of
 from candlegraph.freqtrade_bridge.decisions.runner import loop_thread
 from candlegraph.graph.builder import builder
 from candlegraph.graph.context import Context
+from candlegraph.graph.schema.calls import Role
 from candlegraph.graph.schema.errors import CandlegraphError, ModelError
-from candlegraph.graph.schema.frozen import Frozen
+from candlegraph.graph.schema.frozen import Frozen, digits
+from candlegraph.graph.schema.opinions import AnalystView, Argument
+from candlegraph.graph.schema.reopened import Called, Reopened, hash_of, question_key
 from candlegraph.graph.schema.signal import Source, TradeSignal
 from candlegraph.graph.state import CandleInput, CandleState
 from candlegraph.memory.books.ledger import DecisionRow
@@ -46,8 +54,12 @@ class Compared(Frozen):
     """What became of a decision: `None` where it is the same, or where nothing can be said of it."""
 
     row: DecisionRow
+    sent: str | None = None
+    """Hash of the prompt as this version writes it; None: none was sent."""
     prompt: str | None = None
     """The first section that reads otherwise."""
+    signal: TradeSignal | None = None
+    """As this version decides."""
     decision: str | None = None
     """Then and now."""
     is_compared: bool = True
@@ -98,13 +110,82 @@ def prompt_again(state: CandleState, context: Context) -> list[BaseMessage]:
 
 def decided_again(row: DecisionRow, state: CandleState, context: Context) -> str | None:
     """Return what the decision was and is now, None where it is the same; raise ModelError where it needs an answer."""
-    was, now = row.signal, _signal(row, state, context)
+    return difference(row.signal, signal_again(row, state, context))
+
+
+def difference(was: TradeSignal, now: TradeSignal) -> str | None:
+    """Return what a signal was and is now, None where it is the same."""
     told = [f"{was.name} → {now.name}"] if was.name != now.name else []
     for name in NUMBERS:
         then, here = getattr(was, name), getattr(now, name)
         if then != here and not (then and here and abs(then - here) <= 1e-9 * abs(then)):
             told.append(f"{name} {_shown(then)} → {_shown(here)}")
     return ", ".join(told) + (f" ({now.reason[:120]})" if now.name != was.name else "") if told else None
+
+
+def signal_hash(signal: TradeSignal) -> str:
+    """Return 16 hex digits of what a signal does: action, side and numbers; not its words, nor its run."""
+    numbers = (f"{getattr(signal, name) or 0:.9g}" for name in NUMBERS)
+    return digits(" ".join([signal.action, signal.side or "flat", *numbers]))
+
+
+def compared(row: DecisionRow, inputs: DecisionInputs, userdir: Path) -> Compared:
+    """Return what becomes of one decision on this version, by the answers of then."""
+    state, context = inputs.again(str(userdir))
+    messages = prompt_again(state, context) if row.calls else []
+    version, prompt = deciding_version(context.settings), None
+    if row.calls and row.prompt_version != version:
+        prompt = f"the prompt's file, version {row.prompt_version} → {version}"
+    elif row.calls and prompt_hash(messages) != row.prompt_hash:
+        prompt = changed_part(inputs.parts, messages) if inputs.parts else "which section is not known"
+    found = Compared(row=row, sent=prompt_hash(messages) if row.calls else None, prompt=prompt)
+    if not can_be_again(row):
+        return found.model_copy(update={"is_compared": False})
+    try:
+        signal = signal_again(row, state, context)
+    except ModelError as e:
+        return found.model_copy(update={"decision": f"{row.signal.name} → asked anew: {first_line(e)}"})
+    return found.model_copy(update={"signal": signal, "decision": difference(row.signal, signal)})
+
+
+def reopened(row: DecisionRow, inputs: DecisionInputs, userdir: Path) -> dict[str, Any]:
+    """Return what was recalled and answered then, as JSON: what LangGraph's server gives for the same questions."""
+    state, context = inputs.again(str(userdir))
+    assert state.facts is not None, "the inputs hold a snapshot"
+    question = question_key("decision", prompt_hash(prompt_again(state, context)))
+    calls = tuple(Called(name=one.name, arguments=one.arguments) for one in row.functions if one.accepted)
+    found = Reopened(
+        decision_id=row.decision_id,
+        namespace=row.namespace,
+        facts=hash_of(state.facts),
+        lessons=inputs.lessons,
+        answers={question: calls, **opinions_then(state, context)},
+    )
+    return found.model_dump(mode="json")
+
+
+def opinions_then(state: CandleState, context: Context) -> dict[str, tuple[Called, ...]]:
+    """Return what analyst, bull and bear answered at depth `deep`, by the question that each was asked."""
+    language, found = context.settings.context_config.language, dict[str, tuple[Called, ...]]()
+    if state.view is not None:
+        asked_for = asked("analyst", state, context, StateView)
+        found[question_key("analyst", prompt_hash(asked_for))] = (_called(StateView, state.view),)
+    said = opinions_text(state.model_copy(update={"bull": None, "bear": None}), language)
+    sides: tuple[tuple[Role, Argument | None], ...] = (("bull", state.bull), ("bear", state.bear))
+    for role, case in sides:
+        if case is not None:
+            asked_for = asked(role, state, context, MakeCase, said)
+            found[question_key(role, prompt_hash(asked_for))] = (_called(MakeCase, case),)
+    return found
+
+
+def _called(function: type[Answer], said: AnalystView | Argument) -> Called:
+    return Called(name=function.__name__, arguments=said.model_dump(mode="json", exclude={"call"}))
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's text, else its name."""
+    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
 
 
 def can_be_again(row: DecisionRow) -> bool:
@@ -119,7 +200,8 @@ def can_be_again(row: DecisionRow) -> bool:
     return row.error is None and answered and not (outside or reviewed or asked)
 
 
-def _signal(row: DecisionRow, state: CandleState, context: Context) -> TradeSignal:
+def signal_again(row: DecisionRow, state: CandleState, context: Context) -> TradeSignal:
+    """Return what the graph makes of the answers of then; raise ModelError where it needs another one."""
     calls = tuple((one.name, one.arguments) for one in row.functions if one.accepted)
     asked = context if row.model == RULE else context.with_model(Repeating(calls=calls))
     # The stored one may name a person's approval, or a reviewing model: neither is asked again.

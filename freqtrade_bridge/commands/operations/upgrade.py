@@ -9,19 +9,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from candlegraph.agents.prompt.files import deciding_version
 from candlegraph.freqtrade_bridge.commands.arguments import database_of
 from candlegraph.freqtrade_bridge.commands.operations.arguments import place_of
 from candlegraph.freqtrade_bridge.decisions.inputs import DecisionInputs
-from candlegraph.freqtrade_bridge.decisions.records import prompt_hash
-from candlegraph.freqtrade_bridge.decisions.replayed import (
-    Compared,
-    can_be_again,
-    changed_part,
-    decided_again,
-    prompt_again,
-)
-from candlegraph.graph.schema.errors import BridgeError, CandlegraphError, ConfigError, ModelError
+from candlegraph.freqtrade_bridge.decisions.replayed import Compared, compared, first_line
+from candlegraph.graph.schema.errors import BridgeError, CandlegraphError, ConfigError
 from candlegraph.memory.books.ledger import DecisionRow, Ledger
 from candlegraph.memory.books.snapshots import kept_doc
 
@@ -38,7 +30,7 @@ def print_upgrade(arguments: Namespace) -> None:
     database = database_of(userdir)
     rows = _newest(Ledger(database), arguments.namespace)
     kept = {row.decision_id: doc for row in rows if (doc := kept_doc(database, row.decision_id)) is not None}
-    found = [compared(row, kept[row.decision_id], userdir) for row in rows if row.decision_id in kept]
+    found = [checked(row, kept[row.decision_id], userdir) for row in rows if row.decision_id in kept]
     if not found:
         raise ConfigError(
             f"upgrade: {userdir}: no live decision whose inputs were kept; see experience_config.snapshots, --namespace"
@@ -50,25 +42,12 @@ def print_upgrade(arguments: Namespace) -> None:
         raise BridgeError(f"upgrade: {len(prompts)} prompts and {len(decisions)} decisions change")
 
 
-def compared(row: DecisionRow, doc: str, userdir: Path) -> Compared:
+def checked(row: DecisionRow, doc: str, userdir: Path) -> Compared:
     """Return what becomes of one decision; inputs that this version cannot read are a change of their own."""
     try:
-        inputs = DecisionInputs.model_validate_json(doc)
-        state, context = inputs.again(str(userdir))
-        messages = prompt_again(state, context) if row.calls else []
+        return compared(row, DecisionInputs.model_validate_json(doc), userdir)
     except (ValidationError, CandlegraphError) as e:
-        return Compared(row=row, prompt=f"its inputs cannot be read any more: {_first_line(e)}", is_compared=False)
-    prompt = None
-    if row.calls and row.prompt_version != (version := deciding_version(context.settings)):
-        prompt = f"the prompt's file, version {row.prompt_version} → {version}"
-    elif row.calls and prompt_hash(messages) != row.prompt_hash:
-        prompt = changed_part(inputs.parts, messages) if inputs.parts else "which section is not known"
-    if not can_be_again(row):
-        return Compared(row=row, prompt=prompt, is_compared=False)
-    try:
-        return Compared(row=row, prompt=prompt, decision=decided_again(row, state, context))
-    except ModelError as e:
-        return Compared(row=row, prompt=prompt, decision=f"{row.signal.name} → asked anew: {_first_line(e)}")
+        return Compared(row=row, prompt=f"its inputs cannot be read any more: {first_line(e)}", is_compared=False)
 
 
 def _newest(ledger: Ledger, namespace: str | None) -> Sequence[DecisionRow]:
@@ -103,7 +82,3 @@ def _listed(found: Sequence[Compared]) -> list[str]:
             lines.append(f"  {name}  prompt from: {one.prompt}")
     more = [f"  and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
     return [*lines[:SHOWN], *more]
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
