@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     Engine,
     Index,
     Integer,
@@ -25,7 +26,9 @@ from sqlalchemy import (
     Text,
     bindparam,
     create_engine,
+    delete,
     event,
+    func,
     inspect,
     select,
 )
@@ -117,6 +120,12 @@ class Cassette:
             kept = connection.scalar(KEPT, {"key": take.key})
             return KeptAnswer.model_validate_json(str(kept))
 
+    def components(self, key: str) -> Mapping[str, str] | None:
+        """Return the hashes of what the answer under `key` was given to; None where none is kept."""
+        with self._renamed(), self._engine.connect() as connection:
+            found = connection.scalar(select(answers.c.components).where(answers.c.key == key))
+        return None if found is None else _parsed(found)
+
     def components_at(self, pair: str, candle: str, role: str, turn: int) -> Mapping[str, str] | None:
         """Return the hashes of what was asked there when it was recorded last; None if nothing was."""
         there = (answers.c.pair == pair) & (answers.c.candle == candle)
@@ -124,6 +133,21 @@ class Cassette:
         with self._renamed(), self._engine.connect() as connection:
             found = connection.scalar(query.order_by(answers.c.recorded_at.desc()).limit(1))
         return None if found is None else _parsed(found)
+
+    def old(self, before: datetime) -> tuple[int, int]:
+        """Return how many answers were recorded before that time, and their bytes."""
+        size = func.coalesce(func.sum(func.length(answers.c.answer) + func.length(answers.c.components)), 0)
+        with self._renamed(), self._engine.connect() as connection:
+            count, taken = connection.execute(select(func.count(), size).where(_recorded(before))).one()
+        return int(count), int(taken)
+
+    def forget(self, before: datetime) -> None:
+        """Remove the answers that were recorded before that time, and give their room back to the disk."""
+        with self._renamed(), self._engine.begin() as connection:
+            connection.execute(delete(answers).where(_recorded(before)))
+        with self._renamed(), closing(self._engine.raw_connection()) as raw:  # not in a transaction, SQLite says
+            driver: Any = raw.driver_connection
+            driver.execute("VACUUM")
 
     def close(self) -> None:
         """Close every connection."""
@@ -192,6 +216,10 @@ def _create(engine: Engine) -> None:
             connection.execute(CreateIndex(index, if_not_exists=True))
         connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
         connection.commit()
+
+
+def _recorded(before: datetime) -> ColumnElement[bool]:
+    return answers.c.recorded_at < int(before.timestamp() * 1e6)
 
 
 def _stored(components: Mapping[str, str]) -> str:

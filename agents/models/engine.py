@@ -23,6 +23,7 @@ from candlegraph.graph.settings.llm import ModelSettings, TokenPrice
 
 RECORD = "candlegraph"
 """Where an answer's CallRecord lies in its `response_metadata`, as a plain dict."""
+FREE = TokenPrice(input=0, output=0)
 IDENTITY = ("provider", "model", "temperature", "max_tokens", "tool_mode", "options")
 """What of a model's settings decides its answers; where it is reached and how patiently does not."""
 
@@ -116,7 +117,7 @@ def record_of(role: Role, answered: Answered, price: TokenPrice | None) -> CallR
         tokens_in=tokens_in,
         tokens_cached=cached,
         tokens_out=tokens_out,
-        cost=None if price is None or not usage else cost_of(price, tokens_in, cached, tokens_out),
+        cost=None if price is None or not (usage or price == FREE) else cost_of(price, tokens_in, cached, tokens_out),
         seconds=answered.seconds,
         tries=answered.tries,
         notes=tuple(answered.message.response_metadata.get(NOTES, ())),

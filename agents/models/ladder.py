@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -68,7 +69,8 @@ class Ladder:
             answer = await self._on(self._turn(rung, len(self.rungs) - place, asked), asked)
             if answer is not None:
                 return answer, rung
-        said = "; ".join(f"{one.model}: {one.error}" for one in asked.tries)
+        failed = Counter(f"{one.model}: {one.error}" for one in asked.tries)
+        said = "; ".join(f"{one} ({count} times)" if count > 1 else one for one, count in failed.items())
         raise ModelError(f"no model answered: {said}", tuple(asked.tries))
 
     def _turn(self, rung: Rung, rungs_left: int, asked: Inquiry) -> Turn:

@@ -12,7 +12,7 @@ from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 
 from candlegraph.agents.models.breaker import Circuit
-from candlegraph.agents.models.engine import RoleModel
+from candlegraph.agents.models.engine import FREE, RoleModel
 from candlegraph.agents.models.ladder import Ladder
 from candlegraph.agents.models.providers import secrets_of
 from candlegraph.agents.models.recorder import Recorder
@@ -51,7 +51,9 @@ class RoleModels:
             rungs = tuple(self._rung(settings) for settings in self._config.models_of(role))
             secrets = {secret for rung in rungs for secret in secrets_of(rung.settings)}
             ladder = Ladder(rungs, self._circuit, tuple(secrets))
-            self._roles[role] = RoleModel(role=role, ladder=ladder, recorder=self._recorder, prices=self._config.prices)
+            free = {rung.settings.model: FREE for rung in rungs if rung.settings.is_free}
+            prices = free | self._config.prices
+            self._roles[role] = RoleModel(role=role, ladder=ladder, recorder=self._recorder, prices=prices)
         return self._roles[role]
 
     def bound(

@@ -15,6 +15,8 @@ from candlegraph.graph.settings.places import DATABASE
 
 USERDIR = Path("user_data")
 SAMPLE, MONTH = "sample", "month"
+NEWEST = "default: the run that decided last"
+NEWEST_BOT = "default: the bot that decided last; backtests are none"
 """Folders below USERDIR/data with the demo's candles, synthetic and real."""
 DATADIR = (
     "default: USERDIR/data/EXCHANGE of the configuration, without one the demo's: USERDIR/data/month, or data/sample"

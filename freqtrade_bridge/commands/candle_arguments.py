@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from candlegraph.freqtrade_bridge.commands.arguments import DATADIR, add_config, add_userdir, datadir_of, utc
+from candlegraph.freqtrade_bridge.commands.arguments import DATADIR, NEWEST, add_config, add_userdir, datadir_of, utc
 from candlegraph.freqtrade_bridge.host.configuration_files import read_files
 from candlegraph.graph.schema.errors import ConfigError
 
@@ -34,7 +34,7 @@ def _add_candle(command: ArgumentParser) -> None:
     add_userdir(command)
     command.add_argument("--pair")
     command.add_argument("--at", type=utc, help="close time, UTC: the moment of decision")
-    command.add_argument("--namespace", help="whose experiences are read; default: the newest that has any")
+    command.add_argument("--namespace", help=f"whose experiences are read; {NEWEST}, of those with any")
     command.add_argument("--datadir", type=Path, help=f"candle folder that holds futures/; {DATADIR}")
     add_config(command)
 

@@ -19,6 +19,7 @@ from candlegraph.agents.asking.transcript import allowed_tools
 from candlegraph.agents.prompt.briefing import Brief, brief_of
 from candlegraph.agents.prompt.budget import PRIORITY
 from candlegraph.agents.prompt.tokens import CHAT_TOKENS
+from candlegraph.freqtrade_bridge.commands.books.ledger import first_of
 from candlegraph.freqtrade_bridge.host.keys import slots
 from candlegraph.graph.builder import graph
 from candlegraph.graph.context import Context
@@ -28,6 +29,7 @@ from candlegraph.graph.schema.market import Account
 from candlegraph.graph.settings.context import ContextConfig
 from candlegraph.graph.settings.settings import Settings, settings_of
 from candlegraph.graph.state import CandleInput, CandleState
+from candlegraph.memory.books.ledger import Ledger
 from candlegraph.tools.market.candle_files import read_candles
 from candlegraph.tools.market.frames import snapshot_of
 
@@ -135,11 +137,11 @@ def account_at_start(config: Mapping[str, Any], settings: Settings, pair: str) -
 
 
 def namespace_read(context: Context, named: str | None) -> str:
-    """Return whose experiences are read: the named ones, else the newest there are; refuse a name without any."""
+    """Return whose experiences are read: the named ones, else of the run that decided last."""
     known = context.memory.namespaces() if context.database.is_file() or named else ()
     if named is not None and named not in known:
         raise ConfigError(f"--namespace {named!r} has no experiences; known: {', '.join(known) or 'none'}")
-    return named or (known[0] if known else context.namespace)
+    return named or (known and first_of(Ledger(context.database), known)) or context.namespace
 
 
 async def _print_nodes(given: CandleInput, context: Context, console: Console) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import NamedTuple
@@ -10,6 +11,8 @@ from typing import NamedTuple
 from candlegraph.freqtrade_bridge.commands.failures import add_debug
 
 HERE = __package__
+NAME = "candlegraph"
+STANDS_ON = ("freqtrade", "ccxt", "langgraph")
 
 
 class Command(NamedTuple):
@@ -25,58 +28,110 @@ class Command(NamedTuple):
         getattr(import_module(f"{HERE}.{module}"), function)(command)
 
 
-COMMANDS = (
-    Command("init", "a new bot: configuration, passwords, folders, from four answers", "operations.arguments:add_init"),
-    Command("check", "whether a configuration is sound, in seconds; --model: and its model", "check:add_check"),
-    Command("migrate", "the earlier system's configuration in our form, key by key", "migrate:add_migrate"),
-    Command("demo", "backtest the sample market, decided by the graph over loopback HTTP", "run_arguments:add_demo"),
-    Command("backtest", "`freqtrade backtesting` with the graph, a table and a report", "run_arguments:add_backtest"),
-    Command("trade", "`freqtrade trade` with the graph; --offline: a dry-run without a key", "run_arguments:add_trade"),
-    Command(
-        "doctor", "whether all is there that a bot needs, in 20 s; one model call", "operations.arguments:add_doctor"
+COMMANDS = {
+    "a new bot": (
+        Command(
+            "init", "a new bot: configuration, passwords, folders, from four answers", "operations.arguments:add_init"
+        ),
+        Command("check", "whether a configuration is sound; --model: and its model", "check:add_check"),
+        Command(
+            "doctor",
+            "whether all is there that a bot needs, in 20 s; one model call",
+            "operations.arguments:add_doctor",
+        ),
+        Command("migrate", "the earlier system's configuration in our form, key by key", "migrate:add_migrate"),
+        Command("demo", "a backtest of the sample market, decided over loopback HTTP", "run_arguments:add_demo"),
     ),
-    Command("start", "the bot in the background, with log and process file", "operations.arguments:add_start"),
-    Command("stop", "end it gently; positions stay open", "operations.arguments:add_stop"),
-    Command("restart", "end it and start it as it was started", "operations.arguments:add_restart"),
-    Command("logs", "the end of its log; -f: and what follows", "operations.arguments:add_logs"),
-    Command("pause", "open and add nothing until `resume`; exits and stops go on", "operations.arguments:add_pause"),
-    Command("resume", "end a pause", "operations.arguments:add_resume"),
-    Command("prune", "old backtests leave the database", "operations.arguments:add_prune"),
-    Command("upgrade", "--check: which live decisions this version changes", "operations.arguments:add_upgrade"),
-    Command("deploy", "build and start the containers, follow their log", "operations.arguments:add_deploy"),
-    Command("clean", "remove what can be made again, after a backup", "operations.arguments:add_clean"),
-    Command("decide", "one candle through the graph, printed node by node", "candle_arguments:add_decide"),
-    Command("brief", "the prompt of one candle, section by section, with its tokens", "candle_arguments:add_brief"),
-    Command("studio", "LangGraph's server with our graphs and assistants, for Studio", "studio.arguments:add_studio"),
-    Command("open", "a decision as a thread of that server: its history, to edit", "studio.arguments:add_open"),
-    Command("memory", "the experience memory: look, measure, carry, clean up", "memory.arguments:add_memory"),
-    Command("status", "how the bot is: last decision, models, cost, halt, open trades", "books.arguments:add_status"),
-    Command("health", "one line and status 0 or 1, for a container, a monitor, a cron", "books.arguments:add_health"),
-    Command("drift", "whether the model decides otherwise than in the weeks before", "books.arguments:add_drift"),
-    Command("why", "one candle's story, or why there was no trade since the last one", "books.arguments:add_why"),
-    Command("ledger", "what was decided: show, compare two runs, export", "books.arguments:add_ledger"),
-    Command("parity", "live against a backtest of the same span: what differs, and why", "books.arguments:add_parity"),
-    Command("account", "drawdown and emergency stop: look, or reset", "books.arguments:add_account"),
-    Command("audit", "what the auditor of a live account found, did, and leaves to you", "books.arguments:add_audit"),
-    Command("adopt", "make a position that no trade knows a trade of the bot", "books.arguments:add_adopt"),
-    Command("flatten", "close a position that no trade knows, at the market", "books.arguments:add_flatten"),
-    Command("approvals", "the entries that wait for a person", "books.arguments:add_approvals"),
-    Command("approve", "let a waiting entry trade", "books.arguments:add_approve"),
-    Command("reject", "refuse a waiting entry", "books.arguments:add_reject"),
-    Command("serve-policy", "serve the policy rule as an OpenAI-compatible endpoint", "serve:add_serve"),
-)
-NAMES = tuple(one.name for one in COMMANDS)
+    "a running bot": (
+        Command("start", "the bot in the background, with log and process file", "operations.arguments:add_start"),
+        Command("stop", "end it gently; positions stay open", "operations.arguments:add_stop"),
+        Command("restart", "end it and start it as it was started", "operations.arguments:add_restart"),
+        Command("trade", "the bot here; --offline: a dry-run without a key or a network", "run_arguments:add_trade"),
+        Command(
+            "status", "how the bot is: last decision, models, cost, halt, open trades", "books.arguments:add_status"
+        ),
+        Command(
+            "health", "one line and status 0 or 1, for a container, a monitor, a cron", "books.arguments:add_health"
+        ),
+        Command("logs", "the end of its log; -f: and what follows", "operations.arguments:add_logs"),
+        Command(
+            "pause", "open and add nothing until `resume`; exits and stops go on", "operations.arguments:add_pause"
+        ),
+        Command("resume", "end a pause", "operations.arguments:add_resume"),
+    ),
+    "what it decided and why": (
+        Command("why", "one candle's story, or why there was no trade since the last one", "books.arguments:add_why"),
+        Command("ledger", "what was decided: show, compare two runs, export", "books.arguments:add_ledger"),
+        Command("decide", "one candle through the graph, printed node by node", "candle_arguments:add_decide"),
+        Command("brief", "the prompt of one candle, section by section, with its tokens", "candle_arguments:add_brief"),
+        Command("open", "a decision in LangGraph's Studio: its history, to edit", "studio.arguments:add_open"),
+        Command("studio", "LangGraph's server with our graphs and assistants", "studio.arguments:add_studio"),
+        Command("drift", "whether the model decides otherwise than in the weeks before", "books.arguments:add_drift"),
+    ),
+    "what waits for you": (
+        Command("approvals", "the entries that wait for a person", "books.arguments:add_approvals"),
+        Command("approve", "let a waiting entry trade", "books.arguments:add_approve"),
+        Command("reject", "refuse a waiting entry", "books.arguments:add_reject"),
+        Command("account", "drawdown and emergency stop: look, or reset", "books.arguments:add_account"),
+        Command(
+            "audit", "what the auditor of a live account found, did, and leaves to you", "books.arguments:add_audit"
+        ),
+        Command("adopt", "make a position that no trade knows a trade of the bot", "books.arguments:add_adopt"),
+        Command("flatten", "close a position that no trade knows, at the market", "books.arguments:add_flatten"),
+    ),
+    "backtests and memory": (
+        Command(
+            "backtest", "`freqtrade backtesting` with the graph, a table and a report", "run_arguments:add_backtest"
+        ),
+        Command(
+            "parity", "live against a backtest of the same span: what differs, and why", "books.arguments:add_parity"
+        ),
+        Command("memory", "the experience memory: look, measure, carry, clean up", "memory.arguments:add_memory"),
+    ),
+    "upkeep": (
+        Command(
+            "prune", "old backtests leave the database; --days: and what is older", "operations.arguments:add_prune"
+        ),
+        Command("clean", "remove what can be made again, after a backup", "operations.arguments:add_clean"),
+        Command("upgrade", "--check: which live decisions this version changes", "operations.arguments:add_upgrade"),
+        Command("deploy", "build and start the containers, follow their log", "operations.arguments:add_deploy"),
+        Command("serve-policy", "serve the policy rule as an OpenAI-compatible endpoint", "serve:add_serve"),
+    ),
+}
+NAMES = tuple(one.name for group in COMMANDS.values() for one in group)
 
 
 def parser(named: Sequence[str] = NAMES) -> argparse.ArgumentParser:
     """Return the command line; of the commands that are not among `named` only the name and its line."""
     top = argparse.ArgumentParser(
-        prog="candlegraph", description="A language model trades through Freqtrade; COMMAND --help says what it takes."
+        prog=NAME,
+        usage=f"{NAME} [-h] [--version] [--debug] COMMAND ...",
+        description="A language model trades through Freqtrade; COMMAND --help says what it takes.",
+        epilog="\n\n".join(_listed(*group) for group in COMMANDS.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = top.add_subparsers(required=True, metavar="COMMAND")
-    for one in COMMANDS:
-        command = commands.add_parser(one.name, help=one.what)
+    commands = top.add_subparsers(required=True, metavar="COMMAND", help=argparse.SUPPRESS, prog=NAME)
+    for one in (one for group in COMMANDS.values() for one in group):
+        command = commands.add_parser(one.name, description=f"{one.what[:1].upper()}{one.what[1:]}.")
         if one.name in named:
             one.add_to(command)
+    top.add_argument("--version", action=Version, nargs=0, help="show the versions of it and of what it stands on")
     add_debug(top)
     return top
+
+
+class Version(argparse.Action):
+    """Prints the installed versions, read when they are asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *given: object) -> None:
+        """Print them in one line and end."""
+        from importlib import metadata
+
+        told = ", ".join(f"{name} {metadata.version(name)}" for name in (NAME, *STANDS_ON))
+        sys.stdout.write(f"{told}\n")
+        parser.exit()
+
+
+def _listed(title: str, group: Sequence[Command]) -> str:
+    """Return the commands of a group for the help text, each in a line of 80 columns at most."""
+    return "\n".join([f"{title}:", *(f"  {one.name:12}  {one.what}" for one in group)])

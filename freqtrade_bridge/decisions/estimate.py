@@ -10,12 +10,11 @@ from freqtrade.configuration import TimeRange
 from candlegraph.agents.models.roles import ASKED
 from candlegraph.graph.schema.calls import Role
 from candlegraph.graph.schema.market import Frozen
-from candlegraph.graph.settings.llm import LlmConfig, ModelSettings
+from candlegraph.graph.settings.llm import LlmConfig
 from candlegraph.graph.settings.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-FREE_PROVIDERS = frozenset({"policy", "local"})
 ANSWER_TOKENS = 250
 """A usual answer: one function with its reasons."""
 ENTRY_SHARE = 0.05
@@ -48,7 +47,7 @@ def announce(settings: Settings, pairs: int, candles: int | None) -> None:
 def is_paid(settings: Settings) -> bool:
     """Return whether a backtest may cost money: some model is asked that is neither in process nor replayed."""
     config = settings.llm_config
-    return config.mode != "replay" and any(not is_free(config.models_of(role)[0]) for role in _asked(settings))
+    return config.mode != "replay" and any(not config.models_of(role)[0].is_free for role in _asked(settings))
 
 
 def estimate_of(settings: Settings, pairs: int, candles: int) -> Estimate:
@@ -59,7 +58,7 @@ def estimate_of(settings: Settings, pairs: int, candles: int) -> Estimate:
     most_in = settings.context_config.max_context_tokens
     for role in _asked(settings):
         model, count = config.models_of(role)[0], _calls(role, decisions)
-        if is_free(model):
+        if model.is_free:
             continue
         calls[model.model] = calls.get(model.model, 0) + count
         price = config.prices.get(model.model)
@@ -107,11 +106,6 @@ def _asked(settings: Settings) -> list[Role]:
 
 def _calls(role: Role, decisions: int) -> int:
     return max(1, round(decisions * ENTRY_SHARE)) if role == "reviewer" else decisions
-
-
-def is_free(model: ModelSettings) -> bool:
-    """Return whether asking it costs nothing."""
-    return model.provider in FREE_PROVIDERS or (model.provider == "auto" and model.api_base is None)
 
 
 def _limit(config: LlmConfig, cost: float | None) -> str | None:

@@ -22,20 +22,16 @@ from langgraph.checkpoint.memory import InMemorySaver
 from pydantic import PrivateAttr
 
 from candlegraph.agents.asking.transcript import allowed_tools, prompt_hash
-from candlegraph.agents.asking.typed import Answer, asked
-from candlegraph.agents.debate import MakeCase, StateView
 from candlegraph.agents.decision import opening_of
+from candlegraph.agents.models.cassette import Cassette
 from candlegraph.agents.prompt.files import deciding_version
-from candlegraph.agents.prompt.opinions import opinions_text
 from candlegraph.freqtrade_bridge.decisions.inputs import DecisionInputs, parts_of
+from candlegraph.freqtrade_bridge.decisions.kept_answers import changed_since
 from candlegraph.freqtrade_bridge.decisions.runner import loop_thread
 from candlegraph.graph.builder import builder
 from candlegraph.graph.context import Context
-from candlegraph.graph.schema.calls import Role
 from candlegraph.graph.schema.errors import CandlegraphError, ModelError
 from candlegraph.graph.schema.frozen import Frozen, digits
-from candlegraph.graph.schema.opinions import AnalystView, Argument
-from candlegraph.graph.schema.reopened import Called, Reopened, hash_of, question_key
 from candlegraph.graph.schema.signal import Source, TradeSignal
 from candlegraph.graph.state import CandleInput, CandleState
 from candlegraph.memory.books.ledger import DecisionRow
@@ -64,6 +60,8 @@ class Compared(Frozen):
     """Then and now."""
     is_compared: bool = True
     """Whether the decision could be taken again."""
+    misses: tuple[str, ...] | None = None
+    """The parts of the question by which a replay would miss the kept answer; None: none is kept."""
 
 
 class Repeating(BaseChatModel):
@@ -129,16 +127,20 @@ def signal_hash(signal: TradeSignal) -> str:
     return digits(" ".join([signal.action, signal.side or "flat", *numbers]))
 
 
-def compared(row: DecisionRow, inputs: DecisionInputs, userdir: Path) -> Compared:
+def compared(row: DecisionRow, inputs: DecisionInputs, userdir: Path, cassette: Cassette | None = None) -> Compared:
     """Return what becomes of one decision on this version, by the answers of then."""
     state, context = inputs.again(str(userdir))
     messages = prompt_again(state, context) if row.calls else []
+    misses = changed_since(cassette, row, state, context, messages) if cassette and messages else None
     version, prompt = deciding_version(context.settings), None
     if row.calls and row.prompt_version != version:
         prompt = f"the prompt's file, version {row.prompt_version} → {version}"
     elif row.calls and prompt_hash(messages) != row.prompt_hash:
         prompt = changed_part(inputs.parts, messages) if inputs.parts else "which section is not known"
-    found = Compared(row=row, sent=prompt_hash(messages) if row.calls else None, prompt=prompt)
+    elif misses:
+        prompt = f"of what was sent: {', '.join(misses)}"
+    sent = prompt_hash(messages) if row.calls else None
+    found = Compared(row=row, sent=sent, prompt=prompt, misses=misses)
     if not can_be_again(row):
         return found.model_copy(update={"is_compared": False})
     try:
@@ -146,41 +148,6 @@ def compared(row: DecisionRow, inputs: DecisionInputs, userdir: Path) -> Compare
     except ModelError as e:
         return found.model_copy(update={"decision": f"{row.signal.name} → asked anew: {first_line(e)}"})
     return found.model_copy(update={"signal": signal, "decision": difference(row.signal, signal)})
-
-
-def reopened(row: DecisionRow, inputs: DecisionInputs, userdir: Path) -> dict[str, Any]:
-    """Return what was recalled and answered then, as JSON: what LangGraph's server gives for the same questions."""
-    state, context = inputs.again(str(userdir))
-    assert state.facts is not None, "the inputs hold a snapshot"
-    question = question_key("decision", prompt_hash(prompt_again(state, context)))
-    calls = tuple(Called(name=one.name, arguments=one.arguments) for one in row.functions if one.accepted)
-    found = Reopened(
-        decision_id=row.decision_id,
-        namespace=row.namespace,
-        facts=hash_of(state.facts),
-        lessons=inputs.lessons,
-        answers={question: calls, **opinions_then(state, context)},
-    )
-    return found.model_dump(mode="json")
-
-
-def opinions_then(state: CandleState, context: Context) -> dict[str, tuple[Called, ...]]:
-    """Return what analyst, bull and bear answered at depth `deep`, by the question that each was asked."""
-    language, found = context.settings.context_config.language, dict[str, tuple[Called, ...]]()
-    if state.view is not None:
-        asked_for = asked("analyst", state, context, StateView)
-        found[question_key("analyst", prompt_hash(asked_for))] = (_called(StateView, state.view),)
-    said = opinions_text(state.model_copy(update={"bull": None, "bear": None}), language)
-    sides: tuple[tuple[Role, Argument | None], ...] = (("bull", state.bull), ("bear", state.bear))
-    for role, case in sides:
-        if case is not None:
-            asked_for = asked(role, state, context, MakeCase, said)
-            found[question_key(role, prompt_hash(asked_for))] = (_called(MakeCase, case),)
-    return found
-
-
-def _called(function: type[Answer], said: AnalystView | Argument) -> Called:
-    return Called(name=function.__name__, arguments=said.model_dump(mode="json", exclude={"call"}))
 
 
 def first_line(error: Exception) -> str:

@@ -22,12 +22,12 @@ from candlegraph.graph.context import Context
 from candlegraph.graph.schema.errors import SentimentError
 from candlegraph.graph.schema.market import PUNCTUAL, Reading, Sentiment
 from candlegraph.graph.settings.context import SentimentSettings, SentimentSource
+from candlegraph.graph.settings.places import SENTIMENT
 from candlegraph.memory.storage.text_files import Journal
 from candlegraph.tools.market.sentiment import load_markets, read_exchange, read_fear_greed
 
 logger = logging.getLogger(__name__)
 
-FOLDER = "sentiment"
 THREADS = 64
 """Requests at once: twenty pairs of four values in two rounds."""
 ROOM = 2_000_000_000
@@ -44,7 +44,7 @@ class SentimentFeed:
 
     def __init__(self, settings: SentimentSettings, user_data_dir: Path, client: ccxt.Exchange | None) -> None:
         self._settings = settings
-        self._folder = user_data_dir / FOLDER
+        self._folder = user_data_dir / SENTIMENT
         self._client = client
         self._records: dict[SourceOfPair, Record] = {}
         self._journals: dict[SourceOfPair, Journal] = {}

@@ -18,6 +18,7 @@ from pydantic import AwareDatetime, ValidationError
 
 from candlegraph.graph.schema.market import Frozen, Reading, Sentiment
 from candlegraph.graph.settings.context import SentimentSettings, SentimentSource
+from candlegraph.memory.storage.text_files import write_whole
 from candlegraph.tools.market.candle_files import file_name
 from candlegraph.tools.market.sentiment import PAST
 
@@ -111,6 +112,26 @@ def record_file(folder: Path, name: SentimentSource, pair: str) -> Path:
 def read_record(path: Path) -> Record:
     """Return a file's values; a line that is torn or not ours is left out and said."""
     return Record(_lines(path)) if path.is_file() else Record()
+
+
+def old_lines(path: Path, before: datetime) -> tuple[int, int]:
+    """Return how many values of a file were known before that time, and their bytes."""
+    sizes = [len(line) for line, is_old in _aged(path, before) if is_old]
+    return len(sizes), sum(sizes)
+
+
+def forget_lines(path: Path, before: datetime) -> None:
+    """Write the file anew without the values that were known before that time; nobody may write to it meanwhile."""
+    write_whole(path, [line.decode("utf-8", "replace") for line, is_old in _aged(path, before) if not is_old])
+
+
+def _aged(path: Path, before: datetime) -> Iterator[tuple[bytes, bool]]:
+    """Yield each line, and whether it is older; one that cannot be read is not."""
+    for line in path.read_bytes().splitlines(keepends=True):
+        try:
+            yield line, Recorded.model_validate_json(line).known_at < before
+        except ValidationError:
+            yield line, False
 
 
 def _lines(path: Path) -> Iterator[Recorded]:

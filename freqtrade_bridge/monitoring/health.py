@@ -49,7 +49,8 @@ def _loop(beat: Heartbeat, now: datetime) -> tuple[bool, str]:
     said = f"last loop {duration_told(age)} ago"
     if age <= beat.is_loop_late_after:
         return True, said
-    return False, f"the bot stands still or is stopped: {said}, expected one within {beat.is_loop_late_after:.0f} s"
+    late = f"expected one within {beat.is_loop_late_after:.0f} s"
+    return False, f"the bot stands still or is stopped: {said}, {late}; `candlegraph logs` says more"
 
 
 def _candle(beat: Heartbeat, now: datetime) -> tuple[bool, str]:

@@ -34,10 +34,10 @@ def console() -> Console:
     return Console(markup=False, highlight=False)
 
 
-def print_entries(title: str, head: Sequence[str], entries: Sequence[Entry], *, wide: bool) -> None:
-    """Print a list with the names of its cells above, or that there is nothing in it."""
+def print_entries(title: str, head: Sequence[str], entries: Sequence[Entry], *, wide: bool, empty: str = "") -> None:
+    """Print a list with the names of its cells above; where there is nothing in it, the sentence that says so."""
     screen = console()
-    screen.print(Text(title if entries else f"{title}: none"), soft_wrap=True)
+    screen.print(Text(title if entries else empty or f"{title}: none"), soft_wrap=True)
     if not entries:
         return
     widths = [max(map(cell_len, column)) for column in zip(head, *(one.cells for one in entries), strict=True)]

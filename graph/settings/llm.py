@@ -22,6 +22,9 @@ UNSENT = ("temperature", "max_tokens")
 """Where null says that the parameter is not sent."""
 
 
+FREE_PROVIDERS = frozenset({"policy", "local"})
+
+
 class ModelSettings(Block):
     """One chat model and the way to it."""
 
@@ -40,6 +43,11 @@ class ModelSettings(Block):
     retry_times: int = Field(2, ge=0, le=10, description="attempts after the first")
     tool_mode: ToolMode = Field("auto", description="how functions are called")
     options: dict[str, Any] = Field({}, description="further parameters, passed on as they are")
+
+    @property
+    def is_free(self) -> bool:
+        """Return whether asking it costs nothing: a rule, or weights on this machine."""
+        return self.provider in FREE_PROVIDERS or (self.provider == "auto" and self.api_base is None)
 
 
 class ModelOverride(Block):

@@ -6,6 +6,7 @@ from typing import Literal
 DATABASE = Path("rag") / "candlegraph.sqlite"
 CASSETTE = Path("rag") / "cassette.sqlite"
 LOG = Path("logs") / "freqtrade.log"
+SENTIMENT = Path("sentiment")
 PAUSE = Path("paused.json")
 """There while a person keeps the bot from opening anything."""
 BACKTEST = "backtest:"

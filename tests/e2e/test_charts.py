@@ -18,6 +18,7 @@ from candlegraph.freqtrade_bridge.loopback.backtest import STRATEGIES, STRATEGY,
 from candlegraph.graph.settings.places import DATABASE
 
 TIMERANGE = "20251115-20251117"
+DAY = "20251115-20251116"
 API = {"enabled": True, "listen_ip_address": "127.0.0.1", "listen_port": 8080, "username": "u", "password": "p"}
 PAID = {"llm_config": {"api_base": "http://127.0.0.1:9", "model": "m"}, "api_server": API}
 
@@ -71,7 +72,7 @@ def test_a_chart_of_the_webserver_shows_the_candles_of_any_timeframe(timeframe, 
 
 def test_a_chart_of_the_webserver_shows_a_backtest_of_ours_with_its_marks(sample, userdir):
     pair = sample.pairs[0]
-    back = backtests.run(sample.datadir, userdir, (pair,), TIMERANGE, "RuleStrategy")
+    back = backtests.run(sample.datadir, userdir, (pair,), DAY, "RuleStrategy")
     shown = history(sample, userdir, pair)
     rows = [dict(zip(shown["columns"], row, strict=True)) for row in shown["data"]]
     decided = {f"{row.candle:%Y-%m-%dT%H:%M:%SZ}": row.signal.action for row in back.decisions()}
@@ -82,6 +83,8 @@ def test_a_chart_of_the_webserver_shows_a_backtest_of_ours_with_its_marks(sample
     assert shown["enter_long_signals"] == actions.count("enter_long")
     assert shown["enter_short_signals"] == actions.count("enter_short")
     assert shown["enter_long_signals"] + shown["enter_short_signals"] == len(back.trades) > 0
+    tags = {row["enter_tag"] for row in rows if row["enter_long"] == 1 or row["enter_short"] == 1}
+    assert tags <= {"graph_long", "graph_short"} and tags
     labels = [mark["label"].split()[0] for mark in shown["annotations"]]
     assert labels.count("long") + labels.count("short") == len(back.trades)
     assert labels.count("stop") >= len(back.trades) and {"support", "resistance"} & set(labels)

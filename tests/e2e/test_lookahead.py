@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 LENGTH = {"30m": "30min", "1h": "1h", "4h": "4h", "1d": "1D"}
-DAYS = 5
+DAYS = 4
 
 
 def copy_market(source, target, pairs, change):
@@ -60,7 +60,7 @@ def honest(market, tmp_path_factory):
     return backtests.run(datadir, tmp_path_factory.mktemp("honest"), pairs, timerange), timerange, begin
 
 
-@pytest.mark.parametrize("change", [altered_after, cut_after])
+@pytest.mark.parametrize("change", [altered_after, pytest.param(cut_after, marks=pytest.mark.slow)])
 def test_the_future_changes_no_decision(honest, market, tmp_path, change):
     (full, timerange, begin), (datadir, pairs, _) = honest, market
     moment = begin + pd.Timedelta(days=DAYS - 2, hours=1, minutes=30)

@@ -7,6 +7,7 @@ from pathlib import Path
 import backtests
 import pytest
 import script
+from api import asked
 from chats import chats
 from drifting import decided
 from freqtrade.persistence import Trade
@@ -95,11 +96,16 @@ def test_each_kind_of_message_comes_once_and_in_its_stated_time(told, caplog):
     left = told.candles(3, leaves)
     assert [line.partition(":")[0] for line in left] == ["BTC long closed by the model"]
     assert left[0].splitlines()[1].startswith("score ")
+    (closed,) = asked(told.run, "/trades")["trades"]
+    assert (closed["enter_tag"], closed["exit_reason"]) == ("graph_long", "graph_exit")
+    (beside,) = asked(told.run, f"/trades/{closed['trade_id']}/custom-data")
+    assert left[0].splitlines()[1].startswith(f"score {notes_of(beside)['score']}")
 
     dead = told.candles(1, fails)
     assert dead == ["policy: left alone after failures in a row, one call tries now and then"]
     paused = told.candles(1, fails)
     assert len(paused) == 1 and paused[0].startswith("the models failed on 2 candles in a row: entries pause")
+    assert told.candles(2, fails) == []  # a model that stays dead floods nobody
     again = told.candles(1, stays)
     assert sorted(again) == ["the models answer again: entries go on with the next candle",
                              "well again: the models answer"]  # fmt: skip
@@ -147,9 +153,13 @@ def test_each_kind_of_message_comes_once_and_in_its_stated_time(told, caplog):
     assert max(text.count("\n") for text in told.found.webhook) <= 1
 
 
-def wait_for(asked, seconds=10):
+def notes_of(beside):
+    return {one["key"]: one["value"] for one in beside["custom_data"]}
+
+
+def wait_for(arrived, seconds=10):
     until = time.monotonic() + seconds
-    while not asked() and time.monotonic() < until:
+    while not arrived() and time.monotonic() < until:
         time.sleep(0.05)
 
 

@@ -14,13 +14,10 @@ import pytest
 import requests
 import script
 import time_machine
+from api import asked
 from chats import chats
-from fastapi import FastAPI
-from fastapi.testclient import TestClient
+from freqtrade.enums import State
 from freqtrade.persistence import Trade
-from freqtrade.rpc import RPC
-from freqtrade.rpc.api_server import api_trading
-from freqtrade.rpc.api_server.deps import get_config, get_rpc
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 from virtual_dry_run import VirtualDryRun
@@ -242,24 +239,15 @@ def monitor_of(bot):
     return bot.bot.strategy.session.monitor
 
 
-def asked(bot, path, **parameters):
-    """Return what freqtrade's API answers."""
-    app = FastAPI()
-    app.include_router(api_trading.router)
-    app.dependency_overrides[get_rpc] = lambda: RPC(bot.bot)
-    app.dependency_overrides[get_config] = lambda: bot.bot.config
-    answer = TestClient(app).get(path, params=parameters)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
-
-
 def candles_of(bot):
     told = asked(bot, "/pair_candles", pair=PAIR, timeframe="30m", limit=20)
     return [dict(zip(told["columns"], row, strict=True)) for row in told["data"]], told["annotations"]
 
 
-def test_the_api_shows_at_most_eight_short_notes_beside_a_trade(bot, userdir):
+def test_the_api_shows_the_tag_and_at_most_eight_short_notes_beside_a_trade(bot, userdir):
     (trade,) = heartbeat_of(userdir, None).trades
+    (open_trade,) = asked(bot, "/status")
+    assert (open_trade["trade_id"], open_trade["enter_tag"]) == (trade.trade_id, "graph_long")
     (told,) = asked(bot, f"/trades/{trade.trade_id}/custom-data")
     notes = {one["key"]: one["value"] for one in told["custom_data"] if one["key"] != "candlegraph_plan"}
     row = next(row for row in rows_of(bot) if row.decision_id == trade.decision_id)
@@ -335,3 +323,17 @@ def test_a_heartbeat_is_replaced_whole_or_not_at_all(bot, userdir, caplog):
     partial.rmdir()
     bot.step()
     assert heartbeat_of(userdir, None) != before
+
+
+def test_a_bot_that_freqtrade_has_stopped_with_a_trade_open_is_not_well_though_systemd_is_fed(bot, userdir, capsys):
+    bot.systemd.setblocking(False)
+    while _received(bot.systemd) is not None:
+        pass
+    bot.bot.state = State.STOPPED  # as after an error of the exchange that it does not know
+    beat = heartbeat_of(userdir, None)
+    while bot.now() <= beat.loop_at + timedelta(seconds=beat.is_loop_late_after):
+        bot.step()
+    bot.bot.state = State.RUNNING
+    assert heartbeat_of(userdir, None) == beat and beat.trades and "WATCHDOG=1" in _received(bot.systemd)
+    status, out = told(capsys, "health", "--userdir", str(userdir))
+    assert status == 1 and "the bot stands still or is stopped" in out and "`candlegraph logs` says more" in out

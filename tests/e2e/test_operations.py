@@ -3,34 +3,45 @@
 import os
 import re
 import socket
-import subprocess
-import sys
+from contextlib import contextmanager
 
 import pytest
 import rapidjson
 
+from candlegraph.freqtrade_bridge.commands.main import main
 from candlegraph.freqtrade_bridge.commands.operations.process import alive
 from candlegraph.freqtrade_bridge.host.configuration_files import PARSE_MODE
 from candlegraph.freqtrade_bridge.host.environment_file import read_variables
 from candlegraph.freqtrade_bridge.loopback.configuration import offline_exchange
-
-MAIN = [sys.executable, "-m", "candlegraph.freqtrade_bridge.commands.main"]
+from candlegraph.graph.settings.places import DATABASE
+from candlegraph.memory.storage.database import close_engine
 
 
 @pytest.fixture
-def typed(tmp_path):
+def typed(tmp_path, monkeypatch, capfd):
     """Return a function that types a command in an empty folder and returns its status and what it said."""
-
-    # Freqtrade opens no log where it finds this.
-    variables = {name: text for name, text in os.environ.items() if name != "PYTEST_VERSION"}
-    told = {"cwd": tmp_path, "env": variables, "capture_output": True, "text": True, "timeout": 180}
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.delenv("PYTEST_VERSION")  # freqtrade opens no log where it finds this
 
     def run(line):
-        done = subprocess.run([*MAIN, *line.split()], **told)
-        return done.returncode, done.stdout + done.stderr
+        with a_new_shell():
+            status = main(line.split())
+        said = capfd.readouterr()
+        return status, said.out + said.err
 
     yield run
     run("stop")
+    close_engine(tmp_path / "user_data" / DATABASE)
+
+
+@contextmanager
+def a_new_shell():
+    """Forget what the command has read from `.env`: the next one has to read it itself."""
+    before = dict(os.environ)
+    yield
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
 
 
 PLANTED = {
@@ -44,6 +55,12 @@ PLANTED = {
             "FREQTRADE__EXCHANGE__SECRET",
             "FREQTRADE__EXCHANGE__PASSWORD",
             "FREQTRADE__EXCHANGE__UID",
+            "FREQTRADE__EXCHANGE__ACCOUNT_ID",
+            "FREQTRADE__EXCHANGE__WALLET_ADDRESS",
+            "FREQTRADE__EXCHANGE__PRIVATE_KEY",
+            "FREQTRADE__WEBHOOK__URL",
+            "FREQTRADE__DISCORD__WEBHOOK_URL",
+            "FREQTRADE__COINGECKO__API_KEY",
             "FREQTRADE__TELEGRAM__TOKEN",
             "FREQTRADE__TELEGRAM__CHAT_ID",
             "FREQTRADE__LLM_CONFIG__API_KEY",
@@ -61,6 +78,7 @@ def test_a_newcomer_makes_a_bot_starts_it_looks_at_it_and_stops_it_and_no_secret
         status, said = typed(line)
         told.append(said)
         assert status == expected, said
+        assert line.startswith(("logs", "start")) or max(map(len, said.splitlines())) <= 80  # their paths are long
         return said
 
     types("init --pairs BTC")
@@ -77,7 +95,7 @@ def test_a_newcomer_makes_a_bot_starts_it_looks_at_it_and_stops_it_and_no_secret
     assert types("stop").startswith(f"stopped: process {pid}, after")
     assert not alive(pid)
     secrets = read_variables(tmp_path / ".env").values()
-    assert len(secrets) == len(PLANTED) + 3
+    assert len(secrets) == len(PLANTED) + 3 == 20
     written = [path for path in (tmp_path / "user_data").rglob("*") if path.is_file()]
     everything = b"".join(path.read_bytes() for path in [*written, tmp_path / "config.json"]) + "".join(told).encode()
     assert not [secret for secret in secrets if secret.encode() in everything]

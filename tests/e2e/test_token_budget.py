@@ -25,7 +25,7 @@ from candlegraph.tools.market.candle_files import read_candles
 from candlegraph.tools.market.facts import facts_of
 from candlegraph.tools.market.frames import snapshot_of
 
-CANDLES = 500
+CANDLES = 250
 BUDGETS = [3100, 3360, 3600, 4200, 5000, 6000]
 CONFIG = ContextConfig()
 SUMMARY = ExperienceFacts(
@@ -62,7 +62,7 @@ def lessons_of(price):
 
 @pytest.fixture(scope="module")
 def states(market, make_position):
-    """Return what the decision would find on 500 candles in a row: every other one with an open trade."""
+    """Return what the decision would find on 250 candles in a row: every other one with an open trade."""
     datadir, pairs, day = market
     candles = {timeframe: read_candles(datadir, pairs[0], timeframe) for timeframe in CONFIG.timeframes}
     start = pd.Timestamp(day, tz="UTC").to_pydatetime()

@@ -1,13 +1,13 @@
 """Dockerfile, compose.yaml and the systemd unit, as far as that can be known without an engine: linted, valid, true."""
 
 import configparser
+import hashlib
 import json
 import re
 import shlex
 import subprocess
 import sys
 import tomllib
-from importlib import resources
 from pathlib import Path
 
 import jsonschema
@@ -38,9 +38,18 @@ def test_hadolint_has_nothing_against_the_dockerfile_and_would_say_so():
     assert status == 1 and "DL3007" in said
 
 
+VENDORED = ROOT / "tests" / "vendored"
+
+
 def schema():
-    vendored = resources.files("check_jsonschema.builtin_schemas") / "vendor" / "compose-spec.json"
-    return json.loads(vendored.read_text())
+    return json.loads((VENDORED / "compose-spec.json").read_text())
+
+
+def test_the_vendored_schema_is_the_one_whose_origin_and_licence_stand_beside_it():
+    told = (VENDORED / "README.md").read_text()
+    digest = hashlib.sha256((VENDORED / "compose-spec.json").read_bytes()).hexdigest()
+    assert f"`{digest}`" in told and "Apache-2.0" in told
+    assert "Apache License" in (VENDORED / "LICENSE.compose-spec").read_text()
 
 
 def test_compose_is_valid_by_the_specification_and_a_slip_is_not():
@@ -69,6 +78,15 @@ def test_the_image_gets_every_package_and_nothing_else_of_the_folder():
     listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-dir"]
     assert copied == set(listed.values())
     assert not re.search(r"^COPY (\.|user_data)", DOCKERFILE, re.MULTILINE)
+
+
+def test_an_engine_is_given_what_the_image_gets_and_no_more():
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    copied = re.findall(r"^COPY (?!--from)(.+) /src/", DOCKERFILE, re.MULTILINE)
+    assert "*" in lines
+    assert {line[1:] for line in lines if line.startswith("!")} == {
+        name.strip("/") for line in copied for name in line.split()
+    }
 
 
 def words_of_the_container():

@@ -1,9 +1,11 @@
 """`candlegraph doctor` names each planted fault, and finds none in a bot that is well; on the loopback account."""
 
 import json
+import os
 import shutil
 import socket
 import sqlite3
+import threading
 import time
 from collections import namedtuple
 from contextlib import closing
@@ -17,6 +19,7 @@ import pytest
 from embedding_server import EmbeddingServer
 
 from candlegraph.freqtrade_bridge.audit.seen import HeldPosition, Look, Stop
+from candlegraph.freqtrade_bridge.commands.doctor import report
 from candlegraph.freqtrade_bridge.commands.doctor.account import strange
 from candlegraph.freqtrade_bridge.commands.doctor.diagnosis import Patient
 from candlegraph.freqtrade_bridge.commands.doctor.market import opened
@@ -28,7 +31,7 @@ from candlegraph.freqtrade_bridge.loopback.account.server import AccountExchange
 from candlegraph.freqtrade_bridge.loopback.configuration import base_config, offline_exchange
 from candlegraph.freqtrade_bridge.loopback.markets import market_of
 from candlegraph.freqtrade_bridge.loopback.server import LoopbackExchange
-from candlegraph.graph.settings.places import DATABASE
+from candlegraph.graph.settings.places import DATABASE, LOG
 from candlegraph.graph.settings.settings import settings_of
 from candlegraph.memory.books.account import AccountBook, AccountMark
 from candlegraph.memory.embeddings.wording import VERSION
@@ -230,6 +233,12 @@ def test_a_planted_fault_is_named_with_what_to_do(world, fault):
     assert not any(secret in text for text in found.values() for secret in (SECRET, KEY))
 
 
+def test_a_wallet_in_a_variable_is_a_key(world):
+    world.secrets = {"FREQTRADE__EXCHANGE__WALLET_ADDRESS": "0x1", "FREQTRADE__EXCHANGE__PRIVATE_KEY": "0x2"}
+    world.write()
+    assert "there is no key" not in world.verdicts()["keys", "FAIL"]  # Binance wants another one
+
+
 def test_pairs_without_leverage_tiers_or_with_lower_ones_than_ours_are_named(world):
     pairs = [BTC, LOW, ZZZ]
     with LoopbackExchange([market_of(pair, around_now()) for pair in pairs]) as exchange:
@@ -255,6 +264,15 @@ def test_a_folder_elsewhere_a_readable_env_and_a_taken_port_are_named(world, mon
     assert {one.what for one in found if one.name == "api"} >= {
         "no password and no jwt_secret_key", f"port {port}: another program has it",
     }  # fmt: skip
+
+
+def test_a_log_that_root_once_wrote_is_named(world, monkeypatch):
+    log, access = world.userdir / LOG, os.access
+    log.parent.mkdir()
+    log.touch()
+    world.write()
+    monkeypatch.setattr(os, "access", lambda path, mode: path != log and access(path, mode))  # tests may run as root
+    assert world.verdicts()["folder", "FAIL"].startswith(f"{log} cannot be written; was the bot once started by root?")
 
 
 def test_a_full_disk_and_another_version_are_named(world, monkeypatch):
@@ -295,6 +313,28 @@ def test_an_embedding_that_is_down_or_has_another_dimension_than_what_is_stored_
         )
         text_model.status = 500
         assert "status 500" in world.verdicts()["embedding", "FAIL"]
+
+
+def test_whoever_never_answers_is_named_and_waited_for_no_longer_than_stated(world, monkeypatch):
+    monkeypatch.setattr(report, "SECONDS", 0.3)
+    threads = set(threading.enumerate())
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        world.config["exchange"] = offline_exchange(url, [BTC])
+        world.config["llm_config"] = {"model": "m", "api_base": f"{url}/v1"}
+        embedding = {"provider": "openai", "model": "e", "api_base": f"{url}/v1"}
+        world.config["experience_config"] = {"rag_config": {"embedding": embedding}}
+        world.write()
+        found = world.verdicts()
+        left = [one for one in threading.enumerate() if one not in threads and not one.daemon]
+    silence = {name for (name, grade), said in found.items() if "no answer within" in said}
+    assert silence == {"exchange", "keys", "model", "embedding"}
+    assert left == []  # nobody keeps the process from ending
+
+
+def test_the_documents_state_how_long_others_are_waited_for():
+    told = (Path(report.__file__).parents[3] / "docs" / "operations.md").read_text()
+    assert f"waited for at most {report.SECONDS:.0f} seconds" in " ".join(told.split())
 
 
 def remember_a_vector(path, dimension):

@@ -49,6 +49,10 @@ ELSEWHERE = {
         "e2e/test_two_forms.py",
         "test_a_doubtful_run_ends_with_a_status_of_its_own_where_that_is_wanted",
     ),
+    ("", "--version"): (
+        "freqtrade_bridge/test_help.py",
+        "test_the_version_is_that_of_the_package_and_of_what_it_stands_on",
+    ),
     ("prune", "--yes"): ("memory/test_growth.py", "test_a_prune_lists_first_and_erases_only_with_yes"),
     ("upgrade", "--namespace"): (
         "freqtrade_bridge/test_upgrade.py",
@@ -120,6 +124,7 @@ PAIRS = {
         "--userdir": ("--keep 1 --userdir {W}", "--keep 1 --userdir {W2}"),
         "--config": ("--keep 1 -c {PLACE}", "--keep 1 -c {PLACE2}"),
         "--keep": ("--keep 1 --userdir {W}", "--keep 2 --userdir {W}"),
+        "--days": ("--keep 1 --userdir {W}", "--keep 1 --days 62 --userdir {W}"),
     },
     "upgrade": {
         "--userdir": ("--check --userdir {W}", "--check --userdir {W2}"),
@@ -154,7 +159,7 @@ PAIRS = {
     },
     "open": {
         "--userdir": ("dry_run-1 --userdir {W}", "dry_run-1 --userdir {U}"),
-        "decision": ("dry_run-1 --userdir {W}", "dry_run-2 --userdir {W}"),
+        "decision": ("dry_run-1 --userdir {W}", "live-1 --userdir {W}"),
         "--namespace": ("dry_run-1 --userdir {W}", "dry_run-1 --userdir {W} --namespace backtest:a"),
     },
     "memory stats": {

@@ -83,6 +83,8 @@ def test_what_is_named_is_written(init, tmp_path):
     assert config["stake_currency"] == "USDC" and config["max_open_trades"] == 5
     assert (config["llm_config"]["model"], config["llm_config"]["api_base"]) == ("m-1", "http://h/v1")
     assert "CANDLEGRAPH_API_KEY" in said and "cd new && candlegraph doctor" in said
+    names = re.findall(r"^FREQTRADE__EXCHANGE__(\w+)=$", (tmp_path / "new" / ".env").read_text(), re.MULTILINE)
+    assert names == ["WALLET_ADDRESS", "PRIVATE_KEY"]
 
 
 @pytest.mark.parametrize(

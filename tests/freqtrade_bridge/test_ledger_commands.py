@@ -5,6 +5,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from lived import lived
 
 from candlegraph.freqtrade_bridge.commands.books.ledger import diff_of, totals
 from candlegraph.freqtrade_bridge.commands.main import main
@@ -12,7 +13,7 @@ from candlegraph.graph.schema.calls import CallRecord, Try
 from candlegraph.graph.schema.signal import TradeSignal
 from candlegraph.graph.settings.places import DATABASE
 from candlegraph.memory.books.ledger import DecisionRow, Ledger
-from candlegraph.memory.store import close_memory
+from candlegraph.memory.store import close_memory, open_memory
 
 START = datetime(2025, 3, 1, tzinfo=UTC)
 
@@ -68,7 +69,9 @@ def test_show_prints_decisions_and_totals(userdir, capsys):
 )
 def test_show_filters(words, count, userdir, capsys):
     ledger(userdir, "show", *words)
-    assert f"decisions: {count} (" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"decisions: {count} (" in said
+    assert ("No decision of backtest:b is what you asked for; it has 3." in said) is (count == 0)
 
 
 def test_one_decision_can_be_seen_whole(userdir, capsys):
@@ -79,6 +82,45 @@ def test_one_decision_can_be_seen_whole(userdir, capsys):
     assert ledger(userdir, "show", "--decision", "backtest:a-1") == 0  # whosever it is, as `brief --decision` finds it
     assert ledger(userdir, "show", "--namespace", "backtest:b", "--decision", "backtest:a-1") == 1
     assert "no decision begins with it" in capsys.readouterr().err
+
+
+def test_without_a_name_every_command_means_the_run_that_decided_last_or_the_bot(tmp_path, capsys, make_snapshot):
+    book = Ledger(tmp_path / DATABASE)
+    for name in ("dry_run", "backtest:a", "backtest:b"):
+        book.append([row(0, name)])
+    memory = open_memory(tmp_path / DATABASE)
+    for number, name in enumerate(("backtest:a", "dry_run")):  # the bot has learnt last, and a backtest decided last
+        memory.add(lived(make_snapshot(), number, namespace=name))
+
+    def told(*words):
+        assert main([*words, "--userdir", str(tmp_path)]) == 0
+        return capsys.readouterr().out
+
+    assert "Decisions of backtest:b" in told("ledger", "show")
+    assert "(backtest:b)" in told("why", "BTC/USDT:USDT", "--at", "2025-03-01T00:30")
+    assert "memory of backtest:a" in told("memory", "stats")
+    assert json.loads(told("status", "--json"))["namespace"] == "dry_run"
+    assert json.loads(told("drift", "--json"))["namespace"] == "dry_run"
+    close_memory(tmp_path / DATABASE)
+
+
+def test_a_folder_of_backtests_alone_has_no_bot(userdir, capsys):
+    assert main(["drift", "--userdir", str(userdir)]) == 1
+    assert "no bot decided here, only backtests; --namespace names one: backtest:b" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["account", "show"], "No account is marked yet: a bot marks its own in its first loop.\n"),
+        (["approvals"], "No entry waits for you.\n"),
+        (["audit"], "No position waits for you.\nThe auditor has found nothing.\n"),
+    ],
+    ids=str,
+)
+def test_where_there_is_nothing_a_sentence_says_so(words, said, userdir, capsys):
+    assert main([*words, "--userdir", str(userdir)]) == 0
+    assert capsys.readouterr().out == said
 
 
 def test_an_unknown_namespace_names_the_known_ones(userdir, capsys):

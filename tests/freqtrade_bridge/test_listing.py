@@ -181,7 +181,7 @@ def test_memory_tables_keep_long_paths(run, userdir):
 
 
 def test_an_empty_list_says_so(run):
-    assert run("approvals", "--namespace", "live") == "Waiting for approval: none\n"
+    assert run("approvals", "--namespace", "live") == "No entry waits for you.\n"
 
 
 def printed(*renderables):

@@ -86,6 +86,7 @@ def test_a_restart_uses_the_words_and_the_folder_of_the_start(run, tmp_path, mon
 def test_a_bot_that_ends_at_once_is_told_with_its_reason(run, tmp_path):
     status, said = run("start -c bad.json")
     assert status == 1 and "start: the bot ended at once: bad.json: nothing is right" in said
+    assert "logs/console.log. What a bot needs: candlegraph doctor -c " in said and said.endswith("bad.json\n")
     assert bot(tmp_path) is None
 
 

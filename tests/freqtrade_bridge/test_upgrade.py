@@ -5,8 +5,10 @@ import dataclasses
 import pytest
 
 from candlegraph.agents import reviewer
+from candlegraph.agents.asking.transcript import allowed_tools
 from candlegraph.agents.prompt import briefing
 from candlegraph.freqtrade_bridge.commands.main import main
+from candlegraph.freqtrade_bridge.decisions import kept_answers
 from candlegraph.freqtrade_bridge.decisions.records import Records, decision_row
 from candlegraph.freqtrade_bridge.decisions.runner import Runner
 from candlegraph.graph.settings.places import DATABASE
@@ -104,10 +106,28 @@ def test_a_changed_rule_shows_the_decision_then_and_now(lived, check, make_snaps
     assert status == 1 and "decision: leverage 3 → 1" in said and "0 prompts and 1 decisions change" in said
 
 
+RECORDED = {"llm_config": {"mode": "record", "model": "some-model"}}
+
+
+def test_kept_answers_that_a_replay_would_still_find_are_counted(lived, check, make_snapshot):
+    snapshot = make_snapshot()
+    lived(entering(snapshot), snapshot, **RECORDED)
+    status, said = check()
+    assert status == 0 and "cassette: 1 of 1 kept answers would be found by a replay" in said
+
+
+def test_functions_that_read_otherwise_are_seen_by_the_kept_answer(lived, check, make_snapshot, monkeypatch):
+    snapshot = make_snapshot()
+    lived(entering(snapshot), snapshot, **RECORDED)
+    monkeypatch.setattr(kept_answers, "allowed_tools", lambda state: allowed_tools(state)[1:])
+    status, said = check()
+    assert status == 1 and "cassette: 0 of 1 kept" in said and "prompt from: of what was sent: tools" in said
+
+
 @pytest.mark.parametrize("side", [None, "long", "short"])
 def test_what_the_rule_decided_it_decides_again(lived, check, make_snapshot, side):
     row = lived(None, make_snapshot(side))
-    assert row.model == "policy" and row.calls == 1
+    assert row.model == "policy" and (row.calls, row.cost) == (1, 0)  # a rule costs nothing, and that is known
     assert check()[0] == 0
 
 

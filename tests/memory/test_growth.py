@@ -1,22 +1,30 @@
 """What grows, and how far: three months of a bot in virtual time, and old runs that leave by a stated rule."""
 
+import gzip
 import re
 from collections import Counter
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import time_machine
 from lived import lived
 from sqlalchemy import select
 
 import candlegraph.graph.schema.errors
+from candlegraph.agents.models.cassette import Cassette, KeptAnswer, Take
 from candlegraph.freqtrade_bridge.commands.main import main
+from candlegraph.freqtrade_bridge.commands.operations import ageing
 from candlegraph.freqtrade_bridge.decisions.inputs import DecisionInputs
 from candlegraph.freqtrade_bridge.decisions.records import Records, decision_row
 from candlegraph.freqtrade_bridge.decisions.runner import Runner
+from candlegraph.freqtrade_bridge.feeds.sentiment_record import NEVER, Recorded, read_record
+from candlegraph.graph.schema.fate import Fate, Refusal
+from candlegraph.graph.schema.signal import Move
 from candlegraph.graph.settings.experience import SnapshotKeeping
-from candlegraph.graph.settings.places import DATABASE
-from candlegraph.memory.books.ledger import Ledger
+from candlegraph.graph.settings.places import CASSETTE, DATABASE, SENTIMENT
+from candlegraph.memory.books.ledger import DecisionRow, Ledger, fate_counts
 from candlegraph.memory.books.snapshots import SnapshotBook, kept_doc
 from candlegraph.memory.storage.database import open_engine, reading
 from candlegraph.memory.storage.tables import experiences
@@ -47,10 +55,10 @@ def decided(make_context, make_snapshot, scripted, calling):
     return go
 
 
-def promised():
-    """Return megabytes by name, as the table of docs/operations.md has them for three months."""
+def promised(row=r"^\| `(.+?)` \|.*\| (\d+) MB \|$"):
+    """Return megabytes by name, as a table of docs/operations.md has them; without another form, for three months."""
     text = (ROOT / "docs" / "operations.md").read_text()
-    return {name: float(size) for name, size in re.findall(r"^\| `(.+?)` \|.*\| (\d+) MB \|$", text, re.MULTILINE)}
+    return {name: float(size) for name, size in re.findall(row, text, re.MULTILINE)}
 
 
 def test_three_months_stay_within_what_the_documents_say_and_lose_nothing_that_is_counted(decided, tmp_path):
@@ -75,6 +83,16 @@ def test_three_months_stay_within_what_the_documents_say_and_lose_nothing_that_i
     newest, oldest = again(row, DAYS - 1, 0).decision_id, again(row, 0, 0).decision_id
     assert kept_doc(database, newest) == doc and kept_doc(database, oldest) is None
     close_memory(database)
+
+
+def test_a_month_of_what_grows_for_ever_is_no_larger_than_the_documents_say(decided):
+    _, row, _ = decided()
+    a_month, most = 3 * 48 * 30, promised(r"^\| `(.+?)`[^|]* \| (\d+) MB \| \w")
+    value = Recorded(value=0.00012345, at=FIRST, source="binance funding rate", label="l" * 20, known_at=FIRST)
+    answer = take("k").model_copy(update={"answer": KEPT, "components": dict.fromkeys("abcde", "0" * 32)})
+    assert a_month * len(row.model_dump_json()) <= most["decisions"] * MB
+    assert a_month * (4 + 1 / 3) * len(value.model_dump_json()) <= most["sentiment"] * MB
+    assert a_month * len(answer.model_dump_json()) <= most["rag/cassette.sqlite"] * MB
 
 
 def again(row, day, number):
@@ -160,3 +178,85 @@ def test_a_run_that_a_bot_reads_stays_whatever_its_age(several, capsys):
     said = prune(several, capsys, "--keep", "1", "-c", str(config), "--yes")
     assert re.findall(r"leaves +(\S+)", said) == ["offline:c", "backtest:b"]
     assert counted(several)["backtest:a"] == (1, 1, 1)
+
+
+TODAY = FIRST + timedelta(days=DAYS)
+ENTRY = Move(action="enter_long")
+HELD = Fate(kind="refused", at=FIRST, refusal=Refusal(door="late", key="", why="its candle closed"))
+
+
+@pytest.fixture
+def old_bot(decided, tmp_path):
+    """Return the folder of a bot that decided a candle a day for a hundred days, and noted and recorded each day."""
+    context, row, doc = decided()
+    rows = [again(row, day, 0) for day in range(DAYS)]
+    rows[3] = rows[3].model_copy(update={"fate": HELD, "signal": row.signal.in_place_of(ENTRY, HELD.refusal)})
+    Ledger(tmp_path / DATABASE).append([*rows, again(row, 0, 1).model_copy(update={"namespace": "backtest:a"})])
+    SnapshotBook(tmp_path / DATABASE, SnapshotKeeping(max_days=1000)).keep(
+        {one.decision_id: doc for one in rows}, FIRST
+    )
+    memory = open_memory(tmp_path / DATABASE)
+    memory.add(lived(row_snapshot(doc), 0, namespace="live"))
+    notes = Journal(tmp_path / SENTIMENT / "fear_greed.jsonl")
+    cassette = Cassette(tmp_path / CASSETTE)
+    for day in range(DAYS):
+        at = FIRST + timedelta(days=day)
+        notes.append([Recorded(value=day, at=at, source="s", known_at=at).model_dump(mode="json")])
+        with time_machine.travel(at, tick=False):
+            cassette.keep(take(f"{day}"))
+    cassette.close()
+    with time_machine.travel(TODAY, tick=False):
+        yield tmp_path
+    close_memory(tmp_path / DATABASE)
+
+
+KEPT = KeptAnswer(
+    content="",
+    reasoning="thoughts" * 50,
+    tool_calls=({"name": "signal_entry_long", "args": {"reason": "r" * 200, "more": "n" * 250}, "id": "call_" * 5},),
+    usage={"input_tokens": 6100, "output_tokens": 310, "input_token_details": {"cache_read": 4000}},
+    about={"model_name": "m" * 20, "finish_reason": "tool_calls", "id": "chat" * 5},
+    model="m" * 20,
+    seconds=3.2,
+)
+"""About as long as they are in use."""
+
+
+def take(key):
+    answer = KeptAnswer(content="a", model="m", seconds=1)
+    return Take(key=key, pair="P", candle="c", role="decision", turn=0, components={}, answer=answer)
+
+
+def test_what_is_older_than_so_many_days_leaves_and_nothing_that_statistics_need(old_bot, capsys):
+    rows = Ledger(old_bot / DATABASE).rows("live")
+    said = prune(old_bot, capsys, "--days", "62")
+    assert re.findall(r"^  (.+), \d", said, re.MULTILINE) == [
+        "waits and holds: live 37", "fear_greed.jsonl: 38 values", "cassette.sqlite: 38 answers",
+    ]  # fmt: skip
+    assert "Nothing was removed" in said and Ledger(old_bot / DATABASE).rows("live") == rows
+    said = prune(old_bot, capsys, "--days", "62", "--yes")
+    left = Ledger(old_bot / DATABASE).rows("live")
+    assert left == (rows[3], *rows[38:])  # what acted, and five weeks for the drift, a month for the costs
+    assert fate_counts(left) == fate_counts(rows)
+    assert len(Ledger(old_bot / DATABASE).rows("backtest:a")) == 1 and len(experiences_of(old_bot / DATABASE)) == 1
+    assert kept_doc(old_bot / DATABASE, rows[0].decision_id) is None
+    (archive,) = (old_bot / "rag").glob("*.jsonl.gz")
+    archived = [DecisionRow.model_validate_json(line) for line in gzip.decompress(archive.read_bytes()).splitlines()]
+    assert sorted([*archived, *left], key=lambda one: one.candle) == list(rows)
+    noted = read_record(old_bot / SENTIMENT / "fear_greed.jsonl")
+    assert noted.as_of(FIRST + timedelta(days=37), timedelta(days=1)) == NEVER
+    assert noted.as_of(TODAY, timedelta(days=2)).value == DAYS - 1
+    with closing(Cassette(old_bot / CASSETTE)) as cassette:
+        assert (cassette.get("37"), cassette.get("38").content) == (None, "a")
+    assert "  nothing" in prune(old_bot, capsys, "--days", "62", "--yes")
+
+
+def test_what_a_month_is_reckoned_from_is_never_pruned_nor_what_a_bot_is_writing(old_bot, capsys, monkeypatch):
+    assert main(["prune", "--userdir", str(old_bot), "--days", "61"]) == 1
+    assert "expected 62 or more" in capsys.readouterr().err
+    monkeypatch.setattr(ageing, "foreign", lambda userdir: [1])
+    assert main(["prune", "--userdir", str(old_bot), "--days", "62", "--yes"]) == 1
+    assert "the bot runs, and writes these" in capsys.readouterr().err
+    assert len(Ledger(old_bot / DATABASE).rows("live")) == DAYS
+    assert main(["prune", "--userdir", str(old_bot)]) == 1
+    assert "expected --keep N" in capsys.readouterr().err

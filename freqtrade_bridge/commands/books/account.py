@@ -9,6 +9,7 @@ from candlegraph.freqtrade_bridge.report.listing import Entry, console, print_en
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.memory.books.account import AccountBook, AccountMark
 
+NONE = "No account is marked yet: a bot marks its own in its first loop."
 SHOWN = ("namespace", "highest equity", "day", "day began with")
 
 
@@ -20,7 +21,7 @@ def print_show(arguments: argparse.Namespace) -> None:
         print_json([{"namespace": name} | mark.model_dump(mode="json") for name, mark in marks.items()])
     else:
         entries = [_entry(name, mark) for name, mark in marks.items()]
-        print_entries("Accounts", SHOWN, entries, wide=arguments.wide)
+        print_entries("Accounts", SHOWN, entries, wide=arguments.wide, empty=NONE)
 
 
 def print_reset(arguments: argparse.Namespace) -> None:

@@ -25,7 +25,7 @@ def print_approvals(arguments: Namespace) -> None:
         print_json([{"id": one.id} | one.model_dump(mode="json") for one in waiting])
     else:
         entries = [_entry(one, now, None if arguments.wide else LONGEST) for one in waiting]
-        print_entries("Waiting for approval", SHOWN, entries, wide=arguments.wide)
+        print_entries("Waiting for approval", SHOWN, entries, wide=arguments.wide, empty="No entry waits for you.")
 
 
 def print_approve(arguments: Namespace) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from pathlib import Path
 
-from candlegraph.freqtrade_bridge.commands.arguments import add_output, add_userdir, later, utc
+from candlegraph.freqtrade_bridge.commands.arguments import NEWEST, NEWEST_BOT, add_output, add_userdir, later, utc
 
 HERE = __package__
-NEWEST = "default: the newest one"
 
 
 def add_status(command: ArgumentParser) -> None:
@@ -24,7 +23,7 @@ def add_health(command: ArgumentParser) -> None:
 def add_drift(command: ArgumentParser) -> None:
     """Let the command be told whose decisions."""
     add_userdir(command)
-    command.add_argument("--namespace", help=NEWEST)
+    command.add_argument("--namespace", help=NEWEST_BOT)
     command.add_argument("--json", action="store_true", help="for another program")
     command.set_defaults(run=later(f"{HERE}.drift:print_drift"))
 

@@ -23,11 +23,12 @@ def print_audit(arguments: Namespace) -> None:
     holds = book.holds(arguments.namespace)
     rows = book.rows(arguments.namespace)[-arguments.limit :]
     if arguments.json:
-        held = [one.model_dump(mode="json") for one in holds]
-        print_json([{"holds": held, "findings": [row.model_dump(mode="json") for row in rows]}])
+        waiting = [one.model_dump(mode="json") for one in holds]
+        print_json([{"holds": waiting, "findings": [row.model_dump(mode="json") for row in rows]}])
         return
-    print_entries("Positions that wait for you", HELD, [_held(one) for one in holds], wide=arguments.wide)
-    print_entries("What the auditor found", FOUND, [_found(row) for row in rows], wide=arguments.wide)
+    held, found, wide = [_held(one) for one in holds], [_found(row) for row in rows], arguments.wide
+    print_entries("Positions that wait for you", HELD, held, wide=wide, empty="No position waits for you.")
+    print_entries("What the auditor found", FOUND, found, wide=wide, empty="The auditor has found nothing.")
 
 
 def print_adopt(arguments: Namespace) -> None:

@@ -25,7 +25,7 @@ SHOWN = ("measure", "chance", "verdict")
 def print_drift(arguments: Namespace) -> None:
     """Print the last 7 whole days against the 28 before, measure by measure."""
     ledger = Ledger(database_of(arguments.userdir))
-    namespace = namespace_of(ledger, arguments.namespace)
+    namespace = namespace_of(ledger, arguments.namespace, is_bot=True)
     end = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     report = drift_of(ledger.rows(namespace, since=end - RECENT - BEFORE), end)
     if arguments.json:

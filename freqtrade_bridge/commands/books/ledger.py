@@ -18,6 +18,7 @@ from candlegraph.freqtrade_bridge.commands.arguments import database_of
 from candlegraph.freqtrade_bridge.report.listing import LONGEST, Entry, console, one_line, print_entries, print_json
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.schema.market import Frozen
+from candlegraph.graph.settings.places import BACKTEST
 from candlegraph.memory.books.ledger import DecisionRow, Ledger, cost_told, fate_counts
 
 SHOWN = ("candle", "pair", "signal", "conf.", "cost", "s")
@@ -47,7 +48,9 @@ def print_show(arguments: argparse.Namespace) -> None:
         print_json([row.model_dump(mode="json") | {"cost": row.cost} for row in shown])
         return
     entries = [_entry(row, None if arguments.wide else LONGEST) for row in shown]
-    print_entries(f"Decisions of {rows[0].namespace}", SHOWN, entries, wide=arguments.wide)
+    name = rows[0].namespace
+    empty = f"No decision of {name} is what you asked for; it has {len(rows)}."
+    print_entries(f"Decisions of {name}", SHOWN, entries, wide=arguments.wide, empty=empty)
     screen = console()
     if len(kept) > arguments.limit:
         screen.print(f"the last {arguments.limit} of {len(kept)}; --limit shows more")
@@ -101,15 +104,22 @@ def decision_of(ledger: Ledger, digits: str, namespace: str | None) -> DecisionR
     return found[0]
 
 
-def namespace_of(ledger: Ledger, named: str | None) -> str:
-    """Return the named namespace, the newest where none is; raise ConfigError where nothing was decided in it."""
+def namespace_of(ledger: Ledger, named: str | None, *, is_bot: bool = False) -> str:
+    """Return the named run, else the one that decided last, of bots where no backtest is meant; raise ConfigError."""
     known = ledger.namespaces()
     if not known:
         raise ConfigError("ledger: nothing was decided yet")
-    chosen = named or known[0]
-    if chosen not in known:
-        raise ConfigError(f"ledger: no namespace {chosen!r}; known: {', '.join(known)}")
-    return chosen
+    if named is not None and named not in known:
+        raise ConfigError(f"ledger: no namespace {named!r}; known: {', '.join(known)}")
+    found = [one for one in known if not (is_bot and one.startswith(BACKTEST))]
+    if named is None and not found:
+        raise ConfigError(f"ledger: no bot decided here, only backtests; --namespace names one: {', '.join(known)}")
+    return named or found[0]
+
+
+def first_of(ledger: Ledger, having: Sequence[str]) -> str | None:
+    """Return of these namespaces the one that decided last, else the first; None without any."""
+    return next(iter([*(one for one in ledger.namespaces() if one in having), *having]), None)
 
 
 def totals(rows: Sequence[DecisionRow]) -> list[str]:

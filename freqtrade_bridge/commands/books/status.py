@@ -12,12 +12,14 @@ from typing import Any, NamedTuple
 from rich.table import Table
 from rich.text import Text
 
-from candlegraph.freqtrade_bridge.commands.arguments import database_of
-from candlegraph.freqtrade_bridge.host.pause_file import KEY, HandPause, PauseFile
+from candlegraph.freqtrade_bridge.commands.books.ledger import namespace_of
+from candlegraph.freqtrade_bridge.commands.books.starting import pause_told, print_no_book_yet, starting, starting_told
+from candlegraph.freqtrade_bridge.commands.operations.process import BotProcess
+from candlegraph.freqtrade_bridge.host.pause_file import HandPause, PauseFile
 from candlegraph.freqtrade_bridge.monitoring.health import HealthCheck, checks, duration_told
 from candlegraph.freqtrade_bridge.monitoring.heartbeat import Heartbeat, HeldTrade, heartbeat_of
 from candlegraph.freqtrade_bridge.report.listing import Entry, console, one_line, print_entries, print_json
-from candlegraph.graph.schema.errors import ConfigError
+from candlegraph.graph.settings.places import DATABASE
 from candlegraph.memory.books.account import AccountBook
 from candlegraph.memory.books.approvals import Proposals, StoredRequest
 from candlegraph.memory.books.audit import AuditBook, Hold
@@ -40,6 +42,7 @@ class BotStatus(NamedTuple):
     proposals: Sequence[StoredRequest]
     holds: Sequence[Hold]
     hand: HandPause | None
+    starting: BotProcess | None
 
     def since(self, first: datetime) -> list[DecisionRow]:
         """Return the decisions of candles that closed at `first` or later."""
@@ -59,6 +62,9 @@ class BotStatus(NamedTuple):
 def print_status(arguments: Namespace) -> None:
     """Print how the bot is; the status is 0 also where it is not well, `candlegraph health` says that."""
     known = _known(arguments)
+    if known is None:
+        print_no_book_yet(arguments)
+        return
     if arguments.json:
         print_json(_document(known))
         return
@@ -67,14 +73,18 @@ def print_status(arguments: Namespace) -> None:
         grid.add_row(Text(name), Text(value))
     console().print(Text(f"{known.namespace}: {_headline(known)}", style="bold"), grid)
     if known.beat is not None:
-        print_entries("Open trades", HELD, [_entry(one, known.now) for one in known.beat.trades], wide=False)
+        trades = [_entry(one, known.now) for one in known.beat.trades]
+        print_entries("Open trades", HELD, trades, wide=False, empty="No trade is open.")
 
 
-def _known(arguments: Namespace) -> BotStatus:
-    database, now = database_of(arguments.userdir), datetime.now(UTC)
-    ledger = Ledger(database)
+def _known(arguments: Namespace) -> BotStatus | None:
+    """Return all that is known; None where no bot has written anything yet."""
+    database, now = arguments.userdir / DATABASE, datetime.now(UTC)
     beat = heartbeat_of(arguments.userdir, arguments.namespace)
-    namespace = beat.namespace if beat is not None else _newest(ledger, arguments.namespace)
+    if not database.is_file() or (beat is None and not Ledger(database).namespaces()):
+        return None
+    ledger = Ledger(database)
+    namespace = beat.namespace if beat is not None else namespace_of(ledger, arguments.namespace, is_bot=True)
     first = min(now.replace(day=1, hour=0, minute=0, second=0, microsecond=0), now - HEALTH_SPAN)
     mark = AccountBook(database).mark(namespace)
     return BotStatus(
@@ -88,19 +98,13 @@ def _known(arguments: Namespace) -> BotStatus:
         proposals=Proposals(database).pending(namespace),
         holds=AuditBook(database).holds(namespace),
         hand=PauseFile(arguments.userdir).read(),
+        starting=starting(arguments.userdir, beat),
     )
 
 
-def _newest(ledger: Ledger, named: str | None) -> str:
-    known = ledger.namespaces()
-    if named is not None and named not in known:
-        raise ConfigError(f"status: no namespace {named!r}; known: {', '.join(known) or 'none'}")
-    if not known:
-        raise ConfigError("status: no bot has run here: neither a heartbeat nor a decision")
-    return named or known[0]
-
-
 def _headline(known: BotStatus) -> str:
+    if known.starting is not None:
+        return f"{starting_told(known.starting)}; this is of the time before"
     if known.beat is None:
         return "no heartbeat, no bot has finished a loop here"
     ill = [check.said for check in known.found if not check.is_well]
@@ -133,8 +137,7 @@ def _lines(known: BotStatus) -> Iterator[tuple[str, str]]:
 def _entries_told(known: BotStatus) -> str:
     """Return what keeps entries from being made: a person, the models."""
     if known.hand is not None:
-        since = "" if known.hand.since is None else f" since {known.hand.since:%Y-%m-%d %H:%M} UTC"
-        return f"{known.hand.refusal.why}{since}; `{KEY}` ends it"
+        return pause_told(known.hand)
     paused = None if known.beat is None else known.beat.paused
     return f"pause: {paused}" if paused else "do not pause"
 
@@ -184,6 +187,7 @@ def _document(known: BotStatus) -> dict[str, Any]:
     asked = known.asked
     return {
         "namespace": known.namespace,
+        "starting": None if known.starting is None else known.starting.model_dump(mode="json"),
         "heartbeat": None if known.beat is None else known.beat.model_dump(mode="json"),
         "checks": [check.model_dump() for check in known.found],
         "last_decision": None if last is None else last.model_dump(mode="json"),

@@ -18,6 +18,8 @@ from candlegraph.graph.schema.errors import BridgeError
 
 TRADES = "sqlite:///tradesv3.sqlite"
 """Freqtrade's database of live trades where none is named, in the folder where it is started."""
+WALLETS = ("walletAddress", "wallet_address")
+"""How freqtrade's configuration names the account of a decentralised exchange; a variable gives the second."""
 FORBIDDEN = {
     "enableWithdrawals": "withdraw",
     "enableInternalTransfer": "transfer to other users",
@@ -32,7 +34,7 @@ def account(patient: Patient) -> Iterator[Diagnosis]:
     if not patient.is_live:
         yield ok("keys", "a dry-run needs none" if not named else "not asked: a dry-run uses none")
         return
-    if len(named) < 2 and not patient.exchange.get("walletAddress"):
+    if len(named) < 2 and not any(patient.exchange.get(key) for key in WALLETS):
         what = "dry_run is false, and there is no key or no secret"
         yield fail("keys", what, "FREQTRADE__EXCHANGE__KEY and FREQTRADE__EXCHANGE__SECRET in .env")
         return

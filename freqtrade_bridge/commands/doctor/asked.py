@@ -8,7 +8,6 @@ from sqlalchemy import select
 
 from candlegraph.freqtrade_bridge.commands.doctor.diagnosis import Diagnosis, Patient, fail, ok, warn
 from candlegraph.freqtrade_bridge.commands.model_check import asked_once
-from candlegraph.freqtrade_bridge.decisions.estimate import is_free
 from candlegraph.graph.schema.errors import ConfigError, EmbeddingError, ModelError
 from candlegraph.graph.settings.places import DATABASE
 from candlegraph.memory.embeddings.opening import open_embedder
@@ -24,7 +23,7 @@ def model(patient: Patient) -> Iterator[Diagnosis]:
     """Yield whether it answers with a function call, how fast, and what it costs."""
     llm = patient.settings.llm_config
     first = llm.models_of("decision")[0]
-    if llm.mode == "replay" or (is_free(first) and first.provider != "local"):
+    if llm.mode == "replay" or (first.is_free and first.provider != "local"):
         yield ok("model", "a replay asks nobody" if llm.mode == "replay" else "none: a fixed rule decides")
         return
     try:
@@ -42,7 +41,7 @@ def model(patient: Patient) -> Iterator[Diagnosis]:
 
 def _price(patient: Patient) -> Diagnosis:
     llm = patient.settings.llm_config
-    paid = [one.model for one in llm.models_of("decision") if not is_free(one)]
+    paid = [one.model for one in llm.models_of("decision") if not one.is_free]
     if not paid:
         return ok("price", "none: it runs here")
     if unknown := [name for name in dict.fromkeys(paid) if name not in llm.prices]:

@@ -18,11 +18,16 @@ from candlegraph.freqtrade_bridge.commands.trade import ADDRESS, PORT, is_free
 from candlegraph.freqtrade_bridge.host.configuration_files import merged_files
 from candlegraph.freqtrade_bridge.host.environment_file import NAME
 from candlegraph.freqtrade_bridge.host.pause_file import PauseFile
+from candlegraph.graph.settings.places import DATABASE, LOG
 
 GB = 1_000_000_000
 LEAST, ENOUGH = 0.5, 5.0
 """GB: below the first one a database may fail to grow within a day, with the second one it lasts for years."""
-SECRETS = ("key", "secret", "password", "api_key", "token", "jwt_secret_key", "ws_token", "walletAddress", "privateKey")
+SECRETS = (
+    *("key", "apiKey", "api_key", "secret", "password", "uid", "token", "jwt_secret_key", "ws_token"),
+    *("walletAddress", "wallet_address", "privateKey", "private_key"),
+)
+"""Names of secrets in freqtrade's configuration and in ours."""
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -39,13 +44,23 @@ def machine(patient: Patient) -> Iterator[Diagnosis]:
 def _folder(patient: Patient) -> Diagnosis:
     userdir = patient.userdir
     if userdir.is_dir():
-        writable = os.access(userdir, os.W_OK)
-        return ok("folder", str(userdir)) if writable else fail("folder", f"{userdir} cannot be written", "chown it")
+        closed = [one for one in (userdir, *_written_to(userdir)) if not os.access(one, os.W_OK)]
+        if not closed:
+            return ok("folder", str(userdir))
+        advice = f"was the bot once started by root? chown -R the user that runs it, here {os.getuid()}"
+        return fail("folder", f"{', '.join(map(str, closed))} cannot be written", advice)
     beside = patient.files[0].resolve().parent / userdir
     if not userdir.is_absolute() and beside.is_dir():
         what = f"{userdir} is not here, but beside the configuration: a bot started here would know none of its trades"
         return fail("folder", what, f"cd {beside.parent}")
     return warn("folder", f"{userdir} is not there yet", "the first start makes it")
+
+
+def _written_to(userdir: Path) -> Iterator[Path]:
+    """Yield the folders and files below it that a bot writes to, as far as they are there."""
+    for place in (LOG, DATABASE):
+        yield from (one for one in (userdir / place.parent, userdir / place) if one.exists())
+    yield from userdir.glob("tradesv3*.sqlite")
 
 
 def _secrets(patient: Patient) -> Iterator[Diagnosis]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from candlegraph.freqtrade_bridge.commands.arguments import (
+    NEWEST,
     add_config,
     add_output,
     add_userdir,
@@ -22,7 +23,6 @@ from candlegraph.graph.schema.market import Regime, Side
 HERE = __package__
 TABLES, SEARCH, REEMBED = f"{HERE}.tables", f"{HERE}.search", f"{HERE}.reembed"
 ABLATION, FILES = f"{HERE}.ablation", f"{HERE}.files"
-NEWEST = "default: the newest one"
 KINDS = ("trade", "decision", "lesson")
 """As graph.state.Kind, whose module loads langgraph: that takes seconds, and this one makes the help text."""
 
@@ -43,7 +43,7 @@ def _place(action: ArgumentParser) -> None:
 
 def _one_namespace(action: ArgumentParser) -> None:
     _place(action)
-    action.add_argument("--namespace", help=NEWEST)
+    action.add_argument("--namespace", help=f"{NEWEST}, of those with experiences")
 
 
 def _stats(action: ArgumentParser) -> None:

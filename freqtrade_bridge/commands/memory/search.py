@@ -31,7 +31,9 @@ def print_search(arguments: Namespace) -> None:
         print_json([case.model_dump(mode="json") | _end_fields(ends[case.id]) for case in cases])
         return
     entries = [_entry(case, ends[case.id], wide=arguments.wide) for case in cases]
-    print_entries(f"like {like_what(arguments)}, in {namespace}", SHOWN, entries, wide=arguments.wide)
+    what = f"like {like_what(arguments)}, in {namespace}"
+    empty = f"Nothing in {namespace} is like {like_what(arguments)}, of what the filters leave."
+    print_entries(what, SHOWN, entries, wide=arguments.wide, empty=empty)
 
 
 class SearchQuestion(NamedTuple):

@@ -7,11 +7,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from candlegraph.freqtrade_bridge.commands.arguments import database_of
+from candlegraph.freqtrade_bridge.commands.books.ledger import first_of
 from candlegraph.freqtrade_bridge.host.configuration_files import read_files
 from candlegraph.freqtrade_bridge.report.listing import Entry, console, print_entries, print_json, print_values
 from candlegraph.graph.schema.errors import MemoryStoreError
 from candlegraph.graph.settings.experience import RagConfig
 from candlegraph.graph.settings.settings import settings_of
+from candlegraph.memory.books.ledger import Ledger
 from candlegraph.memory.cleanup import Purged
 from candlegraph.memory.store import ExperienceMemory, open_memory
 from candlegraph.memory.transfer.restore import rebuild
@@ -75,7 +77,7 @@ def opened(arguments: Namespace, rag: RagConfig) -> tuple[ExperienceMemory, str]
     path = database_of(arguments.userdir)
     memory = open_memory(path, rag)
     namespaces = memory.namespaces()
-    namespace = arguments.namespace or next(iter(namespaces), None)
+    namespace = arguments.namespace or first_of(Ledger(path), namespaces)
     if namespace is None:
         raise MemoryStoreError(f"the memory at {path} is empty")
     if namespace not in namespaces:

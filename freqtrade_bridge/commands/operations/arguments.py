@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from pathlib import Path
 
 from candlegraph.freqtrade_bridge.commands.arguments import USERDIR, at_least_one, later
 from candlegraph.freqtrade_bridge.commands.operations.first_config import CURRENCIES, PROFILES
 from candlegraph.freqtrade_bridge.host.configuration_files import read_files
+from candlegraph.graph.settings.places import CASSETTE
 
 HERE = __package__
 
@@ -99,10 +101,13 @@ def add_clean(command: ArgumentParser) -> None:
 
 
 def add_prune(command: ArgumentParser) -> None:
-    """Let the command be told how many runs stay, and whether to remove the rest."""
+    """Let the command be told how many runs and days stay, and whether to remove the rest."""
     _add_place(command)
-    command.add_argument("--keep", type=at_least_one, required=True, metavar="N", help="so many of the newest stay")
-    command.add_argument("--yes", action="store_true", help="remove the others; without it they are listed")
+    command.add_argument("--keep", type=at_least_one, metavar="N", help="of the backtests so many of the newest stay")
+    command.add_argument(
+        "--days", type=at_least_one, metavar="N", help="older waits, holds, sentiment and cassette leave; 62 or more"
+    )
+    command.add_argument("--yes", action="store_true", help="remove them; without it they are listed")
     command.set_defaults(run=later(f"{HERE}.prune:print_prune"))
 
 
@@ -118,3 +123,11 @@ def place_of(arguments: Namespace) -> Path:
     """Return the bot's user data folder: the named one, else the configuration's, else freqtrade's usual one."""
     named: Path | None = arguments.where
     return named or Path(str(read_files(arguments.files).merged.get("user_data_dir") or USERDIR))
+
+
+def cassette_of(files: Sequence[Path], userdir: Path) -> Path:
+    """Return where the configuration keeps answers, without one where a run keeps them by default."""
+    from candlegraph.graph.settings.settings import settings_of
+
+    named = settings_of(read_files(files).merged).llm_config.cassette
+    return Path(named) if named else userdir / CASSETTE

@@ -20,6 +20,12 @@ CURRENCIES = {
     "okx": "USDT",
 }
 """The exchanges on which Freqtrade trades futures with isolated margin, each with the currency of its contracts."""
+LOGINS = {
+    "bitget": ("KEY", "SECRET", "PASSWORD"),
+    "hyperliquid": ("WALLET_ADDRESS", "PRIVATE_KEY"),
+    "okx": ("KEY", "SECRET", "PASSWORD"),
+}
+"""What an account is opened with, where it is not key and secret."""
 ADDRESS, PORT = "127.0.0.1", 8086
 POLICY, LOCAL = "policy", "local"
 BASE = re.compile(r"[A-Z0-9]{1,20}")
@@ -57,9 +63,8 @@ SECRETS_HEADER = """\
 # what the shell sets wins. Plain freqtrade does not read them: set -a; . ./.env; set +a
 # The key of the model's endpoint, llm_config.api_base; the rule and the local model need none.
 CANDLEGRAPH_API_KEY=
-# Keys of the exchange, for "dry_run": false alone. Never give them the right to withdraw.
-FREQTRADE__EXCHANGE__KEY=
-FREQTRADE__EXCHANGE__SECRET=
+# Keys of {exchange}, for "dry_run": false alone. Never give them the right to withdraw.
+{keys}
 # Of Freqtrade's API and FreqUI; the user is candlegraph.
 """
 
@@ -142,6 +147,18 @@ def _model(answers: NewBot) -> dict[str, Any]:
         "retry_times": 1,
         "decision": {"deadline_seconds": 100},
     }
+
+
+def blank_secrets_of(exchange: str) -> str:
+    """Return the text of a new `.env`: what the exchange asks for, each without a value."""
+    names = LOGINS.get(exchange, ("KEY", "SECRET"))
+    return SECRETS_HEADER.format(exchange=exchange, keys="\n".join(f"FREQTRADE__EXCHANGE__{one}=" for one in names))
+
+
+def risk_told(name: str) -> str:
+    """Return what a profile means, shortly."""
+    rules = dict(zip(KEYS, PROFILES[name], strict=True))
+    return f"{name} {rules['max_leverage']:g}x {rules['max_risk_per_trade_pct']:g} %"
 
 
 def new_passwords() -> dict[str, str]:

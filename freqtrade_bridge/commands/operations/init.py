@@ -18,11 +18,12 @@ from candlegraph.freqtrade_bridge.commands.operations.first_config import (
     POLICY,
     PORT,
     PROFILES,
-    SECRETS_HEADER,
     NewBot,
+    blank_secrets_of,
     config_of,
     new_passwords,
     pairs_of,
+    risk_told,
 )
 from candlegraph.freqtrade_bridge.host.environment_file import NAME
 from candlegraph.freqtrade_bridge.migration.secrets_file import OWNER_ONLY, keep_secrets, write_beside
@@ -45,7 +46,7 @@ def print_init(arguments: Namespace) -> None:
     for name in FOLDERS:
         (folder / USERDIR / name).mkdir(parents=True, exist_ok=True)
     if not secrets.exists():
-        write_beside(secrets, SECRETS_HEADER, OWNER_ONLY)
+        write_beside(secrets, blank_secrets_of(answers.exchange), OWNER_ONLY)
     keep_secrets(secrets, new_passwords(), replace=True)
     write_beside(config, f"{HEADER.format(name=CONFIG)}{content}\n", READABLE)
     sys.stdout.write("\n".join(_told(answers, folder)) + "\n")
@@ -53,13 +54,14 @@ def print_init(arguments: Namespace) -> None:
 
 def _answers(arguments: Namespace) -> NewBot:
     """Return what was named; the rest is asked for in a terminal, and elsewhere as prudent as can be."""
-    exchange = arguments.exchange or _asked("Exchange", "binance", _one_of(CURRENCIES))
+    exchange = arguments.exchange or _asked(f"Exchange ({', '.join(CURRENCIES)})", "binance", _one_of(CURRENCIES))
     pairs = arguments.pairs or _asked("Pairs", "BTC ETH SOL", lambda text: pairs_of(text.split(), exchange))
     model = arguments.model or _asked(f"Model ({POLICY}: a rule, no key; {LOCAL}; or a name)", POLICY, str)
     api_base = arguments.api_base
     if api_base is None and model not in (POLICY, LOCAL) and sys.stdin.isatty():
         api_base = _asked("Its OpenAI-compatible endpoint", "https://api.openai.com/v1", str)
-    risk = arguments.risk or _asked(f"Risk ({', '.join(PROFILES)})", "prudent", _one_of(PROFILES))
+    choices = "; ".join(map(risk_told, PROFILES))
+    risk = arguments.risk or _asked(f"Risk (leverage, loss at a stop: {choices})", "prudent", _one_of(PROFILES))
     return NewBot(exchange, pairs_of(pairs, exchange), model, api_base, risk)
 
 
@@ -88,19 +90,21 @@ def _told(answers: NewBot, folder: Path) -> list[str]:
     """Return what was written, and the next three commands, as they can be typed."""
     place = "" if folder == Path() else f"cd {folder} && "
     lines = [
-        f"Written: {folder / CONFIG}: a dry-run on {answers.exchange}, {', '.join(answers.pairs)}; risk {answers.risk}",
-        f"         {folder / NAME}, mode 600: the passwords of the API; every command with -c reads it",
+        f"Written: {folder / CONFIG}: a dry-run on {answers.exchange}, risk {answers.risk}",
+        f"           {', '.join(answers.pairs)}",
+        f"         {folder / NAME}, mode 600: passwords of the API; every command with -c reads it",
         f"         {folder / USERDIR}: {', '.join(FOLDERS)}",
-        f"API and FreqUI, once it runs: http://{ADDRESS}:{PORT}, user candlegraph, the password is in {NAME}",
     ]
     if answers.model == POLICY:
         lines.append("Decided by a fixed rule: enough to see everything run, not to earn money.")
     elif answers.model != LOCAL:
-        lines.append(f"Put the key of {answers.api_base} into {folder / NAME}: CANDLEGRAPH_API_KEY=…")
+        lines += [f"Put the key of {answers.api_base} into {folder / NAME}:", "  CANDLEGRAPH_API_KEY=…"]
     return [
         *lines,
         "Next:",
-        f"  {place}candlegraph doctor -c {CONFIG}    is everything there that a bot needs",
-        f"  candlegraph start -c {CONFIG}     in the background; with --offline without a network",
-        "  candlegraph status                   what it does, and why",
+        f"  {place}candlegraph doctor -c {CONFIG}  is all there that a bot needs",
+        f"  candlegraph start -c {CONFIG}   in the background; --offline: no network",
+        "  candlegraph status                 what it does, and why",
+        "FreqUI, once it runs and `freqtrade install-ui` was typed:",
+        f"  http://{ADDRESS}:{PORT}, user candlegraph, its password is in {NAME}",
     ]

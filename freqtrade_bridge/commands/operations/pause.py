@@ -19,7 +19,7 @@ def print_pause(arguments: Namespace) -> None:
     why = f": {pause.why}" if pause.why else ""
     sys.stdout.write(
         f"{userdir}: entries are paused since {pause.since:%Y-%m-%d %H:%M} UTC{why}.\n"
-        "A bot on it opens and adds nothing from its next look on, nor does /forceenter, also after a restart.\n"
+        "A bot on it opens and adds nothing from its next look on, nor does /forceenter,\nalso after a restart. "
         f"Exits and stops go on. `candlegraph resume{_named(arguments)}` ends it.\n"
     )
 

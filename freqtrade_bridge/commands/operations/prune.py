@@ -1,4 +1,4 @@
-"""`candlegraph prune`: old backtests leave the database, by a rule that is printed before anything goes."""
+"""`candlegraph prune`: old backtests leave, and what is older than so many days; printed before anything goes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from argparse import Namespace
 from datetime import UTC, datetime
 
 from candlegraph.freqtrade_bridge.commands.arguments import database_of
+from candlegraph.freqtrade_bridge.commands.operations.ageing import prune_aged
 from candlegraph.freqtrade_bridge.commands.operations.arguments import place_of
 from candlegraph.freqtrade_bridge.commands.operations.process import foreign, running
 from candlegraph.freqtrade_bridge.host.configuration_files import read_files
+from candlegraph.freqtrade_bridge.report.waiting import working
+from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.settings.settings import settings_of
 from candlegraph.memory.pruning import StoredRun, prunable, prune, shrink, stored_runs
 
@@ -17,6 +20,16 @@ MB = 1_000_000
 
 
 def print_prune(arguments: Namespace) -> None:
+    """Prune what was named, runs or days; raise ConfigError where neither was."""
+    if arguments.keep is None and arguments.days is None:
+        raise ConfigError("prune: expected --keep N, so many of the newest backtests stay, or --days N, or both")
+    if arguments.keep is not None:
+        _prune_runs(arguments)
+    if arguments.days is not None:
+        prune_aged(arguments)
+
+
+def _prune_runs(arguments: Namespace) -> None:
     """List what leaves and what stays; with --yes erase it, and give its room back where no bot runs."""
     userdir = place_of(arguments)
     database = database_of(userdir)
@@ -39,7 +52,8 @@ def print_prune(arguments: Namespace) -> None:
 def _prune(arguments: Namespace, leaving: tuple[StoredRun, ...]) -> None:
     userdir = place_of(arguments)
     database = database_of(userdir)
-    archives = prune(database, leaving, datetime.now(UTC))
+    with working("erasing"):
+        archives = prune(database, leaving, datetime.now(UTC))
     sys.stdout.writelines(f"archive: {one}\n" for one in archives)
     told = f"removed: {len(leaving)} runs, {sum(one.decisions for one in leaving)} decisions"
     if running(userdir) or foreign(userdir):

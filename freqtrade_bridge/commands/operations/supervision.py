@@ -14,6 +14,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
+from candlegraph.freqtrade_bridge.commands.arguments import USERDIR
 from candlegraph.freqtrade_bridge.commands.operations.arguments import place_of
 from candlegraph.freqtrade_bridge.commands.operations.process import (
     CONSOLE,
@@ -24,6 +25,7 @@ from candlegraph.freqtrade_bridge.commands.operations.process import (
     spawned,
     starting,
 )
+from candlegraph.freqtrade_bridge.report.waiting import working
 from candlegraph.graph.schema.errors import BridgeError
 from candlegraph.graph.settings.places import LOG
 
@@ -57,19 +59,28 @@ def print_restart(arguments: Namespace) -> None:
     _start(bot.words, userdir)
 
 
-def _start(words: Sequence[str], userdir: Path) -> None:
+def _start(given: Sequence[str], userdir: Path) -> None:
     log = userdir / LOG
     before = log.stat().st_size if log.exists() else 0
     with starting(userdir) as file:
-        process = spawned(words, userdir, file)
-        state = _seen(process, log, before)
+        process = spawned(given, userdir, file)
+        with working(f"waiting until it trades, at most {PATIENCE:.0f} s"):
+            state = _seen(process, log, before)
     if process.poll() is not None:
         forget(userdir)
-        raise BridgeError(f"start: the bot ended at once: {_last_line(userdir / CONSOLE)}")
-    sys.stdout.write(
-        f"{state}: process {process.pid}, log {log}\n"
-        "Look: candlegraph status, candlegraph logs -f. End: candlegraph stop. No new entries: candlegraph pause.\n"
-    )
+        raise BridgeError(
+            f"start: the bot ended at once: {_last_line(userdir / CONSOLE)}\n"
+            f"All that it said: {userdir / CONSOLE}. What a bot needs: candlegraph doctor{_configs(given)}"
+        )
+    place = "" if userdir == USERDIR.resolve() else f" --userdir {userdir}"
+    words = {"look": "status", "log": "logs -f", "no new entries": "pause", "end": "stop"}
+    sys.stdout.write(f"{state}: process {process.pid}, log {log}\n")
+    sys.stdout.writelines(f"  {what:16}candlegraph {word}{place}\n" for what, word in words.items())
+
+
+def _configs(given: Sequence[str]) -> str:
+    """Return the configuration files among the words, as `doctor` takes them."""
+    return "".join(f" -c {given[place + 1]}" for place, word in enumerate(given) if word == "-c")
 
 
 def _seen(process: subprocess.Popen[bytes], log: Path, before: int) -> str:
@@ -101,8 +112,18 @@ def _one(userdir: Path, command: str) -> BotProcess:
 
 
 def _stop(bot: BotProcess, userdir: Path) -> None:
-    os.kill(bot.pid, signal.SIGTERM)
     begun = time.monotonic()
+    with working(f"waiting for its end, at most {STOPPING:.0f} s"):
+        _end(bot, begun)
+    forget(userdir)
+    sys.stdout.write(
+        f"stopped: process {bot.pid}, after {time.monotonic() - begun:.0f} s.\n"
+        "Open positions stay open: stops that rest on the exchange go on,\nnothing else watches them now.\n"
+    )
+
+
+def _end(bot: BotProcess, begun: float) -> None:
+    os.kill(bot.pid, signal.SIGTERM)
     while alive(bot.pid):
         if time.monotonic() - begun > STOPPING:
             raise BridgeError(
@@ -110,8 +131,3 @@ def _stop(bot: BotProcess, userdir: Path) -> None:
                 "llm_config.decision.deadline_seconds. Look with `candlegraph logs`; a second stop ends it hard"
             )
         time.sleep(LOOK)
-    forget(userdir)
-    sys.stdout.write(
-        f"stopped: process {bot.pid}, after {time.monotonic() - begun:.0f} s. Open positions stay open: stops that "
-        "rest on the exchange go on, nothing else watches them now.\n"
-    )

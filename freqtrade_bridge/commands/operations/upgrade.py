@@ -9,10 +9,13 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from candlegraph.agents.models.cassette import Cassette
 from candlegraph.freqtrade_bridge.commands.arguments import database_of
-from candlegraph.freqtrade_bridge.commands.operations.arguments import place_of
+from candlegraph.freqtrade_bridge.commands.operations.arguments import cassette_of, place_of
 from candlegraph.freqtrade_bridge.decisions.inputs import DecisionInputs
+from candlegraph.freqtrade_bridge.decisions.kept_answers import cassette_at
 from candlegraph.freqtrade_bridge.decisions.replayed import Compared, compared, first_line
+from candlegraph.freqtrade_bridge.report.waiting import counted
 from candlegraph.graph.schema.errors import BridgeError, CandlegraphError, ConfigError
 from candlegraph.memory.books.ledger import DecisionRow, Ledger
 from candlegraph.memory.books.snapshots import kept_doc
@@ -30,7 +33,9 @@ def print_upgrade(arguments: Namespace) -> None:
     database = database_of(userdir)
     rows = _newest(Ledger(database), arguments.namespace)
     kept = {row.decision_id: doc for row in rows if (doc := kept_doc(database, row.decision_id)) is not None}
-    found = [checked(row, kept[row.decision_id], userdir) for row in rows if row.decision_id in kept]
+    with cassette_at(cassette_of(arguments.files, userdir)) as cassette:
+        again = counted([row for row in rows if row.decision_id in kept], "taken again")
+        found = [checked(row, kept[row.decision_id], userdir, cassette) for row in again]
     if not found:
         raise ConfigError(
             f"upgrade: {userdir}: no live decision whose inputs were kept; see experience_config.snapshots, --namespace"
@@ -42,10 +47,10 @@ def print_upgrade(arguments: Namespace) -> None:
         raise BridgeError(f"upgrade: {len(prompts)} prompts and {len(decisions)} decisions change")
 
 
-def checked(row: DecisionRow, doc: str, userdir: Path) -> Compared:
+def checked(row: DecisionRow, doc: str, userdir: Path, cassette: Cassette | None) -> Compared:
     """Return what becomes of one decision; inputs that this version cannot read are a change of their own."""
     try:
-        return compared(row, DecisionInputs.model_validate_json(doc), userdir)
+        return compared(row, DecisionInputs.model_validate_json(doc), userdir, cassette)
     except (ValidationError, CandlegraphError) as e:
         return Compared(row=row, prompt=f"its inputs cannot be read any more: {first_line(e)}", is_compared=False)
 
@@ -67,6 +72,9 @@ def _summary(found: Sequence[Compared], rows: int) -> list[str]:
         f"prompts: {sum(one.prompt is None for one in sent)} of {len(sent)} that were sent are the same",
         f"decisions: {sum(one.decision is None for one in again)} of {len(again)} are the same, by the answers of then",
     ]
+    if kept := [one for one in found if one.misses is not None]:
+        whole = sum(not one.misses for one in kept)
+        lines.append(f"cassette: {whole} of {len(kept)} kept answers would be found by a replay")
     if left := len(found) - len(again):
         lines.append(f"not taken again: {left}, failed, or decided by a person, a reviewer, the clock, a budget")
     return lines

@@ -23,9 +23,10 @@ from candlegraph.freqtrade_bridge.commands.studio.assistants import (
     make_assistants,
     with_settings,
 )
+from candlegraph.freqtrade_bridge.commands.studio.reopening import reopened
 from candlegraph.freqtrade_bridge.commands.studio.server import STUDIO, ending, serving
 from candlegraph.freqtrade_bridge.decisions.inputs import DecisionInputs
-from candlegraph.freqtrade_bridge.decisions.replayed import Compared, can_be_again, changed_part, difference, reopened
+from candlegraph.freqtrade_bridge.decisions.replayed import Compared, can_be_again, changed_part, difference
 from candlegraph.graph.state import CandleState
 from candlegraph.memory.books.ledger import DecisionRow
 
