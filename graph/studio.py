@@ -46,10 +46,12 @@ class StudioContext(Context):
     """A context that keeps its namespace whatever it is given: a click must not write where a bot learns."""
 
     namespace: Annotated[Literal["studio"], BeforeValidator(pinned)] = Field(
-        STUDIO, description="always studio; rag_config.read_namespaces says what else may be read"
+        STUDIO, description="always studio; rag_config.read_namespaces says what else is read", examples=[STUDIO]
     )
     reopened: Reopened | None = Field(
-        None, description="a bot's decision, as `candlegraph open` gives it; empty: memory and models answer"
+        None,
+        description="a bot's decision, as `candlegraph open` gives it; empty: memory and models answer",
+        examples=[None],
     )
 
     @property
