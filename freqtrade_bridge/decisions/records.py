@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import takewhile
 from pathlib import Path
@@ -41,12 +41,15 @@ DECISIONS, EXPERIENCES, REWARDS = "logs/llm_decisions.jsonl", "logs/trade_experi
 LONGEST_REASONING = 4000
 LONGEST_ARGUMENTS = 4000
 
+Show = Callable[[Sequence[DecisionRow], Mapping[str, CandleState]], None]
+"""Is told of every candle's decisions after they were stored."""
+
 
 class Records:
     """Writes the databases first, then the files for people; a full disk is said aloud and stops no trade."""
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
+    def __init__(self, context: Context, show: Show | None = None) -> None:
+        self._context, self._show = context, show
         self._ledger = Ledger(context.database)
         self._prompts: dict[str, dict[str, Any]] = {}
         """Of the decisions whose lines are still to come."""
@@ -68,6 +71,8 @@ class Records:
         if self._context.settings.experience_config.log_prompts:
             self._prompts |= {row.decision_id: _prompt(states, row) for row in rows}
         self._tell([row for row in rows if row.fate is not None or not row.acts])
+        if self._show is not None:
+            self._show(rows, states)
 
     def _tell(self, rows: Sequence[DecisionRow]) -> None:
         self._write(DECISIONS, [_decision_line(row) | self._prompts.pop(row.decision_id, {}) for row in rows])

@@ -15,6 +15,7 @@ from candlegraph.graph.settings.llm import LlmConfig
 from candlegraph.graph.settings.monitoring import Monitoring
 from candlegraph.graph.settings.refusal import PlaceOf, explained
 from candlegraph.graph.settings.risk import RiskManagement
+from candlegraph.graph.settings.tracing import Tracing
 
 
 class Settings(Block):
@@ -25,6 +26,7 @@ class Settings(Block):
     risk_management: RiskManagement = RiskManagement()
     context_config: ContextConfig = ContextConfig()
     monitoring: Monitoring = Monitoring()
+    tracing: Tracing = Tracing()
 
 
 def settings_of(config: Mapping[str, Any], place: PlaceOf | None = None) -> Settings:

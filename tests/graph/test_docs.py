@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FILES = [*PAGES, *(ROOT / name for name in ("config.example.json", "Dockerfile", "compose.yaml"))]
 ROW = re.compile(
-    r"^\| `((?:(?:llm|experience|risk|context)_\w+|monitoring)\.[\w.]+)` \| `(.*?)` \| (.+) \|$", re.MULTILINE
+    r"^\| `((?:(?:llm|experience|risk|context)_\w+|monitoring|tracing)\.[\w.]+)` \| `(.*?)` \| (.+) \|$", re.MULTILINE
 )
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
 
