@@ -13,7 +13,7 @@ JOBS ?= 2
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all soak coverage check format type bench docs lock clean
+.PHONY: help demo test test-all soak coverage check format type bench docs prompts-page lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -34,7 +34,7 @@ $(DEV): $(READY) requirements-dev.lock requirements-local.lock
 	$(call install,--no-deps -r requirements-local.lock)
 	touch $@
 
-demo: $(READY)  ## backtest the sample market, decided by the graph; ends with a table and an HTML report
+demo: $(READY)  ## backtest a real month of BTC and ETH, decided by the graph; ends with a table and an HTML report
 	$(BIN)/candlegraph demo
 
 test: $(DEV)  ## the tests (minutes)
@@ -69,11 +69,16 @@ bench: $(DEV)  ## time per decision, and against stock freqtrade
 	$(BIN)/python benchmarks/decision.py
 	$(BIN)/python benchmarks/walk.py
 	$(BIN)/python benchmarks/engine.py
+	$(BIN)/python benchmarks/live.py
 	$(BIN)/python benchmarks/replay.py
 	$(BIN)/python benchmarks/backtest.py
 	$(BIN)/python benchmarks/memory.py
 
-docs: $(DEV)  ## render the examples of docs/prompt.md anew, after `make demo`
+docs: $(DEV)  ## the documentation as a site in site/, which opens from the disk; an unknown link fails
+	$(BIN)/python docs/tables.py
+	$(BIN)/mkdocs build --quiet --clean
+
+prompts-page: $(DEV)  ## render the examples of docs/prompt.md anew, after `candlegraph demo --synthetic`
 	$(BIN)/python docs/render_prompt.py user_data
 
 lock: $(READY)  ## pin the newest versions that fit pyproject.toml
@@ -81,4 +86,4 @@ lock: $(READY)  ## pin the newest versions that fit pyproject.toml
 	$(BIN)/uv $(COMPILE) --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 
 clean:  ## remove what was made here
-	rm -rf $(VENV) .layout build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .langgraph_api user_data
+	rm -rf $(VENV) .layout build site *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .langgraph_api user_data

@@ -24,7 +24,6 @@ THINGS = {
     "graph/schema/frozen.py": "what crosses a boundary is strict",
     "graph/schema/scene.py": "what is told of a situation in words",
     "graph/settings/block.py": "a group of keys is strict",
-    "graph/settings/monitoring.py": "a file per configuration block",
     "graph/settings/places.py": "where a run keeps what it knows",
     "memory/embeddings/ollama.py": "one provider of text vectors",
     "tools/market/scene.py": "makes a scene of a snapshot",

@@ -18,7 +18,7 @@ from candlegraph.agents.asking.faults import recalled
 from candlegraph.agents.asking.transcript import BY_NAME, allowed_tools, faults, last_answer, repairs, validated
 from candlegraph.agents.prompt.briefing import briefing, check_fits
 from candlegraph.agents.prompt.chinese.functions import offered
-from candlegraph.agents.prompt.chinese.said import said
+from candlegraph.agents.prompt.chinese.said import answered, said
 from candlegraph.agents.prompt.files import deciding_version
 from candlegraph.agents.prompt.opinions import TOKENS as OPINION_TOKENS
 from candlegraph.agents.prompt.opinions import opinions_text, with_room
@@ -87,7 +87,7 @@ async def tools(state: CandleState, runtime: Runtime[Context]) -> dict[str, Any]
     assert state.snapshot is not None, "the analyst runs first"
     language = (runtime.context or Context()).settings.context_config.language
     replies = [await executed(call, state.snapshot.as_of) for call in last_answer(state).tool_calls]
-    return {"messages": [one.model_copy(update={"content": said(str(one.content), language)}) for one in replies]}
+    return {"messages": [one.model_copy(update={"content": answered(str(one.content), language)}) for one in replies]}
 
 
 async def executed(call: ToolCall, as_of: datetime) -> ToolMessage:

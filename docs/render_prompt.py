@@ -1,4 +1,4 @@
-"""Render the examples of docs/prompt.md anew, from a userdir that `candlegraph demo` has left behind: `make docs`."""
+"""Render the examples of docs/prompt.md anew, from a userdir that `demo --synthetic` left: `make prompts-page`."""
 
 from __future__ import annotations
 

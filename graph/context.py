@@ -54,7 +54,7 @@ class Context(BaseModel):
     def with_model(self, model: BaseChatModel) -> Context:
         """Return this context with `model` in every role instead of the configured ones."""
         copy = self.model_copy()
-        copy._models = RoleModels(self.settings.llm_config, self.cassette, given=model)
+        copy._models = self._role_models(model)
         return copy
 
     def for_candle(
@@ -73,8 +73,12 @@ class Context(BaseModel):
     def models(self) -> RoleModels:
         """Return the models of all roles."""
         if self._models is None:
-            self._models = RoleModels(self.settings.llm_config, self.cassette)
+            self._models = self._role_models()
         return self._models
+
+    def _role_models(self, given: BaseChatModel | None = None) -> RoleModels:
+        language = self.settings.context_config.language
+        return RoleModels(self.settings.llm_config, self.cassette, given, language)
 
     @property
     def model_name(self) -> str:

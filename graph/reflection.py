@@ -77,14 +77,14 @@ async def review(state: ReflectionState, runtime: Runtime[Context]) -> dict[str,
     """Write the report: by rules, and by the reviewer model where the configuration asks for it."""
     context = runtime.context or Context()
     assert state.trade is not None, "evaluate runs first"
+    language = context.settings.context_config.language
     if isinstance(state.trade, PartialExit):
-        return {"experience": experience_of_part(state.trade)}
+        return {"experience": experience_of_part(state.trade, language)}
     assert state.scores is not None, "evaluate marks a trade"
     insight, call = None, None
     is_asked = context.settings.experience_config.reflection.mode == "llm" and context.spent is None
     if is_asked and not state.trade.forced:
         insight, call = await _asked(state.trade, state.track, state.scores, state.table, context)
-    language = context.settings.context_config.language
     learnt = experience_of(state.trade, state.track, insight, state.table, language)
     return {"insight": insight, "call": call, "experience": learnt}
 

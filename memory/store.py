@@ -40,7 +40,14 @@ from candlegraph.memory.learning.telling import case_of
 from candlegraph.memory.learning.track import Track
 from candlegraph.memory.stats import situation_spaces, stats_of, text_stats
 from candlegraph.memory.storage.database import close_engine, open_engine, open_shared, reading, writing
-from candlegraph.memory.storage.rows import counters_of, experiences_by_id, insert_experience, is_retired, micros
+from candlegraph.memory.storage.rows import (
+    counters_of,
+    experiences_by_id,
+    experiences_of,
+    insert_experience,
+    is_retired,
+    micros,
+)
 from candlegraph.memory.storage.tables import experiences, meta
 from candlegraph.memory.storage.vectors import unit
 
@@ -156,6 +163,11 @@ class ExperienceMemory:
         """Return one experience."""
         with reading(self.engine) as connection:
             return experiences_by_id(connection, [experience_id]).get(experience_id)
+
+    def all_of(self, namespace: str) -> dict[int, Experience]:
+        """Return every experience of a namespace by its id, each with the newest lesson."""
+        with reading(self.engine) as connection:
+            return experiences_of(connection, namespace)
 
     def enqueue(self, trade: Closing, track: Track | None = None) -> None:
         """Keep a closed trade, and how it went, or a part of one, durably until it is learnt from."""

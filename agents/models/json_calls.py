@@ -23,13 +23,17 @@ from langchain_core.messages.tool import invalid_tool_call, tool_call
 from langchain_core.runnables import Runnable
 
 from candlegraph.agents.models.wire.markups import call_in
+from candlegraph.graph.settings.context import Language, Phrase
 
 Tool = dict[str, Any]
 """A function in OpenAI's format."""
 
-ORDER = """\
-Answer with one JSON object and nothing else: {"name": "<function>", "arguments": {...}}
-The functions, with [optional] arguments:"""
+ORDER: Phrase = {
+    "en": 'Answer with one JSON object and nothing else: {"name": "<function>", "arguments": {...}}\n'
+    "The functions, with [optional] arguments:",
+    "zh": '只用一个 JSON 对象回答，不写其他内容：{"name": "<function>", "arguments": {...}}\n'
+    "以下是函数，方括号中的参数可省略：",
+}
 
 
 def bound(model: BaseChatModel, tools: Sequence[Tool]) -> Runnable[LanguageModelInput, AIMessage]:
@@ -60,13 +64,13 @@ def _call_schema(function: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def as_text(messages: Sequence[BaseMessage], tools: Sequence[Tool]) -> list[BaseMessage]:
+def as_text(messages: Sequence[BaseMessage], tools: Sequence[Tool], language: Language = "en") -> list[BaseMessage]:
     """Return `messages` without tool calls and tool messages, and with the functions to read.
 
     One system message, and turns that alternate: the chat templates of small models refuse anything else.
     """
     system = [str(one.content) for one in messages if isinstance(one, SystemMessage)]
-    found: list[BaseMessage] = [SystemMessage("\n\n".join([*system, function_list(tools)]))]
+    found: list[BaseMessage] = [SystemMessage("\n\n".join([*system, function_list(tools, language)]))]
     for one in messages:
         if isinstance(one, SystemMessage):
             continue
@@ -93,9 +97,9 @@ def _written(name: str, arguments: dict[str, Any]) -> str:
     return json.dumps({"name": name, "arguments": arguments}, ensure_ascii=False)
 
 
-def function_list(tools: Sequence[Tool]) -> str:
+def function_list(tools: Sequence[Tool], language: Language) -> str:
     """Return the functions as text: arguments with their ranges, and what each function is for."""
-    return "\n".join([ORDER, *(_described(one["function"]) for one in tools)])
+    return "\n".join([ORDER[language], *(_described(one["function"]) for one in tools)])
 
 
 def _described(function: dict[str, Any]) -> str:

@@ -6,9 +6,10 @@ and backtests exercise the whole path without a key. It looks at the main timefr
     flat      long   regime trend_up, t: EMA spread > 0, n: MACD histogram > 0, m: close crosses EMA 20 from a pull-back
                      (0 < distance < 1 ATR), m: RSI 45-68, strength not weak, support and resistance known
               short  the mirror image
-              wait   otherwise; also when at least ten similar past trades of the side succeeded less than 30 % of the
-                     time; and in three of four markets when the pattern of the side's past trades warns: the fourth,
-                     told by a checksum of pair, support and resistance, is taken to see whether the pattern still holds
+              wait   otherwise; also when at least eight similar past trades of the side lost on average, and the 99 %
+                     interval of that mean ends below zero; and the more often, the more the pattern of the side's past
+                     trades speaks against it: at evidence e (20 proves it) one market in e is taken, but never fewer
+                     than one in four, to see whether the pattern still holds; a checksum of the market tells which
     position  exit   the regime has turned against the side, or half of a best profit over 6 % was given back
               -50 %  once, when the price has moved 1.5 planned stop distances in favour
               +40 %  once, when it has moved 0.8 of them, before any reduction, and the trend is strong
@@ -47,8 +48,8 @@ RISK_ATR = 2.5
 LEVERAGE = 5.0
 STAKE_SHARE = 0.12
 """Of the equity, so that a winner may be added to within the risk limit."""
-LEARNT_CASES, POOR_SUCCESS = 10, 0.3
-WARNED_TAKEN_OF = 4
+LEARNT_CASES = 8
+LEAST_TAKEN = 1 / 4
 RECORD_FROM_PCT = 5.0
 
 
@@ -192,39 +193,30 @@ def past_warning(facts: Facts, side: Side) -> str | None:
 
 
 def cases_warning(past: ExperienceFacts, side: Side) -> str | None:
-    """Return that too few similar trades succeeded, with their ids."""
-    count, rate = similar_of(past, side)
-    if count < LEARNT_CASES or rate is None or rate >= POOR_SUCCESS:
+    """Return that similar trades lost on average, and clearly so, with their ids."""
+    one = past.of(side)
+    if one.cases < LEARNT_CASES or one.mean_profit_pct is None or one.within_pct is None:
         return None
-    return f"{count} similar past {side} trades succeeded {rate:.0%} of the time (cases {past.ids})"
-
-
-def similar_of(past: ExperienceFacts, side: Side) -> tuple[int, float | None]:
-    """Return how many similar past trades of a side there are, and which share of them succeeded."""
-    if side == "long":
-        return past.long_cases, past.long_success_rate
-    return past.short_cases, past.short_success_rate
+    if one.mean_profit_pct + one.within_pct >= 0:
+        return None
+    return f"{one.cases} similar past {side} trades made {one.mean_profit_pct:.2f} % on average (cases {past.ids})"
 
 
 def pattern_warning(facts: Facts, past: ExperienceFacts, side: Side) -> str | None:
-    """Return that the pattern warns, but for the one market in four in which it is put to the test."""
-    verdict, trades, rate = (
-        (past.long_pattern, past.long_pattern_trades, past.long_pattern_rate)
-        if side == "long"
-        else (past.short_pattern, past.short_pattern_trades, past.short_pattern_rate)
-    )
-    market = f"{facts.pair} {facts.support} {facts.resistance}"
-    if verdict != "warned" or rate is None or zlib.crc32(market.encode()) % WARNED_TAKEN_OF == 0:
+    """Return what the pattern says against `side`, but for the share of markets in which it is put to the test.
+
+    Where there is nothing to find, the share is ever below s in at most s of all courses.
+    """
+    one, market = past.of(side), f"{facts.pair} {facts.support} {facts.resistance}"
+    if not one.against or zlib.crc32(market.encode()) < max(LEAST_TAKEN, 1 / one.against) * 2**32:
         return None
-    return f"{trades} past {side} trades of this setup won {rate:.0%} of the time"
+    return f"past {side} trades of this setup speak against it: evidence {one.against:.1f}, 20 proves it"
 
 
 def _entry(facts: Facts, side: Side) -> RuleCall:
     sign = sign_of(side)
     frames = list(facts.timeframes.values())
     atr = frames[min(1, len(frames) - 1)].atr or 0.0
-    count, rate = (0, None) if facts.experience is None else similar_of(facts.experience, side)
-    past = "" if rate is None else f"; {count} similar past {side} trades succeeded {rate:.0%} of the time"
     stake = significant(STAKE_SHARE * facts.account.equity)
     return f"signal_entry_{side}", {
         **({"stake_amount": stake} if 0 < stake <= facts.account.free else {}),
@@ -237,8 +229,16 @@ def _entry(facts: Facts, side: Side) -> RuleCall:
         "trend_strength": facts.trend_strength,
         "stop_loss": significant(facts.price - sign * RISK_ATR * atr),
         "take_profit": significant(facts.price + sign * 4 * RISK_ATR * atr),
-        "reason": f"{facts.trend_strength} {facts.regime}, alignment {facts.alignment:+d}, pull-back to EMA 20{past}",
+        "reason": f"{facts.trend_strength} {facts.regime}, alignment {facts.alignment:+d}, pull-back to EMA 20"
+        + similar_told(facts.experience, side),
     }
+
+
+def similar_told(past: ExperienceFacts | None, side: Side) -> str:
+    """Return how often similar past trades of a side succeeded, as the end of a reason."""
+    if past is None or (one := past.of(side)).success_rate is None:
+        return ""
+    return f"; {one.cases} similar past {side} trades succeeded {one.success_rate:.0%} of the time"
 
 
 def position_calls(facts: Facts, position: PositionFacts) -> list[RuleCall]:

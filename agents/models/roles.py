@@ -18,6 +18,7 @@ from candlegraph.agents.models.providers import secrets_of
 from candlegraph.agents.models.recorder import Recorder
 from candlegraph.agents.models.rung import Rung
 from candlegraph.graph.schema.calls import Role
+from candlegraph.graph.settings.context import Language
 from candlegraph.graph.settings.llm import Depth, LlmConfig, ModelSettings
 
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -28,8 +29,11 @@ ASKED: dict[Depth, tuple[Role, ...]] = {"fast": ("decision",), "balanced": ("dec
 class RoleModels:
     """Every role's way to its models; `given` takes the place of all configured ones."""
 
-    def __init__(self, config: LlmConfig, cassette: Path, given: BaseChatModel | None = None) -> None:
+    def __init__(
+        self, config: LlmConfig, cassette: Path, given: BaseChatModel | None = None, language: Language = "en"
+    ) -> None:
         self._config = config
+        self._language = language
         self._given = given
         self._circuits: dict[str, Circuit] = {}
         self._recorder = Recorder(config.mode, cassette)
@@ -70,7 +74,7 @@ class RoleModels:
         return tuple(sorted({key.rpartition(" ")[2] for key, one in list(self._circuits.items()) if one.is_open}))
 
     def _rung(self, settings: ModelSettings) -> Rung:
-        return Rung(settings=settings, given=self._given)
+        return Rung(settings=settings, given=self._given, language=self._language)
 
     def _circuit(self, endpoint: str) -> Circuit:
         return self._circuits.setdefault(endpoint, Circuit(self._config.breaker))

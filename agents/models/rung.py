@@ -25,6 +25,7 @@ from candlegraph.agents.models.profiles import Manner, Profile
 from candlegraph.agents.models.providers import open_model, profile_for
 from candlegraph.agents.models.wire.failed_generation import FAILED, failed_answer
 from candlegraph.agents.models.wire.unwrapping import unwrapped
+from candlegraph.graph.settings.context import Language
 from candlegraph.graph.settings.llm import ModelSettings
 
 logger = logging.getLogger(__name__)
@@ -49,6 +50,8 @@ class Rung(BaseModel):
     settings: ModelSettings
     given: BaseChatModel | None = None
     """Handed in by a caller, instead of the configured one."""
+    language: Language = "en"
+    """Of the order to answer with one JSON object, where that is how functions are called."""
 
     _bound: dict[tuple[str, ...], Any] = PrivateAttr(default_factory=dict)
     _opened: list[BaseChatModel] = PrivateAttr(default_factory=list)
@@ -134,7 +137,7 @@ class Rung(BaseModel):
         key = (manner, *(one["function"]["name"] for one in tools))
         if key not in self._bound:
             self._bound[key] = self._binding(manner, tools)
-        sent = as_text(told, tools) if manner == "json_schema" else told
+        sent = as_text(told, tools, self.language) if manner == "json_schema" else told
         if isinstance(rule := self._bound[key], PolicyModel):  # in process: a layer of callbacks would only cost time
             return normalised(rule.answered(sent))
         with tracing_context(enabled=False):

@@ -13,6 +13,8 @@ from candlegraph.graph.schema.facts import ExperienceFacts
 from candlegraph.graph.schema.lessons import Advice, Lessons, Pattern
 from candlegraph.graph.schema.market import Side
 
+WORTH_SAYING = 2.0
+"""Evidence for or against from which on an undecided pattern leans to a side."""
 LESSON_LENGTH = 500
 """Characters: of a counterfactual lesson with what a model adds."""
 
@@ -60,7 +62,7 @@ def learnt_lines(lessons: Lessons, words: Words) -> list[str]:
 def pattern_line(one: Pattern, words: Words) -> str:
     """Return one pattern with its counts and intervals."""
     return words.pattern.format(
-        verdict=words.verdict_of(one.verdict),
+        verdict=verdict_words(one, words),
         setup=setup_words(one, words, one.leverage),
         trades=one.trades,
         rate=one.win_rate,
@@ -71,6 +73,14 @@ def pattern_line(one: Pattern, words: Words) -> str:
         reward_low=one.reward_low,
         reward_high=one.reward_high,
     )
+
+
+def verdict_words(one: Pattern, words: Words) -> str:
+    """Return what a pattern says, and of an undecided one to which side it leans."""
+    verdict, evidence = words.verdict_of(one.verdict), max(one.favour, one.against)
+    if one.verdict != "open" or evidence < WORTH_SAYING:
+        return verdict
+    return words.leaning[one.against > one.favour].format(verdict, evidence)
 
 
 def advice_line(one: Advice, words: Words) -> str:
@@ -93,15 +103,17 @@ def setup_words(one: Pattern | Advice, words: Words, leverage: str | None = None
 
 def similar_lines(summary: ExperienceFacts, words: Words) -> list[str]:
     """Return how the similar closed trades of each side ended."""
-    sides: tuple[tuple[Side, int, float | None, float | None], ...] = (
-        ("long", summary.long_cases, summary.long_success_rate, summary.long_mean_profit_pct),
-        ("short", summary.short_cases, summary.short_success_rate, summary.short_mean_profit_pct),
+    sides: tuple[Side, ...] = ("long", "short")
+    return [similar_line(summary, side, words) for side in sides if summary.of(side).success_rate is not None]
+
+
+def similar_line(summary: ExperienceFacts, side: Side, words: Words) -> str:
+    """Return how the similar closed trades of a side ended."""
+    one = summary.of(side)
+    within = "" if one.within_pct is None else words.within.format(one.within_pct)
+    return words.similar.format(
+        side=words.side_of(side), count=one.cases, rate=one.success_rate, profit=one.mean_profit_pct, within=within
     )
-    return [
-        words.similar.format(side=words.side_of(side), count=count, rate=rate, profit=profit)
-        for side, count, rate, profit in sides
-        if rate is not None and profit is not None
-    ]
 
 
 def cases_block(lessons: Lessons, words: Words) -> str:

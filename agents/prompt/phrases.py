@@ -43,6 +43,8 @@ class Words:
     no_case: str
     sides: tuple[str, str]
     similar: str
+    within: str
+    leaning: tuple[str, str]
     guidance: str
     no_trend: str
     too_few: str
@@ -102,7 +104,9 @@ WORDS: dict[Language, Words] = {
         older_values="older values",
         no_case="no similar past case",
         sides=("long", "short"),
-        similar="{side}: {count} similar closed trades, {rate:.0%} of them won, mean profit {profit:+.2f} %",
+        similar="{side}: {count} similar closed trades, {rate:.0%} of them won, mean profit {profit:+.2f} %{within}",
+        within=" (±{:.2f}, 99% interval)",
+        leaning=("{} (evidence for it {:.1f}, 20 proves it)", "{} (evidence against it {:.1f}, 20 proves it)"),
         guidance="all {trades} closed trades: cumulative reward {reward:+.4f}, recent trend {trend}; "
         "R: the loss at the first stop, fees included; in brackets: {level:.0%} intervals",
         no_trend="unknown",
@@ -146,7 +150,9 @@ WORDS: dict[Language, Words] = {
         older_values="更早的数值",
         no_case="没有相似的历史案例",
         sides=("做多", "做空"),
-        similar="{side}：{count} 笔相似的已平仓交易，胜率 {rate:.0%}，平均收益 {profit:+.2f} %",
+        similar="{side}：{count} 笔相似的已平仓交易，胜率 {rate:.0%}，平均收益 {profit:+.2f} %{within}",
+        within="（±{:.2f}，99% 置信区间）",
+        leaning=("{}（有利证据 {:.1f}，满 20 即证实）", "{}（不利证据 {:.1f}，满 20 即证实）"),
         guidance="全部 {trades} 笔已平仓交易：累计奖励 {reward:+.4f}，近期趋势 {trend}；"
         "R：触及初始止损的亏损（含手续费）；括号内为 {level:.0%} 置信区间",
         no_trend="未知",

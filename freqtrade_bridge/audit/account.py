@@ -64,8 +64,8 @@ class LiveAccount:
         living = tuple(self._stop(row) for row in stops if _is_stop(row))
         return Look(at=now, positions=held, stops=living)
 
-    def state_of(self, stop_id: str, pair: str) -> StopState:
-        """Return what became of a stop that is not listed."""
+    def state_of(self, stop_id: str, pair: str, position: HeldPosition | None) -> StopState:
+        """Return what became of a stop that is not listed, beside the position that was just shown."""
         try:
             with asked(f"ask for stop {stop_id}"):
                 row = self._api.fetch_order(stop_id, pair, {"trigger": True})
@@ -74,16 +74,22 @@ class LiveAccount:
         except RequestUnanswered:
             return "unknown"
         if row["status"] == "closed":
-            return "fired" if self._is_shown(row["info"].get("actualOrderId"), pair) else "fired_unseen"
+            order = self._shown(row["info"].get("actualOrderId"), pair)
+            if order is None:
+                return "fired_unseen"
+            return "spent" if position is not None and _is_counted(order, position) else "fired"
         return "alive" if row["status"] == "open" else "gone"
 
-    def _is_shown(self, order_id: str | None, pair: str) -> bool:
-        """Return whether an order can be asked for: late ones cannot yet."""
+    def _shown(self, order_id: str | None, pair: str) -> Row | None:
+        """Return an order that can be asked for: late ones cannot yet."""
+        if not order_id:
+            return None
         try:
             with asked(f"ask for order {order_id}"):
-                return bool(order_id) and bool(self._api.fetch_order(order_id, pair))
+                found: Row = self._api.fetch_order(order_id, pair)
+                return found
         except (RequestRefused, RequestUnanswered):
-            return False
+            return None
 
     def became(self, stop_id: str, pair: str) -> tuple[str, ...]:
         """Return the exchange's and the client's number of the order that a stop became, none of one that waits.
@@ -205,6 +211,11 @@ def client_id(pair: str, side: OrderSide, amount: float, trigger: float) -> str:
     """Return the client's number of a stop: the same for the same stop."""
     made = hashlib.sha256(f"{pair}|{side}|{amount!r}|{trigger!r}".encode()).hexdigest()
     return f"{OUR_STOP}{made[:24]}"
+
+
+def _is_counted(order: Row, position: HeldPosition) -> bool:
+    """Return whether an order is over, and a position is shown as it is since."""
+    return order["status"] != "open" and _time(order["info"]["updateTime"]) <= position.updated_at
 
 
 def _is_stop(row: Row) -> bool:

@@ -95,7 +95,7 @@ class Auditor:
         position, stops = seen.position(pair), seen.stops_of(pair)
         known = None if trade is None else open_trade_of(trade, self._stops, self._bot.exchange)
         hidden = set(() if known is None else known.stop_ids) - {one.id for one in stops}
-        asked = {one: self._account.state_of(one, pair) for one in sorted(hidden)}
+        asked = {one: self._account.state_of(one, pair, position) for one in sorted(hidden)}
         if trade is not None:
             self._forget_denied(trade, asked)
         return PairState(

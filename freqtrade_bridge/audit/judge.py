@@ -13,6 +13,8 @@ from candlegraph.freqtrade_bridge.audit.seen import Action, HeldPosition, OpenTr
 SETTLES = timedelta(seconds=10)
 """So long after it was placed a stop without a position is left alone: its position may not be shown yet."""
 FIRED: set[StopState] = {"fired", "fired_unseen"}
+BOOKED: set[StopState] = {"fired", "spent"}
+"""Freqtrade sees these by itself, and books them in this very loop."""
 Kept = Generator[Action, None, list[Stop]]
 """Actions, and in the end the stops that stay."""
 
@@ -25,7 +27,7 @@ def judge(state: PairState) -> tuple[Action, ...]:
 def _followed(state: PairState) -> Iterator[Action]:
     """Yield that a trade's position is not what it was, unless freqtrade knows an order that explains it."""
     trade, position = state.trade, state.position
-    if trade is None or trade.growing or trade.shrinking or "fired" in state.asked.values():
+    if trade is None or trade.growing or trade.shrinking or BOOKED & set(state.asked.values()):
         return
     left = position.size if position is not None and position.side == trade.side else 0.0
     if exceeds(trade.amount, left):
@@ -40,11 +42,15 @@ def _stops(state: PairState) -> Iterator[Action]:
 
 
 def _orphans(state: PairState) -> Iterator[Action]:
-    """Yield the stops of no position; where a trade is open its position is only not shown, or just closed."""
-    if state.trade is not None:
+    """Yield the stops of no position; where a trade is open its position is only not shown, or just closed.
+
+    A trade whose stop has fired is closed by freqtrade in this loop, and takes only the stops along that it knows.
+    """
+    if state.trade is not None and "fired" not in state.asked.values():
         return
+    own = () if state.trade is None else state.trade.stop_ids
     for stop in state.stops:
-        if not stop.is_firing and state.now - stop.placed_at >= SETTLES:
+        if stop.id not in own and not stop.is_firing and state.now - stop.placed_at >= SETTLES:
             yield Action(kind="cancel_orphan", pair=state.pair, stop=stop)
 
 

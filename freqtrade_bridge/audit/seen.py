@@ -117,9 +117,10 @@ class PairState(Frozen):
     now: datetime
 
 
-StopState = Literal["alive", "fired", "fired_unseen", "gone", "denied", "unknown"]
+StopState = Literal["alive", "fired", "spent", "fired_unseen", "gone", "denied", "unknown"]
 """What the exchange says of a stop by its number. fired: and the order that it became can be asked for, so that
-freqtrade books it by itself. denied: it never heard of it. unknown: it does not answer."""
+freqtrade books it by itself. spent: that order is over, and what is held now was held or opened after it.
+denied: it never heard of it. unknown: it does not answer."""
 ActionKind = Literal[
     "set_stop", "take_over", "cancel_surplus", "cancel_orphan", "protect_unknown", "ask_person", "follow_position"
 ]

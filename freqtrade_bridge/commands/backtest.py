@@ -6,16 +6,17 @@ import re
 from argparse import Namespace
 from pathlib import Path
 
-import pandas as pd
 from rich.console import Console
 
 from candlegraph.freqtrade_bridge.commands.failures import told
+from candlegraph.freqtrade_bridge.commands.reporting.gathering import gather, kept_of
+from candlegraph.freqtrade_bridge.commands.reporting.market import Span, candles_in
 from candlegraph.freqtrade_bridge.commands.run_arguments import order_of
 from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder, Run, run_backtest
 from candlegraph.freqtrade_bridge.loopback.markets import LINEAR
 from candlegraph.freqtrade_bridge.report.entries import luck_of_run
 from candlegraph.freqtrade_bridge.report.page import write_page
-from candlegraph.freqtrade_bridge.report.result import RunResult, read_result
+from candlegraph.freqtrade_bridge.report.result import read_result
 from candlegraph.freqtrade_bridge.report.summary import Summary, doubt_of, print_summary, summary_of
 from candlegraph.graph.schema.errors import BridgeError, CandlegraphError, DoubtfulRun
 from candlegraph.graph.settings.experience import RagConfig
@@ -23,7 +24,6 @@ from candlegraph.graph.settings.places import DATABASE
 from candlegraph.graph.settings.settings import settings_of
 from candlegraph.memory.books.ledger import Ledger
 from candlegraph.memory.store import open_memory
-from candlegraph.tools.market.candle_files import candle_file, read_frame
 
 OFFLINE_NOTE = "Offline: tick sizes follow the candles, leverage tiers are those that freqtrade ships; neither is live."
 
@@ -58,16 +58,19 @@ def report(order: BacktestOrder, run: Run, console: Console, *, is_sample: bool)
     decisions = Ledger(database).rows(run.namespace)
     if not decisions:
         raise BridgeError(f"{database}: no decision of {run.namespace}; {run.archive} is not a run of the graph")
-    memory = open_memory(database, memory_of(order)).stats(run.namespace)
-    candles = {pair: candles_of(order, pair, result) for pair in result.pairs}
+    memory = open_memory(database, memory_of(order))
+    known = memory.all_of(run.namespace)
+    span = Span(result.pairs, result.timeframe, result.begins_at, result.ends_at)
+    candles = candles_in(order.datadir, span, order.configuration.get("dataformat_ohlcv"))
     luck = luck_of_run(result, decisions, candles)
-    summary = summary_of(result, decisions, memory=memory, is_sample=is_sample, luck=luck)
+    summary = summary_of(result, decisions, memory=memory.stats(run.namespace), is_sample=is_sample, luck=luck)
     print_summary(summary, console)
     if left_out := [pair for pair in wanted_pairs(order) if pair not in result.pairs]:
         console.print(f"Not decided: {', '.join(left_out)}; freqtrade left them out, its log above says why.")
     try:
-        page = order.userdir / "reports" / f"{run.archive.stem}.html"
-        return write_page(page, result, decisions, candles, summary), summary
+        kept = kept_of(database, decisions)
+        evidence = gather(result, decisions, candles, known, kept, name=run.namespace, is_sample=is_sample)
+        return write_page(order.userdir / "reports" / f"{run.archive.stem}.html", evidence), summary
     except (CandlegraphError, OSError) as e:  # the run is over and whole; only its picture is missing
         console.print(f"No report: {told(e)}. The result is whole: {run.archive}", soft_wrap=True, markup=False)
         return None, summary
@@ -84,11 +87,3 @@ def wanted_pairs(order: BacktestOrder) -> list[str]:
 def memory_of(order: BacktestOrder) -> RagConfig:
     """Return where the run kept its memory; freqtrade was a process of its own, which read files and environment."""
     return RagConfig(database_url=settings_of(order.configuration).experience_config.rag_config.database_url)
-
-
-def candles_of(order: BacktestOrder, pair: str, result: RunResult) -> pd.DataFrame:
-    """Return the main timeframe of `pair` within the run."""
-    form = order.configuration.get("dataformat_ohlcv")
-    frame = read_frame(candle_file(order.datadir, pair, result.timeframe, form))
-    begin, end = (pd.Timestamp(ms, unit="ms", tz="UTC") for ms in (result.begin_ms, result.end_ms))
-    return frame[(frame["date"] >= begin) & (frame["date"] <= end)]

@@ -40,7 +40,7 @@ COMMANDS = {
             "operations.arguments:add_doctor",
         ),
         Command("migrate", "the earlier system's configuration in our form, key by key", "migrate:add_migrate"),
-        Command("demo", "a backtest of the sample market, decided over loopback HTTP", "run_arguments:add_demo"),
+        Command("demo", "a backtest of a real month, decided over loopback HTTP", "run_arguments:add_demo"),
     ),
     "a running bot": (
         Command("start", "the bot in the background, with log and process file", "operations.arguments:add_start"),
@@ -82,6 +82,12 @@ COMMANDS = {
     "backtests and memory": (
         Command(
             "backtest", "`freqtrade backtesting` with the graph, a table and a report", "run_arguments:add_backtest"
+        ),
+        Command("evaluate", "whether a backtest shows an edge, or too little to tell", "books.arguments:add_evaluate"),
+        Command(
+            "report",
+            "a run, or two side by side, as one HTML file: money, trades, decisions",
+            "books.arguments:add_report",
         ),
         Command(
             "parity", "live against a backtest of the same span: what differs, and why", "books.arguments:add_parity"

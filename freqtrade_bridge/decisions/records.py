@@ -199,7 +199,8 @@ def _recorded(context: Context, state: CandleState, arguments: dict[str, Any]) -
             reason=arguments["reason"],
             confidence=arguments["confidence"],
             current_profit_pct=position.profit_pct,
-        )
+        ),
+        context.settings.context_config.language,
     )
 
 

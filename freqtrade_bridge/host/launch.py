@@ -5,6 +5,7 @@ Its status does not tell: it is 0 also where the configuration is wrong or an op
 
 from __future__ import annotations
 
+import gc
 import io
 import logging
 import os
@@ -68,6 +69,7 @@ def main(reason: Path, words: Sequence[str]) -> None:
         raise
     finally:
         reason.write_text(last_error(bufferHandler.buffer), encoding="utf-8")
+        gc.freeze()  # else the interpreter looks through all that freqtrade has loaded before it ends: a second
 
 
 def _leave(status: object) -> None:

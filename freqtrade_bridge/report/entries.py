@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from math import ceil
+from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from candlegraph.freqtrade_bridge.host.tags import INSIDE_CANDLE
 from candlegraph.freqtrade_bridge.report.result import RunResult, TradeRow
 from candlegraph.freqtrade_bridge.truth.circle import Circle, Exits
-from candlegraph.freqtrade_bridge.truth.matched import Luck, MatchedEntry, agents_of, luck_of
+from candlegraph.freqtrade_bridge.truth.matched import Agents, Luck, MatchedEntry, agents_of, luck_of
 from candlegraph.graph.schema.signal import TradeSignal
 from candlegraph.memory.books.ledger import DecisionRow
 
@@ -20,23 +23,44 @@ FEWEST = 5
 SEED = 7
 
 
-def luck_of_run(
+class MatchedRun(NamedTuple):
+    """A run's trades as random agents make them again, and what they made of it."""
+
+    circles: dict[str, Circle]
+    entries: dict[str, list[MatchedEntry]]
+    fee: float
+    r: NDArray[np.float64]
+    """Net result of each trade in units of its loss at the stop, in the order of their ends."""
+
+    def agents(self) -> Agents:
+        """Return what the random agents made."""
+        return agents_of(self.circles, self.entries, fee=self.fee, seed=SEED)
+
+
+def matched_run(
     result: RunResult, decisions: Sequence[DecisionRow], candles: Mapping[str, pd.DataFrame]
-) -> Luck | None:
-    """Return the run's result beside those of random agents with its entries; None where it has too few with a stop.
+) -> MatchedRun | None:
+    """Return the run's trades whose decision had a stop; None where these are too few to say anything.
 
     The agents do not add, reduce or move stops; what no level ends they close after a fixed time.
     """
     signals = {(row.pair, row.as_of): row.signal for row in decisions if row.signal.is_entry and row.signal.stop}
+    known = [trade for trade in result.closed if (trade.pair, trade.opened_at) in signals]
+    if len(known) < FEWEST:
+        return None
     horizon = _horizon(result)
     entries = {pair: list(_entries(result, pair, signals, candles[pair], horizon)) for pair in result.pairs}
-    if sum(map(len, entries.values())) < FEWEST:
-        return None
     circles = {pair: _circle(candles[pair]) for pair, given in entries.items() if given}
-    fee = result.trades[0].fee
-    return luck_of(
-        agents_of(circles, {pair: entries[pair] for pair in circles}, fee=fee, seed=SEED), result.profit_ratio
-    )
+    r = [_r(trade, signals[trade.pair, trade.opened_at]) for trade in sorted(known, key=_end)]
+    return MatchedRun(circles, {pair: entries[pair] for pair in circles}, known[0].fee_open, np.asarray(r))
+
+
+def luck_of_run(
+    result: RunResult, decisions: Sequence[DecisionRow], candles: Mapping[str, pd.DataFrame]
+) -> Luck | None:
+    """Return the run's result beside those of random agents with its entries; None where it has too few with a stop."""
+    matched = matched_run(result, decisions, candles)
+    return None if matched is None else luck_of(matched.agents().results, result.profit_ratio)
 
 
 def _entries(
@@ -48,8 +72,8 @@ def _entries(
 ) -> Iterator[MatchedEntry]:
     """Yield the pair's entries in order; of a trade whose decision has no stop none."""
     free = 0
-    for trade in sorted((one for one in result.trades if one.pair == pair), key=lambda one: one.opened_at):
-        at, end = (int(candles["date"].searchsorted(pd.Timestamp(when))) for when in (trade.opened_at, trade.closed_at))
+    for trade in sorted((one for one in result.closed if one.pair == pair), key=lambda one: one.opened_at):
+        at, end = (int(candles["date"].searchsorted(pd.Timestamp(when))) for when in (trade.opened_at, _end(trade)))
         signal = signals.get((pair, trade.opened_at))
         if signal is not None:
             notional = trade.orders[0].amount * trade.entry_price / result.starting_balance
@@ -65,10 +89,21 @@ def _exits(trade: TradeRow, signal: TradeSignal, horizon: int) -> Exits:
     return Exits(stop / first, target, horizon)
 
 
+def _r(trade: TradeRow, signal: TradeSignal) -> float:
+    """Return the net result over the loss that the first fill would make at its stop."""
+    first = trade.orders[0]
+    return trade.profit_abs / (_exits(trade, signal, 1).stop * first.price * first.amount)
+
+
+def _end(trade: TradeRow) -> datetime:
+    assert trade.closed_at is not None, "closed trades alone"
+    return trade.closed_at
+
+
 def _horizon(result: RunResult) -> int:
     """Return how long a trade that no level ended lasted on average, in candles; of all trades where there is none."""
-    chosen = [one for one in result.trades if one.exit_reason not in INSIDE_CANDLE] or list(result.trades)
-    lasted = pd.Series([(one.closed_at - one.opened_at) / pd.Timedelta(result.timeframe) for one in chosen])
+    chosen = [one for one in result.closed if one.exit_reason not in INSIDE_CANDLE] or list(result.closed)
+    lasted = pd.Series([(_end(one) - one.opened_at) / pd.Timedelta(result.timeframe) for one in chosen])
     return max(1, ceil(lasted.mean())) if len(lasted) else 1
 
 

@@ -3,103 +3,89 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 from string import Template
-from typing import Any
 
-import pandas as pd
-from plotly.offline import get_plotlyjs
+from candlegraph.freqtrade_bridge.report.document import Evidence, documents
+from candlegraph.freqtrade_bridge.report.packing import element, packed
+from candlegraph.freqtrade_bridge.report.verdict import Tile, Verdict, origin_of, verdict_of
+from candlegraph.freqtrade_bridge.report.words import Words
 
-from candlegraph.freqtrade_bridge.report.charts import equity_chart, pair_chart
-from candlegraph.freqtrade_bridge.report.result import RunResult, TradeRow
-from candlegraph.freqtrade_bridge.report.summary import Summary, summary_rows
-from candlegraph.graph.schema.market import utc_minute
-from candlegraph.memory.books.ledger import DecisionRow
-
-MOST_DECISIONS = 20_000
+SCRIPTS = ("core", "plots", "charts", "trades", "decisions", "learning", "theme", "page")
+"""In the order of their use; each is a section of one script."""
+LIBRARY = "vendor/lightweight-charts.js"
 
 
-def write_page(
+def write_page(path: Path, evidence: Evidence) -> Path:
+    """Write the page of a run to `path`."""
+    words, curve = Words(evidence.language), evidence.curve
+    verdict = verdict_of(evidence.result, evidence.decisions, curve, evidence.notes, words)
+    values = {
+        "title": escape(evidence.name or evidence.result.strategy),
+        "origin": escape(origin_of(evidence.name, evidence.result, evidence.decisions, words)),
+        "verdict": verdict_html(verdict, words),
+    }
+    return framed(path, "page.html", words, SCRIPTS, documents(evidence, curve), values)
+
+
+def framed(
     path: Path,
-    result: RunResult,
-    decisions: Sequence[DecisionRow],
-    candles: Mapping[str, pd.DataFrame],
-    summary: Summary,
+    template: str,
+    words: Words,
+    scripts: Sequence[str],
+    data: Mapping[str, object],
+    values: Mapping[str, str],
 ) -> Path:
-    """Write the page to `path`; `candles` holds the main timeframe of the run by pair."""
-    figures = [equity_chart(result, candles)]
-    figures += [pair_chart(pair, frame, result.trades) for pair, frame in candles.items()]
-    page = _template("page.html").substitute(
-        title=escape(f"{result.strategy}, {', '.join(result.pairs)}"),
-        style=_text("page.css"),
-        plotly=get_plotlyjs(),
-        summary="".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in summary_rows(summary)),
-        charts="".join(f'<div class="chart" id="chart{i}"></div>' for i in range(len(figures))),
-        figures=safe_json([json.loads(figure.to_json()) for figure in figures]),
-        trades="".join(_trade_row(trade) for trade in result.trades),
-        decisions=safe_json([_decision(row) for row in decisions[-MOST_DECISIONS:]]),
-        script=_text("page_script.html"),
+    """Write a page of the template: its values are HTML, its data is read by the scripts."""
+    page = Template(asset(template)).substitute(
+        values,
+        language="zh-CN" if words.language == "zh" else "en",
+        style=asset("page.css"),
+        notice=escape(asset("vendor/NOTICE").strip()),
+        data="".join(packed(name, value) for name, value in data.items()),
+        words=safe_json(words.table),
+        library=element("library", asset(LIBRARY)),
+        script="\n".join(asset(f"{name}.js") for name in scripts),
+        **{f"w_{key.replace('.', '_')}": escape(text) for key, text in words.table.items() if key.startswith("page.")},
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8")
     return path
 
 
-def safe_json(value: Any) -> str:
+def verdict_html(verdict: Verdict, words: Words) -> str:
+    """Return the first screen: it is there before any script runs, and in print."""
+    notes = f'<p class="note">{escape(" ".join(verdict.notes))}</p>' if verdict.notes else ""
+    tiles = "".join(_tile(tile, words) for tile in verdict.tiles)
+    return (
+        f'<h1 class="sentence">{escape(verdict.sentence)}</h1>{notes}'
+        f'<dl class="tiles" aria-label="{escape(words("page.verdict"))}">{tiles}</dl>'
+        f'<dl class="facts">{_facts(verdict.facts)}</dl>'
+    )
+
+
+def _tile(tile: Tile, words: Words) -> str:
+    raw = "" if tile.raw is None else repr(tile.raw)
+    return (
+        f'<div class="tile {tile.tone}" data-key="{tile.key}" data-raw="{raw}">'
+        f"<dt>{escape(words(f'tile.{tile.key}'))}</dt>"
+        f'<dd class="value">{escape(tile.value)}</dd><dd class="detail">{escape(tile.detail)}</dd></div>'
+    )
+
+
+def _facts(facts: Iterable[Sequence[str]]) -> str:
+    return "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in facts)
+
+
+def safe_json(value: object) -> str:
     """Return JSON that cannot end the script element it stands in."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _trade_row(trade: TradeRow) -> str:
-    sign = "up" if trade.profit_abs > 0 else "down"
-    cells = [
-        (escape(trade.pair), ""),
-        (trade.side, trade.side),
-        (f"{trade.leverage:g}x", "number"),
-        (utc_minute(trade.opened_at), "time"),
-        (utc_minute(trade.closed_at), "time"),
-        (f"{trade.stake:,.2f}", "number"),
-        (f"{trade.entry_price:g}", "number"),
-        (f"{trade.exit_price:g}", "number"),
-        ("" if trade.stop is None else f"{trade.stop:g}", "number"),
-        (f"{trade.profit_abs:+,.2f}", f"number {sign}"),
-        (f"{trade.profit_ratio:+.2%}", f"number {sign}"),
-        (", ".join(escape(order.tag or "") for order in trade.adjustments), ""),
-        (escape(trade.exit_reason), ""),
-    ]
-    return "<tr>" + "".join(f'<td class="{kind}">{text}</td>' for text, kind in cells) + "</tr>"
-
-
-def _decision(row: DecisionRow) -> list[Any]:
-    """Return time, pair, state, action, confidence, source, reason, cases, clamps, stop and fate, as plain text."""
-    signal = row.signal
-    pairs = zip(row.case_ids, row.similarities, strict=True)
-    return [
-        utc_minute(row.as_of),
-        row.pair,
-        row.state,
-        signal.action,
-        round(signal.confidence),
-        signal.source,
-        signal.reason,
-        ", ".join(f"{case} ({similarity:.2f})" for case, similarity in pairs),
-        "; ".join(f"{clamp.key}: {_short(clamp.before)} → {_short(clamp.after)}" for clamp in signal.clamps),
-        _short(signal.stop),
-        f"{signal.wanted.name}: {row.fate_line}" if row.acts else "",
-    ]
-
-
-def _short(value: float | None) -> str:
-    return "" if value is None else f"{value:.6g}"
-
-
-def _text(name: str) -> str:
-    return files("candlegraph.freqtrade_bridge.report").joinpath(name).read_text(encoding="utf-8")
-
-
-def _template(name: str) -> Template:
-    return Template(_text(name))
+def asset(name: str) -> str:
+    """Return the text of a file of the page."""
+    return files("candlegraph.freqtrade_bridge.report").joinpath("assets", name).read_text(encoding="utf-8")

@@ -6,13 +6,16 @@ run is played on as one near its beginning, and no jump of the price is made up.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 Prices = NDArray[np.float64]
+Places = NDArray[np.int64]
 
 
 class Exits(NamedTuple):
@@ -24,12 +27,12 @@ class Exits(NamedTuple):
     """Candles after which it is closed at the open of the next one, if no level was reached."""
 
 
-class Play(NamedTuple):
-    """What one entry came to."""
+class Plays(NamedTuple):
+    """What one entry came to at each of several candles; two arrays of one length."""
 
-    move: float
+    move: Prices
     """Of the price in the trade's direction, as a share of the entry price; before costs."""
-    candles: int
+    candles: Places
     """From the entry to the end, at least 1."""
 
 
@@ -49,30 +52,33 @@ class Circle:
         twice = [np.concatenate([prices, prices * joint]) for prices in (opened, high, low)]
         return cls(len(opened), *twice)
 
-    def played(self, at: int, sign: int, exits: Exits) -> Play:
-        """Return what an entry at the open of a candle comes to; `sign`: 1 long, -1 short.
+    def played(self, at: Places, sign: int, exits: Exits) -> Plays:
+        """Return what an entry at the open of each of these candles comes to; `sign`: 1 long, -1 short.
 
         A candle that touches stop and target ends it at the stop; one that opens beyond a level ends it at its open.
         """
-        first = at % self.count
-        last = first + min(exits.horizon, self.count - 1)
-        entry = self.open[first]
+        first, span = at % self.count, min(exits.horizon, self.count - 1)
         adverse, favourable = (self.low, self.high) if sign > 0 else (self.high, self.low)
-        stopped = _first(sign * (adverse[first:last] / entry - 1) <= -exits.stop)
-        gained = None
+        stopped = self._reached(adverse, first, span, sign, lambda move: move <= -exits.stop)
+        gained = np.full_like(stopped, span)
         if exits.target is not None:
-            gained = _first(sign * (favourable[first:last] / entry - 1) > exits.target)
-        if stopped is not None and (gained is None or stopped <= gained):
-            return Play(min(-exits.stop, self._opened(first, stopped, sign)), stopped + 1)
-        if gained is not None and exits.target is not None:
-            return Play(max(exits.target, self._opened(first, gained, sign)), gained + 1)
-        return Play(self._opened(first, last - first, sign), last - first)
+            target = exits.target
+            gained = self._reached(favourable, first, span, sign, lambda move: move > target)
+        end = np.minimum(stopped, gained)
+        move = self._moved(self.open[first + end], first, sign)  # where no level is reached, that is the result
+        move = np.where((stopped < span) & (stopped <= gained), np.minimum(move, -exits.stop), move)
+        if exits.target is not None:
+            move = np.where((gained < span) & (gained < stopped), np.maximum(move, exits.target), move)
+        return Plays(move, np.where(end < span, end + 1, span))
 
-    def _opened(self, first: int, later: int, sign: int) -> float:
-        """Return how far the price had moved at the open of a later candle; at the entry itself not at all."""
-        return float(sign * (self.open[first + later] / self.open[first] - 1))
+    def _reached(
+        self, prices: Prices, first: Places, span: int, sign: int, is_there: Callable[[Prices], NDArray[np.bool_]]
+    ) -> Places:
+        """Return the place of the first candle whose price is there, counted from the entry; `span` where none is."""
+        windows = sliding_window_view(prices, span)[first]
+        there = is_there(self._moved(windows, first[:, None], sign))
+        return np.where(there.any(axis=1), there.argmax(axis=1), span)
 
-
-def _first(reached: NDArray[np.bool_]) -> int | None:
-    place = int(reached.argmax()) if len(reached) else 0
-    return place if len(reached) and reached[place] else None
+    def _moved(self, prices: Prices, first: Places, sign: int) -> Prices:
+        """Return how far prices lie from the opens of the entries, in the trade's direction."""
+        return sign * (prices / self.open[first] - 1)

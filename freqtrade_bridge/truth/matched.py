@@ -7,14 +7,14 @@ run is never used: how long a trade lasted says how it went.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from candlegraph.freqtrade_bridge.truth.circle import Circle, Exits
+from candlegraph.freqtrade_bridge.truth.circle import Circle, Exits, Places
 from candlegraph.graph.schema.frozen import Frozen
 
 DRAWS = 499
@@ -52,27 +52,42 @@ def luck_of(results: NDArray[np.float64], result: float) -> Luck:
     return Luck(agents=len(results), median=median, low=low, high=high, as_good=as_good)
 
 
+class Agents(NamedTuple):
+    """What each random agent made, in two measures of equal length."""
+
+    results: NDArray[np.float64]
+    """Share of the starting balance."""
+    mean_r: NDArray[np.float64]
+    """Mean of its trades, each net and in units of its loss at the stop."""
+
+
 def agents_of(
     circles: Mapping[str, Circle], entries: Mapping[str, Sequence[MatchedEntry]], *, fee: float, seed: int
-) -> NDArray[np.float64]:
-    """Return what the agents make, each a share of the starting balance; the same seed gives the same agents.
+) -> Agents:
+    """Return what the agents make; the same seed gives the same agents.
 
     `fee` is the share of the notional that each fill costs; funding is left out.
     """
     rng = np.random.default_rng(seed)
     offsets = rng.integers(max(circle.count for circle in circles.values()), size=DRAWS)
-    results = [
-        sum(result_of(circles[pair], given, int(one), fee) for pair, given in entries.items()) for one in offsets
-    ]
-    return np.asarray(results, dtype=np.float64)
+    results, r = np.zeros(DRAWS), np.zeros(DRAWS)
+    for pair, given in entries.items():
+        for entry, net in trades_of(circles[pair], given, offsets, fee):
+            results += entry.notional * net
+            r += net / entry.exits.stop
+    return Agents(results, r / sum(map(len, entries.values())))
 
 
-def result_of(circle: Circle, entries: Sequence[MatchedEntry], offset: int, fee: float) -> float:
-    """Return what one pair's entries come to from a candle of the circle on, a share of the starting balance."""
-    at, result = offset, 0.0
+def trades_of(
+    circle: Circle, entries: Sequence[MatchedEntry], offsets: Places, fee: float
+) -> Iterator[tuple[MatchedEntry, NDArray[np.float64]]]:
+    """Yield one pair's entries, each with what it makes net for every agent, as a share of its notional.
+
+    An agent begins at its offset on the circle, and waits each entry's gap after the end of the trade before.
+    """
+    at = offsets.copy()
     for entry in entries:
         at += entry.gap
-        play = circle.played(at, entry.sign, entry.exits)
-        at += play.candles
-        result += entry.notional * (play.move - fee * (2 + entry.sign * play.move))
-    return result
+        plays = circle.played(at, entry.sign, entry.exits)
+        at += plays.candles
+        yield entry, plays.move - fee * (2 + entry.sign * plays.move)

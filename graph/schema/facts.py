@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, ValidationError
 
@@ -64,22 +64,37 @@ class AccountFacts(Frozen):
     halted: str = Field(ABSENT, description="why entries are halted, or none")
 
 
+class SidePast(NamedTuple):
+    """What the past says of entries of one side; names and meanings as in `ExperienceFacts`."""
+
+    cases: int
+    success_rate: float | None
+    mean_profit_pct: float | None
+    within_pct: float | None
+    pattern: VerdictWord
+    against: float | None
+
+
 class ExperienceFacts(Frozen):
     """What similar past cases and the pattern of the present setup say; counts are of closed trades of either side."""
 
     long_cases: int
     long_success_rate: float | None = Field(description="0-1")
     long_mean_profit_pct: float | None
+    long_within_pct: float | None = Field(None, description="that mean is true to this, at 99 %; None: one trade")
     short_cases: int
     short_success_rate: float | None
     short_mean_profit_pct: float | None
+    short_within_pct: float | None = None
     ids: str = Field(description="labels of the cases, space separated, or none")
     long_pattern: VerdictWord = "unknown"
-    long_pattern_trades: int = 0
-    long_pattern_rate: float | None = Field(None, description="0-1")
+    long_against: float | None = Field(None, description="evidence of a loss; 20 proves it")
     short_pattern: VerdictWord = "unknown"
-    short_pattern_trades: int = 0
-    short_pattern_rate: float | None = None
+    short_against: float | None = None
+
+    def of(self, side: Side) -> SidePast:
+        """Return what is said of one side."""
+        return SidePast(*(getattr(self, f"{side}_{name}") for name in SidePast._fields))
 
 
 class Facts(Frozen):

@@ -90,6 +90,8 @@ class Pattern(Frozen):
     reward_low: float
     reward_high: float
     verdict: VerdictWord
+    favour: float = Field(ge=0, description="what a stake of 1 on a mean above 0 has become; 20 proves it")
+    against: float = Field(ge=0, description="the same, on a mean below 0")
 
 
 class Advice(Frozen):

@@ -40,13 +40,15 @@ def timeframes_above(main: str) -> tuple[str, ...]:
 class TokenAllocation(Block):
     """Most tokens of each section of the prompt."""
 
-    system: int = Field(500, ge=0)
-    current_market: int = Field(800, ge=0)
-    account: int = Field(200, ge=0)
-    position: int = Field(400, ge=0)
-    indicator_history: int = Field(1000, ge=0)
-    similar_trades: int = Field(1500, ge=0)
-    multi_timeframe: int = Field(2000, ge=0)
+    system: int = Field(500, ge=0, description="Share of the system prompt.")
+    current_market: int = Field(
+        800, ge=0, description="Share of the facts and the sentiment. The facts are always kept."
+    )
+    account: int = Field(200, ge=0, description="Share of the account.")
+    position: int = Field(400, ge=0, description="Share of the open position.")
+    indicator_history: int = Field(1000, ge=0, description="Share of past indicator values.")
+    similar_trades: int = Field(1500, ge=0, description="Share of the similar past cases.")
+    multi_timeframe: int = Field(2000, ge=0, description="Share of levels, patterns and closes of each timeframe.")
 
 
 class TimeframeHistory(Block):
@@ -61,35 +63,57 @@ class SentimentSettings(Block):
 
     sources: tuple[SentimentSource, ...] = Field(
         ("fear_greed", "funding_rate", "open_interest", "long_short_ratio", "book_imbalance"),
-        description="an empty list asks nothing",
+        description="What is asked, live and in dry-run; `[]`: nothing. A backtest only reads what was recorded.",
     )
-    fear_greed_url: str = "https://api.alternative.me/fng/"
-    timeout: float = Field(5, gt=0, le=60, description="seconds per request")
-    cache_seconds: float = Field(300, ge=0, description="a younger value is not asked for again")
-    max_age_minutes: float = Field(180, gt=0, description="an older value is unavailable; a day for fear_greed")
+    fear_greed_url: str = Field("https://api.alternative.me/fng/", description="Where the Fear & Greed index is read.")
+    timeout: float = Field(5, gt=0, le=60, description="Seconds for one request.")
+    cache_seconds: float = Field(300, ge=0, description="A younger value is not asked for again.")
+    max_age_minutes: float = Field(
+        180, gt=0, description="An older value is unavailable; a day for the Fear & Greed index."
+    )
 
 
 class ContextConfig(Block):
     """What the model sees of the market."""
 
     timeframes: tuple[str, ...] = Field(
-        ("30m", "1h", "4h", "1d"), min_length=1, description="the first is the main one, freqtrade's `timeframe`"
+        ("30m", "1h", "4h", "1d"),
+        min_length=1,
+        description=(
+            "Analysed together; the first is the main one and must equal Freqtrade's `timeframe`. Where the key "
+            "is missing and `timeframe` is not 30m, the higher ones follow it."
+        ),
     )
     required_indicators: tuple[IndicatorName, ...] = Field(
         ("ema_20", "ema_50", "rsi", "adx", "macd", "atr", "bollinger"),
-        description="no entry while one of them is unavailable on any timeframe",
+        description=(
+            "No entry while one of them is unavailable on any timeframe. Also valid: `ema_200`, `mfi`, `obv_slope`."
+        ),
     )
     max_flat_candles: int = Field(
-        12, ge=1, le=600, description="more flat candles without volume in a row are a gap: the window starts behind it"
+        12,
+        ge=1,
+        le=600,
+        description="A longer run of flat candles without volume is a gap: the window starts behind it.",
     )
     indicator_history_points: int = Field(
-        12, ge=0, le=MOST_PAST, description="values of each indicator in the history, this candle's included; 0: none"
+        12,
+        ge=0,
+        le=MOST_PAST,
+        description=(
+            "Values of each indicator in the history, this candle's included, 0 to 200. Halved until they fit "
+            "`allocation.indicator_history`; 0 shows none."
+        ),
     )
     multi_timeframe_history: dict[str, TimeframeHistory] = Field(
-        {}, description="by timeframe, in place of indicator_history_points and all series"
+        {},
+        description=(
+            'By timeframe, in place of the points and all series: `{"4h": {"candles": 20, "fields": ["close", '
+            '"rsi"]}}`. Fields: `close`, `rsi`, `adx`, `atr`, `macd_histogram`, `mfi`, `volume`.'
+        ),
     )
-    language: Language = Field("en", description="of the prompt")
-    max_context_tokens: int = Field(6000, ge=3000, description="the whole prompt, tool schemas included")
+    language: Language = Field("en", description="Language of the prompt: `en` or `zh`.")
+    max_context_tokens: int = Field(6000, ge=3000, description="Most tokens of the prompt, tool schemas included.")
     allocation: TokenAllocation = TokenAllocation()
     sentiment: SentimentSettings = SentimentSettings()
 

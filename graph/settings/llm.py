@@ -29,20 +29,63 @@ class ModelSettings(Block):
     """One chat model and the way to it."""
 
     provider: str = Field(
-        "auto", min_length=1, description="auto, openai, ollama, policy, local, or a provider of init_chat_model"
+        "auto",
+        min_length=1,
+        description=(
+            "`auto`: the offline rule where `model` is `policy` and no `api_base` is named, else an "
+            "OpenAI-compatible endpoint. Or `openai`, `ollama`, `policy`, `local`, or a provider that LangChain's "
+            "`init_chat_model` knows and whose package you have installed."
+        ),
     )
     api_base: str | None = Field(
-        None, description="endpoint; with a version or path as it is, else with /v1 and without"
+        None,
+        description=(
+            "The endpoint. With a version, a path or the whole `…/chat/completions` it is taken as it is; a bare "
+            "host is tried with `/v1` and without. A query such as `?api-version=…` is kept."
+        ),
     )
-    api_key: SecretStr | None = Field(None, description="better: environment CANDLEGRAPH_API_KEY or OPENAI_API_KEY")
-    api_key_env: str | None = Field(None, min_length=1, description="the environment variable that holds the key")
-    model: str = Field("policy", min_length=1)
-    temperature: float | None = Field(0.7, ge=0, le=2, description="null: not sent")
-    max_tokens: int | None = Field(2000, ge=16, description="thoughts included; null: not sent")
-    timeout: float = Field(60, gt=0, description="seconds per attempt")
-    retry_times: int = Field(2, ge=0, le=10, description="attempts after the first")
-    tool_mode: ToolMode = Field("auto", description="how functions are called")
-    options: dict[str, Any] = Field({}, description="further parameters, passed on as they are")
+    api_key: SecretStr | None = Field(
+        None,
+        description=(
+            "The endpoint's key. Better in the environment: `CANDLEGRAPH_API_KEY`, else `OPENAI_API_KEY`. Never "
+            "shown in an error."
+        ),
+    )
+    api_key_env: str | None = Field(
+        None, min_length=1, description="Name of another environment variable that holds the key; it must be set."
+    )
+    model: str = Field(
+        "policy", min_length=1, description="The model's name at the endpoint. `policy` is the offline rule."
+    )
+    temperature: float | None = Field(0.7, ge=0, le=2, description="Sent with every call; `null`: not sent.")
+    max_tokens: int | None = Field(
+        2000, ge=16, description="Most tokens of one answer, thoughts included; `null`: not sent."
+    )
+    timeout: float = Field(60, gt=0, description="Seconds for one attempt; shorter where the deadline is near.")
+    retry_times: int = Field(
+        2,
+        ge=0,
+        le=10,
+        description=(
+            "Attempts after the first one, with growing pauses or as long as the endpoint asks: on time-outs, "
+            "broken connections and answers, 408, 409, 425, 429 and 5xx."
+        ),
+    )
+    tool_mode: ToolMode = Field(
+        "auto",
+        description=(
+            "How functions are called: `native` (the endpoint's tool calls), `json_schema` (one JSON object by "
+            "`response_format`, for servers without tool calls), `auto` (native, until the endpoint shows that it "
+            "cannot)."
+        ),
+    )
+    options: dict[str, Any] = Field(
+        {},
+        description=(
+            "Further parameters, passed on as they are: in the body of an OpenAI-compatible request, else to the "
+            "LangChain model. They win over ours; `null` takes a parameter out."
+        ),
+    )
 
     @property
     def is_free(self) -> bool:
@@ -80,27 +123,58 @@ class ModelOverride(Block):
 class DecisionSettings(Block):
     """Limits of the decision loop, per candle and pair."""
 
-    max_repairs: int = Field(2, ge=0, le=10, description="precise error messages sent back to the model")
-    max_memory_calls: int = Field(2, ge=0, le=10, description="memory functions executed before a terminal call is due")
-    reject_false_claims: bool = Field(False, description="a claim that contradicts the data costs a repair")
-    deadline_seconds: float = Field(
-        60, gt=0, le=3600, description="live: all pairs of one candle are decided within it"
+    max_repairs: int = Field(
+        2, ge=0, le=10, description="How often a faulty answer is sent back with a precise message; then hold or wait."
     )
-    max_concurrency: int = Field(20, ge=1, le=500, description="pairs decided at the same time")
+    max_memory_calls: int = Field(
+        2, ge=0, le=10, description="Memory functions per decision; then they are no longer offered."
+    )
+    reject_false_claims: bool = Field(
+        False,
+        description=(
+            "`true`: a stated RSI, level or trend strength that contradicts the data costs a repair, except at an "
+            "exit or a reduction. `false`: it is only noted in the decision."
+        ),
+    )
+    deadline_seconds: float = Field(
+        60,
+        gt=0,
+        le=3600,
+        description=(
+            "Dry-run and live: all pairs of a candle are decided within it, retries and fallbacks included; who "
+            "is late gets hold or wait. A backtest waits."
+        ),
+    )
+    max_concurrency: int = Field(20, ge=1, le=500, description="Pairs that ask the model at the same time.")
 
 
 class Triage(Block):
     """Hold or wait without asking a model when nothing has changed since the last candle; off by default."""
 
-    enabled: bool = False
-    max_move_atr: float = Field(0.3, gt=0, le=20, description="a larger move of the close asks the model")
+    enabled: bool = Field(
+        False, description="`true`: hold or wait without a model when nothing has changed since the last candle."
+    )
+    max_move_atr: float = Field(
+        0.3,
+        gt=0,
+        le=20,
+        description="A larger move of the close since the last candle, in ATR of the main timeframe, asks the model.",
+    )
 
 
 class Breaker(Block):
     """An endpoint that keeps failing is left alone for a while."""
 
-    failures: int = Field(3, ge=1, le=1000, description="failed calls in a row that open it")
-    cooldown_seconds: float = Field(60, gt=0, le=86_400, description="then one call tries whether it is back")
+    failures: int = Field(
+        3,
+        ge=1,
+        le=1000,
+        description=(
+            "Failed calls in a row after which a model at an endpoint is left alone; another model there has a "
+            "count of its own."
+        ),
+    )
+    cooldown_seconds: float = Field(60, gt=0, le=86_400, description="Then one call tries whether it is back.")
 
 
 class TokenPrice(Block):
@@ -114,28 +188,75 @@ class TokenPrice(Block):
 class Budget(Block):
     """Most money and tokens; a day and a month are the candles' own, UTC."""
 
-    run_cost: float | None = Field(None, gt=0, description="of one backtest, or of the bot since it was started")
-    daily_cost: float | None = Field(None, gt=0)
-    monthly_cost: float | None = Field(None, gt=0)
-    daily_tokens: int | None = Field(None, gt=0, description="in and out; needs no price")
-    degrade_at: float = Field(0.8, gt=0, le=1, description="from this share of a limit on, depth is fast")
+    run_cost: float | None = Field(None, gt=0, description="Most money of one backtest, or of the bot since its start.")
+    daily_cost: float | None = Field(None, gt=0, description="Most money a day (UTC, of the candles).")
+    monthly_cost: float | None = Field(None, gt=0, description="Most money a month.")
+    daily_tokens: int | None = Field(None, gt=0, description="Most tokens a day, in and out; needs no price.")
+    degrade_at: float = Field(
+        0.8,
+        gt=0,
+        le=1,
+        description="From this share of a limit on, the depth is `fast`; at the limit no model is asked: hold or wait.",
+    )
 
 
 class LlmConfig(ModelSettings):
     """The chat models. Without `api_base` the offline policy rule decides, in process."""
 
-    fallbacks: tuple[ModelOverride, ...] = Field((), description="asked in this order when the model fails")
-    roles: dict[Role, ModelOverride] = Field({}, description="another model for a role")
-    mode: Mode = Field("live", description="record keeps every answer, replay never calls")
-    cassette: str | None = Field(None, min_length=1, description="file of the answers; None: rag/cassette.sqlite")
-    depth: Depth = Field("fast", description="how many roles are models")
-    prompt: PromptSize = Field("full", description="compact: a few hundred tokens, for small models")
+    fallbacks: tuple[ModelOverride, ...] = Field(
+        (),
+        description=(
+            "Models asked in this order when the one before has failed for good. Each names what differs from the "
+            "keys above; a key (`api_key`) does not follow to another provider or endpoint."
+        ),
+    )
+    roles: dict[Role, ModelOverride] = Field(
+        {},
+        description=(
+            "Another model for a role (`analyst`, `bull`, `bear`, `decision`, `reviewer`), written like a fallback."
+        ),
+    )
+    mode: Mode = Field(
+        "live",
+        description=(
+            "`live`: call. `record`: call on a miss and keep the answer. `replay`: never call; a miss is an error "
+            "that names pair, candle and what changed."
+        ),
+    )
+    cassette: str | None = Field(
+        None, min_length=1, description="The file of the answers; `null`: `rag/cassette.sqlite` in the user folder."
+    )
+    depth: Depth = Field(
+        "fast",
+        description=(
+            "`fast`: the decision is a model. `balanced`: also the reviewer, for entries. `deep`: also the "
+            "analyst, and a bull and a bear case."
+        ),
+    )
+    prompt: PromptSize = Field("full", description="`compact`: a few hundred tokens, for small models.")
     decision: DecisionSettings = DecisionSettings()
     triage: Triage = Triage()
     breaker: Breaker = Breaker()
-    on_failure: OnFailure = Field("stop", description="a backtest's decision without an answer; live always waits")
-    pause_entries_after: int = Field(3, ge=1, le=1000, description="failed candles in a row; live only")
-    prices: dict[str, TokenPrice] = Field({}, description="by model name")
+    on_failure: OnFailure = Field(
+        "stop",
+        description=(
+            "A backtest's decision that no model answered: `stop` ends the run, `wait` makes it a hold or wait "
+            "that the table counts. A replay always stops. Live it always waits."
+        ),
+    )
+    pause_entries_after: int = Field(
+        3,
+        ge=1,
+        le=1000,
+        description="Dry-run and live: failed candles in a row after which entries pause, until a candle succeeds.",
+    )
+    prices: dict[str, TokenPrice] = Field(
+        {},
+        description=(
+            'What models cost, by name: `{"name": {"input": 2.5, "output": 10, "cached_input": 1.25}}` per '
+            "million tokens, in any one currency."
+        ),
+    )
     budget: Budget = Budget()
 
     def models_of(self, role: Role) -> tuple[ModelSettings, ...]:

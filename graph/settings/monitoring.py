@@ -10,12 +10,24 @@ from candlegraph.graph.settings.block import Block
 class Monitoring(Block):
     """Doors of a live or dry-run bot for a monitor; all closed by default."""
 
-    metrics_port: int | None = Field(None, ge=1, le=65535, description="serves Prometheus text there; None: not")
+    metrics_port: int | None = Field(
+        None,
+        ge=1,
+        le=65535,
+        description="Prometheus text at `http://ADDRESS:PORT/metrics`; a port that is taken refuses the start.",
+    )
     metrics_address: str = Field(
-        "127.0.0.1", min_length=1, description="0.0.0.0 where a container is asked from outside"
+        "127.0.0.1",
+        min_length=1,
+        description="Where that port listens; `0.0.0.0` for a container that is asked from outside. It has no "
+        "password.",
     )
     ping_url: SecretStr | None = Field(
-        None, description="called after each decided candle, so that a monitor misses a bot that is dead; None: nobody"
+        None,
+        description=(
+            "Called (GET, in the background) after each decided candle: a monitor that is no longer called raises "
+            "the alarm. Better in the environment, as `FREQTRADE__MONITORING__PING_URL`; never shown."
+        ),
     )
 
     @field_validator("ping_url")

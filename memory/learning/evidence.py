@@ -210,6 +210,7 @@ class Verdict(Frozen):
     observations: float = Field(ge=0, description="as how many they count: those that overlap for less than one each")
     wins: int = Field(ge=0)
     mean: float | None = Field(description="net R, shrunk towards the coarser set-ups; only for display")
+    capital: Capital = Field(description="of the bets at all levels together; whichever it is, 20 proves it")
 
 
 def verdict_of(cells: Sequence[Evidence], shares: Sequence[float]) -> Verdict:
@@ -234,6 +235,7 @@ def verdict_of(cells: Sequence[Evidence], shares: Sequence[float]) -> Verdict:
         observations=cell.observations,
         wins=cell.wins,
         mean=shrunk_mean(cells[shown:]),
+        capital=Capital(*map(float, together)),
     )
 
 

@@ -12,7 +12,7 @@ from candlegraph.graph.schema.lessons import Advice, Guidance, Pattern
 from candlegraph.graph.schema.market import Side
 from candlegraph.graph.settings.experience import Reward
 from candlegraph.memory.learning.counts import Counts, Moments, Tally
-from candlegraph.memory.learning.evidence import Judgement, shrunk_mean, verdict_of
+from candlegraph.memory.learning.evidence import Verdict, shrunk_mean, verdict_of
 from candlegraph.memory.learning.setups import BANDS, GRAIN_SHARES, GRAINS, Grain, Setup, setup_of_facts
 
 SIDES: tuple[Side, ...] = ("long", "short")
@@ -50,7 +50,7 @@ def judged(counts: Counts, setup: Setup, rules: Reward) -> tuple[Grain, Pattern]
     whole = sum(GRAIN_SHARES[grain] for grain, _ in grains)
     verdict = verdict_of([tally.evidence for *_, tally in cells], [GRAIN_SHARES[one] / whole for one, *_ in cells])
     grain, found, tally = cells[verdict.level]
-    return grain, pattern_of(found, tally, verdict.judgement, verdict.mean, rules)
+    return grain, pattern_of(found, tally, verdict, rules)
 
 
 def advised(counts: Counts, setup: Setup) -> Advice | None:
@@ -65,7 +65,7 @@ def advised(counts: Counts, setup: Setup) -> Advice | None:
     return None
 
 
-def pattern_of(setup: Setup, tally: Tally, judgement: Judgement, mean_r: float | None, rules: Reward) -> Pattern:
+def pattern_of(setup: Setup, tally: Tally, verdict: Verdict, rules: Reward) -> Pattern:
     """Return what at least two trades of a setup gave, with what they prove."""
     rewards = tally.rewards[rules.mode]
     rate = win_rate_interval(tally.wins, tally.trades, rules.confidence_level)
@@ -80,11 +80,13 @@ def pattern_of(setup: Setup, tally: Tally, judgement: Judgement, mean_r: float |
         win_rate=tally.wins / tally.trades,
         win_rate_low=rate.low,
         win_rate_high=rate.high,
-        mean_r=mean_r,
+        mean_r=verdict.mean,
         mean_reward=rewards.mean,
         reward_low=reward.low,
         reward_high=reward.high,
-        verdict=judgement,
+        verdict=verdict.judgement,
+        favour=verdict.capital.up,
+        against=verdict.capital.down,
     )
 
 
@@ -101,7 +103,7 @@ def by_leverage(counts: Counts, grain: Grain, whole: Pattern, rules: Reward) -> 
         verdict = verdict_of([tally.evidence], [1 / len(BANDS)])
         if verdict.judgement not in ("open", whole.verdict):
             mean = shrunk_mean([tally.evidence, all_of_them])
-            found.append(pattern_of(setup, tally, verdict.judgement, mean, rules))
+            found.append(pattern_of(setup, tally, verdict.model_copy(update={"mean": mean}), rules))
     return found
 
 
@@ -109,11 +111,7 @@ def with_patterns(summary: ExperienceFacts, guidance: Guidance) -> ExperienceFac
     """Return the summary with the numbers of the pattern that each side matches."""
     numbers: dict[str, str | float] = {}
     for one in guidance.patterns:
-        numbers |= {
-            f"{one.side}_pattern": one.verdict,
-            f"{one.side}_pattern_trades": one.trades,
-            f"{one.side}_pattern_rate": one.win_rate,
-        }
+        numbers |= {f"{one.side}_pattern": one.verdict, f"{one.side}_against": one.against}
     return summary.model_copy(update=numbers)
 
 

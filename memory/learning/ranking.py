@@ -14,7 +14,12 @@ from typing import NamedTuple
 from candlegraph.graph.schema.facts import ABSENT, ExperienceFacts
 from candlegraph.graph.schema.lessons import Case, Similar
 from candlegraph.graph.schema.market import Side
+from candlegraph.memory.learning.counts import Moments
 from candlegraph.memory.learning.outline import Outline
+from candlegraph.memory.learning.patterns import mean_interval
+
+SURE = 0.99
+"""Level of the interval of a mean profit."""
 
 
 class Candidate(NamedTuple):
@@ -114,6 +119,8 @@ def summary_of(candidates: Iterable[Candidate], shown: Sequence[Case]) -> Experi
         short_cases=len(short),
         short_success_rate=_success_rate(short),
         short_mean_profit_pct=_mean(short),
+        long_within_pct=_within(long),
+        short_within_pct=_within(short),
         ids=" ".join(case.label for case in shown) or ABSENT,
     )
 
@@ -132,3 +139,11 @@ def _success_rate(profits: list[float]) -> float | None:
 
 def _mean(numbers: list[float]) -> float | None:
     return sum(numbers) / len(numbers) if numbers else None
+
+
+def _within(profits: Sequence[float]) -> float | None:
+    """Return half the interval of the mean: a strict one, since it is looked at again and again."""
+    moments = Moments()
+    for one in profits:
+        moments.add(one)
+    return mean_interval(moments, SURE).high - moments.mean if moments.count > 1 else None

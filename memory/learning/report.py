@@ -1,4 +1,4 @@
-"""The reviewer's report by rules: what went right, what went wrong, the lesson.
+"""The reviewer's report by rules: what went right, what went wrong, the lesson, in the language of the prompts.
 
 closed trade -> components -> sentences; entry against exit -> sentences; what a model adds stands behind them
 
@@ -11,35 +11,35 @@ from candlegraph.graph.schema.experience import ClosedTrade, Experience, Occasio
 from candlegraph.graph.schema.market import Frozen, sign_of
 from candlegraph.graph.settings.context import Language
 from candlegraph.memory.counterfactual.lessons import course_told, lesson_of
+from candlegraph.memory.counterfactual.phrases import SIDES
+from candlegraph.memory.counterfactual.rule_phrases import (
+    BAD,
+    FORCED,
+    GOOD,
+    IN_MARKET,
+    LIQUIDATED,
+    LOST,
+    LOST_AND,
+    NEVER_GREEN,
+    NO_REGIME,
+    NO_STOP,
+    OVERRULED,
+    PART,
+    REGIMES,
+    TAKEN,
+    TURNED,
+    WITHIN_STOP,
+    WON,
+    WON_BUT,
+    WON_THOUGH_TURNED,
+    Sentences,
+)
 from candlegraph.memory.counterfactual.table import Table
 from candlegraph.memory.learning.scores import Components, components, evaluate, reward, reward_quality, within_stop
 from candlegraph.memory.learning.track import Track
 
-# part: (from here on it counts as good, sentence), (up to here as bad, sentence, advice)
-GOOD: dict[str, tuple[float, str]] = {
-    "profit": (20, "The net profit was at least 5 % of the stake."),
-    "leverage": (5, "The leverage was modest."),
-    "give_back": (2.5, "Most of the best profit was kept."),
-    "entry": (6, "The entry was well timed: the price hardly went against it."),
-    "exit": (6.5, "The exit came close to the best price."),
-    "efficiency": (15, "The profit came quickly."),
-}
-BAD: dict[str, tuple[float, str, str]] = {
-    "stop": (-5, "The loss went beyond the planned stop.", "leave at the planned stop, never later"),
-    "leverage": (-5, "The leverage was high.", "take less leverage"),
-    "profit": (5, "The loss was at least 5 % of the stake.", "risk less on this setup, or skip it"),
-    "entry": (-6, "The entry was early: the price first went far against it.", "wait for confirmation before entering"),
-    "exit": (-6.5, "The exit kept little or nothing of the best profit.", "take profit while it is there"),
-    "give_back": (-2.5, "Most of the best profit was given back.", "tighten the stop once the profit has grown"),
-}
-LIQUIDATED = ("The position was liquidated.", "keep the stop well before liquidation")
-NO_STOP = ("No stop was planned.", "plan a stop before entering")
-NEVER_GREEN = ("The trade was never in profit.", "wait for confirmation before entering")
-TURNED = ("The timeframes turned against the trade while it was held.", "leave when the timeframes turn")
 TURNED_BY = 2
 """Timeframes, net, from entry to exit."""
-OVERRULED = ("It was held against the checker's warnings.", "heed the warnings while a trade loses")
-WON_THOUGH_TURNED = "It was closed in profit although the timeframes had turned against it."
 
 
 class Insight(Frozen):
@@ -62,11 +62,11 @@ def experience_of(
 ) -> Experience:
     """Return the trade with its scores, rewards and lesson; `track` says how it went while it was open.
 
-    The lesson is that of the counterfactual table; without one it is what rules say of the trade alone, in English.
+    The lesson is that of the counterfactual table; without one it is what rules say of the trade alone.
     """
     scores, said = evaluate(trade), insight or NOTHING
     if table is None or trade.forced:
-        course, learnt = "", lesson(trade, track)
+        course, learnt = "", lesson(trade, track, language)
     else:
         course, learnt = course_told(table.course, language), lesson_of(table, language)
     return Experience(
@@ -74,8 +74,8 @@ def experience_of(
         scores=scores,
         reward=reward(trade.profit_pct, scores.total, trade.leverage),
         reward_quality=reward_quality(trade.profit_pct, scores.total, trade.leverage),
-        strengths=(*strengths(trade, track), *filter(None, [said.went_well])),
-        weaknesses=(*weaknesses(trade, track), *filter(None, [said.to_improve])),
+        strengths=(*strengths(trade, track, language), *filter(None, [said.went_well])),
+        weaknesses=(*weaknesses(trade, track, language), *filter(None, [said.to_improve])),
         lesson=with_insight(learnt, said.lesson),
         course=course,
         insight=said.lesson,
@@ -88,49 +88,52 @@ def with_insight(learnt: str, said: str) -> str:
     return " ".join(filter(None, [learnt, said]))
 
 
-def experience_of_decision(decision: RecordedDecision) -> Experience:
+def experience_of_decision(decision: RecordedDecision, language: Language = "en") -> Experience:
     """Return the recorded decision as an experience: no scores, its reason is the lesson."""
+    told = TAKEN[decision.decision_type][language].format(decision.current_profit_pct, decision.reason)
     taken = f"{decision.decision_type} at {decision.current_profit_pct:+.1f} %"
-    return Experience(
-        source=decision, lesson=f"{taken}: {decision.reason}", text=_text(decision, decision.reason, taken)
-    )
+    return Experience(source=decision, lesson=told, text=_text(decision, decision.reason, taken))
 
 
-def experience_of_part(part: PartialExit) -> Experience:
+def experience_of_part(part: PartialExit, language: Language = "en") -> Experience:
     """Return the partial exit as an experience: it is no whole trade, so it has no scores and no reward."""
-    done = "took profit on" if part.profit_pct > 0 else "cut"
-    told = f"{done} {part.share:.0%} of it at {part.profit_pct:+.1f} %"
-    where = f"{part.side.capitalize()} in {part.regime or 'an unknown regime'}"
-    return Experience(source=part, lesson=f"{where}: {told}.", text=_text(part, part.reason, told))
+    told = PART[part.profit_pct > 0][language].format(
+        where=_where(part, language), share=part.share, profit=part.profit_pct
+    )
+    done = f"{'took profit on' if part.profit_pct > 0 else 'cut'} {part.share:.0%} of it at {part.profit_pct:+.1f} %"
+    return Experience(source=part, lesson=told, text=_text(part, part.reason, done))
 
 
-def strengths(trade: ClosedTrade, track: Track | None = None) -> tuple[str, ...]:
+def strengths(trade: ClosedTrade, track: Track | None = None, language: Language = "en") -> tuple[str, ...]:
     """Return one sentence for each part that went clearly well."""
     parts = components(trade)
     found = [text for name, (least, text) in GOOD.items() if getattr(parts, name) >= least]
     if trade.profit_pct < 0 and within_stop(trade):
-        found.insert(0, "The loss stayed within the planned stop.")
+        found.insert(0, WITHIN_STOP)
     if trade.profit_pct > 0 and has_turned(track):
         found.append(WON_THOUGH_TURNED)
-    return tuple(found)
+    return tuple(one[language] for one in found)
 
 
-def weaknesses(trade: ClosedTrade, track: Track | None = None) -> tuple[str, ...]:
+def weaknesses(trade: ClosedTrade, track: Track | None = None, language: Language = "en") -> tuple[str, ...]:
     """Return one sentence for each part that went clearly badly, the gravest first."""
-    return tuple(text for text, _ in _faults(trade, track))
+    return tuple(one.text[language] for one in _faults(trade, track))
 
 
-def lesson(trade: ClosedTrade, track: Track | None = None) -> str:
+def lesson(trade: ClosedTrade, track: Track | None = None, language: Language = "en") -> str:
     """Return what to do about the gravest weakness, or what to repeat."""
     if trade.forced:
-        return "Closed by the end of the data: nothing to learn."
-    outcome = f"{trade.side.capitalize()} in {trade.regime or 'an unknown regime'}"
-    faults = _faults(trade, track)
-    if trade.profit_pct > 0:
-        return f"{outcome} won; next time {faults[0][1]}." if faults else f"{outcome} won; repeat it the same way."
+        return FORCED[language]
+    faults = [one.advice[language] for one in _faults(trade, track)]
+    has_won = trade.profit_pct > 0
     if faults:
-        return f"{outcome} lost; next time {faults[0][1]}."
-    return f"{outcome} lost in good order: the plan was kept, the market went the other way."
+        return (WON_BUT if has_won else LOST_AND)[language].format(_where(trade, language), faults[0])
+    return (WON if has_won else LOST)[language].format(_where(trade, language))
+
+
+def _where(source: ClosedTrade | PartialExit, language: Language) -> str:
+    regime = NO_REGIME if source.regime is None else REGIMES[source.regime]
+    return IN_MARKET[language].format(side=SIDES[language][source.side], regime=regime[language])
 
 
 def has_turned(track: Track | None) -> bool:
@@ -141,9 +144,9 @@ def has_turned(track: Track | None) -> bool:
     return sign * track.comparison.alignment_change <= -TURNED_BY
 
 
-def _faults(trade: ClosedTrade, track: Track | None) -> list[tuple[str, str]]:
+def _faults(trade: ClosedTrade, track: Track | None) -> list[Sentences]:
     parts = components(trade)
-    found = [(text, advice) for name, (most, text, advice) in BAD.items() if _is_bad(trade, parts, name, most)]
+    found = [told for name, (most, told) in BAD.items() if _is_bad(trade, parts, name, most)]
     if trade.planned_stop is None and not trade.is_imported:  # the earlier system kept no stop in its log
         found.insert(0, NO_STOP)
     if trade.liquidated:
@@ -153,7 +156,7 @@ def _faults(trade: ClosedTrade, track: Track | None) -> list[tuple[str, str]]:
     return [*found, *(_faults_while_held(track) if trade.profit_pct < 0 else ())]
 
 
-def _faults_while_held(track: Track | None) -> list[tuple[str, str]]:
+def _faults_while_held(track: Track | None) -> list[Sentences]:
     """Return what could have been seen while a losing trade was open."""
     found = [TURNED] if has_turned(track) else []
     return [*found, OVERRULED] if track is not None and track.warnings else found

@@ -92,6 +92,15 @@ def experiences_by_id(connection: Connection, ids: Sequence[int]) -> dict[int, E
     return {row_id: Experience.model_validate_json(doc) for row_id, doc in rows}
 
 
+def experiences_of(connection: Connection, namespace: str) -> dict[int, Experience]:
+    """Return the stored experiences of a namespace, in the order of their ids, each with the newest lesson."""
+    lesson = counterfactuals.c.lesson
+    query = select(experiences.c.id, experiences.c.doc, lesson).outerjoin(counterfactuals)
+    rows = connection.execute(query.where(experiences.c.namespace == namespace).order_by(experiences.c.id))
+    found = ((row.id, Experience.model_validate_json(row.doc), row.lesson) for row in rows)
+    return {row_id: one if later is None else one.model_copy(update={"lesson": later}) for row_id, one, later in found}
+
+
 def _is_stored(connection: Connection, experience: Experience) -> bool:
     same = (
         (experiences.c.namespace == experience.source.namespace)

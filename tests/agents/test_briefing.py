@@ -15,7 +15,7 @@ from candlegraph.agents.prompt import case_text, last_call, sections, timeframes
 from candlegraph.agents.prompt.briefing import brief_of, briefing
 from candlegraph.agents.prompt.budget import PRIORITY, block_of
 from candlegraph.agents.prompt.case_text import CUT, SHORT, WHOLE, case_line, share_line
-from candlegraph.agents.prompt.cases import cases_block, cases_section, learnt_lines
+from candlegraph.agents.prompt.cases import cases_block, cases_section, learnt_lines, pattern_line, similar_lines
 from candlegraph.agents.prompt.files import prompt_text, prompt_version
 from candlegraph.agents.prompt.phrases import WORDS, Words
 from candlegraph.agents.prompt.tokens import tokens_of
@@ -39,6 +39,7 @@ SUMMARY = ExperienceFacts(
     short_cases=4,
     short_success_rate=0.25,
     short_mean_profit_pct=-1.5,
+    short_within_pct=8.0,
     ids="12 13",
 )
 
@@ -63,6 +64,8 @@ PATTERN = Pattern(
     reward_low=-0.02,
     reward_high=-0.004,
     verdict="warned",
+    favour=0.1,
+    against=23.4,
 )
 GOOD = PATTERN.model_copy(update={"side": "long", "verdict": "favoured", "leverage": "1-5x", "volatility": "calm"})
 GUIDANCE = Guidance(
@@ -384,7 +387,7 @@ def test_what_is_learnt_stands_before_the_cases_with_warnings_first():
         "(10% to 36%), mean result -0.46 R, mean reward -0.0123 (-0.0200 to -0.0040)",
         "favourable: long in range, trend strength weak, RSI 45-55, volatility calm, leverage 1-5x: 15 trades, 20% won "
         "(10% to 36%), mean result -0.46 R, mean reward -0.0123 (-0.0200 to -0.0040)",
-        "short: 4 similar closed trades, 25% of them won, mean profit -1.50 %",
+        "short: 4 similar closed trades, 25% of them won, mean profit -1.50 % (±8.00, 99% interval)",
         "all 36 closed trades: cumulative reward -0.5000, recent trend unknown; R: the loss at the first stop, "
         "fees included; in brackets: 80% intervals",
     ]
@@ -401,6 +404,27 @@ def test_standing_advice_names_the_setup_the_rule_and_what_it_gains(kind, rule):
         "advice: short in range, trend strength weak, RSI 45-55, volatility any, leverage any: over 45 trades "
         f"{rule} would have made +0.8 ATR a trade more than what was done, more than luck explains"
     )
+
+
+@pytest.mark.parametrize(
+    ("verdict", "favour", "against", "told"),
+    [
+        ("open", 0.3, 5.3, "undecided (evidence against it 5.3, 20 proves it): "),
+        ("open", 3.21, 0.3, "undecided (evidence for it 3.2, 20 proves it): "),
+        ("open", 1.9, 0.3, "undecided: "),
+        ("warned", 0.1, 23.4, "warning: "),
+    ],
+)
+def test_an_undecided_pattern_says_to_which_side_it_leans(verdict, favour, against, told):
+    line = pattern_line(PATTERN.model_copy(update={"verdict": verdict, "favour": favour, "against": against}), EN)
+    assert line.startswith(told)
+
+
+def test_the_mean_of_similar_trades_has_its_interval():
+    (line,) = similar_lines(SUMMARY, EN)
+    assert line.endswith("mean profit -1.50 % (±8.00, 99% interval)")
+    (line,) = similar_lines(SUMMARY.model_copy(update={"short_within_pct": None}), EN)
+    assert line.endswith("mean profit -1.50 %")
 
 
 def test_before_enough_trades_their_number_is_said_and_before_any_nothing():

@@ -1,6 +1,7 @@
 """With `language: zh` a model reads Chinese: what is left in Latin letters are keys, names, units and quoted words."""
 
 import ast
+import json
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -8,20 +9,25 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langchain_core.utils.function_calling import convert_to_openai_tool
+from lived import lived as past_trade
+from replayed import replayed, track_of
 
 import candlegraph.agents.reviewer
 from candlegraph.agents.asking.faults import cut_off
 from candlegraph.agents.asking.transcript import ALL_TOOLS, allowed_tools
 from candlegraph.agents.critic import ReviewEntry, objection
 from candlegraph.agents.debate import MakeCase, StateView
+from candlegraph.agents.models.json_calls import as_text
 from candlegraph.agents.prompt.briefing import brief_of
 from candlegraph.agents.prompt.chinese.functions import CHINESE, offered
 from candlegraph.agents.prompt.chinese.said import said
+from candlegraph.agents.prompt.closed_trade import trade_text
 from candlegraph.agents.prompt.opinions import opinions_text
 from candlegraph.agents.reflector import TradeReport
 from candlegraph.graph.schema.calls import CallRecord
+from candlegraph.graph.schema.experience import Held, PartialExit, RecordedDecision
 from candlegraph.graph.schema.fate import LastCall, Refusal
 from candlegraph.graph.schema.lessons import Advice, Case, Guidance, Lessons, Pattern, SelfScores, Similar
 from candlegraph.graph.schema.market import Sentiment
@@ -30,7 +36,11 @@ from candlegraph.graph.schema.signal import Proposal
 from candlegraph.graph.settings.risk import Checks
 from candlegraph.graph.settings.settings import settings_of
 from candlegraph.graph.state import CandleState
+from candlegraph.memory.counterfactual.outcomes import table_of
+from candlegraph.memory.counterfactual.trades import complete_at
 from candlegraph.memory.learning.comparison import compare, market_state_of
+from candlegraph.memory.learning.report import experience_of, experience_of_decision, experience_of_part
+from candlegraph.memory.learning.scores import evaluate
 from candlegraph.tools.market.facts import facts_of
 from candlegraph.tools.market.indicators import FACTS
 from candlegraph.tools.risk.checks import Subject, findings
@@ -96,7 +106,7 @@ PATTERN = {
     "side": "long", "regime": "trend_up", "trend_strength": "strong", "rsi": "45-55", "volatility": "wild",
     "leverage": None, "trades": 15, "observations": 14, "wins": 3, "losses": 12, "successes": 2, "win_rate": 0.2,
     "win_rate_low": 0.1, "win_rate_high": 0.4, "mean_r": -0.4, "mean_reward": -0.1, "reward_low": -0.2,
-    "reward_high": 0.1, "verdict": "warned",
+    "reward_high": 0.1, "verdict": "warned", "favour": 0.1, "against": 4.2,
 }  # fmt: skip
 ADVICE = {name: PATTERN[name] for name in ("side", "regime", "trend_strength", "rsi", "volatility")}
 CASE = {
@@ -109,8 +119,8 @@ CASE = {
 def learnt():
     """Return lessons with every kind of line."""
     patterns = tuple(
-        Pattern(**PATTERN | {"regime": regime, "trend_strength": strength, "volatility": volatility})
-        for regime, strength, volatility in (("trend_up", "strong", "wild"), ("range", "weak", "calm"))
+        Pattern(**PATTERN | {"regime": regime, "trend_strength": strength, "verdict": verdict})
+        for regime, strength, verdict in (("trend_up", "strong", "warned"), ("range", "weak", "open"))
     )
     advice = tuple(
         Advice(**ADVICE, kind=kind, value=2, trades=30, gain_atr=0.4) for kind in ("stop", "target", "later", "time")
@@ -296,3 +306,45 @@ def test_a_faulty_answer_is_sent_back_in_chinese(decide, calling, right):
     state, _ = decide(*answers, context_config={"language": "zh"})
     told = [one.content for one in state.messages if one.additional_kwargs.get("repair")]
     assert len(told) == 2 and all(english(one) == [] for one in told)
+
+
+def test_what_the_memory_counts_is_answered_in_chinese(decide, calling, right):
+    answers = [calling(("query_rag_stats", {})), calling(right("signal_wait"))]
+    state, _ = decide(*answers, context_config={"language": "zh"})
+    told = json.loads(next(one.content for one in state.messages if one.type == "tool"))
+    assert told["经验总数"] == told["奖励统计"]["交易总数"] == 0
+    assert english(" ".join([*told, *told["奖励统计"], *told["索引"]])) == []
+
+
+def test_the_order_to_answer_with_json_is_chinese():
+    system, _ = as_text([SystemMessage("一"), HumanMessage("二")], [], "zh")
+    assert english(system.content.replace('{"name": "<function>", "arguments": {...}}', "")) == []
+
+
+def test_each_role_of_a_chinese_bot_orders_in_chinese(make_context):
+    (rung,) = make_context(context_config={"language": "zh"}).models.of("decision").ladder.rungs
+    assert rung.language == "zh"
+
+
+@pytest.mark.parametrize("profit", [-6.0, 6.0])
+@pytest.mark.parametrize("reason", ["exit_signal", "roi"])
+def test_a_closed_trade_is_reviewed_and_learnt_from_in_chinese(make_snapshot, profit, reason):
+    trade = past_trade(make_snapshot(), 1, profit, planned_stop=None, exit_reason=reason).source
+    track = track_of(trade, decisions=3, warnings=("erosion: 0.5 of the best profit 9 % was given back",))
+    for table in (None, table_of(replayed(trade, rise=0.2), complete_at(trade))):
+        told = trade_text(trade, track, evaluate(trade), table, "zh")
+        assert english(re.sub("</?trade>", "", told)) == []
+    learnt = experience_of(trade, track, None, None, "zh")
+    assert english(" ".join([learnt.lesson, *learnt.strengths, *learnt.weaknesses])) == []
+
+
+def test_what_is_learnt_while_a_trade_is_open_is_chinese(make_snapshot):
+    trade = past_trade(make_snapshot(), 1).source.model_dump()
+    held = {name: trade[name] for name in Held.model_fields if name in trade}
+    part = PartialExit(
+        **held | {"kind": "lesson", "share": 0.5, "profit_pct": 3, "exit_price": 1, "reason": "x", "key": "k"}
+    )
+    taken = {"kind": "decision", "decision_type": "hold", "reason": "趋势仍在", "confidence": 0.7, "key": "k"}
+    decision = RecordedDecision(**held | taken | {"current_profit_pct": 5})
+    assert english(experience_of_part(part, "zh").lesson) == []
+    assert english(experience_of_decision(decision, "zh").lesson) == []

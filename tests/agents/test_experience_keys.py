@@ -314,7 +314,7 @@ def test_more_confidence_widens_the_intervals_that_are_shown(learnt):
 
 @shows("reward.min_pattern_trades")
 def test_fewer_trades_are_no_pattern(learnt):
-    assert learnt(5, min_pattern_trades=6).startswith("undecided: ")
+    assert learnt(5, min_pattern_trades=6).startswith("undecided")
     assert learnt(5, min_pattern_trades=7) is None
 
 

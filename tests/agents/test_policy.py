@@ -102,10 +102,13 @@ def names(facts):
     return [name for name, _ in calls(facts)]
 
 
-def past(side="long", cases=10, rate=0.2):
+def past(side="long", cases=8, rate=0.2, high=-0.1, against=None):
     known = {f"{one}_{what}": None for one in ("long", "short") for what in ("success_rate", "mean_profit_pct")}
+    said = {"cases": cases, "success_rate": rate, "mean_profit_pct": -4}
+    said["within_pct"] = None if high is None else high + 4
+    said["against"] = against
     return ExperienceFacts(
-        **known | {"long_cases": 0, "short_cases": 0, f"{side}_cases": cases, f"{side}_success_rate": rate}, ids="4 9"
+        **known | {"long_cases": 0, "short_cases": 0} | {f"{side}_{name}": one for name, one in said.items()}, ids="4 9"
     )
 
 
@@ -160,17 +163,33 @@ def test_the_rsi_band_is_mirrored_for_shorts(rsi, called):
     "experience, called",
     [
         (past(), "signal_wait"),
-        (past(rate=0.3), "signal_entry_long"),
-        (past(cases=9), "signal_entry_long"),
+        (past(rate=0.6), "signal_wait"),
+        (past(rate=0.1, high=0.1), "signal_entry_long"),
+        (past(cases=7), "signal_entry_long"),
         (past(side="short"), "signal_entry_long"),
-        (past(rate=None), "signal_entry_long"),
+        (past(high=None), "signal_entry_long"),
     ],
 )
-def test_ten_similar_trades_that_mostly_failed_speak_against_their_side(experience, called):
+def test_eight_similar_trades_whose_mean_is_clearly_a_loss_speak_against_their_side(experience, called):
     ((name, arguments),) = calls(market(experience=experience))
     assert name == called
-    is_known = experience.long_success_rate is not None
-    assert (f"{experience.long_cases} similar past long trades succeeded" in arguments["reason"]) == is_known
+    if called == "signal_wait":
+        assert arguments["reason"] == "8 similar past long trades made -4.00 % on average (cases 4 9)"
+    else:
+        told = f"{experience.long_cases} similar past long trades succeeded"
+        assert (told in arguments["reason"]) == (experience.long_success_rate is not None)
+
+
+@pytest.mark.parametrize(
+    "against, share", [(None, 1), (0.2, 1), (1, 1), (2, 1 / 2), (3, 1 / 3), (4, 1 / 4), (50, 1 / 4)]
+)
+def test_the_more_a_pattern_speaks_against_a_side_the_fewer_markets_are_taken_but_never_fewer_than_a_fourth(
+    against, share
+):
+    facts = [market(support=95 - n / 100, experience=past(high=None, against=against)) for n in range(400)]
+    taken = [names(one) == ["signal_entry_long"] for one in facts]
+    assert abs(sum(taken) / 400 - share) <= (0.08 if share < 1 else 0)
+    assert [names(one) == ["signal_entry_long"] for one in facts] == taken  # the same market, the same answer
 
 
 POSITIONS = [

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 from freqtrade.persistence import Trade
+from freqtrade.rpc import RPC
 from live_scenes import BTC, at, drift, known_stops, late, living_stops, lost, refused, scene, timetable
 
 from candlegraph.freqtrade_bridge.commands.main import main
@@ -202,6 +203,20 @@ def test_a_stop_that_the_exchange_refuses_makes_the_position_be_closed():
         run.run_until(at("00:41"))
         (trade,) = Trade.get_trades().all()
         assert (trade.is_open, trade.exit_reason) == (False, "emergency_exit") and not run.books.positions
+
+
+def test_what_a_person_adds_beyond_a_stop_that_has_fired_is_not_left_without_one():
+    falling = {"00:00": 100_000.0, "00:30": 100_000.0, "01:30": 97_000.0}
+    with audited(ENTER, falling, loop_seconds=300) as run:
+        run.bot.config["force_entry_enable"] = True
+        run.run_until(at("00:41"))
+        run.run_while(lambda: living_stops(run))
+        assert Trade.get_open_trades(), "it fired since the last loop, and nobody knows yet"
+        RPC(run.bot)._rpc_force_entry(BTC, None)
+        run.step()
+        assert not run.books.positions or living_stops(run)
+        run.step()
+        assert not Trade.get_open_trades() and drift(run) == 0
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from datetime import datetime
 
 import httpx
 import pytest
+from pages import Page
 from rich.console import Console
 
 from candlegraph.freqtrade_bridge.commands.backtest import report
@@ -58,7 +59,32 @@ def test_it_ends_with_a_table_and_a_page(run):
     assert "What the graph did" in done.stdout
     (page,) = (userdir / "reports").glob("*.html")
     assert str(page) in done.stdout
-    assert page.stat().st_size > 1_000_000
+    assert 200_000 < page.stat().st_size < 1_500_000
+
+
+def test_the_report_can_be_written_again_and_shows_freqtrades_numbers(run, capsys):
+    userdir, _, sample = run
+    (written,) = (userdir / "reports").glob("*.html")
+    before = Page(written)
+    assert main(["report", "--userdir", str(userdir), "--datadir", str(sample.datadir)]) == 0
+    after, result = Page(written), read_result(archive_of(userdir))
+    assert before.tiles == after.tiles
+    assert {name: data for name, data in before.data.items() if name != "charts"} == {
+        name: data for name, data in after.data.items() if name != "charts"
+    }
+    assert after.tiles["return"] == result.profit_ratio and after.tiles["sharpe"] == result.sharpe
+    assert after.data["charts"]["equity"]["value"][-1] == pytest.approx(result.final_balance, abs=0.01)
+    assert all(row["entry_decision"] is not None and row["stops"] for row in after.data["trades"]["rows"])
+
+
+def test_a_full_report_has_the_briefing_of_every_decision(run, capsys):
+    userdir, _, sample = run
+    (written,) = (userdir / "reports").glob("*.html")
+    thin = Page(written).data["decisions"]["briefing"]
+    main(["report", "--userdir", str(userdir), "--datadir", str(sample.datadir), "--full"])
+    page = Page(written)
+    assert None in thin and None not in page.data["decisions"]["briefing"]
+    assert "<facts>" in page.data["briefings-0"][0][1][1]
 
 
 def test_the_log_names_no_missing_build_and_has_no_tail_of_digits(run):

@@ -37,6 +37,10 @@ CONFIG = {
 }
 
 
+SECRET = "planted-0123456789abcdef"
+"""In what a model's endpoint answers: a log may say it, a message goes to others."""
+
+
 def stays(facts):
     return script.stay(facts)
 
@@ -50,7 +54,7 @@ def leaves(facts):
 
 
 def fails(facts):
-    raise ConnectionError("away")
+    raise ConnectionError(SECRET)
 
 
 class Told:
@@ -151,6 +155,7 @@ def test_each_kind_of_message_comes_once_and_in_its_stated_time(told, caplog):
     wait_for(lambda: set(told.found.webhook) <= set(told.found.telegram))
     assert set(told.found.webhook) <= set(told.found.telegram)
     assert max(text.count("\n") for text in told.found.webhook) <= 1
+    assert not [text for text in [*told.found.webhook, *told.found.telegram] if SECRET in text]
 
 
 def notes_of(beside):

@@ -39,6 +39,7 @@ ANCESTOR = json.dumps(
 )  # fmt: skip
 
 CLI, COMMANDS, REEMBED = "e2e/test_cli.py", "freqtrade_bridge/test_memory_commands.py", "memory/test_reembed.py"
+REPORT = "freqtrade_bridge/report/test_report_command.py"
 EMBED = (REEMBED, "test_the_commands_embed_and_then_search_by_words")
 STUDIO = ("e2e/test_studio.py", "test_the_assistants_that_come_along_are_there_with_a_description")
 OPENED = ("e2e/test_studio.py", "test_a_decision_of_a_bot_is_opened_with_its_history_and_forked")
@@ -54,6 +55,7 @@ ELSEWHERE = {
         "test_the_version_is_that_of_the_package_and_of_what_it_stands_on",
     ),
     ("prune", "--yes"): ("memory/test_growth.py", "test_a_prune_lists_first_and_erases_only_with_yes"),
+    ("upgrade", "--json"): ("freqtrade_bridge/test_upgrade.py", "test_the_list_is_there_for_a_program_too"),
     ("upgrade", "--namespace"): (
         "freqtrade_bridge/test_upgrade.py",
         "test_another_run_can_be_named",
@@ -78,6 +80,18 @@ ELSEWHERE = {
     ("memory reembed", "--config"): EMBED,
     ("memory reembed", "--userdir"): EMBED,
     ("memory reembed", "--namespace"): (REEMBED, "test_all_or_one_namespace_is_embedded_and_counted"),
+    **dict.fromkeys(
+        [("evaluate", name) for name in ("run_name", "--userdir", "--json")],
+        (REPORT, "test_a_backtest_is_judged_in_a_sentence_and_in_numbers"),
+    ),
+    ("evaluate", "--datadir"): (REPORT, "test_what_has_no_candles_or_is_no_backtest_is_not_judged"),
+    ("report", "run_names"): (REPORT, "test_a_run_is_found_by_default_by_its_name_and_by_its_archive"),
+    ("report", "--datadir"): (
+        REPORT,
+        "test_candles_are_those_that_the_decisions_saw_and_a_reader_is_told_where_there_are_none",
+    ),
+    ("report", "--config"): (REPORT, "test_a_running_account_is_reported_from_freqtrades_trades_and_says_what_it_is"),
+    ("report", "--full"): (CLI, "test_a_full_report_has_the_briefing_of_every_decision"),
     ("serve-policy", "--port"): (CLI, "test_serve_policy_answers_in_the_openai_protocol"),
 }
 """Options whose effect a test of what they are for shows, over the same boundary."""
@@ -125,6 +139,7 @@ PAIRS = {
         "--config": ("--keep 1 -c {PLACE}", "--keep 1 -c {PLACE2}"),
         "--keep": ("--keep 1 --userdir {W}", "--keep 2 --userdir {W}"),
         "--days": ("--keep 1 --userdir {W}", "--keep 1 --days 62 --userdir {W}"),
+        "--json": ("--keep 1 --userdir {W}", "--keep 1 --json --userdir {W}"),
     },
     "upgrade": {
         "--userdir": ("--check --userdir {W}", "--check --userdir {W2}"),
@@ -132,7 +147,8 @@ PAIRS = {
         "--check": ("--userdir {W}", "--userdir {W} --check"),
     },
     "deploy": {"--file": ("--file {T}/a.yaml", "--file {T}/b.yaml")},
-    "clean": PLACED | {"--yes": ("--userdir {W}", "--userdir {W} --yes")},
+    "clean": PLACED
+    | {"--yes": ("--userdir {W}", "--userdir {W} --yes"), "--json": ("--userdir {W}", "--userdir {W} --json")},
     "demo": {
         "--userdir": ("--userdir {U}", "--userdir {U}2"),
         "--synthetic": ("--userdir {U}", "--userdir {U} --synthetic"),
@@ -248,11 +264,13 @@ PAIRS = {
         "--namespace": ("--userdir {W}", "--userdir {W} --namespace backtest:a"),
         "--json": ("--userdir {W}", "--userdir {W} --json"),
     },
+    "report": {"--userdir": ("--userdir {W}", "--userdir {U}")},
     "why": {
         "--userdir": (f"{BTC} --userdir {{W}}", f"{BTC} --userdir {{W2}}"),
         "pair": (f"{BTC} --userdir {{W}}", f"{ETH} --userdir {{W}}"),
         "--at": (f"{BTC} --userdir {{W}}", f"{BTC} --userdir {{W}} --at {EARLIER}"),
         "--namespace": (f"{BTC} --userdir {{W}}", f"{BTC} --userdir {{W}} --namespace backtest:a"),
+        "--json": (f"{BTC} --userdir {{W}}", f"{BTC} --userdir {{W}} --json"),
     },
     "ledger show": {
         "--userdir": ("--userdir {W}", "--userdir {W2}"),

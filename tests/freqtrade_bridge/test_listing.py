@@ -209,7 +209,7 @@ def test_the_table_of_a_run_breaks_no_name_off():
         "partial_exits": 0, "profit_abs": 1.0, "profit_ratio": 0.1, "max_drawdown_ratio": 0.1,
         "buy_and_hold_ratio": 0.1, "calls": "6,500 (decision 6500), depth fast", "faults": {},
         "cost": f"unknown for {MODEL}", "median_ms": 1.0, "p95_ms": 2.0, "remembered": {}, "cumulative_reward": 0.0,
-        "self_scores": None,
+        "self_scores": None, "luck": None,
         "with_cases": 0, "notes": {}, "asked": 6500, "fallbacks": 0, "failed": 0,
     }  # fmt: skip
     console = Console(width=WIDTH)

@@ -172,6 +172,15 @@ def test_a_step_of_a_deployment_that_fails_ends_it(run, tmp_path, monkeypatch, c
     assert "logs" not in said.out
 
 
+def test_an_engine_without_compose_is_named(run, tmp_path, monkeypatch):
+    engine_at(tmp_path, monkeypatch, "docker")
+    (tmp_path / "bin" / "docker").write_text("#!/bin/sh\necho unknown command: docker compose >&2\nexit 1\n")
+    for needed in ("compose.yaml", "config.json", ".env"):
+        (tmp_path / needed).touch()
+    status, said = run("deploy")
+    assert status == 1 and "docker is here, but `docker compose version` fails: its compose plugin" in said
+
+
 def test_without_an_engine_or_its_files_deploy_says_so(run, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     status, said = run("deploy --file here/compose.yaml")

@@ -1,6 +1,7 @@
 """`candlegraph upgrade --check` shows which prompts and decisions another version changes, and asks nobody."""
 
 import dataclasses
+import json
 
 import pytest
 
@@ -157,6 +158,15 @@ def test_inputs_that_cannot_be_read_any_more_are_a_change(lived, check, make_sna
     )
     status, said = check()
     assert status == 1 and "its inputs cannot be read any more" in said
+
+
+def test_the_list_is_there_for_a_program_too(lived, check, make_snapshot, monkeypatch):
+    snapshot = make_snapshot()
+    row = lived(entering(snapshot), snapshot)
+    another_gate(monkeypatch)
+    status, said = check("--json")
+    (one,) = json.loads(said.partition("]\n")[0] + "]")
+    assert status == 1 and one["decision_id"] == row.decision_id and one["decision"] == "leverage 3 → 1"
 
 
 def test_without_a_live_decision_it_says_so(lived, check, tmp_path):

@@ -13,7 +13,7 @@ from candlegraph.memory.store import close_memory, open_memory
 
 HEAVY = {
     "pydantic", "sqlalchemy", "numpy", "faiss", "pandas", "talib", "httpx", "langchain_core", "langgraph", "langsmith",
-    "openai", "plotly", "fastapi", "uvicorn", "ccxt", "freqtrade",
+    "openai", "fastapi", "uvicorn", "ccxt", "freqtrade",
 }  # fmt: skip
 BOOKS = {"pydantic", "sqlalchemy", "numpy"}
 PACKAGE = "candlegraph.freqtrade_bridge"

@@ -1,5 +1,6 @@
 """`candlegraph why`: one candle's story in plain words, or why there was no trade since the last one."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -66,6 +67,13 @@ def why(tmp_path, capsys):
 
     yield go
     close_memory(tmp_path / DATABASE)
+
+
+def test_the_decisions_that_it_tells_of_are_there_for_a_program(why):
+    told = [json.loads(why("BTC/USDT:USDT", "--json", *words)) for words in ([], ["--at", "2025-03-01T00:30"])]
+    assert [[one["decision_id"] for one in rows] for rows in told] == [
+        [one.decision_id for one in ROWS[1:]], [ROWS[0].decision_id]
+    ]  # fmt: skip
 
 
 def test_a_candle_tells_what_was_decided_changed_and_what_became_of_it(why):

@@ -1,5 +1,6 @@
-"""The documents against the code: configuration keys, links, example configuration, no machine's paths."""
+"""The documents against the code and against each other: keys, commands, links, both languages, no machine's paths."""
 
+import importlib.util
 import json
 import re
 from pathlib import Path
@@ -27,10 +28,13 @@ from candlegraph.tools.memory import MEMORY_TOOLS
 from candlegraph.tools.signals import FLAT_TOOLS, POSITION_TOOLS
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+README, READ_ME = ROOT / "README.md", ROOT / "README.zh-CN.md"
+PAGES = [README, READ_ME, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+TRANSLATED = [(README, READ_ME), *((ROOT / "docs" / one.name, one) for one in sorted((ROOT / "docs/zh").glob("*.md")))]
 FILES = [*PAGES, *(ROOT / name for name in ("config.example.json", "Dockerfile", "compose.yaml"))]
 ROW = re.compile(
-    r"^\| `((?:(?:llm|experience|risk|context)_\w+|monitoring|tracing)\.[\w.]+)` \| `(.*?)` \| (.+) \|$", re.MULTILINE
+    r"^\| `((?:(?:llm|experience|risk|context)_\w+|monitoring|tracing)\.[\w.]+)` \| (.+?) \| `(.*?)` \| (.+) \|$",
+    re.MULTILINE,
 )
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
 
@@ -53,9 +57,51 @@ def anchors_of(page):
 
 def test_every_key_is_documented_once_with_its_true_default_and_none_is_invented():
     rows = ROW.findall((ROOT / "docs/configuration.md").read_text(encoding="utf-8"))
-    documented = {key: json.loads(default) for key, default, _ in rows}
+    documented = {key: json.loads(default) for key, _, default, _ in rows}
     assert len(rows) == len(documented)
     assert documented == json.loads(json.dumps(keys_of(Settings())))
+
+
+@pytest.fixture(scope="module")
+def tables():
+    """Return the script that writes tables from the code."""
+    spec = importlib.util.spec_from_file_location("tables", ROOT / "docs/tables.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", ["configuration.md", "commands.md"])
+def test_the_tables_of_a_page_are_those_of_the_code(name, tables):
+    page = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    assert tables.PAGES[name](page) == page, f"docs/{name} is not in step: run `make docs`"
+
+
+def test_the_readme_is_read_in_one_go():
+    for page in (README, READ_ME):
+        assert len(page.read_text(encoding="utf-8").splitlines()) <= 200
+
+
+@pytest.mark.parametrize("english, chinese", TRANSLATED, ids=lambda page: page.name)
+def test_both_languages_have_the_same_headings_commands_and_tables(english, chinese):
+    first, second = (shape_of(page.read_text(encoding="utf-8")) for page in (english, chinese))
+    assert first == second
+
+
+def shape_of(page):
+    """Return what two languages of a page share: levels of headings, blocks, rows of tables.
+
+    Of commands and JSON every word counts but the remarks, of other blocks only how many lines they have.
+    """
+    shape = []
+    for kind, block, line in re.findall(r"^```(\w*)\n(.*?)^```$|^(#+ |\|)", page, re.MULTILINE | re.DOTALL):
+        if line:
+            shape.append(line)
+        elif kind in ("sh", "json"):
+            shape.append(re.sub(r"[ \t]+#.*", "", block))
+        else:
+            shape.append(len(block.splitlines()))
+    return shape
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

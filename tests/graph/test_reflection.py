@@ -15,8 +15,9 @@ from langgraph.checkpoint.memory import InMemorySaver
 from learnt import course_of, waiting
 from replayed import replayed, track_of
 
+from candlegraph.agents.prompt.closed_trade import trade_text
 from candlegraph.agents.prompt.files import prompt_text
-from candlegraph.agents.reflector import LESSON_LENGTH, report_of, trade_text
+from candlegraph.agents.reflector import LESSON_LENGTH, report_of
 from candlegraph.graph.reflection import ReflectionInput, ReflectionState, builder, reflection
 from candlegraph.graph.schema.errors import MemoryStoreError, ModelError
 from candlegraph.memory import outbox

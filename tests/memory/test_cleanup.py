@@ -192,7 +192,7 @@ STRATEGIES = ("low_quality", "compress", "old_records")
 TRADES = st.lists(
     st.tuples(st.floats(-40, 40), st.integers(0, 2), st.sampled_from(["long", "short"]), st.sampled_from([4, 15])),
     min_size=4,
-    max_size=30,
+    max_size=12,
 )
 FACTS = Facts(
     pair="X", price=100.0, regime="trend_up", trend_strength="strong", alignment=2, support=None, resistance=None,
@@ -201,8 +201,8 @@ FACTS = Facts(
 )  # fmt: skip
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(trades=TRADES, calls=st.lists(st.sampled_from(STRATEGIES), min_size=1, max_size=6), share=st.floats(0.1, 1))
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(trades=TRADES, calls=st.lists(st.sampled_from(STRATEGIES), min_size=1, max_size=3), share=st.floats(0.1, 1))
 def test_no_cleanup_changes_a_digit_of_what_is_counted(trades, calls, share, make_experience, tmp_path_factory):
     """One memory is cleaned after every trade, the other never."""
     rules = Cleanup(low_quality_below=100, old_after_days=0.1, keep_newest=2, max_share=share)

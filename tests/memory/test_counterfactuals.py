@@ -6,7 +6,7 @@ import pytest
 from learnt import course_of
 from replayed import replayed, settle, track_of
 
-from candlegraph.agents.reflector import trade_text
+from candlegraph.agents.prompt.closed_trade import trade_text
 from candlegraph.freqtrade_bridge.feeds.paths import TradePaths
 from candlegraph.graph.schema.facts import AccountFacts, Facts, TimeframeFacts
 from candlegraph.graph.settings.experience import Cleanup, Reward
@@ -157,8 +157,14 @@ class Feed:
         return list(self.candles.time), [list(one) for one in columns]
 
 
-@pytest.mark.parametrize(("language", "said"), [("en", "What follows is without funding."), ("zh", "以下未计资金费。")])
-def test_a_live_table_says_that_it_is_without_funding(make_trade, language, said):
+@pytest.mark.parametrize(
+    ("language", "said", "told"),
+    [
+        ("en", "What follows is without funding.", "% (here and below without funding)"),
+        ("zh", "以下未计资金费。", "%（此处及以下未计资金费）"),
+    ],
+)
+def test_a_live_table_says_that_it_is_without_funding(make_trade, language, said, told):
     trade = make_trade()
     path = replayed(trade)
     assert said not in lesson_of(table_of(path, complete_at(trade)), language)
@@ -166,5 +172,4 @@ def test_a_live_table_says_that_it_is_without_funding(make_trade, language, said
     table = table_of(live, complete_at(trade))
     assert not table.has_funding
     assert said in lesson_of(table, language)
-    told = trade_text(trade, None, evaluate(trade), table, language)
-    assert "% (here and below without funding)" in told
+    assert told in trade_text(trade, None, evaluate(trade), table, language)

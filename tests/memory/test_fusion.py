@@ -92,7 +92,7 @@ similarity = st.sampled_from([0.25, 0.5, 0.75, 1.0])
 rows = st.lists(st.tuples(similarity, st.none() | similarity | similarity), min_size=20, max_size=60)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(rows, st.integers(1, 3), similarity | st.just(0.0), st.sampled_from([(1.0, 0.5), (1.0, 1.0), (0.3, 1.0)]))
 @example([(1 - n / 60, n / 60) for n in range(60)], 3, 0.0, (1.0, 0.5))
 @example([*[(0.5, None)] * 4, *[(0.2, 1.0)] * 4, (0.45, 0.95)], 1, 0.6, (1.0, 1.0))

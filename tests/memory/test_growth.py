@@ -1,6 +1,7 @@
 """What grows, and how far: three months of a bot in virtual time, and old runs that leave by a stated rule."""
 
 import gzip
+import json
 import re
 from collections import Counter
 from contextlib import closing
@@ -163,6 +164,8 @@ def test_a_prune_lists_first_and_erases_only_with_yes(several, capsys):
         ("stays", "backtest:d"), ("stays", "offline:c"), ("leaves", "backtest:b"), ("leaves", "backtest:a"),
     ]  # fmt: skip
     assert "Nothing was removed; --yes removes these" in said and counted(several) == before
+    listed = json.loads(prune(several, capsys, "--keep", "2", "--json"))["runs"]
+    assert [one["namespace"] for one in listed if one["leaves"]] == ["backtest:b", "backtest:a"]
     said = prune(several, capsys, "--keep", "2", "--yes")
     assert "removed: 2 runs, 2 decisions; the file is " in said
     gone = {"backtest:a", "backtest:b"}
@@ -233,6 +236,10 @@ def test_what_is_older_than_so_many_days_leaves_and_nothing_that_statistics_need
     assert re.findall(r"^  (.+), \d", said, re.MULTILINE) == [
         "waits and holds: live 37", "fear_greed.jsonl: 38 values", "cassette.sqlite: 38 answers",
     ]  # fmt: skip
+    listed = json.loads(prune(old_bot, capsys, "--days", "62", "--json"))["aged"]
+    assert [one["what"] for one in listed][0] == "waits and holds: live 37" and listed[0]["bytes"] > 0
+    assert main(["prune", "--userdir", str(old_bot), "--days", "62", "--json", "--yes"]) == 1
+    assert "leave it out where --yes removes it" in capsys.readouterr().err
     assert "Nothing was removed" in said and Ledger(old_bot / DATABASE).rows("live") == rows
     said = prune(old_bot, capsys, "--days", "62", "--yes")
     left = Ledger(old_bot / DATABASE).rows("live")

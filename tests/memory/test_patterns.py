@@ -331,8 +331,10 @@ def test_the_pattern_of_each_side_reaches_the_facts(make_known):
     guidance = guidance_of(make_known(*runs(*[-1] * 16)), facts(), rules=RULES, needed=10)
     empty = dict.fromkeys(["long_success_rate", "long_mean_profit_pct", "short_success_rate", "short_mean_profit_pct"])
     summary = with_patterns(ExperienceFacts(long_cases=0, short_cases=0, ids="none", **empty), guidance)
-    assert (summary.long_pattern, summary.long_pattern_trades, summary.long_pattern_rate) == ("warned", 16, 0)
-    assert (summary.short_pattern, summary.short_pattern_trades) == ("unknown", 0)
+    assert summary.long_pattern == "warned"
+    assert summary.long_against >= 20
+    assert summary.short_pattern == "unknown"
+    assert summary.short_against is None
 
 
 CLOSED = st.tuples(st.integers(0, 60), st.booleans(), st.sampled_from([True, True, False]))

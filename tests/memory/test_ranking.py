@@ -123,6 +123,8 @@ def test_the_summary_counts_each_side_for_itself():
     longs = [candidate(1, profit=6), candidate(2, profit=0), candidate(4, profit=-3)]  # break-even is no success
     facts = summary_of([*longs, candidate(3, profit=-3, side="short")], ())
     assert (facts.long_cases, facts.long_success_rate, facts.long_mean_profit_pct) == (3, 1 / 3, 1)
+    assert facts.long_within_pct == pytest.approx(26.258, abs=1e-3)  # Student's t of 2 degrees: 9.925
+    assert facts.short_within_pct is None  # of one trade
     assert summary_of((), ()).long_success_rate is None
     assert (facts.short_cases, facts.short_success_rate, facts.ids) == (1, 0.0, "none")
 

@@ -1,6 +1,6 @@
 """What must hold after every undisturbed loop, against the exchange's own books."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal, get_args
@@ -90,8 +90,7 @@ def _of_position(books: Books, symbol: str, stops: list[AlgoOrder], held: Holdin
             yield Violation("no stop without a position", symbol, f"{len(stops)} stops, no position")
         return
     right = [one for one in stops if one.sign == -position.sign]
-    most = 2 if held is not None and stranger(books, symbol, held) else 1
-    if not 1 <= len(stops) <= most or len(right) != len(stops):
+    if not 1 <= len(stops) <= _most(books, symbol, held, stops) or len(right) != len(stops):
         text = f"{len(stops)} stops for {position.amount}, {len(right)} on its side"
         yield Violation("no stop is missing or too many", symbol, text)
         return
@@ -101,6 +100,15 @@ def _of_position(books: Books, symbol: str, stops: list[AlgoOrder], held: Holdin
     if held is not None and all(_is_wider(one, held, position.sign) for one in right):
         text = f"{', '.join(f'{one.trigger}' for one in right)} where {held.planned_stop:.6g} was planned"
         yield Violation("the stop is no wider than planned", symbol, text)
+
+
+def _most(books: Books, symbol: str, held: Holding | None, stops: list[AlgoOrder]) -> int:
+    """Return how many stops a position may have: a part that no trade knows has its own, and a lost entry its plan's.
+
+    Where no trade knows any of it, a stop that covers all of it is enough.
+    """
+    does_one_cover = any(one.quantity >= abs(books.position(symbol).amount) for one in stops)
+    return 2 if stranger(books, symbol, held) and (held is not None or not does_one_cover) else 1
 
 
 def _is_wider(stop: AlgoOrder, held: Holding, sign: int) -> bool:
@@ -130,9 +138,9 @@ def openings(books: Books, since: int, by_hand: str) -> Mapping[str, list[Order]
     return found
 
 
-def one_opening(books: Books, since: int, by_hand: str) -> Iterator[Violation]:
-    """Yield symbols with more than one opening order since a candle's close."""
+def one_opening(books: Books, since: int, by_hand: str, forced: Collection[str] = ()) -> Iterator[Violation]:
+    """Yield symbols with more than one opening order since a candle's close, and one more where a person sent it."""
     for symbol, orders in openings(books, since, by_hand).items():
-        if len(orders) > 1:
+        if len(orders) > 1 + (symbol in forced):
             told = ", ".join(f"{one.side} {one.filled}" for one in orders)
             yield Violation("one opening order per candle", symbol, told)

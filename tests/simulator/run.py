@@ -94,7 +94,10 @@ class Simulation(Stormy):
     def _examine(self, books: Books, held: dict[str, Holding]) -> None:
         self.report.examined += 1
         self.report.checked.update(dict.fromkeys(AT_EACH_LOOP, len(self.markets)))
-        found = [*books_against(books, held), *one_opening(books, self._closed_at(), person.BY_HAND)]
+        closed = FIRST_CLOSE + self._candle() * LENGTH
+        forced = {symbol_of(pair) for pair, at in self._forced if at == closed}
+        since = int(closed.timestamp() * 1000)
+        found = [*books_against(books, held), *one_opening(books, since, person.BY_HAND, forced)]
         found += [one.violation for one in self._strange.values() if one.violation is not None]
         if self.bot.state != State.RUNNING:
             found.append(Violation("the bot runs", "", self.bot.state.name))
@@ -102,10 +105,6 @@ class Simulation(Stormy):
         if self.now() >= self._ledger_until + LENGTH:
             found += self._of_all_books(books, held)
         self._tell(found)
-
-    def _closed_at(self) -> int:
-        """Return when the newest candle closed, epoch ms."""
-        return int((FIRST_CLOSE + self._candle() * LENGTH).timestamp() * 1000)
 
     def _of_all_books(self, books: Books, held: dict[str, Holding]) -> list[Violation]:
         """Return what is wrong with the ledger and with the memory, against the exchange's books."""

@@ -2,8 +2,7 @@
 
 import pytest
 from simulator.run import simulate
-from simulator.test_seeds import CANDLES, QUICK
-from simulator.world import World
+from simulator.test_seeds import QUICK
 
 from candlegraph.freqtrade_bridge import session
 from candlegraph.freqtrade_bridge.audit.auditor import Auditor
@@ -15,8 +14,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:The inplace k
 
 def broken_rules():
     """Return the first seed's violations that has any."""
-    for seed in QUICK:
-        if found := simulate(World(seed, CANDLES, pairs=1 + seed % 2)).violations:
+    for world in QUICK:
+        if found := simulate(world).violations:
             return "\n".join(found)
     return ""
 

@@ -5,15 +5,18 @@ A sentence that is not in the table comes from outside (an exchange, Freqtrade, 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from typing import Any
 
 from candlegraph.agents.prompt.chinese.sentences import (
     ANSWERS,
     CHANGES,
     CLAIMS,
     CLOSED,
+    COUNTS,
     FATES,
     FAULTS,
     REFUSALS,
@@ -33,6 +36,13 @@ Table = tuple[tuple[re.Pattern[str], str], ...]
 def said(text: str, language: Language) -> str:
     """Return what the code said in English in the language of the prompt; what comes from outside stays as it is."""
     return text if language == "en" else _chinese(text)
+
+
+def answered(text: str, language: Language) -> str:
+    """Return what one of our functions answers: a sentence, or counts in JSON."""
+    if language == "en" or not text.startswith("{"):
+        return said(text, language)
+    return json.dumps(_keyed(json.loads(text)), ensure_ascii=False)
 
 
 def all_said(texts: Iterable[str], language: Language) -> list[str]:
@@ -59,6 +69,13 @@ def _chinese(text: str) -> str:
     if (known := _filled(text, SAID)) is not None:
         return known
     return LAST.sub(" 和 ", text)
+
+
+def _keyed(counts: Any) -> Any:
+    """Return counts with their keys in Chinese; a key that has none is a name."""
+    if not isinstance(counts, dict):
+        return counts
+    return {COUNTS.get(key, VALUES.get(key, key)): _keyed(value) for key, value in counts.items()}
 
 
 def _filled(text: str, table: Table) -> str | None:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from pathlib import Path
 
-from candlegraph.freqtrade_bridge.commands.arguments import NEWEST, NEWEST_BOT, add_output, add_userdir, later, utc
+from candlegraph.freqtrade_bridge.commands.arguments import (
+    NEWEST,
+    NEWEST_BOT,
+    add_config,
+    add_output,
+    add_userdir,
+    later,
+    utc,
+)
 
 HERE = __package__
 
@@ -41,7 +49,34 @@ def add_why(command: ArgumentParser) -> None:
     command.add_argument("pair", metavar="PAIR")
     command.add_argument("--at", type=utc, help="close time of the candle, UTC; default: all since the last trade")
     command.add_argument("--namespace", help=NEWEST)
+    command.add_argument("--json", action="store_true", help="the decisions that it tells of, for another program")
     command.set_defaults(run=later(f"{HERE}.why:print_why"))
+
+
+def add_report(command: ArgumentParser) -> None:
+    """Let the command be told which run, or which two, and where its candles are."""
+    add_userdir(command)
+    command.add_argument(
+        "run_names",
+        nargs="*",
+        metavar="RUN",
+        help=f"namespace, or an archive of freqtrade's (.zip); two: side by side; {NEWEST}",
+    )
+    command.add_argument("--datadir", type=Path, help="candle folder; default: the one of USERDIR/data that fits")
+    command.add_argument(
+        "--full", action="store_true", help="the briefings of all decisions, not only of those that act"
+    )
+    add_config(command, "of a running bot: says where freqtrade keeps its trades (db_url)")
+    command.set_defaults(run=later("candlegraph.freqtrade_bridge.commands.reporting.report:print_report"))
+
+
+def add_evaluate(command: ArgumentParser) -> None:
+    """Let the command be told which backtest, and where its candles are."""
+    add_userdir(command)
+    command.add_argument("run_name", nargs="?", metavar="RUN", help=f"namespace, or an archive (.zip); {NEWEST}")
+    command.add_argument("--datadir", type=Path, help="candle folder; default: the one of USERDIR/data that fits")
+    command.add_argument("--json", action="store_true", help="as JSON, every number")
+    command.set_defaults(run=later("candlegraph.freqtrade_bridge.commands.reporting.evaluate:print_evaluation"))
 
 
 def add_ledger(command: ArgumentParser) -> None:

@@ -10,7 +10,7 @@ from datetime import datetime
 from candlegraph.agents.prompt.outside_text import plain
 from candlegraph.freqtrade_bridge.commands.arguments import database_of
 from candlegraph.freqtrade_bridge.commands.books.ledger import rows_of
-from candlegraph.freqtrade_bridge.report.listing import console
+from candlegraph.freqtrade_bridge.report.listing import console, print_json
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.memory.books.ledger import DecisionRow, Ledger
 
@@ -32,6 +32,10 @@ def print_why(arguments: argparse.Namespace) -> None:
     if not own:
         pairs = ", ".join(sorted({row.pair for row in rows}))
         raise ConfigError(f"why: {rows[0].namespace} has no decision on {arguments.pair!r}; decided pairs: {pairs}")
+    if arguments.json:
+        told_of = [at(own, arguments.at)] if arguments.at else list(after_last_trade(own))
+        print_json([row.model_dump(mode="json") for row in told_of])
+        return
     screen = console()
     for line in story(at(own, arguments.at)) if arguments.at else since_last_trade(own):
         screen.print(line, soft_wrap=True)
@@ -75,8 +79,7 @@ def _who(row: DecisionRow) -> str:
 
 def since_last_trade(rows: Sequence[DecisionRow]) -> Iterator[str]:
     """Yield why there was no entry since the last one: the candles without a position, counted by what kept them so."""
-    last = next((row for row in reversed(rows) if is_opened(row)), None)
-    later = rows if last is None else [row for row in rows if row.as_of > last.as_of]
+    last, later = last_trade(rows), after_last_trade(rows)
     flat = [row for row in later if row.state == "flat"]
     yield f"{rows[0].pair} in {rows[0].namespace}: {_opened(last, rows)}"
     if later and later[-1].state != "flat":
@@ -86,6 +89,17 @@ def since_last_trade(rows: Sequence[DecisionRow]) -> Iterator[str]:
     for why, count in Counter(kept_flat(row) for row in flat).most_common():
         row = newest[why]
         yield f"  {count:>5}  {why}; last at {row.as_of:%Y-%m-%d %H:%M}: {plain(row.signal.reason, REASON_LENGTH)}"
+
+
+def last_trade(rows: Sequence[DecisionRow]) -> DecisionRow | None:
+    """Return the last decision that opened a position."""
+    return next((row for row in reversed(rows) if is_opened(row)), None)
+
+
+def after_last_trade(rows: Sequence[DecisionRow]) -> Sequence[DecisionRow]:
+    """Return the decisions since the last entry that was filled, all where none was."""
+    last = last_trade(rows)
+    return rows if last is None else [row for row in rows if row.as_of > last.as_of]
 
 
 def is_opened(row: DecisionRow) -> bool:

@@ -9,7 +9,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from candlegraph.agents.models.cassette import Cassette
 from candlegraph.freqtrade_bridge.commands.operations.arguments import cassette_of, place_of
@@ -34,12 +34,7 @@ class Aged(NamedTuple):
 
 def prune_aged(arguments: Namespace) -> None:
     """List what is older than so many days; with --yes remove it, unless a bot runs."""
-    if arguments.days < LEAST_DAYS:
-        why = "the drift and the costs of a month are reckoned from that"
-        raise ConfigError(f"prune: --days {arguments.days}: expected {LEAST_DAYS} or more, {why}")
-    userdir, now = place_of(arguments), datetime.now(UTC)
-    before = now - timedelta(days=arguments.days)
-    found = list(aged(userdir, cassette_of(arguments.files, userdir), before, now))
+    userdir, (before, found) = place_of(arguments), _found(arguments)
     sys.stdout.write(f"{userdir}: older than {arguments.days} days, from before {before:%Y-%m-%d}:\n")
     sys.stdout.writelines(f"  {one.what}, {one.size / MB:.1f} MB\n" for one in found)
     if not found:
@@ -48,6 +43,23 @@ def prune_aged(arguments: Namespace) -> None:
         sys.stdout.write("Nothing was removed; --yes removes these, the decisions into an archive first.\n")
     else:
         _remove(userdir, found)
+
+
+def aged_found(arguments: Namespace) -> dict[str, Any]:
+    """Return the same for another program."""
+    before, found = _found(arguments)
+    aged = [{"what": one.what, "bytes": one.size} for one in found]
+    return {"before": before.isoformat(), "aged": aged}
+
+
+def _found(arguments: Namespace) -> tuple[datetime, list[Aged]]:
+    """Return from before when it is, and what is older; raise ConfigError for too few days."""
+    if arguments.days < LEAST_DAYS:
+        why = "the drift and the costs of a month are reckoned from that"
+        raise ConfigError(f"prune: --days {arguments.days}: expected {LEAST_DAYS} or more, {why}")
+    userdir, now = place_of(arguments), datetime.now(UTC)
+    before = now - timedelta(days=arguments.days)
+    return before, list(aged(userdir, cassette_of(arguments.files, userdir), before, now))
 
 
 def _remove(userdir: Path, found: list[Aged]) -> None:

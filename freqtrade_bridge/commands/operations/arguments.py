@@ -9,6 +9,7 @@ from pathlib import Path
 from candlegraph.freqtrade_bridge.commands.arguments import USERDIR, at_least_one, later
 from candlegraph.freqtrade_bridge.commands.operations.first_config import CURRENCIES, PROFILES
 from candlegraph.freqtrade_bridge.host.configuration_files import read_files
+from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.settings.places import CASSETTE
 
 HERE = __package__
@@ -84,6 +85,7 @@ def add_upgrade(command: ArgumentParser) -> None:
     _add_place(command)
     command.add_argument("--check", action="store_true", help="take the last 500 live decisions again; nobody is asked")
     command.add_argument("--namespace", help="default: live, else dry_run")
+    _add_json(command)
     command.set_defaults(run=later(f"{HERE}.upgrade:print_upgrade"))
 
 
@@ -97,6 +99,7 @@ def add_clean(command: ArgumentParser) -> None:
     """Let the command be told whose regenerable files, and whether to remove them."""
     _add_place(command)
     command.add_argument("--yes", action="store_true", help="make a backup and remove them; without it they are listed")
+    _add_json(command)
     command.set_defaults(run=later(f"{HERE}.clean:print_clean"))
 
 
@@ -108,7 +111,12 @@ def add_prune(command: ArgumentParser) -> None:
         "--days", type=at_least_one, metavar="N", help="older waits, holds, sentiment and cassette leave; 62 or more"
     )
     command.add_argument("--yes", action="store_true", help="remove them; without it they are listed")
+    _add_json(command)
     command.set_defaults(run=later(f"{HERE}.prune:print_prune"))
+
+
+def _add_json(command: ArgumentParser) -> None:
+    command.add_argument("--json", action="store_true", help="the list for another program")
 
 
 def _add_place(command: ArgumentParser) -> None:
@@ -117,6 +125,12 @@ def _add_place(command: ArgumentParser) -> None:
     command.add_argument(
         "--config", "-c", dest="files", type=Path, action="append", default=[], help="only to find the folder"
     )
+
+
+def refuse_json_beside_yes(arguments: Namespace) -> None:
+    """Raise ConfigError where a list for another program is asked for together with what changes the folder."""
+    if arguments.json and arguments.yes:
+        raise ConfigError("--json lists what would be removed; leave it out where --yes removes it")
 
 
 def place_of(arguments: Namespace) -> Path:

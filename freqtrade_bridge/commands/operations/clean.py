@@ -5,14 +5,15 @@ from __future__ import annotations
 import shutil
 import sys
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from candlegraph.freqtrade_bridge.commands.arguments import MONTH, SAMPLE
-from candlegraph.freqtrade_bridge.commands.operations.arguments import place_of
+from candlegraph.freqtrade_bridge.commands.operations.arguments import place_of, refuse_json_beside_yes
 from candlegraph.freqtrade_bridge.commands.operations.process import running
+from candlegraph.freqtrade_bridge.report.listing import print_json
 from candlegraph.graph.schema.errors import BridgeError, ConfigError
 from candlegraph.graph.settings.places import DATABASE
 from candlegraph.memory.index.saved import OURS, SNAPSHOTS
@@ -37,16 +38,16 @@ class Regenerable(NamedTuple):
 
 def print_clean(arguments: Namespace) -> None:
     """List what can be made again; with --yes back the memory up and remove it. Raise BridgeError while a bot runs."""
+    refuse_json_beside_yes(arguments)
     userdir = place_of(arguments)
     if not userdir.is_dir():
         raise ConfigError(f"clean: {userdir}: no such folder; --userdir: expected the folder of a bot")
     found = list(regenerable(userdir))
-    lines = [f"{one.path}  {one.size / MB:.1f} MB  {one.how}" for one in found] or [f"{userdir}: nothing to clean"]
-    sys.stdout.write("\n".join(lines) + "\n")
-    if not found:
+    if arguments.json:
+        print_json([{"path": str(one.path), "bytes": one.size, "how": one.how} for one in found])
         return
-    if not arguments.yes:
-        sys.stdout.write("Nothing was removed; --yes makes a backup and removes these.\n")
+    sys.stdout.write("\n".join(_listed(found, userdir, is_asked=arguments.yes)) + "\n")
+    if not found or not arguments.yes:
         return
     if bot := running(userdir):
         raise BridgeError(f"clean: the bot runs, process {bot.pid}; `candlegraph stop` first")
@@ -55,6 +56,14 @@ def print_clean(arguments: Namespace) -> None:
     for one in found:
         shutil.rmtree(one.path) if one.path.is_dir() else one.path.unlink()
     sys.stdout.write(f"removed: {size / MB:.1f} MB\n")
+
+
+def _listed(found: Sequence[Regenerable], userdir: Path, *, is_asked: bool) -> Iterator[str]:
+    yield from (f"{one.path}  {one.size / MB:.1f} MB  {one.how}" for one in found)
+    if not found:
+        yield f"{userdir}: nothing to clean"
+    elif not is_asked:
+        yield "Nothing was removed; --yes makes a backup and removes these."
 
 
 def regenerable(userdir: Path) -> Iterator[Regenerable]:

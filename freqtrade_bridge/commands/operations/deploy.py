@@ -28,12 +28,23 @@ def print_deploy(arguments: Namespace) -> None:
             f"deploy: no container engine here, neither {' nor '.join(ENGINES)} is on the PATH; install one, or "
             "let the bot run without: candlegraph start -c config.json"
         )
+    _need_compose(engine)
     compose = [engine, "compose", "--file", str(file)]
     for words in (["build"], ["up", "--detach"]):
         _run([*compose, *words])
     sys.stdout.write(f"started; its log follows, Ctrl-C leaves it running. End: {' '.join(compose)} down\n")
     sys.stdout.flush()
     _run([*compose, "logs", "--follow", "--tail", "50"])
+
+
+def _need_compose(engine: str) -> None:
+    """Raise BridgeError where the engine is there and its compose command is not: it would talk of unknown flags."""
+    if subprocess.run([engine, "compose", "version"], capture_output=True, check=False).returncode:
+        name = Path(engine).name
+        raise BridgeError(
+            f"deploy: {name} is here, but `{name} compose version` fails: its compose plugin is not installed "
+            "(docker-compose-plugin or docker-compose-v2, podman-compose). Without it: candlegraph start -c config.json"
+        )
 
 
 def _run(words: list[str]) -> None:

@@ -6,6 +6,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -15,6 +16,7 @@ from candlegraph.freqtrade_bridge.commands.operations.arguments import cassette_
 from candlegraph.freqtrade_bridge.decisions.inputs import DecisionInputs
 from candlegraph.freqtrade_bridge.decisions.kept_answers import cassette_at
 from candlegraph.freqtrade_bridge.decisions.replayed import Compared, compared, first_line
+from candlegraph.freqtrade_bridge.report.listing import print_json
 from candlegraph.freqtrade_bridge.report.waiting import counted
 from candlegraph.graph.schema.errors import BridgeError, CandlegraphError, ConfigError
 from candlegraph.memory.books.ledger import DecisionRow, Ledger
@@ -42,7 +44,10 @@ def print_upgrade(arguments: Namespace) -> None:
         )
     prompts = [one for one in found if one.prompt is not None]
     decisions = [one for one in found if one.decision is not None]
-    sys.stdout.write("\n".join([*_summary(found, len(rows)), *_listed(found)]) + "\n")
+    if arguments.json:
+        print_json([_plain(one) for one in found])
+    else:
+        sys.stdout.write("\n".join([*_summary(found, len(rows)), *_listed(found)]) + "\n")
     if prompts or decisions:
         raise BridgeError(f"upgrade: {len(prompts)} prompts and {len(decisions)} decisions change")
 
@@ -53,6 +58,12 @@ def checked(row: DecisionRow, doc: str, userdir: Path, cassette: Cassette | None
         return compared(row, DecisionInputs.model_validate_json(doc), userdir, cassette)
     except (ValidationError, CandlegraphError) as e:
         return Compared(row=row, prompt=f"its inputs cannot be read any more: {first_line(e)}", is_compared=False)
+
+
+def _plain(one: Compared) -> dict[str, Any]:
+    """Return it for another program; of the row no more than where it is found."""
+    known = one.model_dump(mode="json", exclude={"row"})
+    return one.row.model_dump(mode="json", include={"decision_id", "namespace", "pair", "as_of"}) | known
 
 
 def _newest(ledger: Ledger, namespace: str | None) -> Sequence[DecisionRow]:

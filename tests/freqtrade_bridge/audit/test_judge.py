@@ -159,7 +159,12 @@ def test_a_trade_whose_fired_stop_freqtrade_can_see_is_left_to_it_and_one_whose_
     assert (action.kind, action.trade_id, action.amount) == ("follow_position", 7, 1.0)
 
 
-@pytest.mark.parametrize("asked", ["gone", "denied", "unknown"])
+def test_what_a_fired_stop_leaves_of_stops_that_its_trade_does_not_know_is_cancelled_at_once():
+    books = state(0.0, [stop(2), stop(3)], trade(ids=["1", "3"]), {"1": "fired"})
+    assert [(one.kind, one.stop.id) for one in judge(books)] == [("cancel_orphan", "2")]
+
+
+@pytest.mark.parametrize("asked", ["gone", "denied", "unknown", "spent"])
 def test_a_stop_that_is_gone_is_set_again(asked):
     (action,) = judge(state(1.0, [], trade(ids=["1"]), {"1": asked}))
     assert (action.kind, action.trade_id, action.amount, action.price) == ("set_stop", 7, 1.0, 98.0)

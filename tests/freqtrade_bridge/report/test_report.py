@@ -2,12 +2,13 @@ import io
 import json
 import zipfile
 from datetime import UTC, datetime, timedelta
-from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
+from pages import Page
 from rich.console import Console
 
+from candlegraph.freqtrade_bridge.report.document import Evidence
 from candlegraph.freqtrade_bridge.report.page import write_page
 from candlegraph.freqtrade_bridge.report.result import read_result
 from candlegraph.freqtrade_bridge.report.summary import print_summary, summary_of
@@ -36,8 +37,9 @@ def trade(profit, *, is_short, reason="graph_exit"):
     return {
         "pair": BTC, "is_short": is_short, "leverage": 3.0, "max_stake_amount": 500.0, "profit_abs": profit,
         "open_date": "2025-10-01 00:30:00+00:00", "close_date": "2025-10-01 02:00:00+00:00", "open_rate": 100.0,
-        "close_rate": 103.0, "stop_loss_abs": 97.0, "profit_ratio": profit / 500, "exit_reason": reason,
-        "orders": orders, "funding_fees": 0.1, "fee_open": 0.0005,
+        "close_rate": 103.0, "stop_loss_abs": 97.0,
+        "fee_open": 0.0005, "fee_close": 0.0005, "profit_ratio": profit / 500, "exit_reason": reason,
+        "orders": orders, "funding_fees": 0.1,
     }  # fmt: skip
 
 
@@ -48,7 +50,8 @@ def userdir(tmp_path):
         "strategy_name": "CandleGraphStrategy", "timeframe": "30m", "backtest_start_ts": ms(BEGIN),
         "backtest_end_ts": ms(BEGIN + timedelta(days=1)), "stake_currency": "USDT", "starting_balance": 1000,
         "final_balance": 1030.0, "profit_total": 0.03, "profit_total_abs": 30.0, "max_drawdown_account": 0.02,
-        "market_change": 0.015, "pairlist": [BTC], "trades": trades, "sharpe": 1.0,
+        "market_change": 0.015, "pairlist": [BTC], "trades": trades, "sharpe": 1.5, "sortino": -100.0,
+        "profit_factor": 2.5, "winrate": 0.5, "wins": 1, "losses": 1, "total_trades": 2,
     }  # fmt: skip
     folder = tmp_path / "backtest_results"
     folder.mkdir()
@@ -112,37 +115,24 @@ def test_the_table_says_that_rule_and_prices_are_not_real(userdir):
     assert "2 trades, 14.2 above the evaluator's on average" in text.getvalue()
 
 
-class Tags(HTMLParser):
-    def __init__(self):
-        super().__init__()
-        self.found, self.links = [], []
-
-    def handle_starttag(self, tag, attrs):
-        self.found.append(tag)
-        self.links += [value for name, value in attrs if name in ("src", "href", "action")]
+@pytest.fixture
+def evidence(userdir):
+    return Evidence(read_result(userdir / "backtest_results" / "run.zip"), ROWS, candles(), name=f"run {ATTACK}")
 
 
-def test_the_page_stands_alone_and_no_text_breaks_out(userdir):
-    result = read_result(userdir / "backtest_results" / "run.zip")
-    summary = summary_of(result, ROWS, memory=MEMORY, is_sample=False)
-    path = write_page(userdir / "reports" / "run.html", result, ROWS, candles(), summary)
-    page = Tags()
-    page.feed(path.read_text())
-    assert page.links == []
+def test_the_page_stands_alone_and_no_text_breaks_out(evidence, tmp_path):
+    page = Page(write_page(tmp_path / "run.html", evidence))
+    assert page.links and all(link.startswith("#") for link in page.links)
     assert "img" not in page.found
-    assert page.found.count("script") == 4
-    assert page.found.count("tr") == 2 + len(result.trades)
+    assert page.data["decisions"]["reason"][1] == ATTACK
 
 
-def test_the_page_holds_every_decision_with_clamps_and_cases(userdir):
-    result = read_result(userdir / "backtest_results" / "run.zip")
-    summary = summary_of(result, ROWS, memory=MEMORY, is_sample=False)
-    text = write_page(userdir / "run.html", result, ROWS, candles(), summary).read_text()
-    data = text.split('id="decisions-data">')[1].split("</script>")[0]
-    rows = json.loads(data)
-    assert len(rows) == 3
-    assert rows[1][6] == ATTACK
-    assert rows[1][7:9] == ["7 (0.90), 9 (0.90)", "max_leverage: 20 → 10"]
+def test_an_opened_row_has_clamps_cases_and_what_became_of_it(evidence, tmp_path):
+    page = Page(write_page(tmp_path / "run.html", evidence))
+    _, acting, _ = page.data["details-0"]
+    assert [case[:2] for case in acting["cases"]] == [[7, 0.9], [9, 0.9]]
+    assert acting["clamps"] == [CLAMP.line]
+    assert acting["fate"] == "not known yet"
 
 
 def test_a_damaged_archive_is_named(tmp_path):

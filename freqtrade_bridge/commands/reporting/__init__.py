@@ -1,0 +1,1 @@
+"""`candlegraph report`: which run, what is known of it, and its page."""
