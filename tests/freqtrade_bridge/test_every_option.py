@@ -73,6 +73,10 @@ ELSEWHERE = {
         "test_the_prompt_of_a_decision_has_the_same_hash_again",
     ),
     **dict.fromkeys((("studio", "--userdir"), ("studio", "--port")), STUDIO),
+    ("mcp", "--userdir"): (
+        "freqtrade_bridge/test_mcp.py",
+        "test_every_function_says_what_the_ledger_says_and_nothing_is_written",
+    ),
     **dict.fromkeys((("studio", "--config"), ("open", "--config")), BASE),
     **dict.fromkeys((("open", "--server"), ("open", "--port")), OPENED),
     ("memory search", "--text"): EMBED,
