@@ -13,7 +13,7 @@ JOBS ?= 2
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all soak coverage check format type bench docs prompts-page lock clean
+.PHONY: help demo test test-all picture soak coverage check format type bench docs prompts-page lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -42,6 +42,12 @@ test: $(DEV)  ## the tests (minutes)
 
 test-all: $(DEV)  ## the tests and the long ones
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m '' --hypothesis-profile=thorough
+
+picture: $(DEV)  ## docs/images/report.png anew: the report of a demo, as the browser test sees it
+	$(BIN)/candlegraph demo --userdir user_data/picture
+	mkdir -p docs/images
+	CANDLEGRAPH_PICTURE=docs/images/report.png CANDLEGRAPH_PICTURED="$$(ls -t user_data/picture/reports/*.html | head -1)" \
+		$(BIN)/python -m pytest -q tests/freqtrade_bridge/report/test_browser.py -k picture
 
 soak: $(DEV)  ## seeded live runs for hours: 1,000 seeds x 200 candles x 4 pairs; goes on where it was stopped
 	$(BIN)/python -m tests.simulator --soak 1000 --candles 200 --pairs 4 --jobs $(JOBS)
@@ -76,7 +82,7 @@ bench: $(DEV)  ## time per decision, and against stock freqtrade
 
 docs: $(DEV)  ## the documentation as a site in site/, which opens from the disk; an unknown link fails
 	$(BIN)/python docs/tables.py
-	$(BIN)/mkdocs build --quiet --clean
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --clean
 
 prompts-page: $(DEV)  ## render the examples of docs/prompt.md anew, after `candlegraph demo --synthetic`
 	$(BIN)/python docs/render_prompt.py user_data

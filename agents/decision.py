@@ -15,6 +15,7 @@ from langchain_core.tools import BaseTool, StructuredTool
 from langgraph.runtime import Runtime
 
 from candlegraph.agents.asking.faults import recalled
+from candlegraph.agents.asking.own_prompts import too_long
 from candlegraph.agents.asking.transcript import BY_NAME, allowed_tools, faults, last_answer, repairs, validated
 from candlegraph.agents.prompt.briefing import briefing, check_fits
 from candlegraph.agents.prompt.chinese.functions import offered
@@ -23,6 +24,7 @@ from candlegraph.agents.prompt.files import deciding_version
 from candlegraph.agents.prompt.opinions import TOKENS as OPINION_TOKENS
 from candlegraph.agents.prompt.opinions import opinions_text, with_room
 from candlegraph.graph.context import Context
+from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.settings.settings import Settings
 from candlegraph.graph.state import CandleState
 from candlegraph.tools.memory import ANYTIME_TOOLS, MEMORY_TOOLS, at_candle
@@ -54,6 +56,8 @@ def opening_of(state: CandleState, context: Context, tools: Sequence[BaseTool]) 
 
 def check_budget(settings: Settings) -> None:
     """Raise ConfigError, naming the keys, unless every prompt that these settings can lead to fits its budget."""
+    if long := too_long(settings):
+        raise ConfigError("\n".join(f"config: llm_config.prompts_dir: {one}" for one in long))
     settings = with_room(settings, OPINION_TOKENS) if settings.llm_config.depth == "deep" else settings
     check_fits(settings, [*FLAT_TOOLS, *ANYTIME_TOOLS], in_position=False)
     check_fits(settings, [*POSITION_TOOLS, *MEMORY_TOOLS], in_position=True)

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from candlegraph.agents.models.engine import call_of
 from candlegraph.agents.prompt.chinese.functions import offered
 from candlegraph.agents.prompt.closed_trade import LINE_LENGTH, trade_text
-from candlegraph.agents.prompt.files import prompt_text, prompt_version
+from candlegraph.agents.prompt.files import asked_prompt, version_of
 from candlegraph.agents.prompt.outside_text import plain
 from candlegraph.graph.context import Context
 from candlegraph.graph.schema.calls import CallRecord
@@ -51,9 +51,10 @@ async def insight_into(
     """Return what the model adds, None where its answer cannot be used, and its call; raise ModelError if none came."""
     language = context.settings.context_config.language
     told = trade_text(trade, track, scores, table, language)
-    messages: list[BaseMessage] = [SystemMessage(prompt_text("reflection", language)), HumanMessage(told)]
+    prompt = asked_prompt("reflection", context.settings)
+    messages: list[BaseMessage] = [SystemMessage(prompt), HumanMessage(told)]
     answer = await context.ask(
-        "reviewer", messages, offered([TradeReport], language), prompt_version=prompt_version("reflection", language)
+        "reviewer", messages, offered([TradeReport], language), prompt_version=version_of(prompt)
     )
     report = report_of(answer)
     if report is None:

@@ -78,6 +78,16 @@ class Session:
             parts = Parts(self.book, self.guard, self._wallet, self.plans, self._failures.pause, self._spending)
             self.monitor = Monitor(config, context, provider, parts)
 
+    @property
+    def spent(self) -> float:
+        """Return what the run's calls cost so far, as far as they can be priced."""
+        return self._spending.of_run
+
+    @property
+    def equity(self) -> float:
+        """Return the account as it was measured last, open positions at the last close; quote currency."""
+        return self._wallet.measured.equity
+
     # -- the decision point -------------------------------------------------------------------------------------------
 
     def watch(self, now: datetime) -> None:

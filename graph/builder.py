@@ -20,6 +20,7 @@ from candlegraph.agents.retriever import retriever
 from candlegraph.agents.reviewer import reviewer
 from candlegraph.agents.triage import after_analyst, after_triage, triage
 from candlegraph.graph.context import Context
+from candlegraph.graph.nodes import TwoWayNode
 from candlegraph.graph.state import CandleInput, CandleState
 
 CandleBuilder = StateGraph[Any, Context, CandleInput, Any]
@@ -58,33 +59,21 @@ def after_critic(state: CandleState) -> Literal["decision", "approval", "__end__
     return "decision" if is_sent_back(state) else "approval" if is_awaited(state) else "__end__"
 
 
-def assembled(state: type[CandleState] = CandleState, last: Node = None) -> CandleBuilder:
-    """Return the graph's builder; `last` runs after everything else, where one is given."""
-    made = StateGraph(state, Context, input_schema=CandleInput)
-    end = END if last is None else last.__name__
-    for one in NODES:
-        made.add_node(one.__name__, one)
-    if last is not None:
-        made.add_node(end, last)
-        made.add_edge(end, END)
-    made.add_edge(START, "analyst")
-    made.add_edge("view", "bull")
-    made.add_edge("view", "bear")
-    for side in ("bull", "bear"):  # of one step, so it goes on once; a join is not there again in a fork on the server
-        made.add_edge(side, "decision")
-    made.add_edge("repair", "decision")
-    made.add_edge("approval", end)
-    for name, choose in WAYS.items():
-        router = Router(choose)
-        made.add_conditional_edges(name, router, {one: end if one == END else one for one in router.ends})
-    return made
-
-
 NODES: tuple[Node, ...] = (
-    *(analyst, triage, retriever, view, bull, bear),
-    *(decision, tools, repair, reviewer, critic, approval),
+    analyst,
+    triage,
+    retriever,
+    view,
+    bull,
+    bear,
+    decision,
+    tools,
+    repair,
+    reviewer,
+    critic,
+    approval,
 )
-WAYS: dict[str, Callable[[CandleState], str]] = {
+ROUTES: dict[str, Callable[[CandleState], str]] = {
     "analyst": after_analyst,
     "triage": after_triage,
     "retriever": after_retriever,
@@ -93,5 +82,30 @@ WAYS: dict[str, Callable[[CandleState], str]] = {
     "reviewer": after_reviewer,
     "critic": after_critic,
 }
-builder = assembled()
+
+
+def wired(
+    first: str, given: type[CandleInput], state: type[CandleState] = CandleState, last: Node = None
+) -> CandleBuilder:
+    """Return the graph that begins at the node `first` with what is given, and ends with the node `last`, if any."""
+    one = StateGraph(state, Context, input_schema=given)
+    for work in NODES if last is None else (*NODES, last):
+        one.add_node(work.__name__, TwoWayNode(work))
+    end = END if last is None else last.__name__
+    if last is not None:
+        one.add_edge(end, END)
+    one.add_edge(START, first)
+    one.add_edge("view", "bull")
+    one.add_edge("view", "bear")
+    for side in ("bull", "bear"):  # of one step, so it goes on once; a join is not there again in a fork on the server
+        one.add_edge(side, "decision")
+    one.add_edge("repair", "decision")
+    one.add_edge("approval", end)
+    for node, choose in ROUTES.items():
+        router = Router(choose)
+        one.add_conditional_edges(node, router, {way: end if way == END else way for way in router.ends})
+    return one
+
+
+builder = wired("analyst", CandleInput)
 graph = builder.compile(name="candlegraph")

@@ -6,6 +6,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from langchain_core.language_models import BaseChatModel
+
 from candlegraph.agents.decision import check_budget
 from candlegraph.agents.models.providers import POLICY, provider_of
 from candlegraph.graph.context import Context
@@ -23,11 +25,15 @@ OTHER_SPACES = (
 BY_WORDS, NEVER = "by their words alone", "no more, though patterns and statistics count them"
 
 
-def open_context(config: Mapping[str, Any], namespace: str) -> Context:
-    """Return the context of one run, with model and memory opened; raise ConfigError on a bad or missing setting."""
+def open_context(config: Mapping[str, Any], namespace: str, model: BaseChatModel | None = None) -> Context:
+    """Return the context of one run, with model and memory opened; raise ConfigError on a bad or missing setting.
+
+    `model` decides in every role, instead of the configured ones.
+    """
     context = Context(
         settings=settings_of(config), namespace=namespace, user_data_dir=str(config.get("user_data_dir", "user_data"))
     )
+    context = context if model is None else context.with_model(model)
     check_budget(context.settings)
     # here, so that a bad endpoint or database stops the start and not a candle
     context.models.open(also=("reviewer",) if reflects_by_model(context.settings) else ())

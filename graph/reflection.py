@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from candlegraph.agents.reflector import insight_into
 from candlegraph.graph.context import Context
+from candlegraph.graph.nodes import TwoWayNode
 from candlegraph.graph.schema.calls import CallRecord
 from candlegraph.graph.schema.errors import MemoryStoreError, ModelError
 from candlegraph.graph.schema.experience import ClosedTrade, Closing, Experience, Occasion, PartialExit, Scores
@@ -142,7 +143,7 @@ async def _asked(
 builder = StateGraph(ReflectionState, Context, input_schema=ReflectionInput)
 
 builder.add_node("evaluate", evaluate)
-builder.add_node("review", review)
+builder.add_node("review", TwoWayNode(review))
 builder.add_node("remember", remember)
 builder.add_node("reward", reward)
 

@@ -24,7 +24,7 @@ from candlegraph.graph.schema.calls import Role
 from candlegraph.graph.schema.facts import Facts
 from candlegraph.graph.schema.lessons import Lessons
 from candlegraph.graph.schema.reopened import Reopened, question_key
-from candlegraph.graph.state import CandleState
+from candlegraph.graph.state import CandleInput, CandleState
 
 logger = logging.getLogger(__name__)
 
@@ -89,6 +89,6 @@ def served(made: StateGraph[Any, Context, Any, Any], name: str) -> CompiledState
     return same.compile(name=name)
 
 
-candle_builder = builder.assembled(StudioState, story)
+candle_builder = builder.wired("analyst", CandleInput, StudioState, story)
 candle_graph = served(candle_builder, builder.graph.name)
 reflection_graph = served(reflection.builder, reflection.reflection.name)

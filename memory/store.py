@@ -239,7 +239,13 @@ class ExperienceMemory:
         with self._lock, reading(self.engine) as connection:
             self._mirror.refresh(connection)
             found = stats_of(connection, self._mirror, namespace, self.engine, as_of)
-            found["self_scores"] = self._self_scores(connection, namespace, as_of)
+            own = self._of((namespace,))
+            own.follow(connection, counters_of(connection))
+            until = as_of or EVER
+            net = own.asked(until, lambda counts: counts.net_result)
+            found["reward_stats"] = {"net_result": net} | found["reward_stats"]
+            scores = self_scores_of(own.newest_first(until))
+            found["self_scores"] = None if scores is None else scores.model_dump()
             if self._texts is not None:
                 found["embedding"] = text_stats(connection, self._texts.model, namespace, as_of)
         return found
@@ -265,12 +271,6 @@ class ExperienceMemory:
     def cleanup(self, namespace: str, strategy: Strategy, *, as_of: datetime, settings: Cleanup) -> CleanupReport:
         """Archive, then take out of the retrieval what the strategy selects of what was known before `as_of`."""
         return clean_up(self.engine, self.path, namespace, strategy, as_of, settings)
-
-    def _self_scores(self, connection: Connection, namespace: str, as_of: datetime | None) -> dict[str, Any] | None:
-        own = self._of((namespace,))
-        own.follow(connection, counters_of(connection))
-        found = self_scores_of(own.newest_first(as_of or EVER))
-        return None if found is None else found.model_dump()
 
     def to_purge(self, namespace: str, what: Purged) -> int:
         """Return how many experiences `purge` would erase."""

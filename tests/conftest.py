@@ -327,6 +327,12 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
+@pytest.fixture(scope="session")
+def scripted_server():
+    """Return the class of scripted endpoints, for those that outlive a test."""
+    return ScriptedServer
+
+
 @pytest.fixture
 def server():
     """Return a scripted endpoint; set its `script` before use."""

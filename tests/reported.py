@@ -16,7 +16,7 @@ from freqtrade.data.metrics import calculate_market_change
 from freqtrade.optimize.optimize_reports.optimize_reports import generate_strategy_stats
 
 from candlegraph.freqtrade_bridge.commands.reporting.account import COUNTED, PASSED_ON
-from candlegraph.freqtrade_bridge.report.document import Evidence
+from candlegraph.freqtrade_bridge.report.document import RunEvidence
 from candlegraph.freqtrade_bridge.report.result import read_result
 from candlegraph.freqtrade_bridge.report.rows import Seen
 from candlegraph.graph.schema.calls import CallRecord
@@ -64,7 +64,7 @@ def made(count: int, folder, seed: int = 7, briefed: int = 500):
     archive = archived(run, folder)
     for row in [row for row in run.rows if row.acts][-briefed:]:
         run.briefings[row.decision_id] = briefing(rng)
-    evidence = Evidence(
+    evidence = RunEvidence(
         read_result(archive), run.rows, run.candles, run.learnt, run.seen, run.briefings, name=NAMESPACE,
     )  # fmt: skip
     return evidence, archive

@@ -20,7 +20,7 @@ from candlegraph.agents.prompt.briefing import market_text
 from candlegraph.agents.prompt.budget import SEPARATOR
 from candlegraph.agents.prompt.chinese.functions import offered
 from candlegraph.agents.prompt.chinese.said import said
-from candlegraph.agents.prompt.files import prompt_text, prompt_version
+from candlegraph.agents.prompt.files import DECIDING, asked_prompt, version_of
 from candlegraph.agents.prompt.opinions import with_room
 from candlegraph.agents.prompt.tokens import tokens_of
 from candlegraph.graph.context import Context
@@ -44,7 +44,7 @@ async def ask_typed(
 ) -> tuple[Found, CallRecord]:
     """Return the role's valid answer and what it took; raise ModelError where none came within the repairs."""
     language = context.settings.context_config.language
-    version = prompt_version(role, language)
+    version = version_of(asked_prompt(role, context.settings))
     told, calls, fault = list(messages), list[CallRecord](), ""
     for _ in range(context.settings.llm_config.decision.max_repairs + 1):
         answer = await context.ask(role, told, offered([schema], language), prompt_version=version)
@@ -97,11 +97,12 @@ def merged(role: Role, calls: Sequence[CallRecord]) -> CallRecord:
 
 def asked(role: Role, state: CandleState, context: Context, schema: type[Answer], *texts: str) -> list[BaseMessage]:
     """Return the messages of a role: its prompt, then the market in the tokens that the rest leaves, and the rest."""
-    language = context.settings.context_config.language
+    settings = context.settings
+    prompt, deciding = (asked_prompt(name, settings) for name in (role, DECIDING[settings.llm_config.prompt]))
     beside = [one for one in texts if one]
-    rest = sum(tokens_of(one + SEPARATOR) for one in beside) + schema_tokens(schema, language)
-    market = market_text(state, with_room(context.settings, rest))
-    prompt = prompt_text(role, language)
+    rest = sum(tokens_of(one + SEPARATOR) for one in beside) + schema_tokens(schema, settings.context_config.language)
+    longer = max(0, tokens_of(prompt) - tokens_of(deciding))  # the budget counts the deciding prompt
+    market = market_text(state, with_room(settings, rest + longer))
     return [SystemMessage(prompt), HumanMessage(SEPARATOR.join([market, *beside]))]
 
 

@@ -26,7 +26,7 @@ from candlegraph.agents.prompt.budget import (
 from candlegraph.agents.prompt.cases import cases_section
 from candlegraph.agents.prompt.chinese.said import said
 from candlegraph.agents.prompt.compact import compact_facts, compact_fixed, refuse_policy
-from candlegraph.agents.prompt.files import prompt_text
+from candlegraph.agents.prompt.files import asked_prompt
 from candlegraph.agents.prompt.last_call import last_call_line
 from candlegraph.agents.prompt.outside_text import plain, symbol
 from candlegraph.agents.prompt.phrases import WORDS, SectionName
@@ -85,20 +85,20 @@ def brief_of(state: CandleState, settings: Settings, tools: Sequence[BaseTool]) 
     words = WORDS[config.language]
     facts = shown_facts(state.facts, lessons.summary, config.language)
     if settings.llm_config.prompt == "compact":
-        system = prompt_text("compact", config.language)
+        system = asked_prompt("compact", settings)
         last = None if state.snapshot.last_call is None else last_call_line(state.snapshot.last_call, words)
         fixed = compact_fixed(system, facts, tools, words, last)
         return Brief(system, compact_facts(facts, words, last), (), fixed)
     sections = sections_of(state.snapshot, lessons, config)
     titles = {one.name: one.title for one in sections}
     block = block_of(facts)
-    fixed = fixed_of(block, tools, titles, config)
+    fixed = fixed_of(block, tools, titles, settings)
     if facts.closed and shortfalls(fixed, config):  # what a budget was never asked for is the first to go
         block = block_of(facts.model_copy(update={"closed": {}}))
-        fixed = fixed_of(block, tools, titles, config)
+        fixed = fixed_of(block, tools, titles, settings)
     _refuse(shortfalls(fixed, config))
     parts = tuple(fitted(sections, fixed, config, words))
-    return Brief(prompt_text("decision", config.language), block.text, parts, fixed)
+    return Brief(asked_prompt("decision", settings), block.text, parts, fixed)
 
 
 def sections_of(snapshot: MarketSnapshot, lessons: Lessons, config: ContextConfig) -> list[Section]:
@@ -137,18 +137,19 @@ def check_fits(settings: Settings, tools: Sequence[BaseTool], *, in_position: bo
     facts = wide_facts(config.timeframes, in_position=in_position)
     if settings.llm_config.prompt == "compact":
         refuse_policy(settings.llm_config.models_of("decision"))
-        system = prompt_text("compact", config.language)
+        system = asked_prompt("compact", settings)
         _refuse(shortfalls(compact_fixed(system, facts, tools, words), config))
         return
-    _refuse(shortfalls(fixed_of(block_of(facts), tools, words.titles, config), config))
+    _refuse(shortfalls(fixed_of(block_of(facts), tools, words.titles, settings), config))
 
 
 def fixed_of(
-    block: FactsBlock, tools: Sequence[BaseTool], titles: Mapping[SectionName, str], config: ContextConfig
+    block: FactsBlock, tools: Sequence[BaseTool], titles: Mapping[SectionName, str], settings: Settings
 ) -> Fixed:
     """Return the tokens that nothing can shorten."""
+    config = settings.context_config
     return Fixed(
-        system=tokens_of(prompt_text("decision", config.language)),
+        system=tokens_of(asked_prompt("decision", settings)),
         tools=tool_tokens(tools, config.language),
         facts=block.tokens,
         lines=left_out_tokens(titles, config, WORDS[config.language]),

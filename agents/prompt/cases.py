@@ -54,7 +54,11 @@ def learnt_lines(lessons: Lessons, words: Words) -> list[str]:
     lines += similar_lines(lessons.summary, words) if lessons.summary else []
     trend = words.no_trend if guidance.recent_trend is None else f"{guidance.recent_trend:+.4f}"
     total = words.guidance.format(
-        trades=guidance.trades, reward=guidance.cumulative_reward, trend=trend, level=guidance.level
+        trades=guidance.trades,
+        net=guidance.net_result,
+        reward=guidance.cumulative_reward,
+        trend=trend,
+        level=guidance.level,
     )
     return [*lines, total]
 

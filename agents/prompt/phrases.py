@@ -107,7 +107,8 @@ WORDS: dict[Language, Words] = {
         similar="{side}: {count} similar closed trades, {rate:.0%} of them won, mean profit {profit:+.2f} %{within}",
         within=" (±{:.2f}, 99% interval)",
         leaning=("{} (evidence for it {:.1f}, 20 proves it)", "{} (evidence against it {:.1f}, 20 proves it)"),
-        guidance="all {trades} closed trades: cumulative reward {reward:+.4f}, recent trend {trend}; "
+        guidance="all {trades} closed trades: net result {net:+.2f} (money); learning score {reward:+.4f} "
+        "(not profit), recent trend {trend}; "
         "R: the loss at the first stop, fees included; in brackets: {level:.0%} intervals",
         no_trend="unknown",
         too_few="no guidance yet: {} of {} closed trades",
@@ -115,7 +116,7 @@ WORDS: dict[Language, Words] = {
         setup="{side} in {regime}, trend strength {strength}, RSI {rsi}, volatility {volatility}, leverage {leverage}",
         any="any",
         pattern="{verdict}: {setup}: {trades} trades, {rate:.0%} won ({low:.0%} to {high:.0%}), mean result {net}, "
-        "mean reward {reward:+.4f} ({reward_low:+.4f} to {reward_high:+.4f})",
+        "mean learning score {reward:+.4f} ({reward_low:+.4f} to {reward_high:+.4f})",
         net_r="{:+.2f} R",
         unknown_r="in R unknown",
         advice="advice: {setup}: over {trades} trades {rule} would have made {gain:+.1f} ATR a trade more than what "
@@ -153,7 +154,8 @@ WORDS: dict[Language, Words] = {
         similar="{side}：{count} 笔相似的已平仓交易，胜率 {rate:.0%}，平均收益 {profit:+.2f} %{within}",
         within="（±{:.2f}，99% 置信区间）",
         leaning=("{}（有利证据 {:.1f}，满 20 即证实）", "{}（不利证据 {:.1f}，满 20 即证实）"),
-        guidance="全部 {trades} 笔已平仓交易：累计奖励 {reward:+.4f}，近期趋势 {trend}；"
+        guidance="全部 {trades} 笔已平仓交易：净结果 {net:+.2f}（资金）；学习评分 {reward:+.4f}（非盈利），"
+        "近期趋势 {trend}；"
         "R：触及初始止损的亏损（含手续费）；括号内为 {level:.0%} 置信区间",
         no_trend="未知",
         too_few="暂无指导：已平仓交易 {} 笔，需要 {} 笔",
@@ -161,7 +163,7 @@ WORDS: dict[Language, Words] = {
         setup="{side}，市况 {regime}，趋势强度 {strength}，RSI {rsi}，波动 {volatility}，杠杆 {leverage}",
         any="任意",
         pattern="{verdict}：{setup}：{trades} 笔交易，胜率 {rate:.0%}（{low:.0%} 至 {high:.0%}），平均净结果 {net}，"
-        "平均奖励 {reward:+.4f}（{reward_low:+.4f} 至 {reward_high:+.4f}）",
+        "平均学习评分 {reward:+.4f}（{reward_low:+.4f} 至 {reward_high:+.4f}）",
         net_r="{:+.2f} R",
         unknown_r="未知（R）",
         advice="建议：{setup}：在 {trades} 笔交易中，{rule}平均每笔会比实际多赚 {gain:+.1f} ATR，超出运气所能解释",

@@ -9,15 +9,16 @@ from pathlib import Path
 from rich.console import Console
 
 from candlegraph.freqtrade_bridge.commands.failures import told
-from candlegraph.freqtrade_bridge.commands.reporting.gathering import gather, kept_of
-from candlegraph.freqtrade_bridge.commands.reporting.market import Span, candles_in
+from candlegraph.freqtrade_bridge.commands.reporting.gathering import gather, kept_of, luck_notes
+from candlegraph.freqtrade_bridge.commands.reporting.market import RunSpan, candles_in
 from candlegraph.freqtrade_bridge.commands.run_arguments import order_of
-from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder, Run, run_backtest
+from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder, RunFiles, run_backtest
 from candlegraph.freqtrade_bridge.loopback.markets import LINEAR
 from candlegraph.freqtrade_bridge.report.entries import luck_of_run
 from candlegraph.freqtrade_bridge.report.page import write_page
 from candlegraph.freqtrade_bridge.report.result import read_result
 from candlegraph.freqtrade_bridge.report.summary import Summary, doubt_of, print_summary, summary_of
+from candlegraph.freqtrade_bridge.report.words import ReportWords
 from candlegraph.graph.schema.errors import BridgeError, CandlegraphError, DoubtfulRun
 from candlegraph.graph.settings.experience import RagConfig
 from candlegraph.graph.settings.places import DATABASE
@@ -51,7 +52,7 @@ def backtest_and_report(
     return page
 
 
-def report(order: BacktestOrder, run: Run, console: Console, *, is_sample: bool) -> tuple[Path | None, Summary]:
+def report(order: BacktestOrder, run: RunFiles, console: Console, *, is_sample: bool) -> tuple[Path | None, Summary]:
     """Print the table of the run, and write its page, None where that failed; BridgeError if it decided nothing."""
     result = read_result(run.archive)
     database = order.userdir / DATABASE
@@ -60,7 +61,7 @@ def report(order: BacktestOrder, run: Run, console: Console, *, is_sample: bool)
         raise BridgeError(f"{database}: no decision of {run.namespace}; {run.archive} is not a run of the graph")
     memory = open_memory(database, memory_of(order))
     known = memory.all_of(run.namespace)
-    span = Span(result.pairs, result.timeframe, result.begins_at, result.ends_at)
+    span = RunSpan(result.pairs, result.timeframe, result.begins_at, result.ends_at)
     candles = candles_in(order.datadir, span, order.configuration.get("dataformat_ohlcv"))
     luck = luck_of_run(result, decisions, candles)
     summary = summary_of(result, decisions, memory=memory.stats(run.namespace), is_sample=is_sample, luck=luck)
@@ -69,7 +70,8 @@ def report(order: BacktestOrder, run: Run, console: Console, *, is_sample: bool)
         console.print(f"Not decided: {', '.join(left_out)}; freqtrade left them out, its log above says why.")
     try:
         kept = kept_of(database, decisions)
-        evidence = gather(result, decisions, candles, known, kept, name=run.namespace, is_sample=is_sample)
+        notes = luck_notes(luck, ReportWords(kept.language))
+        evidence = gather(result, decisions, candles, known, kept, name=run.namespace, notes=notes, is_sample=is_sample)
         return write_page(order.userdir / "reports" / f"{run.archive.stem}.html", evidence), summary
     except (CandlegraphError, OSError) as e:  # the run is over and whole; only its picture is missing
         console.print(f"No report: {told(e)}. The result is whole: {run.archive}", soft_wrap=True, markup=False)

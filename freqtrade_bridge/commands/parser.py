@@ -60,6 +60,7 @@ COMMANDS = {
         Command("resume", "end a pause", "operations.arguments:add_resume"),
     ),
     "what it decided and why": (
+        Command("report", "a run, or two side by side, as one HTML file to look at", "books.arguments:add_report"),
         Command("why", "one candle's story, or why there was no trade since the last one", "books.arguments:add_why"),
         Command("ledger", "what was decided: show, compare two runs, export", "books.arguments:add_ledger"),
         Command("decide", "one candle through the graph, printed node by node", "candle_arguments:add_decide"),
@@ -67,6 +68,9 @@ COMMANDS = {
         Command("open", "a decision in LangGraph's Studio: its history, to edit", "studio.arguments:add_open"),
         Command("mcp", "its books as functions for another model; reads, never acts", "books.arguments:add_mcp"),
         Command("studio", "LangGraph's server with our graphs and assistants", "studio.arguments:add_studio"),
+        Command(
+            "prompts", "your own prompts: as files, what they change, what is wrong", "operations.prompts:add_prompts"
+        ),
         Command("drift", "whether the model decides otherwise than in the weeks before", "books.arguments:add_drift"),
     ),
     "what waits for you": (
@@ -84,12 +88,8 @@ COMMANDS = {
         Command(
             "backtest", "`freqtrade backtesting` with the graph, a table and a report", "run_arguments:add_backtest"
         ),
+        Command("compare", "two runs: which decisions differ and why, money and fates", "books.arguments:add_compare"),
         Command("evaluate", "whether a backtest shows an edge, or too little to tell", "books.arguments:add_evaluate"),
-        Command(
-            "report",
-            "a run, or two side by side, as one HTML file: money, trades, decisions",
-            "books.arguments:add_report",
-        ),
         Command(
             "parity", "live against a backtest of the same span: what differs, and why", "books.arguments:add_parity"
         ),

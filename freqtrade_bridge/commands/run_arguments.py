@@ -111,12 +111,13 @@ def given(arguments: argparse.Namespace) -> ConfigFiles:
 def overrides_of(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the part of the configuration that the command line replaces."""
     cassette = arguments.cassette and str(arguments.cassette.resolve())
-    named = {"depth": arguments.depth, "mode": arguments.mode, "cassette": cassette} | _model(arguments.model)
+    named = {"depth": arguments.depth, "mode": arguments.mode, "cassette": cassette} | named_model(arguments.model)
     llm = {name: value for name, value in named.items() if value is not None or name == "api_base"}
     return {"llm_config": llm} if llm else {}
 
 
-def _model(name: str | None) -> dict[str, Any]:
+def named_model(name: str | None) -> dict[str, Any]:
+    """Return the keys of `llm_config` that a model's name on the command line stands for."""
     if name == "local":
         from candlegraph.agents.models.local import local_overrides
 

@@ -19,7 +19,7 @@ from candlegraph.graph.settings.llm import Depth
 from candlegraph.graph.settings.settings import Settings, settings_of
 from candlegraph.graph.state import CandleState
 
-LLM_KEYS = {"prompt", "depth", "decision"}
+LLM_KEYS = {"prompt", "depth", "decision", "own_prompts"}
 EXPERIENCE_KEYS = {"record_min_profit_pct"}
 LONGEST_TITLE = 60
 

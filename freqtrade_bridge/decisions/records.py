@@ -236,6 +236,7 @@ def _reward_line(one: Experience) -> dict[str, Any]:
         "namespace": one.source.namespace,
         "pair": one.source.pair,
         "key": one.key,
+        "profit_abs": one.source.profit_abs if isinstance(one.source, ClosedTrade) else None,
         "profit_pct": one.profit_pct,
         "score": None if one.scores is None else one.scores.total,
         "reward": one.reward,

@@ -8,7 +8,6 @@ Nobody is asked and nothing is stored.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,7 @@ from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
-from langchain_core.runnables import Runnable, RunnableConfig
-from langgraph.checkpoint.memory import InMemorySaver
+from langchain_core.runnables import Runnable
 from pydantic import PrivateAttr
 
 from candlegraph.agents.asking.transcript import allowed_tools, prompt_hash
@@ -27,9 +25,9 @@ from candlegraph.agents.models.cassette import Cassette
 from candlegraph.agents.prompt.files import deciding_version
 from candlegraph.freqtrade_bridge.decisions.inputs import DecisionInputs, parts_of
 from candlegraph.freqtrade_bridge.decisions.kept_answers import changed_since
-from candlegraph.freqtrade_bridge.decisions.runner import loop_thread
-from candlegraph.graph.builder import builder
+from candlegraph.graph.builder import graph, wired
 from candlegraph.graph.context import Context
+from candlegraph.graph.nodes import loop_thread
 from candlegraph.graph.schema.errors import CandlegraphError, ModelError
 from candlegraph.graph.schema.frozen import Frozen, digits
 from candlegraph.graph.schema.signal import Source, TradeSignal
@@ -43,7 +41,8 @@ OUTSIDE = ("late", "paused", "person")
 """Doors that no prompt and no answer leads to: the clock, a pause, a person."""
 CLOSED: tuple[Source, ...] = ("locked", "halted", "paused")
 """Answers without a model that follow from the snapshot alone; triage and budgets know more."""
-system = builder.compile(checkpointer=InMemorySaver(), name="replay")
+from_question = wired("decision", CandleState).compile(name="replay")
+"""The graph from the first question to the deciding model on."""
 
 
 class Compared(Frozen):
@@ -167,29 +166,30 @@ def can_be_again(row: DecisionRow) -> bool:
     return row.error is None and answered and not (outside or reviewed or asked)
 
 
+def state_again(state: CandleState, context: Context, *, whole: bool = False) -> CandleState:
+    """Return how the graph ends from before the first question, or `whole` from its beginning.
+
+    The stored terms may name a person's approval, or a reviewing model: neither is asked again.
+    """
+    terms = state.terms.model_copy(update={"needs_approval": False, "depth": "fast"})
+    known = state.model_copy(update={"terms": terms, "messages": []})
+    return loop_thread().submit(_run(known, context, whole=whole)).result()
+
+
 def signal_again(row: DecisionRow, state: CandleState, context: Context) -> TradeSignal:
     """Return what the graph makes of the answers of then; raise ModelError where it needs another one."""
     calls = tuple((one.name, one.arguments) for one in row.functions if one.accepted)
     asked = context if row.model == RULE else context.with_model(Repeating(calls=calls))
-    # The stored one may name a person's approval, or a reviewing model: neither is asked again.
-    terms = state.terms.model_copy(update={"needs_approval": False, "depth": "fast"})
-    known = {name: getattr(state, name) for name in CandleState.model_fields if name != "messages"} | {"terms": terms}
-    return loop_thread().submit(_run(known, asked, whole=not row.calls)).result()
-
-
-async def _run(known: dict[str, Any], context: Context, *, whole: bool) -> TradeSignal:
-    """Run the graph from before the first question, or where no model was asked from its beginning."""
-    config: RunnableConfig = {"configurable": {"thread_id": str(uuid.uuid4())}}
-    if whole:
-        values = await system.ainvoke(CandleInput(snapshot=known["snapshot"]), config, context=context)
-    else:
-        await system.aupdate_state(config, known, as_node="repair")  # its one way on leads to the decision
-        values = await system.ainvoke(None, config, context=context)
-    await system.checkpointer.adelete_thread(config["configurable"]["thread_id"])  # type: ignore[union-attr]
-    signal: TradeSignal | None = CandleState.model_validate(values).signal
+    signal = state_again(state, asked, whole=not row.calls).signal
     if signal is None:
         raise CandlegraphError("the graph ended without a signal")
     return signal
+
+
+async def _run(known: CandleState, context: Context, *, whole: bool) -> CandleState:
+    if whole:
+        return CandleState.model_validate(await graph.ainvoke(CandleInput(snapshot=known.snapshot), context=context))
+    return CandleState.model_validate(await from_question.ainvoke(known, context=context))
 
 
 def _shown(value: float | None) -> str:

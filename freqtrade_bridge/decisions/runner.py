@@ -8,13 +8,12 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import logging
-import threading
 import time
 import uuid
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from datetime import datetime
-from functools import cache, lru_cache, partial
-from typing import Any, TypeVar
+from functools import lru_cache, partial
+from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
@@ -25,6 +24,7 @@ from pydantic import BaseModel, ConfigDict
 from candlegraph.agents.approval import awaiting, request_of
 from candlegraph.graph.builder import builder, graph
 from candlegraph.graph.context import Context
+from candlegraph.graph.nodes import loop_thread
 from candlegraph.graph.schema.errors import BridgeError
 from candlegraph.graph.schema.market import MarketSnapshot, utc_minute
 from candlegraph.graph.settings.llm import Depth
@@ -35,7 +35,6 @@ from candlegraph.memory.books.spending import FREE, Allowance
 logger = logging.getLogger(__name__)
 MARGIN = 0.05
 """Share of the deadline in which no model is asked any more, so that the graph can still say what was tried."""
-Result = TypeVar("Result")
 
 
 class RunOutcome(BaseModel):
@@ -55,24 +54,6 @@ class RunOutcome(BaseModel):
 def decision_id(namespace: str, pair: str, candle: datetime) -> str:
     """Return the id that ledger row, trace and checkpoint thread of one decision share."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{namespace}|{pair}|{utc_minute(candle)}"))
-
-
-class LoopThread:
-    """A private event loop in a daemon thread; a loop per candle would kill the HTTP client's connections."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        threading.Thread(target=self._loop.run_forever, name="candlegraph-loop", daemon=True).start()
-
-    def submit(self, work: Coroutine[Any, Any, Result]) -> concurrent.futures.Future[Result]:
-        """Start `work` on the loop."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
-
-
-@cache
-def loop_thread() -> LoopThread:
-    """Return the process's loop thread."""
-    return LoopThread()
 
 
 class Runner:

@@ -22,6 +22,7 @@ PREFIX = "FREQTRADE__"
 AS_TEXT = ("CHAT_ID", "PASSWORD")
 """Variables whose last word is one of these stay as they are written."""
 CCXT = ("ccxt_config", "ccxt_sync_config", "ccxt_async_config")
+COMMAND_LINE = "the command line"
 DEEPEST = 5
 OPTIONS = {"--timeframe": "timeframe", "-i": "timeframe", "--data-format-ohlcv": "dataformat_ohlcv"}
 """Options of freqtrade that replace a key."""
@@ -63,7 +64,7 @@ class ConfigFiles:
 def read_files(files: Iterable[Path | str], overrides: Mapping[str, Any] | None = None) -> ConfigFiles:
     """Return what the files say, over them `overrides` of the command line, over all the environment's variables."""
     layers = [layer for file in files for layer in _layers(Path(file))]
-    given = [Layer("the command line", overrides)] if overrides else []
+    given = [Layer(COMMAND_LINE, overrides)] if overrides else []
     return ConfigFiles((*layers, *given, Layer(PREFIX, environment(os.environ))))
 
 

@@ -64,30 +64,37 @@ class BacktestOrder:
         return read_files(self.configs, self.overrides | passed_on(self.extra)).merged
 
 
-class Run(NamedTuple):
+class RunFiles(NamedTuple):
     """What a backtest left behind, found by its own name: the result, and where its decisions and experiences are."""
 
     archive: Path
     namespace: str
 
 
-def run_backtest(order: BacktestOrder, *, offline: bool) -> Run:
+class BacktestStart(NamedTuple):
+    """What freqtrade is to be started with."""
+
+    configs: Sequence[Path]
+    variables: Mapping[str, str]
+
+
+def run_backtest(order: BacktestOrder, *, offline: bool) -> RunFiles:
     """Backtest on loopback or with the exchange's metadata; raise BridgeError with the reason if there is no result."""
-    return run_offline(order) if offline else run_online(order)
+    with prepared(order, offline=offline) as start:
+        return run_freqtrade(order, start)
 
 
-def run_offline(order: BacktestOrder) -> Run:
-    """Backtest on loopback; raise BridgeError with the reason if there is no result."""
-    with offline_config(order) as config:
-        return run_freqtrade(order, [config], offline_environment())
-
-
-def run_online(order: BacktestOrder) -> Run:
-    """Backtest with the exchange's own metadata; raise BridgeError with the reason if there is no result."""
+@contextmanager
+def prepared(order: BacktestOrder, *, offline: bool) -> Iterator[BacktestStart]:
+    """Yield configuration and environment: with the exchange played on loopback, or with the exchange's own address."""
+    if offline:
+        with offline_config(order) as config:
+            yield BacktestStart([config], offline_environment())
+        return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "overrides.json"
         path.write_text(json.dumps(stronger_of(order)))
-        return run_freqtrade(order, [*order.configs, path], os.environ)
+        yield BacktestStart([*order.configs, path], os.environ)
 
 
 def stronger_of(order: BacktestOrder) -> dict[str, Any]:
@@ -106,24 +113,34 @@ def offline_config(order: BacktestOrder) -> Iterator[Path]:
         yield path
 
 
-def run_freqtrade(order: BacktestOrder, configs: Sequence[Path], variables: Mapping[str, str]) -> Run:
-    """Run `freqtrade backtesting` without its cache, which hashes only the strategy file, not graph or prompts."""
+def run_freqtrade(order: BacktestOrder, start: BacktestStart) -> RunFiles:
+    """Run `freqtrade backtesting` in a process of its own."""
     refuse_ours(order.extra)
-    name, results = new_name(datetime.now(UTC)), order.userdir / RESULTS
+    name = new_name(datetime.now(UTC))
+    status, reason = launched(words_of(order, start.configs, name), {**start.variables, VARIABLE: name})
+    files = files_of(order.userdir, name)
+    if status != 0 or files is None:
+        raise BridgeError(failure_of(status, reason))
+    return files
+
+
+def words_of(order: BacktestOrder, configs: Sequence[Path], name: str) -> list[str]:
+    """Return freqtrade's command line, without its cache, which hashes only the strategy file, not graph or prompts."""
+    results = order.userdir / RESULTS
     results.mkdir(parents=True, exist_ok=True)
-    stem = export_stem(results, name)
     words = ["backtesting", "--strategy", order.strategy]
     words += ["--strategy-path", str(order.strategy_path), "--userdir", str(order.userdir)]
     words += ["--datadir", str(order.datadir), "--timerange", order.timerange, *order.extra]
-    words += ["--cache", "none", "--export-directory", str(stem)]
+    words += ["--cache", "none", "--export-directory", str(export_stem(results, name))]
     words += ["--pairs", *order.pairs] if order.pairs else []
-    for config in configs:
-        words += ["--config", str(config)]
-    status, reason = launched(words, {**variables, VARIABLE: name})
-    archives = list(results.glob(f"{stem.name}-*.zip"))
-    if status != 0 or len(archives) != 1:
-        raise BridgeError(failure_of(status, reason))
-    return Run(archives[0], namespace_of_run(name))
+    return [*words, *(word for config in configs for word in ("--config", str(config)))]
+
+
+def files_of(userdir: Path, name: str) -> RunFiles | None:
+    """Return what the run of that name left behind, None where it has no result."""
+    results = userdir / RESULTS
+    archives = list(results.glob(f"{export_stem(results, name).name}-*.zip"))
+    return RunFiles(archives[0], namespace_of_run(name)) if len(archives) == 1 else None
 
 
 def refuse_ours(extra: Sequence[str]) -> None:

@@ -1,8 +1,8 @@
-"""The money of the same trades live and in a backtest, and what makes the difference.
+"""The money of the same trades in two runs, live and its backtest for one, and what makes the difference.
 
-profit = moved - fees + funding, where moved is what the prices gave; with ratio = live stake / backtest stake:
+profit = moved - fees + funding, where moved is what the prices gave; with ratio = first stake / second stake:
 difference = prices + size + fees + funding
-prices = live moved - ratio x backtest moved, size = (ratio - 1) x backtest moved
+prices = first moved - ratio x second moved, size = (ratio - 1) x second moved
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ MoneyPart = Literal["prices", "size", "fees", "funding"]
 class Pairing(Frozen):
     """One trade on both sides, or on one of them."""
 
-    live: ClosedTrade | None
-    backtest: ClosedTrade | None
+    first: ClosedTrade | None
+    second: ClosedTrade | None
 
     @property
     def difference(self) -> float:
-        """Return the live profit minus the backtest's, quote currency."""
-        return sum(0.0 if one is None else sign * one.profit_abs for sign, one in ((1, self.live), (-1, self.backtest)))
+        """Return the first profit minus the second's, quote currency."""
+        return sum(0.0 if one is None else sign * one.profit_abs for sign, one in ((1, self.first), (-1, self.second)))
 
     @property
     def parts(self) -> dict[MoneyPart, float] | None:
         """Return the parts of the difference; None where one side is missing or has no record of its costs."""
-        if self.live is None or self.backtest is None:
+        if self.first is None or self.second is None:
             return None
-        one, other = _costs(self.live), _costs(self.backtest)
+        one, other = _costs(self.first), _costs(self.second)
         if one is None or other is None:
             return None
-        moved, expected = _moved(self.live, one), _moved(self.backtest, other)
-        scale = self.live.stake / self.backtest.stake
+        moved, expected = _moved(self.first, one), _moved(self.second, other)
+        scale = self.first.stake / self.second.stake
         return {
             "prices": moved - expected * scale,
             "size": expected * (scale - 1),
@@ -59,10 +59,10 @@ EntryPlace = tuple[datetime, str]
 """Candle and pair of the decision that entered."""
 
 
-def paired(live: Mapping[EntryPlace, ClosedTrade], backtest: Mapping[EntryPlace, ClosedTrade]) -> tuple[Pairing, ...]:
+def paired(first: Mapping[EntryPlace, ClosedTrade], second: Mapping[EntryPlace, ClosedTrade]) -> tuple[Pairing, ...]:
     """Return the trades of both sides by the place of their entry, in order."""
-    places = sorted(live.keys() | backtest.keys())
-    return tuple(Pairing(live=live.get(place), backtest=backtest.get(place)) for place in places)
+    places = sorted(first.keys() | second.keys())
+    return tuple(Pairing(first=first.get(place), second=second.get(place)) for place in places)
 
 
 def total(pairings: Sequence[Pairing]) -> dict[MoneyPart, float]:

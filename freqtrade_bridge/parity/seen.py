@@ -11,28 +11,34 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from candlegraph.freqtrade_bridge.decisions.inputs import DecisionInputs
+from candlegraph.freqtrade_bridge.parity.sides import LIVE, Sides
 from candlegraph.graph.schema.lessons import Lessons
 from candlegraph.graph.schema.market import MarketSnapshot, Sentiment
 
 Seen = Literal["data", "memory", "fill", "settings"]
 
 SAME_CANDLE, SAME_MONEY, SAME_PERCENT = 1e-6, 1e-3, 0.5
+OWN_PROMPTS = "own_prompts"
+"""Of `llm_config`: the wording, which is a cause of its own."""
 OF_THE_RUN = {"trade_id", "opened_at", "past_reasons", "past_warnings", "entry_reason"}
 """Of a position: what no rule and no number follows from."""
 
 
-def seen_apart(live: DecisionInputs, backtest: DecisionInputs) -> dict[Seen, str]:
-    """Return what differs, by kind, each with the first thing that does, live first."""
-    one, other = live.snapshot, backtest.snapshot
+def seen_apart(first: DecisionInputs, second: DecisionInputs, sides: Sides = LIVE) -> dict[Seen, str]:
+    """Return what differs, by kind, each with the first thing that does; not the wording of a prompt."""
+    one, other = first.snapshot, second.snapshot
     found: dict[Seen, str | None] = {
-        "data": _first(_market(one), _market(other), SAME_CANDLE),
-        "memory": _first(_past(live.lessons), _past(backtest.lessons), SAME_MONEY),
-        "fill": _first(_held(one), _held(other), SAME_MONEY),
-        "settings": _first(
-            live.settings | {"depth": live.depth}, backtest.settings | {"depth": backtest.depth}, SAME_CANDLE
-        ),
+        "data": _first(_market(one), _market(other), SAME_CANDLE, sides),
+        "memory": _first(_past(first.lessons), _past(second.lessons), SAME_MONEY, sides),
+        "fill": _first(_held(one), _held(other), SAME_MONEY, sides),
+        "settings": _first(_set(first), _set(second), SAME_CANDLE, sides),
     }
     return {kind: told for kind, told in found.items() if told is not None}
+
+
+def _set(inputs: DecisionInputs) -> dict[str, Any]:
+    llm_config = {key: value for key, value in inputs.settings.get("llm_config", {}).items() if key != OWN_PROMPTS}
+    return inputs.settings | {"llm_config": llm_config, "depth": inputs.depth}
 
 
 def _market(snapshot: MarketSnapshot) -> dict[str, Any]:
@@ -68,27 +74,25 @@ def _held(snapshot: MarketSnapshot) -> dict[str, Any]:
     }
 
 
-def _first(live: Any, backtest: Any, tolerance: float, path: str = "") -> str | None:
+def _first(one: Any, other: Any, tolerance: float, sides: Sides, path: str = "") -> str | None:
     """Return the first place where two plain values differ, with both."""
-    if isinstance(live, list | tuple) and isinstance(backtest, list | tuple):
-        live, backtest = dict(enumerate(live)), dict(enumerate(backtest))
-    if isinstance(live, Mapping) or isinstance(backtest, Mapping):
-        live, backtest = live or {}, backtest or {}
-        for name in dict.fromkeys([*live, *backtest]):
-            told = _first(live.get(name), backtest.get(name), tolerance, f"{path} {name}".lstrip())
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        one, other = dict(enumerate(one)), dict(enumerate(other))
+    if isinstance(one, Mapping) or isinstance(other, Mapping):
+        one, other = one or {}, other or {}
+        for name in dict.fromkeys([*one, *other]):
+            told = _first(one.get(name), other.get(name), tolerance, sides, f"{path} {name}".lstrip())
             if told is not None:
                 return told
         return None
-    if _equal(live, backtest, tolerance, path):
-        return None
-    return f"{path}: {_shown(live)} live, {_shown(backtest)} in the backtest"
+    return None if _equal(one, other, tolerance, path) else f"{path}: {sides.apart(_shown(one), _shown(other))}"
 
 
-def _equal(live: Any, backtest: Any, tolerance: float, path: str) -> bool:
-    if not (_is_number(live) and _is_number(backtest)):
-        return bool(live == backtest)
+def _equal(one: Any, other: Any, tolerance: float, path: str) -> bool:
+    if not (_is_number(one) and _is_number(other)):
+        return bool(one == other)
     room = SAME_PERCENT if tolerance == SAME_MONEY and path.endswith("_pct") else tolerance / 1000
-    return math.isclose(live, backtest, rel_tol=tolerance, abs_tol=room)
+    return math.isclose(one, other, rel_tol=tolerance, abs_tol=room)
 
 
 def _is_number(value: Any) -> bool:

@@ -7,18 +7,18 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from candlegraph.freqtrade_bridge.report.document import Evidence
+from candlegraph.freqtrade_bridge.report.document import RunEvidence
 from candlegraph.freqtrade_bridge.report.equity import EquityCurve
 from candlegraph.freqtrade_bridge.report.page import framed
-from candlegraph.freqtrade_bridge.report.verdict import Tile, Verdict, verdict_of
-from candlegraph.freqtrade_bridge.report.words import Words, number
+from candlegraph.freqtrade_bridge.report.verdict import FirstScreen, Tile, verdict_of
+from candlegraph.freqtrade_bridge.report.words import ReportWords, number
 
 SCRIPTS = ("core", "charts", "theme", "comparison")
 
 
-def write_comparison(path: Path, first: Evidence, second: Evidence) -> Path:
+def write_comparison(path: Path, first: RunEvidence, second: RunEvidence) -> Path:
     """Write the page to `path`, in the language of the first run."""
-    words = Words(first.language)
+    words = ReportWords(first.language)
     runs = [first, second]
     curves = [one.curve for one in runs]
     verdicts = [
@@ -33,13 +33,13 @@ def write_comparison(path: Path, first: Evidence, second: Evidence) -> Path:
     return framed(path, "comparison.html", words, SCRIPTS, data, values)
 
 
-def _sentence(run: Evidence, verdict: Verdict) -> str:
+def _sentence(run: RunEvidence, verdict: FirstScreen) -> str:
     notes = f'<p class="note">{escape(" ".join(verdict.notes))}</p>' if verdict.notes else ""
     told = f'<p class="eyebrow">{escape(run.name)}</p><p class="story">{escape(verdict.sentence)}</p>'
     return f"<div>{told}{notes}</div>"
 
 
-def table_html(runs: Sequence[Evidence], verdicts: Sequence[Verdict], words: Words) -> str:
+def table_html(runs: Sequence[RunEvidence], verdicts: Sequence[FirstScreen], words: ReportWords) -> str:
     """Return one line for each number: of both runs, and the second less the first."""
     first, second = verdicts
     head = "".join(f'<th scope="col">{escape(one.name)}</th>' for one in runs)
@@ -52,7 +52,7 @@ def table_html(runs: Sequence[Evidence], verdicts: Sequence[Verdict], words: Wor
     return f"<thead><tr><th></th>{head}<th scope=col>{difference}</th></tr></thead><tbody>{rows}{facts}</tbody>"
 
 
-def _row(one: Tile, other: Tile, words: Words) -> str:
+def _row(one: Tile, other: Tile, words: ReportWords) -> str:
     cells = "".join(
         f'<td data-raw="{"" if tile.raw is None else repr(tile.raw)}"><b>{escape(tile.value)}</b><br>'
         f"<small>{escape(tile.detail)}</small></td>"
@@ -69,7 +69,7 @@ def _difference(one: Tile, other: Tile) -> str:
     return number(scale * (other.raw - one.raw), signed=True)
 
 
-def account(run: Evidence, curve: EquityCurve) -> dict[str, Any]:
+def account(run: RunEvidence, curve: EquityCurve) -> dict[str, Any]:
     """Return the account in % of its first balance: two runs may have begun with different ones."""
     start = run.result.starting_balance or 1.0
     return {

@@ -40,7 +40,7 @@ Briefing = Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True)
-class Evidence:
+class RunEvidence:
     """What is known of one run; `candles` has `date` and `close` by pair, and the other prices where they are known."""
 
     result: RunResult
@@ -64,7 +64,7 @@ class Evidence:
         return equity_curve(self.result, self.candles, self.seconds)
 
 
-def documents(evidence: Evidence, curve: EquityCurve) -> dict[str, Any]:
+def documents(evidence: RunEvidence, curve: EquityCurve) -> dict[str, Any]:
     """Return the values of all elements by name; `details-0`, `briefings-0`, ... are read when a row is opened."""
     result, decisions = evidence.result, evidence.decisions
     links = linked(result.trades, decisions)
@@ -85,7 +85,7 @@ def documents(evidence: Evidence, curve: EquityCurve) -> dict[str, Any]:
     return found | details(evidence, links) | briefings(evidence)
 
 
-def charts(evidence: Evidence, curve: EquityCurve) -> dict[str, Any]:
+def charts(evidence: RunEvidence, curve: EquityCurve) -> dict[str, Any]:
     """Return equity, holding, drawdown, and the candles of each pair."""
     kept = slice(None, None, max(1, len(curve.times) // MOST_CANDLES))
     return {
@@ -117,14 +117,14 @@ def thinned(frame: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     return frame.groupby(groups).agg({name: rules[name] for name in rules if name in frame}), factor
 
 
-def details(evidence: Evidence, links: Linked) -> dict[str, Any]:
+def details(evidence: RunEvidence, links: Linked) -> dict[str, Any]:
     """Return what opened rows show, in groups of neighbours."""
     cases = _trades_by_case(evidence)
     found = [decision_detail(row, cases, evidence.seen.get(row.decision_id)) for row in evidence.decisions]
     return {f"details-{number}": group for number, group in enumerate(map(list, grouped(found)))}
 
 
-def _trades_by_case(evidence: Evidence) -> dict[int, int]:
+def _trades_by_case(evidence: RunEvidence) -> dict[int, int]:
     """Return the trade of this run by the id of its experience."""
     places = {
         (trade.pair, int(trade.opened_at.timestamp())): number for number, trade in enumerate(evidence.result.trades)
@@ -133,13 +133,13 @@ def _trades_by_case(evidence: Evidence) -> dict[int, int]:
     return {case: places[key] for key, (case, _) in own if key in places}
 
 
-def briefing_places(evidence: Evidence) -> list[int | None]:
+def briefing_places(evidence: RunEvidence) -> list[int | None]:
     """Return where in the groups the briefing of each decision is; None where it is not in the report."""
     places = {one: place for place, one in enumerate(evidence.briefings)}
     return [places.get(row.decision_id) for row in evidence.decisions]
 
 
-def briefings(evidence: Evidence) -> dict[str, Any]:
+def briefings(evidence: RunEvidence) -> dict[str, Any]:
     """Return the messages of the briefings, in groups of neighbours."""
     told = [[list(message) for message in one] for one in evidence.briefings.values()]
     return {f"briefings-{number}": group for number, group in enumerate(map(list, grouped(told)))}

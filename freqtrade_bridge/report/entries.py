@@ -42,8 +42,12 @@ def matched_run(
 ) -> MatchedRun | None:
     """Return the run's trades whose decision had a stop; None where these are too few to say anything.
 
+    None too where a pair has no candles.
+
     The agents do not add, reduce or move stops; what no level ends they close after a fixed time.
     """
+    if not all("high" in candles.get(pair, ()) for pair in result.pairs):
+        return None
     signals = {(row.pair, row.as_of): row.signal for row in decisions if row.signal.is_entry and row.signal.stop}
     known = [trade for trade in result.closed if (trade.pair, trade.opened_at) in signals]
     if len(known) < FEWEST:

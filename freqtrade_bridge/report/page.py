@@ -9,19 +9,19 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from candlegraph.freqtrade_bridge.report.document import Evidence, documents
+from candlegraph.freqtrade_bridge.report.document import RunEvidence, documents
 from candlegraph.freqtrade_bridge.report.packing import element, packed
-from candlegraph.freqtrade_bridge.report.verdict import Tile, Verdict, origin_of, verdict_of
-from candlegraph.freqtrade_bridge.report.words import Words
+from candlegraph.freqtrade_bridge.report.verdict import FirstScreen, Tile, origin_of, verdict_of
+from candlegraph.freqtrade_bridge.report.words import ReportWords
 
 SCRIPTS = ("core", "plots", "charts", "trades", "decisions", "learning", "theme", "page")
 """In the order of their use; each is a section of one script."""
 LIBRARY = "vendor/lightweight-charts.js"
 
 
-def write_page(path: Path, evidence: Evidence) -> Path:
+def write_page(path: Path, evidence: RunEvidence) -> Path:
     """Write the page of a run to `path`."""
-    words, curve = Words(evidence.language), evidence.curve
+    words, curve = ReportWords(evidence.language), evidence.curve
     verdict = verdict_of(evidence.result, evidence.decisions, curve, evidence.notes, words)
     values = {
         "title": escape(evidence.name or evidence.result.strategy),
@@ -34,7 +34,7 @@ def write_page(path: Path, evidence: Evidence) -> Path:
 def framed(
     path: Path,
     template: str,
-    words: Words,
+    words: ReportWords,
     scripts: Sequence[str],
     data: Mapping[str, object],
     values: Mapping[str, str],
@@ -56,7 +56,7 @@ def framed(
     return path
 
 
-def verdict_html(verdict: Verdict, words: Words) -> str:
+def verdict_html(verdict: FirstScreen, words: ReportWords) -> str:
     """Return the first screen: it is there before any script runs, and in print."""
     notes = f'<p class="note">{escape(" ".join(verdict.notes))}</p>' if verdict.notes else ""
     tiles = "".join(_tile(tile, words) for tile in verdict.tiles)
@@ -67,7 +67,7 @@ def verdict_html(verdict: Verdict, words: Words) -> str:
     )
 
 
-def _tile(tile: Tile, words: Words) -> str:
+def _tile(tile: Tile, words: ReportWords) -> str:
     raw = "" if tile.raw is None else repr(tile.raw)
     return (
         f'<div class="tile {tile.tone}" data-key="{tile.key}" data-raw="{raw}">'

@@ -141,7 +141,7 @@ def summary_rows(summary: Summary) -> list[tuple[str, str]]:
         *([("random entries", _lucky(summary.luck))] if summary.luck else []),
         ("max drawdown", f"{summary.max_drawdown_ratio:.2%} of the account, by closed trades"),
         ("time per decision", f"{summary.median_ms:.1f} ms median, {summary.p95_ms:.1f} ms p95, model included"),
-        ("remembered", f"{_counts(summary.remembered)}; cumulative reward {summary.cumulative_reward:+.4f}"),
+        ("remembered", f"{_counts(summary.remembered)}; learning score {summary.cumulative_reward:+.4f}, no profit"),
         *([("own scores", own_scores(summary.self_scores))] if summary.self_scores else []),
         ("learnt from", f"{summary.with_cases} decisions had similar past cases before them"),
     ]

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from candlegraph.freqtrade_bridge.report.equity import EquityCurve
 from candlegraph.freqtrade_bridge.report.result import UNKNOWN_RATIO, RunResult
 from candlegraph.freqtrade_bridge.report.summary import POLICY_MODELS
-from candlegraph.freqtrade_bridge.report.words import NONE, Words, number, percent
+from candlegraph.freqtrade_bridge.report.words import NONE, ReportWords, number, percent
 from candlegraph.memory.books.ledger import DecisionRow
 
 Tone = Literal["up", "down", ""]
@@ -25,7 +25,7 @@ class Tile(NamedTuple):
     tone: Tone = ""
 
 
-class Verdict(NamedTuple):
+class FirstScreen(NamedTuple):
     """The first screen: the sentence, what one must know beside it, the numbers, and what was run."""
 
     sentence: str
@@ -35,10 +35,10 @@ class Verdict(NamedTuple):
 
 
 def verdict_of(
-    result: RunResult, decisions: Sequence[DecisionRow], curve: EquityCurve, notes: Sequence[str], words: Words
-) -> Verdict:
+    result: RunResult, decisions: Sequence[DecisionRow], curve: EquityCurve, notes: Sequence[str], words: ReportWords
+) -> FirstScreen:
     """Return the first screen of a run."""
-    return Verdict(
+    return FirstScreen(
         sentence_of(result, decisions, words),
         tuple(notes),
         (*money_tiles(result, curve, words), *trade_tiles(result, curve, decisions, words)),
@@ -46,7 +46,7 @@ def verdict_of(
     )
 
 
-def sentence_of(result: RunResult, decisions: Sequence[DecisionRow], words: Words) -> str:
+def sentence_of(result: RunResult, decisions: Sequence[DecisionRow], words: ReportWords) -> str:
     """Return in one plain sentence what the run made, and what holding would have."""
     who, span = who_of(decisions, words), words.span(result.ends_at - result.begins_at)
     held = _outcome("holding", result.market_change, words)
@@ -55,7 +55,7 @@ def sentence_of(result: RunResult, decisions: Sequence[DecisionRow], words: Word
     return words("sentence", who=who, outcome=_outcome("run", result.profit_ratio, words), span=span, holding=held)
 
 
-def who_of(decisions: Sequence[DecisionRow], words: Words) -> str:
+def who_of(decisions: Sequence[DecisionRow], words: ReportWords) -> str:
     """Return who decided: the rule, a model by its name, or several."""
     models = list(dict.fromkeys(row.model for row in decisions))
     if not models:
@@ -65,13 +65,13 @@ def who_of(decisions: Sequence[DecisionRow], words: Words) -> str:
     return models[0] if len(models) == 1 else words("who.several", first=models[0], more=len(models) - 1)
 
 
-def _outcome(of: str, ratio: float, words: Words) -> str:
+def _outcome(of: str, ratio: float, words: ReportWords) -> str:
     if round(ratio, 4) == 0:
         return words(f"{of}.even")
     return words(f"{of}.earned" if ratio > 0 else f"{of}.lost", percent=percent(abs(ratio), 1))
 
 
-def money_tiles(result: RunResult, curve: EquityCurve, words: Words) -> tuple[Tile, ...]:
+def money_tiles(result: RunResult, curve: EquityCurve, words: ReportWords) -> tuple[Tile, ...]:
     """Return what was earned, against holding, and at what risk."""
     profit = f"{number(result.profit_abs, signed=True)} {result.currency}"
     ratio, change = result.profit_ratio, result.market_change
@@ -88,7 +88,7 @@ def money_tiles(result: RunResult, curve: EquityCurve, words: Words) -> tuple[Ti
 
 
 def trade_tiles(
-    result: RunResult, curve: EquityCurve, decisions: Sequence[DecisionRow], words: Words
+    result: RunResult, curve: EquityCurve, decisions: Sequence[DecisionRow], words: ReportWords
 ) -> tuple[Tile, ...]:
     """Return how the trades went, how long money was at risk, and what the calls cost."""
     shorts = sum(trade.is_short for trade in result.trades)
@@ -112,7 +112,7 @@ def trade_tiles(
     )
 
 
-def facts_of(result: RunResult, decisions: Sequence[DecisionRow], words: Words) -> tuple[tuple[str, str], ...]:
+def facts_of(result: RunResult, decisions: Sequence[DecisionRow], words: ReportWords) -> tuple[tuple[str, str], ...]:
     """Return what was run, by name."""
     models = list(dict.fromkeys(row.model for row in decisions))
     prompts = list(dict.fromkeys(row.prompt_version for row in decisions if row.prompt_version))
@@ -127,7 +127,7 @@ def facts_of(result: RunResult, decisions: Sequence[DecisionRow], words: Words) 
     )
 
 
-def origin_of(name: str, result: RunResult, decisions: Sequence[DecisionRow], words: Words) -> str:
+def origin_of(name: str, result: RunResult, decisions: Sequence[DecisionRow], words: ReportWords) -> str:
     """Return the line above the sentence: which run, of what, on which candles, with how many decisions."""
     pairs = ", ".join(pair.split(":")[0] for pair in result.pairs)
     told = words("fact.decisions", n=f"{len(decisions):,}")

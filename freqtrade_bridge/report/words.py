@@ -15,7 +15,7 @@ DAY, WEEK = timedelta(days=1), timedelta(weeks=1)
 MONTH_DAYS = 30.44
 
 
-class Words:
+class ReportWords:
     """One language; what is asked for must be in its file."""
 
     def __init__(self, language: Language) -> None:

@@ -77,6 +77,7 @@ class CandleGraphStrategy(IStrategy):
     failure: Exception | None = None
     announced_halt: str | None = UNKNOWN
     known_order_types: dict[str, Any] | None = None
+    given_model: Any = None  # a LangChain chat model that decides in every role
 
     def __init__(self, config: dict[str, Any]) -> None:
         """Refuse a bad configuration before anything else is looked at; freqtrade prints this error without a trace."""
@@ -110,7 +111,7 @@ class CandleGraphStrategy(IStrategy):
         """Return the run's context; override to decide with a LangChain chat model of your own."""
         from candlegraph.graph.opening import open_context
 
-        return open_context(self.config, namespace)
+        return open_context(self.config, namespace, self.given_model)
 
     def bot_start(self, **kwargs: Any) -> None:
         """Open model, memory and ledger; a bad setting stops the start. Heavy imports happen here, not at import."""

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from langchain_core.runnables import RunnableConfig
 from langsmith import tracing_context
 
-from candlegraph.freqtrade_bridge.decisions.runner import loop_thread
 from candlegraph.graph.context import Context
+from candlegraph.graph.nodes import loop_thread
 from candlegraph.graph.reflection import ReflectionInput, ReflectionState, reflection
 from candlegraph.graph.schema.errors import BridgeError, MemoryStoreError
 from candlegraph.graph.schema.experience import ClosedTrade

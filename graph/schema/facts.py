@@ -15,7 +15,7 @@ import re
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from candlegraph.graph.schema.errors import FactsError
 from candlegraph.graph.schema.indicators import TimeframeFacts
@@ -25,6 +25,8 @@ from candlegraph.graph.schema.numbers import shown
 VerdictWord = Literal["warned", "favoured", "open", "unknown"]
 """Of a pattern of past trades; open: they prove neither, unknown: too few trades."""
 
+RETIRED = {f"{side}_pattern_{what}" for side in ("long", "short") for what in ("trades", "rate")}
+"""Facts of earlier versions."""
 ABSENT = "none"
 BLOCK = re.compile(r"<facts>\n(.*?)\n</facts>", re.DOTALL)
 LINE = re.compile(r"([A-Za-z0-9_.]+): (.+)")
@@ -91,6 +93,14 @@ class ExperienceFacts(Frozen):
     long_against: float | None = Field(None, description="evidence of a loss; 20 proves it")
     short_pattern: VerdictWord = "unknown"
     short_against: float | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_retired(cls, found: Any) -> Any:
+        """Leave out what earlier versions kept with a decision, so that its prompt can still be shown."""
+        if not isinstance(found, dict):
+            return found
+        return {name: value for name, value in found.items() if name not in RETIRED}
 
     def of(self, side: Side) -> SidePast:
         """Return what is said of one side."""

@@ -90,8 +90,8 @@ class Pattern(Frozen):
     reward_low: float
     reward_high: float
     verdict: VerdictWord
-    favour: float = Field(ge=0, description="what a stake of 1 on a mean above 0 has become; 20 proves it")
-    against: float = Field(ge=0, description="the same, on a mean below 0")
+    favour: float = Field(1.0, ge=0, description="what a stake of 1 on a mean above 0 has become; 20 proves it")
+    against: float = Field(1.0, ge=0, description="the same, on a mean below 0; 1 where it was not kept")
 
 
 class Advice(Frozen):
@@ -117,7 +117,8 @@ class Guidance(Frozen):
     patterns: tuple[Pattern, ...] = Field((), description="of the present setup, at most one a side")
     by_leverage: tuple[Pattern, ...] = Field((), description="same setup, where its leverage changes the verdict")
     advice: tuple[Advice, ...] = Field((), description="for the present setup, at most one a side")
-    cumulative_reward: float
+    net_result: float = Field(0.0, description="of these trades, quote currency")
+    cumulative_reward: float = Field(description="a learning score: its sum may rise while money is lost")
     recent_trend: float | None = Field(description="mean reward of the newest trades minus that of those before")
 
 

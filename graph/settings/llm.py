@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from candlegraph.graph.schema.calls import Role
 from candlegraph.graph.settings.block import Block
+from candlegraph.graph.settings.prompts import refused
 
 ToolMode = Literal["auto", "native", "json_schema"]
 Mode = Literal["live", "record", "replay"]
@@ -234,6 +235,18 @@ class LlmConfig(ModelSettings):
         ),
     )
     prompt: PromptSize = Field("full", description="`compact`: a few hundred tokens, for small models.")
+    prompts_dir: str | None = Field(
+        None,
+        min_length=1,
+        description=(
+            "Folder of own prompts (`NAME.en.md`, `NAME.zh.md`); a file there takes the place of the packaged one of "
+            "its name."
+        ),
+    )
+    own_prompts: dict[str, str] = Field(
+        {},
+        description="The same without files: texts by name, such as `decision.en`; over those of `prompts_dir`.",
+    )
     decision: DecisionSettings = DecisionSettings()
     triage: Triage = Triage()
     breaker: Breaker = Breaker()
@@ -266,6 +279,13 @@ class LlmConfig(ModelSettings):
         if override is not None:
             first = override.over(first)
         return (first, *(fallback.over(first) for fallback in self.fallbacks))
+
+    @field_validator("own_prompts")
+    @classmethod
+    def _prompts_are_known(cls, texts: dict[str, str]) -> dict[str, str]:
+        if wrong := [f"{name}: {why}" for name, why in refused(texts)]:
+            raise ValueError("; ".join(wrong))
+        return texts
 
     @model_validator(mode="after")
     def _limits_can_be_counted(self) -> LlmConfig:

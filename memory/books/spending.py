@@ -48,6 +48,11 @@ class Spending:
             spending._count(row.as_of, row.model_calls)
         return spending
 
+    @property
+    def of_run(self) -> float:
+        """Return the money of this run, as far as it could be priced."""
+        return self._run
+
     def add(self, as_of: datetime, calls: Sequence[CallRecord]) -> None:
         """Count the calls of a decision."""
         self._run += self._count(as_of, calls)

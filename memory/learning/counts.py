@@ -79,6 +79,8 @@ class Counts:
 
     def __init__(self) -> None:
         self.trades = self.tables = 0
+        self.net_result = 0.0
+        """Of all trades, quote currency."""
         self.by_setup: dict[Setup, Tally] = {}
         self.gains: dict[Setup, Gains] = {}
         self._earned = dict.fromkeys(MODES, 0.0)
@@ -87,6 +89,7 @@ class Counts:
     def add(self, trade: Outline) -> None:
         """Count one more trade in every set-up that it belongs to."""
         self.trades += 1
+        self.net_result += trade.profit_abs
         for mode in MODES:
             self._earned[mode] += reward_of(trade, mode)
             self._newest[mode].append(reward_of(trade, mode))

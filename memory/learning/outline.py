@@ -46,6 +46,8 @@ class Outline(NamedTuple):
     trade: TradeId = TradeId("", "", 0)
     model: str = ""
     self_score: float | None = None
+    profit_abs: float = 0.0
+    """Net result of a closed trade, quote currency."""
     beside: int | None = None
     """Trades of its side that were open at its entry; None: not noted."""
 
@@ -72,6 +74,7 @@ def outline_of(experience_id: int, experience: Experience) -> Outline:
         trade=TradeId(source.namespace, source.pair, micros(source.opened_at)),
         model="" if trade is None else trade.model,
         self_score=None if trade is None else trade.model_score,
+        profit_abs=0.0 if trade is None else trade.profit_abs,
         beside=None if trade is None else trade.beside,
     )
 

@@ -32,6 +32,7 @@ def guidance_of(counts: Counts, facts: Facts, *, rules: Reward, needed: int) -> 
         patterns=tuple(pattern for _, pattern in found),
         by_leverage=tuple(one for grain, pattern in found for one in by_leverage(counts, grain, pattern, rules)),
         advice=tuple(advice for setup in setups if (advice := advised(counts, setup)) is not None),
+        net_result=counts.net_result,
         cumulative_reward=cumulative,
         recent_trend=trend,
     )

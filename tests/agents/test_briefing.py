@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as checked
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from candlegraph.agents.asking.transcript import allowed_tools
 from candlegraph.agents.decision import check_budget
@@ -69,7 +70,13 @@ PATTERN = Pattern(
 )
 GOOD = PATTERN.model_copy(update={"side": "long", "verdict": "favoured", "leverage": "1-5x", "volatility": "calm"})
 GUIDANCE = Guidance(
-    trades=36, needed=10, level=0.8, patterns=(GOOD, PATTERN), cumulative_reward=-0.5, recent_trend=None
+    trades=36,
+    needed=10,
+    level=0.8,
+    patterns=(GOOD, PATTERN),
+    net_result=-31.2,
+    cumulative_reward=0.0194,
+    recent_trend=None,
 )
 
 
@@ -384,12 +391,12 @@ def test_no_case_is_said_in_words():
 def test_what_is_learnt_stands_before_the_cases_with_warnings_first():
     assert learnt_lines(FULL_LESSONS, EN) == [
         "warning: short in range, trend strength weak, RSI 45-55, volatility any, leverage any: 15 trades, 20% won "
-        "(10% to 36%), mean result -0.46 R, mean reward -0.0123 (-0.0200 to -0.0040)",
+        "(10% to 36%), mean result -0.46 R, mean learning score -0.0123 (-0.0200 to -0.0040)",
         "favourable: long in range, trend strength weak, RSI 45-55, volatility calm, leverage 1-5x: 15 trades, 20% won "
-        "(10% to 36%), mean result -0.46 R, mean reward -0.0123 (-0.0200 to -0.0040)",
+        "(10% to 36%), mean result -0.46 R, mean learning score -0.0123 (-0.0200 to -0.0040)",
         "short: 4 similar closed trades, 25% of them won, mean profit -1.50 % (±8.00, 99% interval)",
-        "all 36 closed trades: cumulative reward -0.5000, recent trend unknown; R: the loss at the first stop, "
-        "fees included; in brackets: 80% intervals",
+        "all 36 closed trades: net result -31.20 (money); learning score +0.0194 (not profit), recent trend unknown; "
+        "R: the loss at the first stop, fees included; in brackets: 80% intervals",
     ]
     body = next(cases_section(FULL_LESSONS, EN).renderings(1000)).body
     assert body.index("warning") < body.index("36 closed") < body.index("similarity")
@@ -554,3 +561,12 @@ COURSE = "Short, stopped after 1.5 h at -3.5 %; never green."
 )
 def test_a_case_does_not_say_twice_how_it_went(course, lesson, told):
     assert f'lesson: "{told}"' in case_line(case(profit_pct=-3.46, course=course, lesson=lesson), EN, WHOLE)
+
+
+def test_what_an_earlier_version_kept_of_a_decision_can_still_be_shown():
+    kept = SUMMARY.model_dump() | {"long_pattern_trades": 6, "short_pattern_rate": 0.5}
+    pattern = PATTERN.model_dump(exclude={"favour", "against"})
+    again = Lessons.model_validate({"summary": kept, "guidance": GUIDANCE.model_dump() | {"patterns": [pattern]}})
+    assert again.summary == SUMMARY and again.guidance.patterns[0].verdict == "warned"
+    with pytest.raises(ValidationError):
+        ExperienceFacts(**kept | {"long_patern": "open"})

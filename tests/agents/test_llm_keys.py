@@ -203,6 +203,18 @@ def test_what_was_recorded_into_the_named_file_is_replayed_from_it(asked, tmp_pa
         asked(mode="replay", cassette=str(named), temperature=0.1)
 
 
+@shows("prompts_dir", "own_prompts")
+def test_an_own_prompt_is_sent_and_is_another_request_to_a_cassette(asked, tmp_path):
+    (tmp_path / "decision.en.md").write_text("From a file.")
+    kept = {"cassette": str(tmp_path / "answers.sqlite"), "prompts_dir": str(tmp_path)}
+    assert body_of(asked(mode="record", **kept))["messages"][0]["content"] == "From a file."
+    assert asked(mode="replay", **kept)[0] == []
+    with pytest.raises(ReplayMiss, match="prompt_version"):
+        asked(mode="replay", own_prompts={"decision": "From the configuration."}, cassette=kept["cassette"])
+    own = {"decision.en": "From the configuration."}
+    assert body_of(asked(own_prompts=own, **kept))["messages"][0]["content"] == "From the configuration."
+
+
 @shows("prompt")
 def test_a_compact_prompt_is_short(asked):
     def length(size):

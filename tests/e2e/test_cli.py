@@ -16,7 +16,7 @@ from rich.console import Console
 
 from candlegraph.freqtrade_bridge.commands.backtest import report
 from candlegraph.freqtrade_bridge.commands.main import main
-from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder, Run
+from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder, RunFiles
 from candlegraph.freqtrade_bridge.report.result import read_result
 from candlegraph.graph.settings.places import DATABASE
 from candlegraph.memory.books.account import AccountBook, AccountMark
@@ -95,7 +95,7 @@ def test_the_log_names_no_missing_build_and_has_no_tail_of_digits(run):
 
 def finished(userdir):
     (namespace,) = {row["namespace"] for row in lines_of(userdir / "logs" / "llm_decisions.jsonl")}
-    return Run(archive_of(userdir), namespace)
+    return RunFiles(archive_of(userdir), namespace)
 
 
 def test_a_page_that_cannot_be_written_does_not_fail_a_finished_run(run):

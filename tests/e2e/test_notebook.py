@@ -10,6 +10,11 @@ from nbclient import NotebookClient
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 EACH = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+LONG = {"backtest", "compare"}
+"""Several backtests each; what they show of `lab` is held by test_lab.py, too."""
+RUN = pytest.mark.parametrize(
+    "path", [pytest.param(one, id=one.stem, marks=[pytest.mark.slow] * (one.stem in LONG)) for one in NOTEBOOKS]
+)
 
 
 @pytest.fixture
@@ -28,10 +33,10 @@ def kernel(tmp_path, monkeypatch):
     return "candlegraph-test"
 
 
-@EACH
+@RUN
 def test_a_notebook_runs_offline_from_top_to_bottom(path, kernel, tmp_path):
     notebook = nbformat.read(path, as_version=4)
-    client = NotebookClient(notebook, kernel_name=kernel, timeout=60, resources={"metadata": {"path": str(tmp_path)}})
+    client = NotebookClient(notebook, kernel_name=kernel, timeout=120, resources={"metadata": {"path": str(tmp_path)}})
     client.execute()
     assert client.km is None or client.kernel_name == kernel
     assert all(cell.execution_count for cell in notebook.cells if cell.cell_type == "code")

@@ -5,7 +5,7 @@ import zipfile
 from rich.console import Console
 
 from candlegraph.freqtrade_bridge.commands.backtest import memory_of, report
-from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder, run_offline
+from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder, run_backtest
 from candlegraph.graph.settings.places import BACKTEST, DATABASE
 from candlegraph.memory.books.ledger import Ledger
 from candlegraph.memory.store import close_memory, open_memory
@@ -19,7 +19,7 @@ def test_a_backtest_remembers_in_the_server_says_so_and_keeps_the_password_out_o
     secret = database_url.replace("candlegraph@", f"candlegraph:{PASSWORD}@")
     monkeypatch.setenv("FREQTRADE__EXPERIENCE_CONFIG__RAG_CONFIG__DATABASE_URL", secret)
     order = BacktestOrder(sample.datadir, tmp_path, sample.pairs[:1], "20251010-20251012")
-    run = run_offline(order)
+    run = run_backtest(order, offline=True)
     console = Console(record=True, width=200)
     report(order, run, console, is_sample=False)
     database = tmp_path / DATABASE

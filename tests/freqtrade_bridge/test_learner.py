@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from learnt import waiting
 
-from candlegraph.freqtrade_bridge.decisions.runner import loop_thread
 from candlegraph.freqtrade_bridge.trades.learner import RETRY_AFTER, Learner
+from candlegraph.graph.nodes import loop_thread
 from candlegraph.graph.schema.errors import BridgeError
 from candlegraph.graph.schema.experience import ClosedTrade
 

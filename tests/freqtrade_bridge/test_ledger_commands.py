@@ -225,7 +225,7 @@ def test_export_never_replaces_a_file_unasked(userdir, tmp_path, capsys):
 
 def test_export_names_the_valid_kinds_of_file(userdir, tmp_path, capsys):
     assert ledger(userdir, "export", "--to", tmp_path / "out.txt") == 1
-    assert "expected a name that ends in .jsonl or .csv" in capsys.readouterr().err
+    assert "expected a name that ends in .jsonl, .csv, .parquet" in capsys.readouterr().err
 
 
 def test_rows_of_an_older_version_can_still_be_read():

@@ -189,9 +189,9 @@ def test_the_parts_add_up_to_the_difference(make_snapshot):
 
     @given(results, results)
     def holds(live, backtest):
-        one = Pairing(live=with_money(base, live), backtest=with_money(base, backtest))
+        one = Pairing(first=with_money(base, live), second=with_money(base, backtest))
         assert sum(one.parts.values()) == pytest.approx(one.difference, abs=1e-6)
-        assert total([one, Pairing(live=one.live, backtest=None)]) == one.parts
+        assert total([one, Pairing(first=one.first, second=None)]) == one.parts
 
     holds()
 
@@ -199,6 +199,4 @@ def test_the_parts_add_up_to_the_difference(make_snapshot):
 def test_funding_that_was_paid_live_only_is_the_funding_part(make_snapshot):
     base = lived(make_snapshot(), 1).source.model_copy(update={"fees": 1.0, "funding": 0.0})
     live = base.model_copy(update={"funding": -2.5, "profit_abs": base.profit_abs - 2.5})
-    assert Pairing(live=live, backtest=base).parts == pytest.approx(
-        {"prices": 0, "size": 0, "fees": 0, "funding": -2.5}
-    )
+    assert Pairing(first=live, second=base).parts == pytest.approx({"prices": 0, "size": 0, "fees": 0, "funding": -2.5})

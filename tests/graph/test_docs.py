@@ -186,7 +186,8 @@ def test_the_prompt_page_shows_what_a_model_reads_of_every_function():
 def test_the_prompt_page_names_what_four_timeframes_need(language):
     config = ContextConfig(language=language)
     facts = wide_facts(config.timeframes, in_position=True)
-    fixed = fixed_of(block_of(facts), [*POSITION_TOOLS, *MEMORY_TOOLS], WORDS[language].titles, config)
+    tools = [*POSITION_TOOLS, *MEMORY_TOOLS]
+    fixed = fixed_of(block_of(facts), tools, WORDS[language].titles, Settings(context_config=config))
     assert f"{fixed.total:,}" in (ROOT / "docs" / "prompt.md").read_text(encoding="utf-8")
 
 

@@ -25,6 +25,7 @@ NAMES = {
     "graph.schema.fate": ["Fate", "Refusal"],
     "graph.schema.lessons": ["Lessons", "Case", "Pattern"],
     "graph.schema.experience": ["ClosedTrade", "Experience"],
+    "agents.prompt.files": ["prompt_text(name, language)"],
     "agents.prompt.briefing": ["Brief", "brief_of(state, settings, tools)", "briefing(state, settings, tools)"],
     "agents.prompt.cases": ["cases_block(lessons, words)", "learnt_lines(lessons, words)"],
     "agents.prompt.opinions": ["opinions_text(state, language)"],
@@ -32,7 +33,7 @@ NAMES = {
     "agents.retriever": ["lessons_of", "question_of"],
     "agents.critic": ["entry_text(signal)"],
     "agents.asking.transcript": ["allowed_tools(state)"],
-    "agents.models.policy": ["PolicyModel"],
+    "agents.models.policy": ["PolicyModel", "policy_calls"],
     "tools.signals": [
         "signal_entry_long",
         "signal_entry_short",
@@ -53,6 +54,15 @@ NAMES = {
     "memory.books.ledger": ["Ledger", "DecisionRow"],
     "memory.learning.report": ["experience_of(trade, track)"],
     "memory.transfer.langchain": ["ExperienceRetriever"],
+    "freqtrade_bridge.lab": [
+        "backtest(config, pairs, timerange, model, prompts, overrides, datadir, userdir, offline, progress)",
+        "load(userdir, run, config, datadir)",
+        "compare(a, b)",
+        "decide(pair, at, config, model, prompts, overrides, datadir, userdir, namespace)",
+        "memory(userdir, namespace)",
+        "Run",
+        "Decision",
+    ],
     "freqtrade_bridge.strategies.CandleGraphStrategy": ["CandleGraphStrategy"],
     "freqtrade_bridge.loopback.sample_market": ["write_sample_market"],
     "freqtrade_bridge.commands.main": ["main"],
@@ -90,5 +100,6 @@ def test_every_import_that_documents_and_notebooks_show_is_kept():
         for name in (several or one).split(",")
         if name.strip()
     }
+    told = {(module, name) for module, name in told if f"{module}.{name}" not in NAMES}  # a module is kept by its names
     assert len(told) > 20
     assert told <= kept, sorted(told - kept)

@@ -36,6 +36,19 @@ def decided(context, snapshot):
     return CandleState.model_validate(asyncio.run(graph.ainvoke(CandleInput(snapshot=snapshot), context=context)))
 
 
+def test_the_plain_graph_is_invoked_without_a_loop_and_under_a_running_one(
+    make_context, make_snapshot, scripted, calling, wait
+):
+    context = make_context(scripted(calling(("signal_wait", wait))))
+    given = CandleInput(snapshot=make_snapshot())
+    expected = decided(context, make_snapshot()).signal
+
+    async def cell():
+        return graph.invoke(given, context=context)["signal"]
+
+    assert graph.invoke(given, context=context)["signal"] == asyncio.run(cell()) == expected
+
+
 def test_the_journey_of_one_candle(make_context, make_snapshot, make_trade, scripted, calling, situation, as_of, wait):
     """analyst -> retriever -> decision (a fault, a memory call, an entry) -> reviewer, on a memory of twelve losses."""
     price = make_snapshot().price

@@ -209,6 +209,7 @@ def test_stats_count_really(memory, make_experience, make_recorded):
 def _check_rewards(rewards: dict, wins: list[Experience], losses: list[Experience]) -> None:
     trades = [*wins, *losses]
     assert (rewards["total_trades"], rewards["win_rate"]) == (20, 0.75)
+    assert next(iter(rewards.items())) == ("net_result", pytest.approx(sum(one.source.profit_abs for one in trades)))
     assert rewards["avg_score"] == pytest.approx(sum(trade.scores.total for trade in trades) / 20)
     assert rewards["cumulative_reward"] == pytest.approx(sum(trade.reward for trade in trades))
     assert rewards["recent_trend"] == pytest.approx((losses[0].reward - wins[0].reward) / 2)

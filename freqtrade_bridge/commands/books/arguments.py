@@ -98,7 +98,7 @@ def add_ledger(command: ArgumentParser) -> None:
     actions = command.add_subparsers(required=True, metavar="ACTION")
     _add_show(actions.add_parser("show", help="decisions with what they took, and totals"))
     _add_diff(actions.add_parser("diff", help="two runs, decision by decision; status 1 where they differ"))
-    _add_export(actions.add_parser("export", help="write the decisions to a .jsonl or .csv file"))
+    _add_export(actions.add_parser("export", help="write the decisions to a .jsonl, .csv or .parquet file"))
 
 
 def _add_show(action: ArgumentParser) -> None:
@@ -129,6 +129,18 @@ def _add_export(action: ArgumentParser) -> None:
     action.add_argument("--force", action="store_true", help="replace the file")
     add_userdir(action)
     action.set_defaults(run=later(f"{HERE}.ledger:print_export"))
+
+
+def add_compare(command: ArgumentParser) -> None:
+    """Let the command be told which two runs."""
+    what = "a run's namespace, or a part of it that no other has, like the last digits of a backtest's name"
+    command.add_argument("first", metavar="RUN_A", help=what)
+    command.add_argument("second", metavar="RUN_B", help="the same")
+    command.add_argument("--other-userdir", type=Path, help="where B is, if elsewhere")
+    command.add_argument("--pair", help="only this pair")
+    add_output(command)
+    add_userdir(command)
+    command.set_defaults(run=later(f"{HERE}.compare:print_compare"))
 
 
 def add_parity(command: ArgumentParser) -> None:

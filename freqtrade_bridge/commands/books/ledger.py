@@ -9,7 +9,7 @@ import json
 import os.path
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -72,16 +72,16 @@ def print_diff(arguments: argparse.Namespace) -> None:
 
 
 def print_export(arguments: argparse.Namespace) -> None:
-    """Write the decisions of a namespace as JSON lines or as a table of the main columns; whole or not at all."""
+    """Write the decisions of a namespace in the form that the file's ending names; whole or not at all."""
     target: Path = arguments.to
-    if target.suffix not in (".jsonl", ".csv"):
-        raise ConfigError(f"ledger export: --to {target}: expected a name that ends in .jsonl or .csv")
+    if target.suffix not in FORMS:
+        raise ConfigError(f"ledger export: --to {target}: expected a name that ends in {', '.join(FORMS)}")
     if target.exists() and not arguments.force:
         raise ConfigError(f"ledger export: {target} is there already; --force replaces it")
     rows = rows_of(Ledger(database_of(arguments.userdir)), arguments.namespace)
     partial = target.with_name(f"{target.name}.partial")
     try:
-        partial.write_text(_jsonl(rows) if target.suffix == ".jsonl" else _csv(rows), encoding="utf-8")
+        partial.write_bytes(FORMS[target.suffix](rows))
         partial.replace(target)
     except OSError as e:
         partial.unlink(missing_ok=True)
@@ -105,16 +105,28 @@ def decision_of(ledger: Ledger, digits: str, namespace: str | None) -> DecisionR
 
 
 def namespace_of(ledger: Ledger, named: str | None, *, is_bot: bool = False) -> str:
-    """Return the named run, else the one that decided last, of bots where no backtest is meant; raise ConfigError."""
+    """Return the run of that name, or the only one that has it in its own; without a name the one that decided last.
+
+    `is_bot`: of bots, since no backtest is meant. Raise ConfigError where there is none.
+    """
     known = ledger.namespaces()
     if not known:
         raise ConfigError("ledger: nothing was decided yet")
-    if named is not None and named not in known:
-        raise ConfigError(f"ledger: no namespace {named!r}; known: {', '.join(known)}")
+    if named is not None:
+        return named if named in known else _with_part(known, named)
     found = [one for one in known if not (is_bot and one.startswith(BACKTEST))]
-    if named is None and not found:
+    if not found:
         raise ConfigError(f"ledger: no bot decided here, only backtests; --namespace names one: {', '.join(known)}")
-    return named or found[0]
+    return found[0]
+
+
+def _with_part(known: Sequence[str], part: str) -> str:
+    found = [one for one in known if part in one]
+    if len(found) > 1:
+        raise ConfigError(f"ledger: {part!r} is part of {len(found)} namespaces; give more of one: {', '.join(found)}")
+    if not found:
+        raise ConfigError(f"ledger: no namespace {part!r}; known: {', '.join(known)}")
+    return found[0]
 
 
 def first_of(ledger: Ledger, having: Sequence[str]) -> str | None:
@@ -194,11 +206,17 @@ def _differing(one: FieldDifference, length: int | None) -> Entry:
     return Entry((f"{one.candle:%Y-%m-%d %H:%M}", one.pair, one.field), below)
 
 
-def _jsonl(rows: Sequence[DecisionRow]) -> str:
-    return "".join(row.model_dump_json() + "\n" for row in rows)
+def _jsonl(rows: Sequence[DecisionRow]) -> bytes:
+    return "".join(row.model_dump_json() + "\n" for row in rows).encode()
 
 
-def _csv(rows: Sequence[DecisionRow]) -> str:
+def _parquet(rows: Sequence[DecisionRow]) -> bytes:
+    from candlegraph.freqtrade_bridge.frames.tables import ledger_frame  # loads pandas
+
+    return ledger_frame(rows).to_parquet(index=False)
+
+
+def _csv(rows: Sequence[DecisionRow]) -> bytes:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow([*COLUMNS, "cost", *SIGNAL, "faults", "fate"])
@@ -207,7 +225,11 @@ def _csv(rows: Sequence[DecisionRow]) -> str:
         cells = [told[name] for name in COLUMNS]
         fate = "" if row.fate is None else row.fate.line
         writer.writerow([*cells, row.cost, *(told["signal"][name] for name in SIGNAL), json.dumps(row.faults), fate])
-    return buffer.getvalue()
+    return buffer.getvalue().encode()
+
+
+FORMS: dict[str, Callable[[Sequence[DecisionRow]], bytes]] = {".jsonl": _jsonl, ".csv": _csv, ".parquet": _parquet}
+"""What the ledger can be written as, by the file's ending."""
 
 
 def _listed(counts: Counter[str]) -> str:

@@ -44,7 +44,7 @@ def print_mcp(arguments: Namespace) -> None:
 def server_of(userdir: Path) -> MCPServer[Any]:
     """Return the server with its six functions over one bot's folder."""
     server: MCPServer[Any] = MCPServer("candlegraph", instructions=WHAT, log_level="WARNING")
-    books = Books(userdir)
+    books = Reader(userdir)
     for function in (
         books.status, books.find_decisions, books.show_decision, books.why, books.what_if, books.memory_search
     ):  # fmt: skip
@@ -65,7 +65,7 @@ def said(function: Callable[..., Any]) -> Callable[..., Any]:
     return told
 
 
-class Books:
+class Reader:
     """The functions; what each says of itself is read by the model that calls it."""
 
     def __init__(self, userdir: Path) -> None:

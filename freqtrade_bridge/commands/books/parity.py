@@ -9,17 +9,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from candlegraph.freqtrade_bridge.commands.arguments import database_of
-from candlegraph.freqtrade_bridge.commands.books.ledger import rows_of
-from candlegraph.freqtrade_bridge.decisions.inputs import DecisionInputs
+from candlegraph.freqtrade_bridge.commands.books.compare import run_of
 from candlegraph.freqtrade_bridge.parity.causes import MEANING, Departure, departures, overlap
-from candlegraph.freqtrade_bridge.parity.money import EntryPlace, Pairing, paired, total
+from candlegraph.freqtrade_bridge.parity.money import Pairing, paired, total
 from candlegraph.freqtrade_bridge.report.listing import LONGEST, Entry, console, one_line, print_entries, print_json
 from candlegraph.graph.schema.errors import ConfigError
-from candlegraph.graph.schema.experience import ClosedTrade
 from candlegraph.memory.books.ledger import DecisionRow, Ledger
-from candlegraph.memory.books.snapshots import kept_doc
-from candlegraph.memory.storage.database import open_engine
-from candlegraph.memory.transfer.files import parse_export, stored_docs
 
 SHOWN_DEPARTURES = 20
 COSTS = ("pair", "opened", "live", "backtest", "difference")
@@ -28,8 +23,8 @@ NO_COSTS = "fees and funding were not recorded"
 
 def print_parity(arguments: argparse.Namespace) -> None:
     """Print causes, differing decisions and the money; exit with status 1 where a decision differs."""
-    live = _Side.of(arguments.live, arguments.live_namespace)
-    backtest = _Side.of(arguments.backtest, arguments.backtest_namespace or newest_backtest(arguments.backtest))
+    live = run_of(arguments.live, arguments.live_namespace)
+    backtest = run_of(arguments.backtest, arguments.backtest_namespace or newest_backtest(arguments.backtest))
     one, other = overlap(live.rows_of(arguments.pair), backtest.rows_of(arguments.pair))
     if not one or not other:
         raise ConfigError(
@@ -55,42 +50,6 @@ def newest_backtest(userdir: Path) -> str:
     return found
 
 
-class _Side:
-    """One run in its database."""
-
-    def __init__(self, database: Path, rows: Sequence[DecisionRow]) -> None:
-        self._database, self._rows, self.name = database, rows, rows[0].namespace
-
-    @classmethod
-    def of(cls, userdir: Path, namespace: str) -> _Side:
-        """Return the run of that name below `userdir`."""
-        database = database_of(userdir)
-        return cls(database, rows_of(Ledger(database), namespace))
-
-    @property
-    def told(self) -> str:
-        """Return its name and span."""
-        first, last = self._rows[0].candle, max(row.candle for row in self._rows)
-        return f"{self.name} ({first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC)"
-
-    def rows_of(self, pair: str | None) -> Sequence[DecisionRow]:
-        """Return the decisions, of one pair if it is named."""
-        return [row for row in self._rows if pair in (None, row.pair)]
-
-    def evidence(self, row: DecisionRow) -> DecisionInputs | None:
-        """Return what the decision was made from, None where it is gone."""
-        doc = kept_doc(self._database, row.decision_id)
-        return None if doc is None else DecisionInputs.model_validate_json(doc)
-
-    def trades(self, rows: Sequence[DecisionRow]) -> dict[EntryPlace, ClosedTrade]:
-        """Return the trades that these decisions entered and that were closed by the last of them."""
-        places = {row.decision_id: (row.candle, row.pair) for row in rows}
-        end = max(row.as_of for row in rows)
-        stored = (parse_export(doc).source for doc in stored_docs(open_engine(self._database), self.name))
-        closed = (one for one in stored if isinstance(one, ClosedTrade) and one.closed_at <= end)
-        return {places[one.decision_id]: one for one in closed if one.decision_id in places}
-
-
 def _print_decisions(
     live: Sequence[DecisionRow], backtest: Sequence[DecisionRow], found: Sequence[Departure], *, wide: bool
 ) -> None:
@@ -112,13 +71,13 @@ def _print_decisions(
 
 
 def _entry(one: Departure, length: int | None) -> Entry:
-    called = ("-" if row is None else row.signal.name for row in (one.live, one.backtest))
+    called = ("-" if row is None else row.signal.name for row in (one.first, one.second))
     return Entry((f"{one.row.candle:%Y-%m-%d %H:%M}", one.row.pair, one.cause, *called), (one_line(one.why, length),))
 
 
 def _print_money(trades: Sequence[Pairing], *, wide: bool) -> None:
     screen = console()
-    both = sum(one.live is not None and one.backtest is not None for one in trades)
+    both = sum(one.first is not None and one.second is not None for one in trades)
     print_entries(
         f"Closed trades: {len(trades)}, {both} on both sides", COSTS, [_cost(one) for one in trades], wide=wide
     )
@@ -129,15 +88,15 @@ def _print_money(trades: Sequence[Pairing], *, wide: bool) -> None:
 
 
 def _cost(one: Pairing) -> Entry:
-    known = one.live or one.backtest
+    known = one.first or one.second
     assert known is not None, "a pairing has a side"
-    profits = ("-" if trade is None else f"{trade.profit_abs:+.4f}" for trade in (one.live, one.backtest))
+    profits = ("-" if trade is None else f"{trade.profit_abs:+.4f}" for trade in (one.first, one.second))
     cells = (known.pair, f"{known.opened_at:%Y-%m-%d %H:%M}", *profits, f"{one.difference:+.4f}")
     return Entry(cells, tuple(_parted(one)))
 
 
 def _parted(one: Pairing) -> Iterator[str]:
-    if one.live is None or one.backtest is None:
+    if one.first is None or one.second is None:
         return
     parts = one.parts
     yield NO_COSTS if parts is None else ", ".join(f"{name} {value:+.4f}" for name, value in parts.items())
@@ -159,11 +118,18 @@ def _as_json(
                 "pair": one.row.pair,
                 "cause": one.cause,
                 "why": one.why,
-                "live": None if one.live is None else one.live.decision_id,
-                "backtest": None if one.backtest is None else one.backtest.decision_id,
+                "live": None if one.first is None else one.first.decision_id,
+                "backtest": None if one.second is None else one.second.decision_id,
             }
             for one in found
         ],
-        "trades": [one.model_dump(mode="json") | {"difference": one.difference, "parts": one.parts} for one in trades],
+        "trades": [_trade(one) for one in trades],
         "parts": total(trades),
     }
+
+
+def _trade(one: Pairing) -> dict[str, object]:
+    sides = {
+        name: trade and trade.model_dump(mode="json") for name, trade in (("live", one.first), ("backtest", one.second))
+    }
+    return sides | {"difference": one.difference, "parts": one.parts}

@@ -20,6 +20,9 @@ from candlegraph.memory.transfer.restore import rebuild
 
 INDEXED = ("namespace", "stored", "in index", "type", "dim.", "complete")
 
+AFTER = {"reward_stats": " (net_result is money, quote currency; rewards are learning scores and none)"}
+"""What people are told behind a value."""
+
 
 def print_stats(arguments: Namespace) -> None:
     """Print what the namespace holds."""
@@ -30,7 +33,8 @@ def print_stats(arguments: Namespace) -> None:
     if arguments.json:
         print_json(found)
     else:
-        print_values(f"memory of {namespace}", ((key, _told(value)) for key, value in found.items()))
+        shown = ((key, _told(value) + AFTER.get(key, "")) for key, value in found.items())
+        print_values(f"memory of {namespace}", shown)
         if len(spaces) > 1:
             console().print(
                 "Situations of two spaces are never compared: those of the space that the configuration names now are "

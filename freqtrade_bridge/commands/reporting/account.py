@@ -19,8 +19,8 @@ from freqtrade.data.metrics import calculate_market_change
 from freqtrade.optimize.optimize_reports.optimize_reports import generate_strategy_stats
 from freqtrade.persistence import Trade
 
-from candlegraph.freqtrade_bridge.commands.reporting.gathering import Kept
-from candlegraph.freqtrade_bridge.commands.reporting.market import Span
+from candlegraph.freqtrade_bridge.commands.reporting.gathering import KeptInputs
+from candlegraph.freqtrade_bridge.commands.reporting.market import RunSpan
 from candlegraph.freqtrade_bridge.loopback.backtest import STRATEGY
 from candlegraph.freqtrade_bridge.report.result import RunResult
 from candlegraph.graph.schema.errors import BridgeError
@@ -50,25 +50,25 @@ PASSED_ON = (
 """What freqtrade's statistics hand through of a backtest and compute nothing from."""
 
 
-class Account(NamedTuple):
+class RunningAccount(NamedTuple):
     """A running account: freqtrade's trades, from when to when it traded on what, and the balance it began with."""
 
     trades: pd.DataFrame
-    span: Span
+    span: RunSpan
     start: float
     currency: str
 
     @classmethod
-    def of(cls, trades: pd.DataFrame, decisions: Sequence[DecisionRow], kept: Kept) -> Self:
+    def of(cls, trades: pd.DataFrame, decisions: Sequence[DecisionRow], kept: KeptInputs) -> Self:
         """Return the account; raise BridgeError where nothing says what it began with, or it did nothing yet."""
         begin, end = times_of(decisions, trades)
         pairs = list(dict.fromkeys([*(row.pair for row in decisions), *trades["pair"]]))
         quote = pairs[0].partition("/")[2].partition(":")[0]
         timeframes = kept.newest.get("snapshot", {}).get("timeframes") or [{"timeframe": "30m"}]
-        return cls(trades, Span(pairs, timeframes[0]["timeframe"], begin, end), start_of(trades, kept), quote)
+        return cls(trades, RunSpan(pairs, timeframes[0]["timeframe"], begin, end), start_of(trades, kept), quote)
 
 
-def account_result(account: Account, candles: Mapping[str, pd.DataFrame]) -> RunResult:
+def account_result(account: RunningAccount, candles: Mapping[str, pd.DataFrame]) -> RunResult:
     """Return the account's result in freqtrade's statistics over the trades that ended; open ones are listed."""
     trades = account.trades
     is_open = trades["is_open"].astype(bool)
@@ -130,7 +130,7 @@ def times_of(decisions: Sequence[DecisionRow], trades: pd.DataFrame) -> tuple[da
     return min(begins), max(ends)
 
 
-def start_of(trades: pd.DataFrame, kept: Kept) -> float:
+def start_of(trades: pd.DataFrame, kept: KeptInputs) -> float:
     """Return the balance at the beginning: what the first kept decision saw, less what had been earned by then."""
     for doc in kept.read.values():
         if equity := (doc["snapshot"].get("account") or {}).get("equity"):

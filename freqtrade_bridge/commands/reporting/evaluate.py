@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
-from candlegraph.freqtrade_bridge.commands.reporting.market import Span, market_of
+from candlegraph.freqtrade_bridge.commands.reporting.market import RunSpan, market_of
 from candlegraph.freqtrade_bridge.commands.reporting.report import datadirs
 from candlegraph.freqtrade_bridge.commands.reporting.runs import FoundRun, find_run, results_in
 from candlegraph.freqtrade_bridge.report.entries import FEWEST, MatchedRun, matched_run
@@ -43,7 +43,7 @@ def _matched(arguments: Namespace, found: FoundRun) -> MatchedRun:
     if found.archive is None:
         raise ConfigError(f"evaluate: {found.name}: expected a backtest; a running account has no candles to draw from")
     result = read_result(found.archive)
-    span = Span(result.pairs, result.timeframe, result.begins_at, result.ends_at)
+    span = RunSpan(result.pairs, result.timeframe, result.begins_at, result.ends_at)
     candles = market_of(datadirs(arguments), span, found.decisions).candles
     if without := [pair for pair in result.pairs if pair not in candles]:
         raise ConfigError(f"evaluate: no candles of {', '.join(without)} for {found.name}; expected --datadir FOLDER")

@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from candlegraph.freqtrade_bridge.report.document import Briefing, Evidence
+from candlegraph.freqtrade_bridge.report.document import Briefing, RunEvidence
 from candlegraph.freqtrade_bridge.report.result import RunResult
 from candlegraph.freqtrade_bridge.report.rows import Seen
 from candlegraph.freqtrade_bridge.report.summary import POLICY_MODELS
-from candlegraph.freqtrade_bridge.report.words import Words
+from candlegraph.freqtrade_bridge.report.words import ReportWords, percent
+from candlegraph.freqtrade_bridge.truth.matched import Luck
 from candlegraph.graph.schema.experience import Experience
 from candlegraph.graph.settings.context import Language
 from candlegraph.memory.books.ledger import DecisionRow
@@ -26,7 +27,7 @@ MOST_BRIEFINGS = 500
 """Of acting decisions, the newest; `--full` has those of all decisions."""
 
 
-class Kept(NamedTuple):
+class KeptInputs(NamedTuple):
     """What the decisions of a run were made from, by their ids: as it is stored, and read."""
 
     docs: Mapping[str, str]
@@ -44,11 +45,11 @@ class Kept(NamedTuple):
         return "zh" if said == "zh" else "en"
 
 
-def kept_of(database: Path, decisions: Sequence[DecisionRow]) -> Kept:
+def kept_of(database: Path, decisions: Sequence[DecisionRow]) -> KeptInputs:
     """Return what was kept of these decisions, in their order."""
     docs = kept_docs(database, [row.decision_id for row in decisions]) if decisions else {}
     ordered = {row.decision_id: docs[row.decision_id] for row in decisions if row.decision_id in docs}
-    return Kept(ordered, {key: json.loads(doc) for key, doc in ordered.items()})
+    return KeptInputs(ordered, {key: json.loads(doc) for key, doc in ordered.items()})
 
 
 def gather(
@@ -56,18 +57,18 @@ def gather(
     decisions: Sequence[DecisionRow],
     candles: Mapping[str, pd.DataFrame],
     experiences: Mapping[int, Experience],
-    kept: Kept,
+    kept: KeptInputs,
     *,
     name: str,
     notes: Sequence[str] = (),
     is_sample: bool = False,
     is_full: bool = False,
-) -> Evidence:
+) -> RunEvidence:
     """Return all that the page shows; `notes` are what else its reader must know."""
-    words = Words(kept.language)
+    words = ReportWords(kept.language)
     without = [pair for pair in result.pairs if pair not in candles]
     shown = briefed(decisions, kept, is_full=is_full)
-    return Evidence(
+    return RunEvidence(
         result=result,
         decisions=decisions,
         candles={**candles, **decided_prices(without, decisions)},
@@ -75,12 +76,12 @@ def gather(
         seen={key: seen_in(doc) for key, doc in kept.read.items()},
         briefings={row.decision_id: briefing_of(kept.docs[row.decision_id]) for row in shown},
         language=kept.language,
-        notes=(*notes, *notes_of(decisions, without, words, is_sample=is_sample)),
+        notes=(*notes_of(decisions, without, words, is_sample=is_sample), *notes),
         name=name,
     )
 
 
-def briefed(decisions: Sequence[DecisionRow], kept: Kept, *, is_full: bool) -> Sequence[DecisionRow]:
+def briefed(decisions: Sequence[DecisionRow], kept: KeptInputs, *, is_full: bool) -> Sequence[DecisionRow]:
     """Return whose briefings the page holds: those of the newest calls that act, or of all decisions."""
     asked = [row for row in decisions if row.decision_id in kept.docs and row.calls]
     return asked if is_full else [row for row in asked if row.acts][-MOST_BRIEFINGS:]
@@ -113,12 +114,23 @@ def _rounded(value: float | None, digits: int) -> float | None:
     return None if value is None else round(value, digits)
 
 
-def notes_of(decisions: Sequence[DecisionRow], without: Sequence[str], words: Words, *, is_sample: bool) -> list[str]:
+def notes_of(
+    decisions: Sequence[DecisionRow], without: Sequence[str], words: ReportWords, *, is_sample: bool
+) -> list[str]:
     """Return what a reader must know before believing the numbers."""
     notes = [words("note.rule")] if decisions and decisions[0].model in POLICY_MODELS else []
     notes += [words("note.sample")] if is_sample else []
     notes += [words("note.candles", pairs=", ".join(without))] if without else []
     return notes if decisions else [*notes, words("note.ledger")]
+
+
+def luck_notes(luck: Luck | None, words: ReportWords) -> list[str]:
+    """Return what random agents with the run's entries made; nothing where there were too few entries."""
+    if luck is None:
+        return []
+    low, middle, high = (percent(ratio, 1, signed=True) for ratio in (luck.low, luck.median, luck.high))
+    share = percent(luck.as_good, 0)
+    return [words("note.luck", middle=middle, low=low, high=high, tries=f"{luck.agents:,}", share=share)]
 
 
 def decided_prices(pairs: Sequence[str], decisions: Sequence[DecisionRow]) -> dict[str, pd.DataFrame]:

@@ -19,7 +19,7 @@ SAME_PRICE = 0.01
 LOOKED_AT = 200
 
 
-class Span(NamedTuple):
+class RunSpan(NamedTuple):
     """Which candles a run used: of which pairs, how long, from which open time to which, both included."""
 
     pairs: Sequence[str]
@@ -35,7 +35,7 @@ class RunMarket(NamedTuple):
     candles: Mapping[str, pd.DataFrame]
 
 
-def market_of(folders: Sequence[Path], span: Span, decisions: Sequence[DecisionRow]) -> RunMarket:
+def market_of(folders: Sequence[Path], span: RunSpan, decisions: Sequence[DecisionRow]) -> RunMarket:
     """Return the first folder's candles that fit the decisions; of pairs without a file none."""
     for folder in folders:
         candles = candles_in(folder, span)
@@ -44,7 +44,7 @@ def market_of(folders: Sequence[Path], span: Span, decisions: Sequence[DecisionR
     return RunMarket(None, {})
 
 
-def candles_in(folder: Path, span: Span, form: CandleFormat | None = None) -> dict[str, pd.DataFrame]:
+def candles_in(folder: Path, span: RunSpan, form: CandleFormat | None = None) -> dict[str, pd.DataFrame]:
     """Return the candles of the span by pair; a pair without a file, or without a candle then, has none."""
     found = {}
     begin, end = pd.Timestamp(span.begin), pd.Timestamp(span.end)

@@ -9,16 +9,23 @@ from argparse import Namespace
 from pathlib import Path
 
 from candlegraph.freqtrade_bridge.commands.arguments import SAMPLE
-from candlegraph.freqtrade_bridge.commands.reporting.gathering import Kept, decided_prices, gather, kept_of
-from candlegraph.freqtrade_bridge.commands.reporting.market import RunMarket, Span, market_of
+from candlegraph.freqtrade_bridge.commands.reporting.gathering import (
+    KeptInputs,
+    decided_prices,
+    gather,
+    kept_of,
+    luck_notes,
+)
+from candlegraph.freqtrade_bridge.commands.reporting.market import RunMarket, RunSpan, market_of
 from candlegraph.freqtrade_bridge.commands.reporting.runs import FoundRun, find_run
 from candlegraph.freqtrade_bridge.host.configuration_files import read_files
 from candlegraph.freqtrade_bridge.report.comparison import write_comparison
-from candlegraph.freqtrade_bridge.report.document import Evidence
+from candlegraph.freqtrade_bridge.report.document import RunEvidence
+from candlegraph.freqtrade_bridge.report.entries import luck_of_run
 from candlegraph.freqtrade_bridge.report.listing import console
 from candlegraph.freqtrade_bridge.report.page import write_page
 from candlegraph.freqtrade_bridge.report.result import RunResult, read_result
-from candlegraph.freqtrade_bridge.report.words import Words
+from candlegraph.freqtrade_bridge.report.words import ReportWords
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.settings.places import DATABASE, OFFLINE
 from candlegraph.memory.books.ledger import Ledger
@@ -48,13 +55,15 @@ def written(arguments: Namespace) -> Path:
     return write_comparison(pages / f"{name}--{other}.html", first, second)
 
 
-def _evidence(arguments: Namespace, word: str | None) -> tuple[Evidence, str]:
+def _evidence(arguments: Namespace, word: str | None) -> tuple[RunEvidence, str]:
     """Return what is known of a run, and the name of its page."""
     database: Path = arguments.userdir / DATABASE
     found = find_run(arguments.userdir, Ledger(database) if database.is_file() else None, word)
     kept = kept_of(database, found.decisions)
-    words = Words(kept.language)
-    result, market, notes = _archived(arguments, found) if found.archive else _running(arguments, found, kept, words)
+    words = ReportWords(kept.language)
+    result, market, notes = (
+        _archived(arguments, found, words) if found.archive else _running(arguments, found, kept, words)
+    )
     known = open_memory(database).all_of(found.namespace) if found.namespace else {}
     is_sample = market.folder is not None and market.folder.name == SAMPLE
     evidence = gather(
@@ -64,19 +73,22 @@ def _evidence(arguments: Namespace, word: str | None) -> tuple[Evidence, str]:
     return evidence, found.file_stem
 
 
-def _archived(arguments: Namespace, found: FoundRun) -> tuple[RunResult, RunMarket, list[str]]:
+def _archived(arguments: Namespace, found: FoundRun, words: ReportWords) -> tuple[RunResult, RunMarket, list[str]]:
     assert found.archive is not None
     result = read_result(found.archive)
-    span = Span(result.pairs, result.timeframe, result.begins_at, result.ends_at)
-    return result, market_of(datadirs(arguments), span, found.decisions), []
+    span = RunSpan(result.pairs, result.timeframe, result.begins_at, result.ends_at)
+    market = market_of(datadirs(arguments), span, found.decisions)
+    return result, market, luck_notes(luck_of_run(result, found.decisions, market.candles), words)
 
 
-def _running(arguments: Namespace, found: FoundRun, kept: Kept, words: Words) -> tuple[RunResult, RunMarket, list[str]]:
+def _running(
+    arguments: Namespace, found: FoundRun, kept: KeptInputs, words: ReportWords
+) -> tuple[RunResult, RunMarket, list[str]]:
     """Return a running account's result; freqtrade is loaded here."""
-    from candlegraph.freqtrade_bridge.commands.reporting.account import Account, account_result, read_trades
+    from candlegraph.freqtrade_bridge.commands.reporting.account import RunningAccount, account_result, read_trades
 
     database = trades_database(arguments, found.namespace or "")
-    account = Account.of(read_trades(database), found.decisions, kept)
+    account = RunningAccount.of(read_trades(database), found.decisions, kept)
     market = market_of(datadirs(arguments), account.span, found.decisions)
     without = [pair for pair in account.span.pairs if pair not in market.candles]
     result = account_result(account, {**market.candles, **decided_prices(without, found.decisions)})

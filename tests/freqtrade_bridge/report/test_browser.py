@@ -15,8 +15,9 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ("--no-sandbox", "--disable-gpu")
 """A test may run as root, and a GPU that is played in software now and then takes half a minute for a frame."""
 LARGEST = 1_500_000
-SLOWEST_MS = 20_000
-"""To the first chart, on a machine that does much else; the figure stands in the record of the test."""
+SLOWEST_MS = 60_000
+"""To the first chart, where a dozen others want the processor too; the figure stands in the record of the test."""
+PATIENCE_MS = 180_000
 WIDE, NARROW, PICTURE_SIZE = ({"width": wide, "height": high} for wide, high in ((1280, 800), (390, 844), (1280, 860)))
 PICTURE, PICTURED = os.environ.get("CANDLEGRAPH_PICTURE"), os.environ.get("CANDLEGRAPH_PICTURED")
 """`make picture` names the file to write, and the report of which to take it."""
@@ -45,11 +46,12 @@ class Opening:
     def __call__(self, path, viewport=WIDE, place=""):
         self.contexts.append(self.browser.new_context(viewport=viewport, color_scheme="light"))
         page = self.contexts[-1].new_page()
+        page.set_default_timeout(PATIENCE_MS)
         page.on("pageerror", lambda error: self.wrong.append(str(error)))
         page.on("console", lambda said: self.wrong.append(said.text) if said.type == "error" else None)
         page.on("request", lambda asked: None if asked.url.startswith("file:") else self.wrong.append(asked.url))
         page.goto(f"file://{path}{place}")
-        page.wait_for_selector("html[data-ready]", timeout=60_000)
+        page.wait_for_selector("html[data-ready]")
         return page
 
     def closed(self):

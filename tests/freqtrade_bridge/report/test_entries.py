@@ -36,8 +36,8 @@ def result_of(count):
         "strategy_name": "CandleGraphStrategy", "timeframe": "30m", "backtest_start_ts": 0, "backtest_end_ts": 1,
         "stake_currency": "USDT", "starting_balance": 1000.0, "final_balance": 1000.0, "profit_total": 0.02,
         "profit_total_abs": 20.0, "max_drawdown_account": 0.0, "market_change": 0.0, "pairlist": [BTC],
-        "sharpe": 0.0, "sortino": 0.0, "profit_factor": 0.0, "winrate": 0.0, "wins": 0, "losses": 0,
-        "total_trades": count,
+        "sharpe": 0.0, "sortino": 0.0, "profit_factor": 0.0, "winrate": 1.0, "wins": count,
+        "losses": 0, "total_trades": count,
         "trades": [trade(number) for number in range(count)],
     })  # fmt: skip
 

@@ -8,7 +8,7 @@ import pytest
 from pages import Page
 from rich.console import Console
 
-from candlegraph.freqtrade_bridge.report.document import Evidence
+from candlegraph.freqtrade_bridge.report.document import RunEvidence
 from candlegraph.freqtrade_bridge.report.page import write_page
 from candlegraph.freqtrade_bridge.report.result import read_result
 from candlegraph.freqtrade_bridge.report.summary import print_summary, summary_of
@@ -111,13 +111,13 @@ def test_the_table_says_that_rule_and_prices_are_not_real(userdir):
     assert "not intelligence" in text.getvalue()
     assert "synthetic" in text.getvalue()
     assert "+30.00 USDT" in text.getvalue()
-    assert "trade 2, lesson 1; cumulative reward +0.2500" in text.getvalue()
+    assert "trade 2, lesson 1; learning score +0.2500, no profit" in text.getvalue()
     assert "2 trades, 14.2 above the evaluator's on average" in text.getvalue()
 
 
 @pytest.fixture
 def evidence(userdir):
-    return Evidence(read_result(userdir / "backtest_results" / "run.zip"), ROWS, candles(), name=f"run {ATTACK}")
+    return RunEvidence(read_result(userdir / "backtest_results" / "run.zip"), ROWS, candles(), name=f"run {ATTACK}")
 
 
 def test_the_page_stands_alone_and_no_text_breaks_out(evidence, tmp_path):

@@ -9,7 +9,7 @@ from string import Template
 import pytest
 
 from candlegraph.freqtrade_bridge.report.page import asset
-from candlegraph.freqtrade_bridge.report.words import Words, number, percent
+from candlegraph.freqtrade_bridge.report.words import ReportWords, number, percent
 
 ASSETS = files("candlegraph.freqtrade_bridge.report").joinpath("assets")
 TABLES = {language: json.loads(asset(f"words.{language}.json")) for language in ("en", "zh")}
@@ -34,7 +34,7 @@ def test_every_word_that_a_script_or_page_asks_for_is_there_and_none_is_left_ove
     [(5, "5 hours"), (1, "an hour"), (24 * 9, "nine days"), (24 * 28, "four weeks"), (24 * 91, "three months")],
 )
 def test_a_span_is_told_in_the_unit_that_a_person_would_use(hours, told):
-    assert Words("en").span(timedelta(hours=hours)) == told.replace("5", "five")
+    assert ReportWords("en").span(timedelta(hours=hours)) == told.replace("5", "five")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Runs as DataFrames: what ledger and memory hold, with documented columns."""
