@@ -82,6 +82,12 @@ def test_the_readme_is_read_in_one_go():
         assert len(page.read_text(encoding="utf-8").splitlines()) <= 200
 
 
+def test_the_python_of_the_readme_is_that_of_the_page_whose_examples_run():
+    blocks = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+    shown = blocks.findall(README.read_text(encoding="utf-8"))
+    assert shown and set(shown) <= set(blocks.findall((ROOT / "docs/python.md").read_text(encoding="utf-8")))
+
+
 @pytest.mark.parametrize("english, chinese", TRANSLATED, ids=lambda page: page.name)
 def test_both_languages_have_the_same_headings_commands_and_tables(english, chinese):
     first, second = (shape_of(page.read_text(encoding="utf-8")) for page in (english, chinese))

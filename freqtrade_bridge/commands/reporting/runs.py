@@ -20,6 +20,8 @@ from candlegraph.memory.books.ledger import DecisionRow, Ledger
 
 SLACK_SECONDS = 2
 """Freqtrade notes whole seconds."""
+LOADING_SECONDS = 3600
+"""From the start of a bot to its first candle, at most: freqtrade loads its candles between."""
 KNOWN = 8
 
 
@@ -87,13 +89,14 @@ def results_in(userdir: Path) -> list[Path]:
 
 def archive_of(userdir: Path, namespace: str, decisions: Sequence[DecisionRow]) -> Path:
     """Return the archive of a backtest; raise ConfigError where it is gone."""
-    named = list((userdir / RESULTS).glob(f"backtest-result-{namespace.removeprefix(BACKTEST)}-*.zip"))
+    if named := list((userdir / RESULTS).glob(f"backtest-result-{namespace.removeprefix(BACKTEST)}-*.zip")):
+        return named[0]
     timed = [ran.archive for ran in map(ran_when, results_in(userdir)) if ran and ran.covers(decisions[0].recorded_at)]
-    if not (found := named or timed):
+    if not timed:
         raise ConfigError(
             f"report: {namespace}: its result is not in {userdir / RESULTS}; name the archive: candlegraph report X.zip"
         )
-    return found[0]
+    return timed[0]
 
 
 def _of_archive(archive: Path, ledger: Ledger | None, namespaces: Iterable[str]) -> FoundRun:
@@ -111,7 +114,7 @@ def _of_archive(archive: Path, ledger: Ledger | None, namespaces: Iterable[str])
 
 
 def _may_be(namespace: str, archive: Path, ran: RanWhen) -> bool:
-    """Return whether the namespace has the archive's name, or began shortly before it or in it."""
+    """Return whether the namespace has the archive's name, or began in it or within the hour before."""
     name = namespace.removeprefix(BACKTEST)
     if name in archive.stem:
         return True
@@ -119,7 +122,7 @@ def _may_be(namespace: str, archive: Path, ran: RanWhen) -> bool:
         begun = datetime.strptime(name.partition("-")[0], "%Y%m%dT%H%M%S").replace(tzinfo=UTC).timestamp()
     except ValueError:
         return True  # named by a person
-    return begun <= ran.ended + SLACK_SECONDS
+    return ran.began - LOADING_SECONDS <= begun <= ran.ended + SLACK_SECONDS
 
 
 def ran_when(archive: Path) -> RanWhen | None:
