@@ -14,7 +14,7 @@ from typing import Any
 import ccxt
 from freqtrade.exceptions import FreqtradeException, InvalidOrderException
 
-from candlegraph.freqtrade_bridge.audit.seen import OUR_STOP, HeldPosition, Look, OrderSide, SeenOrder, Stop, StopState
+from candlegraph.freqtrade_bridge.audit.seen import OUR_STOP, HeldPosition, HiddenStop, Look, OrderSide, SeenOrder, Stop
 from candlegraph.graph.schema.errors import BridgeError
 
 KNOWN_EXCHANGES = ("binance",)
@@ -64,21 +64,25 @@ class LiveAccount:
         living = tuple(self._stop(row) for row in stops if _is_stop(row))
         return Look(at=now, positions=held, stops=living)
 
-    def state_of(self, stop_id: str, pair: str, position: HeldPosition | None) -> StopState:
+    def state_of(self, stop_id: str, pair: str, position: HeldPosition | None) -> HiddenStop:
         """Return what became of a stop that is not listed, beside the position that was just shown."""
         try:
             with asked(f"ask for stop {stop_id}"):
                 row = self._api.fetch_order(stop_id, pair, {"trigger": True})
         except RequestRefused:
-            return "denied"
+            return HiddenStop("denied")
         except RequestUnanswered:
-            return "unknown"
+            return HiddenStop("unknown")
         if row["status"] == "closed":
-            order = self._shown(row["info"].get("actualOrderId"), pair)
-            if order is None:
-                return "fired_unseen"
-            return "spent" if position is not None and _is_counted(order, position) else "fired"
-        return "alive" if row["status"] == "open" else "gone"
+            return self._fired(self._shown(row["info"].get("actualOrderId"), pair), pair, position)
+        return HiddenStop("alive" if row["status"] == "open" else "gone")
+
+    def _fired(self, order: Row | None, pair: str, position: HeldPosition | None) -> HiddenStop:
+        if order is None:
+            return HiddenStop("fired_unseen")
+        if position is None or not _is_counted(order, position):
+            return HiddenStop("fired")
+        return HiddenStop("spent", self._exchange._contracts_to_amount(pair, order["filled"] or 0.0))
 
     def _shown(self, order_id: str | None, pair: str) -> Row | None:
         """Return an order that can be asked for: late ones cannot yet."""

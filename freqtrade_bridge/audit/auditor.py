@@ -95,7 +95,8 @@ class Auditor:
         position, stops = seen.position(pair), seen.stops_of(pair)
         known = None if trade is None else open_trade_of(trade, self._stops, self._bot.exchange)
         hidden = set(() if known is None else known.stop_ids) - {one.id for one in stops}
-        asked = {one: self._account.state_of(one, pair, position) for one in sorted(hidden)}
+        found = {one: self._account.state_of(one, pair, position) for one in sorted(hidden)}
+        asked = {one: hidden_stop.state for one, hidden_stop in found.items()}
         if trade is not None:
             self._forget_denied(trade, asked)
         return PairState(
@@ -104,6 +105,7 @@ class Auditor:
             stops=stops,
             trade=known,
             asked=asked,
+            spent=sum(hidden_stop.spent for hidden_stop in found.values()),
             is_fresh=position is not None and was_filled_since(pair, seen.at - SETTLES),
             now=seen.at,
         )

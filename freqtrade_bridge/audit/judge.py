@@ -56,7 +56,8 @@ def _orphans(state: PairState) -> Iterator[Action]:
 
 def _covered(state: PairState, position: HeldPosition) -> Iterator[Action]:
     trade = state.trade if state.trade is not None and state.trade.side == position.side else None
-    ours = min(position.size, trade.amount + trade.growing) if trade is not None else 0.0
+    left = max(0.0, trade.amount - state.spent) + trade.growing if trade is not None else 0.0
+    ours = min(position.size, left)
     kept = (yield from _of_trade(state, trade, ours)) if trade is not None and ours > 0 else []
     rest = _by_size([one for one in state.stops if one not in kept and one.closes(position.side)])
     if exceeds(position.size, ours) and state.is_fresh:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import AwareDatetime, Field
 
@@ -104,8 +104,9 @@ class OpenTrade(Frozen):
 class PairState(Frozen):
     """One pair: the exchange's side, and freqtrade's.
 
-    `asked` tells of stops that freqtrade takes for alive and that the look does not show. `is_fresh`: an order of the
-    bot was filled a moment ago, so that the position may still be shown as it was before.
+    `asked` tells of stops that freqtrade takes for alive and that the look does not show, `spent` how much of the trade
+    those took that the position no longer holds. `is_fresh`: an order of the bot was filled a moment ago, so that the
+    position may still be shown as it was before.
     """
 
     pair: str
@@ -113,6 +114,7 @@ class PairState(Frozen):
     stops: tuple[Stop, ...]
     trade: OpenTrade | None
     asked: dict[str, StopState] = {}
+    spent: float = Field(0.0, ge=0)
     is_fresh: bool = False
     now: datetime
 
@@ -121,6 +123,15 @@ StopState = Literal["alive", "fired", "spent", "fired_unseen", "gone", "denied",
 """What the exchange says of a stop by its number. fired: and the order that it became can be asked for, so that
 freqtrade books it by itself. spent: that order is over, and what is held now was held or opened after it.
 denied: it never heard of it. unknown: it does not answer."""
+
+
+class HiddenStop(NamedTuple):
+    """What became of a stop that a look does not show; `spent`: what its order took, in base currency."""
+
+    state: StopState
+    spent: float = 0.0
+
+
 ActionKind = Literal[
     "set_stop", "take_over", "cancel_surplus", "cancel_orphan", "protect_unknown", "ask_person", "follow_position"
 ]

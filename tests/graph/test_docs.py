@@ -33,7 +33,8 @@ PAGES = [README, READ_ME, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglo
 TRANSLATED = [(README, READ_ME), *((ROOT / "docs" / one.name, one) for one in sorted((ROOT / "docs/zh").glob("*.md")))]
 FILES = [*PAGES, *(ROOT / name for name in ("config.example.json", "Dockerfile", "compose.yaml"))]
 ROW = re.compile(
-    r"^\| `((?:(?:llm|experience|risk|context)_\w+|monitoring)\.[\w.]+)` \| (.+?) \| `(.*?)` \| (.+) \|$", re.MULTILINE
+    r"^\| `((?:(?:llm|experience|risk|context)_\w+|monitoring|tracing)\.[\w.]+)` \| (.+?) \| `(.*?)` \| (.+) \|$",
+    re.MULTILINE,
 )
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
 
@@ -79,6 +80,12 @@ def test_the_tables_of_a_page_are_those_of_the_code(name, tables):
 def test_the_readme_is_read_in_one_go():
     for page in (README, READ_ME):
         assert len(page.read_text(encoding="utf-8").splitlines()) <= 200
+
+
+def test_the_python_of_the_readme_is_that_of_the_page_whose_examples_run():
+    blocks = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+    shown = blocks.findall(README.read_text(encoding="utf-8"))
+    assert shown and set(shown) <= set(blocks.findall((ROOT / "docs/python.md").read_text(encoding="utf-8")))
 
 
 @pytest.mark.parametrize("english, chinese", TRANSLATED, ids=lambda page: page.name)

@@ -164,6 +164,11 @@ def test_what_a_fired_stop_leaves_of_stops_that_its_trade_does_not_know_is_cance
     assert [(one.kind, one.stop.id) for one in judge(books)] == [("cancel_orphan", "2")]
 
 
+def test_a_stop_that_closed_its_trade_leaves_the_stop_of_what_somebody_else_holds_where_it_is():
+    books = state(0.5, [stop(2, amount=0.5)], trade(ids=["1"]), {"1": "spent"}).model_copy(update={"spent": 1.0})
+    assert [one.kind for one in judge(books)] == ["ask_person"]
+
+
 @pytest.mark.parametrize("asked", ["gone", "denied", "unknown", "spent"])
 def test_a_stop_that_is_gone_is_set_again(asked):
     (action,) = judge(state(1.0, [], trade(ids=["1"]), {"1": asked}))
