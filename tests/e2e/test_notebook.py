@@ -10,7 +10,7 @@ from nbclient import NotebookClient
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 EACH = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-LONG = {"backtest", "compare"}
+LONG = {"backtest", "compare", "live"}
 """Several backtests each; what they show of `lab` is held by test_lab.py, too."""
 RUN = pytest.mark.parametrize(
     "path", [pytest.param(one, id=one.stem, marks=[pytest.mark.slow] * (one.stem in LONG)) for one in NOTEBOOKS]
