@@ -8,16 +8,19 @@ from pathlib import Path
 
 from rich.console import Console
 
+from candlegraph.freqtrade_bridge.commands.arguments import MONTH
 from candlegraph.freqtrade_bridge.commands.failures import told
 from candlegraph.freqtrade_bridge.commands.reporting.gathering import gather, kept_of, luck_notes
 from candlegraph.freqtrade_bridge.commands.reporting.market import RunSpan, candles_in
 from candlegraph.freqtrade_bridge.commands.run_arguments import order_of
 from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder, RunFiles, run_backtest
 from candlegraph.freqtrade_bridge.loopback.markets import LINEAR
+from candlegraph.freqtrade_bridge.loopback.month import TOLD
 from candlegraph.freqtrade_bridge.report.entries import luck_of_run
 from candlegraph.freqtrade_bridge.report.page import write_page
 from candlegraph.freqtrade_bridge.report.result import read_result
 from candlegraph.freqtrade_bridge.report.summary import Summary, doubt_of, print_summary, summary_of
+from candlegraph.freqtrade_bridge.report.verdict import sentence_of
 from candlegraph.freqtrade_bridge.report.words import ReportWords
 from candlegraph.graph.schema.errors import BridgeError, CandlegraphError, DoubtfulRun
 from candlegraph.graph.settings.experience import RagConfig
@@ -26,6 +29,7 @@ from candlegraph.graph.settings.settings import settings_of
 from candlegraph.memory.books.ledger import Ledger
 from candlegraph.memory.store import open_memory
 
+SYNTHETIC = "synthetic sample market"
 OFFLINE_NOTE = "Offline: tick sizes follow the candles, leverage tiers are those that freqtrade ships; neither is live."
 
 
@@ -64,8 +68,10 @@ def report(order: BacktestOrder, run: RunFiles, console: Console, *, is_sample: 
     span = RunSpan(result.pairs, result.timeframe, result.begins_at, result.ends_at)
     candles = candles_in(order.datadir, span, order.configuration.get("dataformat_ohlcv"))
     luck = luck_of_run(result, decisions, candles)
-    summary = summary_of(result, decisions, memory=memory.stats(run.namespace), is_sample=is_sample, luck=luck)
+    prices = prices_of(order, is_sample=is_sample)
+    summary = summary_of(result, decisions, memory=memory.stats(run.namespace), prices=prices, luck=luck)
     print_summary(summary, console)
+    console.print(sentence_of(result, decisions, ReportWords("en")), soft_wrap=True, markup=False)
     if left_out := [pair for pair in wanted_pairs(order) if pair not in result.pairs]:
         console.print(f"Not decided: {', '.join(left_out)}; freqtrade left them out, its log above says why.")
     try:
@@ -76,6 +82,11 @@ def report(order: BacktestOrder, run: RunFiles, console: Console, *, is_sample: 
     except (CandlegraphError, OSError) as e:  # the run is over and whole; only its picture is missing
         console.print(f"No report: {told(e)}. The result is whole: {run.archive}", soft_wrap=True, markup=False)
         return None, summary
+
+
+def prices_of(order: BacktestOrder, *, is_sample: bool) -> str:
+    """Return whether the prices are invented, those of the demo's month, or a folder's."""
+    return SYNTHETIC if is_sample else TOLD if order.datadir.name == MONTH else "candle folder"
 
 
 def wanted_pairs(order: BacktestOrder) -> list[str]:

@@ -28,7 +28,7 @@ class Summary(Frozen):
 
     model: str
     is_rule: bool
-    is_sample: bool
+    prices: str
     currency: str
     decisions: int
     actions: dict[str, int]
@@ -69,7 +69,7 @@ def summary_of(
     decisions: Sequence[DecisionRow],
     *,
     memory: Mapping[str, Any],
-    is_sample: bool,
+    prices: str,
     luck: Luck | None = None,
 ) -> Summary:
     """Return the summary of a run from its files, from the statistics of its memory, and from what chance made."""
@@ -80,7 +80,7 @@ def summary_of(
     return Summary(
         model=model,
         is_rule=model in POLICY_MODELS,
-        is_sample=is_sample,
+        prices=prices,
         currency=result.currency,
         decisions=len(decisions),
         actions=dict(Counter(row.signal.action for row in decisions).most_common()),
@@ -122,7 +122,7 @@ def summary_rows(summary: Summary) -> list[tuple[str, str]]:
     won = f"{summary.won_trades / summary.trades:.0%} won" if summary.trades else "none"
     return [
         ("model", f"{summary.model}{' (a fixed rule, not intelligence)' if summary.is_rule else ''}"),
-        ("prices", "synthetic sample market" if summary.is_sample else "candle folder"),
+        ("prices", summary.prices),
         ("decisions", f"{summary.decisions} ({_counts(summary.actions)})"),
         ("decided by", f"{_counts(summary.sources)}; {summary.repairs} answers sent back for repair"),
         *([("failed decisions", f"{summary.failed}, hold or wait instead")] if summary.failed else []),

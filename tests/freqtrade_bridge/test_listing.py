@@ -202,7 +202,7 @@ def test_the_table_of_an_ablation_keeps_each_measure_in_one_line():
 def test_the_table_of_a_run_breaks_no_name_off():
     counts = {"wait": 1200, "enter_short": 300, "hold": 5000}
     known = {
-        "model": MODEL * 2, "is_rule": False, "is_sample": False, "currency": "USDT", "decisions": 6500,
+        "model": MODEL * 2, "is_rule": False, "prices": "candle folder", "currency": "USDT", "decisions": 6500,
         "actions": counts, "sources": {"model": 6500}, "repairs": 0, "clamps": {"[max_leverage]": 3}, "warnings": {},
         "fates": {}, "emergency_exits": 0,
         "trades": 1, "long_trades": 1, "short_trades": 0, "won_trades": 1, "additions": 0,

@@ -8,6 +8,7 @@ import pytest
 from pages import Page
 from rich.console import Console
 
+from candlegraph.freqtrade_bridge.commands.backtest import SYNTHETIC
 from candlegraph.freqtrade_bridge.report.document import RunEvidence
 from candlegraph.freqtrade_bridge.report.page import write_page
 from candlegraph.freqtrade_bridge.report.result import read_result
@@ -93,7 +94,7 @@ def candles():
 
 
 def test_the_summary_counts_what_happened(userdir):
-    summary = summary_of(read_result(userdir / "backtest_results" / "run.zip"), ROWS, memory=MEMORY, is_sample=True)
+    summary = summary_of(read_result(userdir / "backtest_results" / "run.zip"), ROWS, memory=MEMORY, prices=SYNTHETIC)
     assert (summary.decisions, summary.actions) == (3, {"wait": 2, "enter_long": 1})
     assert summary.sources == {"model": 2, "veto": 1}
     assert (summary.repairs, summary.clamps) == (2, {"max_leverage": 1})
@@ -101,12 +102,12 @@ def test_the_summary_counts_what_happened(userdir):
     assert (summary.additions, summary.partial_exits) == (2, 2)
     assert (summary.median_ms, summary.with_cases) == (2.0, 1)
     assert (summary.remembered, summary.cumulative_reward) == ({"trade": 2, "lesson": 1}, 0.25)
-    assert summary.is_rule and summary.is_sample
+    assert summary.is_rule
 
 
 def test_the_table_says_that_rule_and_prices_are_not_real(userdir):
     text = io.StringIO()
-    summary = summary_of(read_result(userdir / "backtest_results" / "run.zip"), ROWS, memory=MEMORY, is_sample=True)
+    summary = summary_of(read_result(userdir / "backtest_results" / "run.zip"), ROWS, memory=MEMORY, prices=SYNTHETIC)
     print_summary(summary, Console(file=text, width=120))
     assert "not intelligence" in text.getvalue()
     assert "synthetic" in text.getvalue()
