@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from freqtrade.data.btanalysis import get_backtest_resultlist
+from pages import Page
 
 from candlegraph.freqtrade_bridge.commands.backtest import backtest_and_report
 from candlegraph.freqtrade_bridge.commands.main import main
@@ -35,8 +36,9 @@ def two_at_once(sample, tmp_path_factory):
 
 def test_two_backtests_at_once_in_one_folder_each_show_their_own_decisions(two_at_once):
     for pair, page in two_at_once[1].items():
-        text = page.read_text(encoding="utf-8")
-        assert {one for one in two_at_once[1] if one in text} == {pair}
+        read = Page(page)
+        shown = read.text + json.dumps(read.data)
+        assert {one for one in two_at_once[1] if one in shown} == {pair}
 
 
 def test_frequi_lists_every_run(two_at_once):
