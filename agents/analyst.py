@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +56,16 @@ def load_snapshot(state: CandleState, context: Context) -> MarketSnapshot:
     if state.pair is None or state.candle is None:
         raise CandleError('expected a "snapshot", or "pair" and "candle" (open time, UTC); found neither')
     config, folder = context.settings.context_config, Path(context.datadir)
+    length = duration(config.timeframes[0])
+    if late := state.candle.timestamp() % length.total_seconds():
+        nearest = state.candle - timedelta(seconds=late)
+        raise CandleError(
+            f"candle {state.candle:%Y-%m-%d %H:%M} UTC is no open time of {config.timeframes[0]}; "
+            f"expected one like {nearest:%Y-%m-%dT%H:%MZ}"
+        )
     candles = {
         name: read_candles(folder, state.pair, name, config.max_flat_candles, config.points_of(name))
         for name in config.timeframes
     }
     account = Account(equity=context.wallet, free=context.wallet, open_positions=0)
-    return snapshot_of(state.pair, state.candle + duration(config.timeframes[0]), candles, account)
+    return snapshot_of(state.pair, state.candle + length, candles, account)

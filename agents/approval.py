@@ -21,6 +21,11 @@ from candlegraph.graph.state import CandleState
 from candlegraph.memory.books.approvals import ApprovalAnswer, ApprovalRequest
 from candlegraph.tools.risk.gate import Limits
 
+YES_OR_NO: dict[str, str] = {
+    **dict.fromkeys(("yes", "y", "true", "approve", "是", "同意"), "approve"),
+    **dict.fromkeys(("no", "n", "false", "reject", "否", "拒绝"), "reject"),
+}
+EXPECTED = "Shall this entry trade? Answer yes or no; or like `example`, which also counts the time and the price."
 ASKED = ("action", "confidence", "reason", "side", "leverage", "stake", "stop", "take_profit")
 """What a person is told of an entry."""
 
@@ -31,7 +36,7 @@ async def approval(state: CandleState, runtime: Runtime[Context]) -> dict[str, A
     rules, signal = context.settings.risk_management.approval, state.signal
     assert state.snapshot is not None and signal is not None, "the reviewer runs first"
     request = request_of(signal, state.snapshot, context)
-    answer = read(interrupt(asked(request)))
+    answer = read(interrupt(asked(request)), request)
     return {"signal": answered(signal, request, answer, rules)}
 
 
@@ -41,12 +46,19 @@ def is_awaited(state: CandleState) -> bool:
 
 
 def asked(request: ApprovalRequest) -> dict[str, Any]:
-    """Return the interrupt's value, as Studio shows it and a resume must name it: the request with its id."""
-    return {"id": request.id} | request.model_dump(mode="json")
+    """Return the interrupt's value, as Studio shows it: what may be answered, and the request with its id."""
+    example = {"id": request.id, "verdict": "approve", "at": request.as_of.isoformat(), "price": request.price}
+    return {"question": EXPECTED, "example": example, "id": request.id} | request.model_dump(mode="json")
 
 
-def read(answer: object) -> ApprovalAnswer | None:
-    """Return the answer, None where it cannot be read: LangGraph keeps what resumed a run, so it is not asked again."""
+def read(answer: object, request: ApprovalRequest) -> ApprovalAnswer | None:
+    """Return the answer, None where it cannot be read: LangGraph keeps what resumed a run, so it is not asked again.
+
+    A plain yes or no is given at once, at the proposal's price.
+    """
+    word = str(answer).strip().lower() if isinstance(answer, bool | str) else ""
+    if word in YES_OR_NO:
+        answer = {"id": request.id, "verdict": YES_OR_NO[word], "at": request.as_of, "price": request.price}
     try:
         return ApprovalAnswer.model_validate(answer)
     except ValidationError:
@@ -99,7 +111,7 @@ def refusal_of(request: ApprovalRequest, answer: ApprovalAnswer | None, rules: A
 def why_not(request: ApprovalRequest, answer: ApprovalAnswer | None, rules: Approval) -> tuple[str, str] | None:
     """Return key and reason."""
     if answer is None:
-        return "approval.required", "the answer is none: expected id, verdict (approve or reject), at and price"
+        return "approval.required", "the answer is none: expected yes or no, or id, verdict, at and price"
     if answer.id != request.id:
         return "approval.required", f"the answer is to proposal {answer.id[:10]}, this is {request.id[:10]}"
     if answer.at > request.expires_at:

@@ -49,6 +49,8 @@ def recalled(state: CandleState, context: Context) -> dict[str, Any]:
         return {"lessons": Lessons(unavailable="experience_config.use_experience is off")}
     if state.situation is None or state.facts is None or state.snapshot is None:
         return {"lessons": Lessons(unavailable="a component of the situation is unavailable")}
+    if (then := context.recalled_then(state.facts)) is not None:
+        return {"lessons": then}
     try:
         return {"lessons": lessons_of(context, question_of(context, state), state.facts)}
     except (EmbeddingError, MemoryStoreError) as e:
@@ -86,7 +88,7 @@ def open_trade(context: Context, snapshot: MarketSnapshot) -> TradeId | None:
     """Return which trade is open."""
     if snapshot.position is None:
         return None
-    return TradeId(context.namespace, snapshot.pair, micros(snapshot.position.opened_at))
+    return TradeId(context.namespaces[0], snapshot.pair, micros(snapshot.position.opened_at))
 
 
 def lessons_of(context: Context, asked: Question, facts: Facts) -> Lessons:

@@ -23,6 +23,10 @@ from candlegraph.graph.context import Context
 from candlegraph.graph.nodes import TwoWayNode
 from candlegraph.graph.state import CandleInput, CandleState
 
+CandleBuilder = StateGraph[Any, Context, CandleInput, Any]
+Node = Any
+"""A node's function; LangGraph keeps the type to itself."""
+
 
 class Router(Runnable[CandleState, str]):
     """A way on, chosen by the state alone; LangGraph would trace a bare function, and hand it to a thread."""
@@ -55,7 +59,20 @@ def after_critic(state: CandleState) -> Literal["decision", "approval", "__end__
     return "decision" if is_sent_back(state) else "approval" if is_awaited(state) else "__end__"
 
 
-NODES = (analyst, triage, retriever, view, bull, bear, decision, tools, repair, reviewer, critic, approval)
+NODES: tuple[Node, ...] = (
+    analyst,
+    triage,
+    retriever,
+    view,
+    bull,
+    bear,
+    decision,
+    tools,
+    repair,
+    reviewer,
+    critic,
+    approval,
+)
 ROUTES: dict[str, Callable[[CandleState], str]] = {
     "analyst": after_analyst,
     "triage": after_triage,
@@ -67,20 +84,26 @@ ROUTES: dict[str, Callable[[CandleState], str]] = {
 }
 
 
-def wired(first: str, given: type[CandleInput]) -> StateGraph[CandleState, Context, CandleInput, CandleState]:
-    """Return the graph that begins at the node `first` with what is given."""
-    one = StateGraph(CandleState, Context, input_schema=given)
-    for work in NODES:
+def wired(
+    first: str, given: type[CandleInput], state: type[CandleState] = CandleState, last: Node = None
+) -> CandleBuilder:
+    """Return the graph that begins at the node `first` with what is given, and ends with the node `last`, if any."""
+    one = StateGraph(state, Context, input_schema=given)
+    for work in NODES if last is None else (*NODES, last):
         one.add_node(work.__name__, TwoWayNode(work))
+    end = END if last is None else last.__name__
+    if last is not None:
+        one.add_edge(end, END)
     one.add_edge(START, first)
     one.add_edge("view", "bull")
     one.add_edge("view", "bear")
-    one.add_edge(["bull", "bear"], "decision")
+    for side in ("bull", "bear"):  # of one step, so it goes on once; a join is not there again in a fork on the server
+        one.add_edge(side, "decision")
     one.add_edge("repair", "decision")
-    one.add_edge("approval", END)
+    one.add_edge("approval", end)
     for node, choose in ROUTES.items():
         router = Router(choose)
-        one.add_conditional_edges(node, router, router.ends)
+        one.add_conditional_edges(node, router, {way: end if way == END else way for way in router.ends})
     return one
 
 

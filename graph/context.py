@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from candlegraph.agents.models.roles import RoleModels
 from candlegraph.graph.schema.calls import Role
+from candlegraph.graph.schema.facts import Facts
+from candlegraph.graph.schema.lessons import Lessons
 from candlegraph.graph.settings.llm import Depth
 from candlegraph.graph.settings.places import BACKTEST, CASSETTE, DATABASE
 from candlegraph.graph.settings.settings import Settings
@@ -27,11 +29,21 @@ class Context(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    settings: Settings = Settings()
+    settings: Settings = Field(
+        Settings(),
+        description="the blocks of the configuration, see docs/configuration.md; empty: all defaults, the rule decides",
+        examples=[{"llm_config": {"depth": "balanced"}, "context_config": {"language": "zh"}}],
+    )
     namespace: str = Field(STUDIO, min_length=1, description="whose experiences are read and written")
-    user_data_dir: str = Field("user_data", description="holds rag/ and logs/")
-    datadir: str = Field("user_data/data/month", description="candle folder for inputs of pair and candle only")
-    wallet: float = Field(10_000, gt=0, description="free equity assumed for such inputs, quote currency")
+    user_data_dir: str = Field("user_data", description="holds rag/ and logs/", examples=["/srv/bot/user_data"])
+    datadir: str = Field(
+        "user_data/data/month",
+        description="candle folder for inputs of pair and candle only; it holds futures/",
+        examples=["/srv/bot/user_data/data/binance"],
+    )
+    wallet: float = Field(
+        10_000, gt=0, description="free equity assumed for such inputs, quote currency", examples=[10_000]
+    )
 
     _models: RoleModels | None = PrivateAttr(default=None)
     _memory: ExperienceMemory | None = PrivateAttr(default=None)
@@ -97,6 +109,10 @@ class Context(BaseModel):
         return await model.ainvoke(
             list(messages), prompt_version=prompt_version, deadline=self._deadline, late_counts=late_counts
         )
+
+    def recalled_then(self, facts: Facts) -> Lessons | None:
+        """Return what was recalled for these very facts, where a decision is opened again (`graph/studio.py`)."""
+        return None
 
     @property
     def cassette(self) -> Path:

@@ -34,9 +34,13 @@ class ReflectionInput(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    trade_key: str | None = None
-    trade: ClosedTrade | PartialExit | None = None
-    path: TradePath | None = Field(None, description="its candles; None: they are not known, or not yet")
+    trade_key: str | None = Field(None, description="of a trade that waits in the outbox", examples=["17"])
+    trade: ClosedTrade | PartialExit | None = Field(
+        None, description="a closed trade or partial exit, instead of a key; its namespace is studio", examples=[None]
+    )
+    path: TradePath | None = Field(
+        None, description="its candles; None: they are not known, or not yet", examples=[None]
+    )
 
 
 class ReflectionState(ReflectionInput):

@@ -62,9 +62,13 @@ class CandleInput(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    pair: str | None = None
-    candle: AwareDatetime | None = None
-    snapshot: MarketSnapshot | None = None
+    pair: str | None = Field(None, description="with `candle`, instead of a snapshot", examples=["BTC/USDT:USDT"])
+    candle: AwareDatetime | None = Field(
+        None, description="open time of a main candle, UTC", examples=["2025-06-10T12:00:00Z"]
+    )
+    snapshot: MarketSnapshot | None = Field(
+        None, description="all that may be known; `candlegraph open` fills it in", examples=[None]
+    )
 
 
 class CandleState(CandleInput):

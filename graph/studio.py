@@ -1,17 +1,30 @@
-"""Both graphs as `langgraph dev` serves them (langgraph.json): the bot's own nodes, in the namespace `studio` only."""
+"""Both graphs as `langgraph dev` serves them: the bot's nodes, and one that tells the story; in `studio` only.
+
+A bot's decision that is opened again (`candlegraph open`) brings what was recalled and answered then with its context.
+"""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from copy import copy
 from typing import Annotated, Any, Literal
 
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.tools import BaseTool
 from langgraph.graph import StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from pydantic import BeforeValidator, Field
 
+from candlegraph.agents.asking.transcript import prompt_hash
+from candlegraph.agents.storyteller import story
 from candlegraph.graph import builder, reflection
 from candlegraph.graph.context import STUDIO, Context
+from candlegraph.graph.schema.calls import Role
+from candlegraph.graph.schema.facts import Facts
+from candlegraph.graph.schema.lessons import Lessons
+from candlegraph.graph.schema.reopened import Reopened, question_key
+from candlegraph.graph.state import CandleInput, CandleState
 
 logger = logging.getLogger(__name__)
 
@@ -23,12 +36,50 @@ def pinned(given: object) -> str:
     return STUDIO
 
 
+class StudioState(CandleState):
+    """One candle's journey, and its story."""
+
+    story: str = Field("", description="what was seen, remembered, proposed, objected, lowered, decided")
+
+
 class StudioContext(Context):
     """A context that keeps its namespace whatever it is given: a click must not write where a bot learns."""
 
     namespace: Annotated[Literal["studio"], BeforeValidator(pinned)] = Field(
-        STUDIO, description="always studio; rag_config.read_namespaces says what else may be read"
+        STUDIO, description="always studio; rag_config.read_namespaces says what else is read", examples=[STUDIO]
     )
+    reopened: Reopened | None = Field(
+        None,
+        description="a bot's decision, as `candlegraph open` gives it; empty: memory and models answer",
+        examples=[None],
+    )
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """Return the namespaces that retrieval may read: of a decision opened again those of its run."""
+        own = STUDIO if self.reopened is None else self.reopened.namespace
+        return (own, *self.settings.experience_config.rag_config.read_namespaces)
+
+    def recalled_then(self, facts: Facts) -> Lessons | None:
+        """Return what was recalled for these very facts."""
+        return None if self.reopened is None else self.reopened.recalled(facts)
+
+    async def ask(
+        self,
+        role: Role,
+        messages: Sequence[BaseMessage],
+        tools: Sequence[BaseTool | type | dict[str, Any]],
+        *,
+        prompt_version: str,
+        late_counts: bool = False,
+    ) -> AIMessage:
+        """Return what was answered to this very question then, else what the model answers now."""
+        turn = sum(isinstance(one, AIMessage) for one in messages)
+        question = question_key(role, prompt_hash(messages))
+        then = None if self.reopened is None else self.reopened.answer(question, turn)
+        if then is not None:
+            return then
+        return await super().ask(role, messages, tools, prompt_version=prompt_version, late_counts=late_counts)
 
 
 def served(made: StateGraph[Any, Context, Any, Any], name: str) -> CompiledStateGraph[Any, Context, Any, Any]:
@@ -38,5 +89,6 @@ def served(made: StateGraph[Any, Context, Any, Any], name: str) -> CompiledState
     return same.compile(name=name)
 
 
-candle_graph = served(builder.builder, builder.graph.name)
+candle_builder = builder.wired("analyst", CandleInput, StudioState, story)
+candle_graph = served(candle_builder, builder.graph.name)
 reflection_graph = served(reflection.builder, reflection.reflection.name)

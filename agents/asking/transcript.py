@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
+from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, ToolMessage
 from langchain_core.tools import BaseTool
 from pydantic import BaseModel, ValidationError
 
 from candlegraph.agents.asking.faults import Fault, cut_off, listed, no_call, not_json, schema_fault, several, shown
 from candlegraph.agents.models.answers import is_cut
+from candlegraph.graph.schema.frozen import digits
 from candlegraph.graph.schema.signal import Move, Proposal
 from candlegraph.graph.state import CandleState
 from candlegraph.tools.memory import ANYTIME_TOOLS, MEMORY_TOOLS
@@ -28,6 +29,12 @@ SEPARATORS = re.compile(r"[/:_ -]")
 """Of the parts of a pair's name; no two pairs of a market differ in them alone."""
 PLAIN = re.compile(r"[A-Za-z0-9/:_ -]+")
 """Names that have other spellings: letters that only look alike stay what they are."""
+
+
+def prompt_hash(messages: Sequence[BaseMessage]) -> str:
+    """Return 16 hex digits of the SHA-256 of what the deciding model read first, beside its prompt file."""
+    first = next((n for n, m in enumerate(messages) if isinstance(m, AIMessage)), len(messages))
+    return digits("\n\n".join(str(m.content) for m in messages[1:first]))
 
 
 def allowed_tools(state: CandleState) -> list[BaseTool]:

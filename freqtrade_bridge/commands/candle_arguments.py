@@ -17,28 +17,36 @@ if TYPE_CHECKING:
 def add_decide(command: ArgumentParser) -> None:
     """Let the command be told which candle."""
     _add_candle(command)
+    command.add_argument("--decision", metavar="ID", help="this decision again, by its answers; first digits will do")
     command.set_defaults(run=_decide)
 
 
 def add_brief(command: ArgumentParser) -> None:
     """Let the command be told which candle or decision, and in how many tokens."""
-    _add_candle(command, is_required=False)
+    _add_candle(command)
     command.add_argument("--decision", metavar="ID", help="the very prompt of this decision; its first digits will do")
     command.add_argument("--tokens", type=int, help="instead of context_config.max_context_tokens")
     command.add_argument("--language", choices=["en", "zh"], help="instead of context_config.language")
     command.set_defaults(run=_brief)
 
 
-def _add_candle(command: ArgumentParser, *, is_required: bool = True) -> None:
+def _add_candle(command: ArgumentParser) -> None:
     add_userdir(command)
-    command.add_argument("--pair", required=is_required)
-    command.add_argument("--at", type=utc, required=is_required, help="close time, UTC: the moment of decision")
+    command.add_argument("--pair")
+    command.add_argument("--at", type=utc, help="close time, UTC: the moment of decision")
     command.add_argument("--namespace", help=f"whose experiences are read; {NEWEST}, of those with any")
     command.add_argument("--datadir", type=Path, help=f"candle folder that holds futures/; {DATADIR}")
     add_config(command)
 
 
 def _decide(arguments: Namespace) -> None:
+    if arguments.decision:
+        _refuse_beside_decision(arguments, "decide")
+        from candlegraph.freqtrade_bridge.commands.books.decide_again import print_decided
+
+        print_decided(arguments.decision, arguments.namespace, arguments.userdir)
+        return
+    _expect_candle(arguments, "decide")
     from candlegraph.freqtrade_bridge.commands.decide import decide_and_print
 
     config = read_files(arguments.config).merged
@@ -47,13 +55,12 @@ def _decide(arguments: Namespace) -> None:
 
 def _brief(arguments: Namespace) -> None:
     if arguments.decision:
-        _refuse_beside_decision(arguments)
+        _refuse_beside_decision(arguments, "brief")
         from candlegraph.freqtrade_bridge.commands.books.brief_again import print_again
 
         print_again(arguments.decision, arguments.namespace, arguments.userdir)
         return
-    if arguments.pair is None or arguments.at is None:
-        raise ConfigError("brief: expected --pair and --at, or --decision")
+    _expect_candle(arguments, "brief")
     from candlegraph.freqtrade_bridge.commands.decide import brief_and_print
 
     given = {"max_context_tokens": arguments.tokens, "language": arguments.language}
@@ -69,8 +76,13 @@ def _candle(arguments: Namespace, config: dict[str, Any]) -> Candle:
     return Candle(arguments.pair, arguments.at, datadir, arguments.userdir, arguments.namespace)
 
 
-def _refuse_beside_decision(arguments: Namespace) -> None:
+def _expect_candle(arguments: Namespace, command: str) -> None:
+    if arguments.pair is None or arguments.at is None:
+        raise ConfigError(f"{command}: expected --pair and --at, or --decision")
+
+
+def _refuse_beside_decision(arguments: Namespace, command: str) -> None:
     """Raise ConfigError for an option that would have no effect: what a decision was made from is kept with it."""
     beside = ("pair", "at", "datadir", "tokens", "language", "config")
-    if named := [f"--{name}" for name in beside if getattr(arguments, name)]:
-        raise ConfigError(f"brief: {', '.join(named)}: not with --decision, which prints what was kept of it")
+    if named := [f"--{name}" for name in beside if getattr(arguments, name, None)]:
+        raise ConfigError(f"{command}: {', '.join(named)}: not with --decision, which reads what was kept of it")

@@ -65,6 +65,9 @@ COMMANDS = {
         Command("ledger", "what was decided: show, compare two runs, export", "books.arguments:add_ledger"),
         Command("decide", "one candle through the graph, printed node by node", "candle_arguments:add_decide"),
         Command("brief", "the prompt of one candle, section by section, with its tokens", "candle_arguments:add_brief"),
+        Command("open", "a decision in LangGraph's Studio: its history, to edit", "studio.arguments:add_open"),
+        Command("mcp", "its books as functions for another model; reads, never acts", "books.arguments:add_mcp"),
+        Command("studio", "LangGraph's server with our graphs and assistants", "studio.arguments:add_studio"),
         Command(
             "prompts", "your own prompts: as files, what they change, what is wrong", "operations.prompts:add_prompts"
         ),

@@ -61,6 +61,10 @@ class DecisionInputs(BaseModel):
         said = {"lessons": self.lessons, "view": self.view, "bull": self.bull, "bear": self.bear}
         return CandleState(**known, **said), context
 
+    def settings_then(self) -> dict[str, dict[str, Any]]:
+        """Return the kept blocks, at the depth that the decision had."""
+        return self.settings | {"llm_config": {**self.settings.get("llm_config", {}), "depth": self.depth}}
+
 
 def shaping(settings: Settings) -> dict[str, Any]:
     """Return the settings that a prompt and its functions depend on, without defaults and secrets."""

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, ToolMessage
+from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
 
-from candlegraph.agents.asking.transcript import fault_counts, repairs
+from candlegraph.agents.asking.transcript import fault_counts, prompt_hash, repairs
 from candlegraph.agents.models.engine import call_of
 from candlegraph.agents.prompt.files import deciding_version
 from candlegraph.freqtrade_bridge.decisions.inputs import DecisionInputs
@@ -24,6 +23,7 @@ from candlegraph.graph.schema.calls import CallRecord
 from candlegraph.graph.schema.errors import MemoryStoreError, ModelError
 from candlegraph.graph.schema.experience import ClosedTrade, Experience, RecordedDecision
 from candlegraph.graph.schema.fate import Fate
+from candlegraph.graph.schema.frozen import digits
 from candlegraph.graph.schema.market import MarketSnapshot
 from candlegraph.graph.schema.signal import Clamp, TradeSignal
 from candlegraph.graph.state import CandleState
@@ -41,12 +41,15 @@ DECISIONS, EXPERIENCES, REWARDS = "logs/llm_decisions.jsonl", "logs/trade_experi
 LONGEST_REASONING = 4000
 LONGEST_ARGUMENTS = 4000
 
+Show = Callable[[Sequence[DecisionRow], Mapping[str, CandleState]], None]
+"""Is told of every candle's decisions after they were stored."""
+
 
 class Records:
     """Writes the databases first, then the files for people; a full disk is said aloud and stops no trade."""
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
+    def __init__(self, context: Context, show: Show | None = None) -> None:
+        self._context, self._show = context, show
         self._ledger = Ledger(context.database)
         self._prompts: dict[str, dict[str, Any]] = {}
         """Of the decisions whose lines are still to come."""
@@ -68,6 +71,8 @@ class Records:
         if self._context.settings.experience_config.log_prompts:
             self._prompts |= {row.decision_id: _prompt(states, row) for row in rows}
         self._tell([row for row in rows if row.fate is not None or not row.acts])
+        if self._show is not None:
+            self._show(rows, states)
 
     def _tell(self, rows: Sequence[DecisionRow]) -> None:
         self._write(DECISIONS, [_decision_line(row) | self._prompts.pop(row.decision_id, {}) for row in rows])
@@ -286,16 +291,6 @@ def opinions(state: CandleState) -> dict[str, str]:
     return found | critiques
 
 
-def prompt_hash(messages: Sequence[BaseMessage]) -> str:
-    """Return 16 hex digits of the SHA-256 of what the deciding model read first, beside its prompt file."""
-    first = next((n for n, m in enumerate(messages) if isinstance(m, AIMessage)), len(messages))
-    return _digits("\n\n".join(str(m.content) for m in messages[1:first]))
-
-
 def inputs_hash(snapshot: MarketSnapshot) -> str:
     """Return 16 hex digits of the SHA-256 of the snapshot, without the trade's id in its database."""
-    return _digits(snapshot.model_dump_json(exclude={"position": {"trade_id"}}))
-
-
-def _digits(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return digits(snapshot.model_dump_json(exclude={"position": {"trade_id"}}))

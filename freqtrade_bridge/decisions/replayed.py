@@ -9,6 +9,7 @@ Nobody is asked and nothing is stored.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
@@ -18,14 +19,17 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.runnables import Runnable
 from pydantic import PrivateAttr
 
-from candlegraph.agents.asking.transcript import allowed_tools
+from candlegraph.agents.asking.transcript import allowed_tools, prompt_hash
 from candlegraph.agents.decision import opening_of
-from candlegraph.freqtrade_bridge.decisions.inputs import parts_of
+from candlegraph.agents.models.cassette import Cassette
+from candlegraph.agents.prompt.files import deciding_version
+from candlegraph.freqtrade_bridge.decisions.inputs import DecisionInputs, parts_of
+from candlegraph.freqtrade_bridge.decisions.kept_answers import changed_since
 from candlegraph.graph.builder import graph, wired
 from candlegraph.graph.context import Context
 from candlegraph.graph.nodes import loop_thread
 from candlegraph.graph.schema.errors import CandlegraphError, ModelError
-from candlegraph.graph.schema.frozen import Frozen
+from candlegraph.graph.schema.frozen import Frozen, digits
 from candlegraph.graph.schema.signal import Source, TradeSignal
 from candlegraph.graph.state import CandleInput, CandleState
 from candlegraph.memory.books.ledger import DecisionRow
@@ -45,8 +49,12 @@ class Compared(Frozen):
     """What became of a decision: `None` where it is the same, or where nothing can be said of it."""
 
     row: DecisionRow
+    sent: str | None = None
+    """Hash of the prompt as this version writes it; None: none was sent."""
     prompt: str | None = None
     """The first section that reads otherwise."""
+    signal: TradeSignal | None = None
+    """As this version decides."""
     decision: str | None = None
     """Then and now."""
     is_compared: bool = True
@@ -99,13 +107,51 @@ def prompt_again(state: CandleState, context: Context) -> list[BaseMessage]:
 
 def decided_again(row: DecisionRow, state: CandleState, context: Context) -> str | None:
     """Return what the decision was and is now, None where it is the same; raise ModelError where it needs an answer."""
-    was, now = row.signal, _signal(row, state, context)
+    return difference(row.signal, signal_again(row, state, context))
+
+
+def difference(was: TradeSignal, now: TradeSignal) -> str | None:
+    """Return what a signal was and is now, None where it is the same."""
     told = [f"{was.name} → {now.name}"] if was.name != now.name else []
     for name in NUMBERS:
         then, here = getattr(was, name), getattr(now, name)
         if then != here and not (then and here and abs(then - here) <= 1e-9 * abs(then)):
             told.append(f"{name} {_shown(then)} → {_shown(here)}")
     return ", ".join(told) + (f" ({now.reason[:120]})" if now.name != was.name else "") if told else None
+
+
+def signal_hash(signal: TradeSignal) -> str:
+    """Return 16 hex digits of what a signal does: action, side and numbers; not its words, nor its run."""
+    numbers = (f"{getattr(signal, name) or 0:.9g}" for name in NUMBERS)
+    return digits(" ".join([signal.action, signal.side or "flat", *numbers]))
+
+
+def compared(row: DecisionRow, inputs: DecisionInputs, userdir: Path, cassette: Cassette | None = None) -> Compared:
+    """Return what becomes of one decision on this version, by the answers of then."""
+    state, context = inputs.again(str(userdir))
+    messages = prompt_again(state, context) if row.calls else []
+    misses = changed_since(cassette, row, state, context, messages) if cassette and messages else None
+    version, prompt = deciding_version(context.settings), None
+    if row.calls and row.prompt_version != version:
+        prompt = f"the prompt's file, version {row.prompt_version} → {version}"
+    elif row.calls and prompt_hash(messages) != row.prompt_hash:
+        prompt = changed_part(inputs.parts, messages) if inputs.parts else "which section is not known"
+    elif misses:
+        prompt = f"of what was sent: {', '.join(misses)}"
+    sent = prompt_hash(messages) if row.calls else None
+    found = Compared(row=row, sent=sent, prompt=prompt, misses=misses)
+    if not can_be_again(row):
+        return found.model_copy(update={"is_compared": False})
+    try:
+        signal = signal_again(row, state, context)
+    except ModelError as e:
+        return found.model_copy(update={"decision": f"{row.signal.name} → asked anew: {first_line(e)}"})
+    return found.model_copy(update={"signal": signal, "decision": difference(row.signal, signal)})
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's text, else its name."""
+    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
 
 
 def can_be_again(row: DecisionRow) -> bool:
@@ -130,7 +176,8 @@ def state_again(state: CandleState, context: Context, *, whole: bool = False) ->
     return loop_thread().submit(_run(known, context, whole=whole)).result()
 
 
-def _signal(row: DecisionRow, state: CandleState, context: Context) -> TradeSignal:
+def signal_again(row: DecisionRow, state: CandleState, context: Context) -> TradeSignal:
+    """Return what the graph makes of the answers of then; raise ModelError where it needs another one."""
     calls = tuple((one.name, one.arguments) for one in row.functions if one.accepted)
     asked = context if row.model == RULE else context.with_model(Repeating(calls=calls))
     signal = state_again(state, asked, whole=not row.calls).signal

@@ -18,6 +18,7 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command, Durability
+from langsmith import tracing_context
 from pydantic import BaseModel, ConfigDict
 
 from candlegraph.agents.approval import awaiting, request_of
@@ -143,7 +144,8 @@ class Runner:
         return await self._run(Command(resume=answer.model_dump(mode="json")), config, self._context)
 
     async def _run(self, given: CandleInput | Command[Any], config: RunnableConfig, context: Context) -> CandleState:
-        values = await self._graph.ainvoke(given, config, context=context, durability=self._durability)
+        with tracing_context(enabled=False):  # LangChain would send 300 kB a decision; see monitoring/traces.py
+            values = await self._graph.ainvoke(given, config, context=context, durability=self._durability)
         is_interrupted = values.pop("__interrupt__", None)
         state = CandleState.model_validate(values)
         if not is_interrupted:

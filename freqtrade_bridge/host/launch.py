@@ -28,7 +28,7 @@ def launched(words: Sequence[str], variables: Mapping[str, str], seconds: float 
     After `seconds` it is ended, with status 0. Ctrl-C is passed on, and waited for: freqtrade puts its things in order.
     """
     # A terminal in ASCII shows ? for what it has not; without this freqtrade's log handler prints a trace for it.
-    shown = {"PYTHONIOENCODING": f"{sys.stdout.encoding or 'utf-8'}:replace", "LANGSMITH_TRACING": "false"}
+    shown = {"PYTHONIOENCODING": f"{sys.stdout.encoding or 'utf-8'}:replace"}
     with tempfile.TemporaryDirectory() as folder:
         reason = Path(folder) / "reason"
         command = [sys.executable, "-m", __name__, str(reason), *words]

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from langchain_core.runnables import RunnableConfig
+from langsmith import tracing_context
 
 from candlegraph.graph.context import Context
 from candlegraph.graph.nodes import loop_thread
@@ -191,4 +192,5 @@ class Learner:
             "metadata": {"pair": key.partition("|")[0], "trade_key": key},
             "configurable": {"thread_id": str(identity)},
         }
-        return await reflection.ainvoke(given, config, context=context)
+        with tracing_context(enabled=False):
+            return await reflection.ainvoke(given, config, context=context)

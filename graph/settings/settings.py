@@ -17,6 +17,7 @@ from candlegraph.graph.settings.monitoring import Monitoring
 from candlegraph.graph.settings.prompts import texts_in
 from candlegraph.graph.settings.refusal import PlaceOf, explained
 from candlegraph.graph.settings.risk import RiskManagement
+from candlegraph.graph.settings.tracing import Tracing
 
 
 class Settings(Block):
@@ -27,6 +28,7 @@ class Settings(Block):
     risk_management: RiskManagement = RiskManagement()
     context_config: ContextConfig = ContextConfig()
     monitoring: Monitoring = Monitoring()
+    tracing: Tracing = Tracing()
 
 
 def settings_of(config: Mapping[str, Any], place: PlaceOf | None = None) -> Settings:

@@ -188,6 +188,21 @@ async def journey(context, snapshot, verdicts):
     return CandleState.model_validate(values), CandleState.model_validate(after)
 
 
+@pytest.mark.parametrize(
+    "word, action",
+    [(True, "enter_long"), ("Yes ", "enter_long"), ("是", "enter_long"), (False, "wait"), ("no", "wait")],
+)
+def test_a_plain_yes_or_no_answers_as_the_dictionary_does(
+    word, action, make_context, make_snapshot, scripted, calling, calls
+):
+    context = make_context(scripted(calling(("signal_entry_long", calls["signal_entry_long"]))), **REQUIRED)
+    asked = []
+    _, after = asyncio.run(journey(context, make_snapshot(), lambda question: asked.append(question) or word))
+    assert after.signal.action == action and (action != "wait" or "rejected" in after.signal.reason)
+    assert "yes or no" in asked[0]["question"]
+    assert ApprovalAnswer.model_validate(asked[0]["example"]).id == asked[0]["id"]
+
+
 def answer_to(question, **changes):
     known = {"id": question["id"], "verdict": "approve", "at": question["as_of"], "price": question["price"]}
     return known | changes

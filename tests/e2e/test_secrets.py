@@ -120,7 +120,7 @@ def run(sample, tmp_path_factory):
         }
         embedding = {"provider": "openai", "api_base": texts.url, "model": "e", "api_key": KEYS["embedding"]}
         overrides = {"llm_config": llm, "experience_config": {"rag_config": {"embedding": embedding}}}
-        overrides["monitoring"] = {"ping_url": KEYS["ping"]}
+        overrides |= {"monitoring": {"ping_url": KEYS["ping"]}, "tracing": {"send": "all"}}
         order = BacktestOrder(sample.datadir, userdir, sample.pairs[:1], "20251010-20251011", overrides=overrides)
         env = os.environ | {name: value for name, value in KEYS.items() if name.isupper()}
         env |= {

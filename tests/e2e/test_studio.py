@@ -3,24 +3,38 @@
 import asyncio
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
-import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from langgraph_sdk import get_client
 
+from candlegraph.agents.asking.transcript import prompt_hash
+from candlegraph.freqtrade_bridge.commands.main import main
+from candlegraph.freqtrade_bridge.decisions.records import Records, decision_row
+from candlegraph.freqtrade_bridge.decisions.replayed import signal_hash
+from candlegraph.freqtrade_bridge.decisions.runner import Runner
+from candlegraph.graph.context import Context
+from candlegraph.graph.schema.experience import ClosedTrade
 from candlegraph.graph.schema.market import Account
+from candlegraph.graph.settings.context import ContextConfig
 from candlegraph.graph.settings.places import DATABASE
-from candlegraph.memory.store import ExperienceMemory
+from candlegraph.graph.settings.settings import settings_of
+from candlegraph.graph.state import CandleState
+from candlegraph.memory.books.ledger import Ledger
+from candlegraph.memory.learning.report import experience_of
+from candlegraph.memory.store import ExperienceMemory, close_memory
 from candlegraph.tools.market.candle_files import read_candles
+from candlegraph.tools.market.facts import facts_of
 from candlegraph.tools.market.frames import snapshot_of
+from candlegraph.tools.market.situation import situation_of, space_of
 
-ROOT = Path(__file__).parents[2]
 TIMEFRAMES = ("30m", "1h", "4h", "1d")
-NODES = ["analyst", "retriever", "decision", "tools", "reviewer"]
+NODES = ["analyst", "retriever", "decision", "tools", "reviewer", "story"]
 
 
 OPENED = "2025-10-10T12:00:00Z"
@@ -70,38 +84,23 @@ def server(tmp_path_factory):
     port, folder = free_port(), tmp_path_factory.mktemp("studio")
     hidden = ("LANGSMITH_API_KEY", "OPENAI_API_KEY", "CANDLEGRAPH_API_KEY")
     env = {name: value for name, value in os.environ.items() if name not in hidden}
-    env |= {"LANGGRAPH_CLI_NO_ANALYTICS": "1", "LANGGRAPH_NO_VERSION_CHECK": "1", "LANGSMITH_TRACING": "false"}
     # A proxy that refuses: any request that leaves loopback fails, as it would without a network.
     env |= {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1,localhost"}
-    command = [
-        str(Path(sys.executable).parent / "langgraph"),
-        "dev",
-        "--no-browser",
-        "--no-reload",
-        "--port",
-        str(port),
-    ]
-    log = (folder / "server.log").open("w")
+    words = ["studio", "--userdir", str(folder / "user"), "--port", str(port)]
     process = subprocess.Popen(
-        [*command, "--config", str(ROOT / "langgraph.json")], cwd=ROOT, env=env, stdout=log, stderr=subprocess.STDOUT
+        [str(Path(sys.executable).parent / "candlegraph"), *words],
+        cwd=folder,
+        env=env,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
-        wait_for(port, process, folder / "server.log")
+        told = [process.stdout.readline() for _ in range(3)]
+        assert process.poll() is None, told
         yield f"http://127.0.0.1:{port}", folder
     finally:
         process.terminate()
-        process.wait(20)
-        log.close()
-
-
-def wait_for(port, process, log):
-    for _ in range(600):
-        assert process.poll() is None, log.read_text()[-3000:]
-        with socket.socket() as one:
-            if one.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    raise AssertionError(log.read_text()[-3000:])
+        process.wait(30)
 
 
 async def updates_of(url, given, context, graph="candlegraph"):
@@ -134,6 +133,7 @@ def test_studio_runs_the_graph_from_a_full_snapshot(server, sample):
     found = asyncio.run(updates_of(url, given, {"user_data_dir": str(folder / "user")}))
     assert [node for node, _ in found] == NODES
     assert dict(found)["reviewer"]["signal"]["source"] == "model"
+    assert dict(found)["story"]["story"].splitlines()[-1].startswith("Decided: ")
 
 
 def test_the_schemas_that_studio_shows_name_input_and_context(server):
@@ -141,12 +141,34 @@ def test_the_schemas_that_studio_shows_name_input_and_context(server):
 
     async def schemas():
         client = get_client(url=url)
-        (assistant,) = await client.assistants.search(graph_id="candlegraph")
+        assistant, *_ = await client.assistants.search(graph_id="candlegraph")
         return await client.assistants.get_schemas(assistant["assistant_id"])
 
     found = asyncio.run(schemas())
     assert {"pair", "candle", "snapshot"} <= set(found["input_schema"]["properties"])
     assert {"settings", "namespace", "datadir"} <= set(found["context_schema"]["properties"])
+
+
+def test_the_assistants_that_come_along_are_there_with_a_description(server, sample):
+    url, folder = server
+
+    async def found_and_run():
+        client = get_client(url=url)
+        found = {one["name"]: one for one in await client.assistants.search(limit=50)}
+        given = {"pair": sample.pairs[0], "candle": OPENED}
+        chinese = found["Chinese"]["context"] | {"datadir": str(sample.datadir)}
+        ran = await client.runs.wait(None, found["Chinese"]["assistant_id"], input=given, context=chinese)
+        return found, ran
+
+    found, ran = asyncio.run(found_and_run())
+    told = {name: (found[name]["graph_id"], found[name]["description"]) for name in ("fast", "ask me", "learn")}
+    assert told == {
+        "fast": ("candlegraph", "one model decides"),
+        "ask me": ("candlegraph", "an entry waits for your yes or no"),
+        "learn": ("reflection", "a closed trade becomes an experience of the namespace studio"),
+    }
+    assert found["fast"]["context"]["user_data_dir"] == str(folder / "user")
+    assert "决定：" in ran["story"] and "所见：" in ran["story"]
 
 
 def test_studio_runs_the_reflection_of_a_closed_trade(server):
@@ -195,6 +217,8 @@ def test_studio_stays_in_its_namespace_whatever_the_context_says(server):
     [
         ("candlegraph", {}, {}, 'expected a "snapshot", or "pair" and "candle"'),
         ("candlegraph", {"pair": "X/Y:Y", "candle": OPENED}, {"datadir": "nowhere"}, "nowhere"),
+        ("candlegraph", {"pair": "X/Y:Y", "candle": "2025-10-10T12:07Z"}, {}, "12:07 UTC is no open time of 30m"),
+        ("candlegraph", {"pair": "X/Y:Y", "candle": OPENED}, {"settings": {"risk_management": {"lever": 3}}}, "lever"),
         ("reflection", {"trade_key": "none"}, {}, "no closed trade none waits in namespace studio"),
         ("reflection", {"trade": TRADE | {"namespace": "live"}}, {"namespace": "live"}, "namespace studio, was live"),
     ],
@@ -209,3 +233,65 @@ def test_an_error_of_ours_arrives_with_its_text(server, graph, given, context, t
                 return event.data
 
     assert told in asyncio.run(error())["message"]
+
+
+RUNS = {"dry_run": ("long", "signal_hold", "fast"), "backtest:a": (None, "signal_entry_long", "deep")}
+VIEW = {"bias": "bullish", "regime": "trend", "conflicts": "none", "would_change_mind": "a close below"}
+CASE = {"strength": 60, "points": ["RSI rises"], "risk": "a close below"}
+
+
+@pytest.fixture(params=RUNS)
+def bots_decision(request, server, make_snapshot, scripted, calling):
+    """Return the row of a decision that a bot took in the server's folder: in position, or an entry at depth deep."""
+    (side, action, depth), folder = RUNS[request.param], server[1] / "user"
+    snapshot = make_snapshot(side)
+    said = {"pair": snapshot.pair, "confidence_score": 60, "reason": "calm"}
+    if side is None:
+        said |= {"leverage": 2, "rsi_value": snapshot.main.indicators.rsi, "trend_strength": "weak"}
+        said |= {"key_support": snapshot.price * 0.9, "key_resistance": snapshot.price * 1.1}
+    opinions = [calling(("StateView", VIEW)), *[calling(("MakeCase", CASE))] * 2] if depth == "deep" else []
+    approve = calling(("ReviewEntry", {"verdict": "approve", "reason": "sound"}))
+    model = scripted(*opinions, calling((action, said)), approve)
+    context = Context(
+        settings=settings_of({"llm_config": {"depth": depth}}), namespace=request.param, user_data_dir=str(folder)
+    ).with_model(model)
+    facts = facts_of(snapshot, ContextConfig().timeframes, ())
+    alike = {"situation": situation_of(facts), "space": space_of(facts), "namespace": request.param}
+    times = {name: snapshot.as_of - timedelta(hours=1) for name in ("closed_at", "known_at")}
+    opened = {"opened_at": snapshot.as_of - timedelta(hours=7)}
+    context.memory.add(experience_of(ClosedTrade.model_validate(TRADE | alike | times | opened)))
+    outcome = Runner(context).decide({snapshot.pair: snapshot}, None)[snapshot.pair]
+    row = decision_row(context, snapshot, outcome, outcome.state.signal, snapshot.as_of)
+    Records(context).decisions([row], {row.decision_id: outcome.state})
+    yield row
+    close_memory(folder / DATABASE)
+
+
+def test_a_decision_of_a_bot_is_opened_with_its_history_and_forked(server, bots_decision, capsys):
+    (url, folder), row = server, bots_decision
+    assert main(["open", row.decision_id[:8], "--userdir", str(folder / "user"), "--server", url]) == 0
+    said = capsys.readouterr().out
+    assert f"Prompt: the same, hash {row.prompt_hash}." in said
+    assert f"{row.signal.action}, hash {signal_hash(row.signal)}." in said or row.depth == "deep"
+    assistant = re.search(r'assistant = .*"(.*)"', said)[1]
+    asyncio.run(forked(get_client(url=url), row, assistant))
+    assert Ledger(folder / "user" / DATABASE).rows(row.namespace) == (row,)
+
+
+async def forked(client, row, assistant):
+    thread = row.decision_id
+    history = (await client.threads.get_history(thread, limit=50))[::-1]
+    nodes = [node for one in history for node in one["next"]]
+    assert nodes[1] == "analyst" and nodes[-1] == "story" and {"retriever", "decision", "reviewer"} <= set(nodes)
+    state = CandleState.model_validate({k: v for k, v in history[-1]["values"].items() if k != "story"})
+    assert prompt_hash(state.messages) == row.prompt_hash and state.signal.action == row.signal.action
+    assert [case.pair for case in state.lessons.cases] and state.snapshot.account.equity == 10_000
+    assert (state.snapshot.position is None) == (row.state == "flat")
+    after = next(one for one in history if "retriever" in one["next"])
+    for facts in (after["values"]["facts"], after["values"]["facts"] | {"regime": "trend_down"}):
+        fork = await client.threads.update_state(thread, {"facts": facts}, checkpoint=after["checkpoint"])
+        ended = await client.runs.wait(thread, assistant, checkpoint=fork["checkpoint"])
+        is_edited = facts != after["values"]["facts"]
+        assert ("edited: facts" in ended["signal"]["warnings"]) == is_edited
+        assert ("Edited by a person: facts." in ended["story"]) == is_edited
+        assert ("regime: trend_down" in ended["messages"][1]["content"]) == is_edited

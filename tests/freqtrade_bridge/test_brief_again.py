@@ -1,12 +1,18 @@
-"""`candlegraph brief --decision` writes the very prompt of a decision again, in position too."""
+"""`candlegraph brief --decision` writes the prompt of a decision again, `decide --decision` decides it again."""
+
+from dataclasses import replace
 
 import pytest
 
+from candlegraph.agents.prompt import briefing
 from candlegraph.freqtrade_bridge.commands.main import main
 from candlegraph.freqtrade_bridge.decisions.records import Records, decision_row
+from candlegraph.freqtrade_bridge.decisions.replayed import signal_hash
 from candlegraph.freqtrade_bridge.decisions.runner import Runner
 from candlegraph.graph.schema.fate import LastCall
 from candlegraph.graph.schema.market import OrderLimits
+from candlegraph.graph.settings.places import DATABASE
+from candlegraph.memory.books.ledger import Ledger
 
 PAIR = "BTC/USDT:USDT"
 LAST = LastCall(function="signal_exit", kind="expired", why="no order", candles_ago=1)
@@ -61,3 +67,51 @@ def test_a_namespace_without_experiences_is_refused(decided, tmp_path, capsys):
     for command in ("brief", "decide"):
         assert main([command, *words]) == 1
         assert "--namespace 'backtest:x' has no experiences" in capsys.readouterr().err
+
+
+def again(decided_row, tmp_path, capsys):
+    status = status_of(["decide", "--decision", decided_row.decision_id[:8], "--userdir", str(tmp_path)])
+    return status, capsys.readouterr().out.splitlines()
+
+
+def status_of(words):
+    try:
+        return main(words)
+    except SystemExit as e:
+        return e.code
+
+
+@pytest.mark.parametrize("side", [None, "long"])
+def test_a_decision_is_decided_again_and_its_hashes_are_the_same(decided, tmp_path, capsys, side):
+    row = decided(side)
+    status, told = again(row, tmp_path, capsys)
+    assert status == 0
+    assert told == [
+        f"Prompt: the same, hash {row.prompt_hash}.",
+        f"Signal: the same, {row.signal.action}, hash {signal_hash(row.signal)}.",
+    ]
+
+
+def test_a_decision_that_comes_out_otherwise_names_the_first_difference(decided, tmp_path, capsys, monkeypatch):
+    row = decided(None)
+    stored = row.signal.model_copy(update={"action": "enter_long", "side": "long", "leverage": 2.0})
+    Ledger(tmp_path / DATABASE).answer(row.decision_id, stored)
+    fitted = briefing.fitted
+    monkeypatch.setattr(
+        briefing, "fitted", lambda *given: [replace(one, text=one.text + " ") for one in fitted(*given)]
+    )
+    status, (prompt, signal) = again(row, tmp_path, capsys)
+    assert status == 1
+    assert (
+        prompt.startswith(f"Prompt: not the same, hash {row.prompt_hash} then, ") and "it first differs in: " in prompt
+    )
+    assert f"hash {signal_hash(stored)} then" in signal and "enter_long → wait, leverage 2 → none" in signal
+
+
+def test_a_candle_and_a_decision_are_not_asked_for_together(tmp_path, capsys):
+    for words, told in (
+        ([], "expected --pair and --at, or --decision"),
+        (["--decision", "a", "--pair", PAIR], "--pair"),
+    ):
+        assert main(["decide", *words, "--userdir", str(tmp_path)]) == 1
+        assert f"decide: {told}" in capsys.readouterr().err

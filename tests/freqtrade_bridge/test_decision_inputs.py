@@ -4,6 +4,7 @@ import json
 
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
+from candlegraph.agents.asking.transcript import prompt_hash
 from candlegraph.freqtrade_bridge.decisions.records import (
     LONGEST_ARGUMENTS,
     LONGEST_REASONING,
@@ -11,7 +12,6 @@ from candlegraph.freqtrade_bridge.decisions.records import (
     inputs_hash,
     model_calls,
     opinions,
-    prompt_hash,
     reasoning,
 )
 from candlegraph.graph.schema.calls import CallRecord

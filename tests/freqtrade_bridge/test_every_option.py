@@ -41,6 +41,9 @@ ANCESTOR = json.dumps(
 CLI, COMMANDS, REEMBED = "e2e/test_cli.py", "freqtrade_bridge/test_memory_commands.py", "memory/test_reembed.py"
 REPORT = "freqtrade_bridge/report/test_report_command.py"
 EMBED = (REEMBED, "test_the_commands_embed_and_then_search_by_words")
+STUDIO = ("e2e/test_studio.py", "test_the_assistants_that_come_along_are_there_with_a_description")
+OPENED = ("e2e/test_studio.py", "test_a_decision_of_a_bot_is_opened_with_its_history_and_forked")
+BASE = ("freqtrade_bridge/test_assistants.py", "test_assistants_decide_as_the_configuration_says_and_hold_no_secret")
 ELSEWHERE = {
     ("check", "--model"): ("freqtrade_bridge/test_check.py", "test_one_real_call_shows_that_the_model_answers"),
     ("backtest", "--strict"): (
@@ -61,10 +64,21 @@ ELSEWHERE = {
         "freqtrade_bridge/test_supervision.py",
         "test_the_last_lines_are_shown_and_those_of_a_new_file_followed",
     ),
+    ("decide", "--decision"): (
+        "freqtrade_bridge/test_brief_again.py",
+        "test_a_decision_is_decided_again_and_its_hashes_are_the_same",
+    ),
     ("brief", "--decision"): (
         "freqtrade_bridge/test_brief_again.py",
         "test_the_prompt_of_a_decision_has_the_same_hash_again",
     ),
+    **dict.fromkeys((("studio", "--userdir"), ("studio", "--port")), STUDIO),
+    ("mcp", "--userdir"): (
+        "freqtrade_bridge/test_mcp.py",
+        "test_every_function_says_what_the_ledger_says_and_nothing_is_written",
+    ),
+    **dict.fromkeys((("studio", "--config"), ("open", "--config")), BASE),
+    **dict.fromkeys((("open", "--server"), ("open", "--port")), OPENED),
     ("memory search", "--text"): EMBED,
     ("memory search", "--config"): EMBED,
     ("memory reembed", "--config"): EMBED,
@@ -162,6 +176,11 @@ PAIRS = {
         "--config": (SEEN, SEEN + " -c {C}"),
         "--tokens": (SEEN, SEEN + " --tokens 3200"),
         "--language": (SEEN, SEEN + " --language zh"),
+    },
+    "open": {
+        "--userdir": ("dry_run-1 --userdir {W}", "dry_run-1 --userdir {U}"),
+        "decision": ("dry_run-1 --userdir {W}", "live-1 --userdir {W}"),
+        "--namespace": ("dry_run-1 --userdir {W}", "dry_run-1 --userdir {W} --namespace backtest:a"),
     },
     "memory stats": {
         "--userdir": ("--userdir {W}", "--userdir {W2}"),

@@ -33,7 +33,8 @@ PAGES = [README, READ_ME, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglo
 TRANSLATED = [(README, READ_ME), *((ROOT / "docs" / one.name, one) for one in sorted((ROOT / "docs/zh").glob("*.md")))]
 FILES = [*PAGES, *(ROOT / name for name in ("config.example.json", "Dockerfile", "compose.yaml"))]
 ROW = re.compile(
-    r"^\| `((?:(?:llm|experience|risk|context)_\w+|monitoring)\.[\w.]+)` \| (.+?) \| `(.*?)` \| (.+) \|$", re.MULTILINE
+    r"^\| `((?:(?:llm|experience|risk|context)_\w+|monitoring|tracing)\.[\w.]+)` \| (.+?) \| `(.*?)` \| (.+) \|$",
+    re.MULTILINE,
 )
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
 

@@ -81,3 +81,11 @@ def test_another_namespace_is_read_only_where_the_configuration_says_so(
     memory.add(make_trade(2, *given, pair="L/USDT:USDT", namespace="live"))
     ended = asyncio.run(candle_graph.ainvoke(CandleInput(snapshot=make_snapshot()), context=given_context))
     assert sorted(case.pair for case in ended["lessons"].cases) == pairs
+
+
+@pytest.mark.parametrize("graph", [candle_graph, reflection_graph], ids=lambda one: one.name)
+def test_every_field_of_a_form_says_what_it_is_with_an_example_and_a_default(graph):
+    for schema in (graph.get_input_jsonschema(), graph.get_context_jsonschema()):
+        assert schema["properties"]
+        for name, field in schema["properties"].items():
+            assert {"description", "examples", "default"} <= set(field), (name, field)

@@ -36,7 +36,7 @@ REFUSALS = {
     "the models failed on {} candles in a row: entries pause until a candle succeeds ({})": (
         "模型连续 {0} 根K线失败：暂停开仓，直到有一根成功（{1}）"
     ),
-    "the answer is none: expected id, verdict (approve or reject), at and price": "没有答复",
+    "the answer is none: expected yes or no, or id, verdict, at and price": "没有答复",
     "the answer is to proposal {}, this is {}": "答复针对提案 {0}，本提案为 {1}",
     "not approved in time, {} s late": "未及时批准，迟了 {0} 秒",
     "the price moved {} %, most is {} %": "价格变动 {0} %，至多 {1} %",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace
+from importlib.util import find_spec
 from pathlib import Path
 
 from candlegraph.freqtrade_bridge.commands.arguments import (
@@ -14,6 +15,7 @@ from candlegraph.freqtrade_bridge.commands.arguments import (
     later,
     utc,
 )
+from candlegraph.graph.schema.errors import ConfigError
 
 HERE = __package__
 
@@ -26,6 +28,18 @@ def add_status(command: ArgumentParser) -> None:
 def add_health(command: ArgumentParser) -> None:
     """Let the command be told which bot."""
     _add_bot(command, "health")
+
+
+def add_mcp(command: ArgumentParser) -> None:
+    """Let the command be told whose books."""
+    add_userdir(command)
+    command.set_defaults(run=_serve_books)
+
+
+def _serve_books(arguments: Namespace) -> None:
+    if find_spec("mcp") is None:
+        raise ConfigError("mcp: its package is not installed: pip install 'candlegraph[mcp]'")
+    later(f"{HERE}.mcp_server:print_mcp")(arguments)
 
 
 def add_drift(command: ArgumentParser) -> None:

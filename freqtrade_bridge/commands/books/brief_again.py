@@ -9,12 +9,11 @@ from langchain_core.messages import BaseMessage
 from rich.panel import Panel
 from rich.text import Text
 
-from candlegraph.agents.asking.transcript import allowed_tools
+from candlegraph.agents.asking.transcript import allowed_tools, prompt_hash
 from candlegraph.agents.decision import opening_of
 from candlegraph.freqtrade_bridge.commands.arguments import database_of
 from candlegraph.freqtrade_bridge.commands.books.ledger import decision_of
 from candlegraph.freqtrade_bridge.decisions.inputs import DecisionInputs
-from candlegraph.freqtrade_bridge.decisions.records import prompt_hash
 from candlegraph.freqtrade_bridge.report.listing import console
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.memory.books.ledger import DecisionRow, Ledger
@@ -23,19 +22,25 @@ from candlegraph.memory.books.snapshots import kept_doc
 
 def print_again(decision: str, namespace: str | None, userdir: Path) -> None:
     """Print the prompt message by message, and whether it is the one that was sent."""
-    row = decision_of(Ledger(database_of(userdir)), decision, namespace)
-    doc = kept_doc(database_of(userdir), row.decision_id)
-    if doc is None:
-        raise ConfigError(
-            f"brief: what decision {row.decision_id[:8]} was made from was not kept, or is gone: see "
-            "experience_config.snapshots (keep, max_days, max_mb)"
-        )
-    messages, tools = prompt_of(DecisionInputs.model_validate_json(doc), userdir)
+    row, inputs = kept(decision, namespace, userdir)
+    messages, tools = prompt_of(inputs, userdir)
     screen = console()
     for message in messages:
         screen.print(Panel(Text(str(message.content).strip()), title=message.type, title_align="left"))
     screen.print(f"functions: {', '.join(tools)}")
     screen.print(compared(row, messages), soft_wrap=True)
+
+
+def kept(decision: str, namespace: str | None, userdir: Path) -> tuple[DecisionRow, DecisionInputs]:
+    """Return the one decision whose id begins so, and what it was made from; raise ConfigError where that is gone."""
+    row = decision_of(Ledger(database_of(userdir)), decision, namespace)
+    doc = kept_doc(database_of(userdir), row.decision_id)
+    if doc is None:
+        raise ConfigError(
+            f"what decision {row.decision_id[:8]} was made from was not kept, or is gone: see "
+            "experience_config.snapshots (keep, max_days, max_mb)"
+        )
+    return row, DecisionInputs.model_validate_json(doc)
 
 
 def prompt_of(evidence: DecisionInputs, userdir: Path) -> tuple[list[BaseMessage], list[str]]:

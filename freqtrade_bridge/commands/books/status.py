@@ -61,12 +61,12 @@ class BotStatus(NamedTuple):
 
 def print_status(arguments: Namespace) -> None:
     """Print how the bot is; the status is 0 also where it is not well, `candlegraph health` says that."""
-    known = _known(arguments)
+    known = bot_status(arguments)
     if known is None:
         print_no_book_yet(arguments)
         return
     if arguments.json:
-        print_json(_document(known))
+        print_json(document_of(known))
         return
     grid = Table.grid(padding=(0, 2))
     for name, value in _lines(known):
@@ -77,7 +77,7 @@ def print_status(arguments: Namespace) -> None:
         print_entries("Open trades", HELD, trades, wide=False, empty="No trade is open.")
 
 
-def _known(arguments: Namespace) -> BotStatus | None:
+def bot_status(arguments: Namespace) -> BotStatus | None:
     """Return all that is known; None where no bot has written anything yet."""
     database, now = arguments.userdir / DATABASE, datetime.now(UTC)
     beat = heartbeat_of(arguments.userdir, arguments.namespace)
@@ -181,7 +181,7 @@ def _ago(time: datetime, now: datetime) -> str:
     return f"{duration_told((now - time).total_seconds())} ago"
 
 
-def _document(known: BotStatus) -> dict[str, Any]:
+def document_of(known: BotStatus) -> dict[str, Any]:
     """Return the same for another program."""
     last = max(known.rows, key=lambda one: one.as_of, default=None)
     asked = known.asked

@@ -11,22 +11,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from candlegraph.agents.models.cassette import Cassette
-from candlegraph.agents.prompt.files import deciding_version
 from candlegraph.freqtrade_bridge.commands.arguments import database_of
 from candlegraph.freqtrade_bridge.commands.operations.arguments import cassette_of, place_of
 from candlegraph.freqtrade_bridge.decisions.inputs import DecisionInputs
-from candlegraph.freqtrade_bridge.decisions.kept_answers import cassette_at, changed_since
-from candlegraph.freqtrade_bridge.decisions.records import prompt_hash
-from candlegraph.freqtrade_bridge.decisions.replayed import (
-    Compared,
-    can_be_again,
-    changed_part,
-    decided_again,
-    prompt_again,
-)
+from candlegraph.freqtrade_bridge.decisions.kept_answers import cassette_at
+from candlegraph.freqtrade_bridge.decisions.replayed import Compared, compared, first_line
 from candlegraph.freqtrade_bridge.report.listing import print_json
 from candlegraph.freqtrade_bridge.report.waiting import counted
-from candlegraph.graph.schema.errors import BridgeError, CandlegraphError, ConfigError, ModelError
+from candlegraph.graph.schema.errors import BridgeError, CandlegraphError, ConfigError
 from candlegraph.memory.books.ledger import DecisionRow, Ledger
 from candlegraph.memory.books.snapshots import kept_doc
 
@@ -45,7 +37,7 @@ def print_upgrade(arguments: Namespace) -> None:
     kept = {row.decision_id: doc for row in rows if (doc := kept_doc(database, row.decision_id)) is not None}
     with cassette_at(cassette_of(arguments.files, userdir)) as cassette:
         again = counted([row for row in rows if row.decision_id in kept], "taken again")
-        found = [compared(row, kept[row.decision_id], userdir, cassette) for row in again]
+        found = [checked(row, kept[row.decision_id], userdir, cassette) for row in again]
     if not found:
         raise ConfigError(
             f"upgrade: {userdir}: no live decision whose inputs were kept; see experience_config.snapshots, --namespace"
@@ -60,30 +52,12 @@ def print_upgrade(arguments: Namespace) -> None:
         raise BridgeError(f"upgrade: {len(prompts)} prompts and {len(decisions)} decisions change")
 
 
-def compared(row: DecisionRow, doc: str, userdir: Path, cassette: Cassette | None) -> Compared:
+def checked(row: DecisionRow, doc: str, userdir: Path, cassette: Cassette | None) -> Compared:
     """Return what becomes of one decision; inputs that this version cannot read are a change of their own."""
     try:
-        inputs = DecisionInputs.model_validate_json(doc)
-        state, context = inputs.again(str(userdir))
-        messages = prompt_again(state, context) if row.calls else []
+        return compared(row, DecisionInputs.model_validate_json(doc), userdir, cassette)
     except (ValidationError, CandlegraphError) as e:
-        return Compared(row=row, prompt=f"its inputs cannot be read any more: {_first_line(e)}", is_compared=False)
-    misses = changed_since(cassette, row, state, context, messages) if cassette and messages else None
-    prompt = None
-    if row.calls and row.prompt_version != (version := deciding_version(context.settings)):
-        prompt = f"the prompt's file, version {row.prompt_version} → {version}"
-    elif row.calls and prompt_hash(messages) != row.prompt_hash:
-        prompt = changed_part(inputs.parts, messages) if inputs.parts else "which section is not known"
-    elif misses:
-        prompt = f"of what was sent: {', '.join(misses)}"
-    seen = Compared(row=row, prompt=prompt, misses=misses, is_compared=can_be_again(row))
-    if not seen.is_compared:
-        return seen
-    try:
-        decision = decided_again(row, state, context)
-    except ModelError as e:
-        decision = f"{row.signal.name} → asked anew: {_first_line(e)}"
-    return seen.model_copy(update={"decision": decision})
+        return Compared(row=row, prompt=f"its inputs cannot be read any more: {first_line(e)}", is_compared=False)
 
 
 def _plain(one: Compared) -> dict[str, Any]:
@@ -127,7 +101,3 @@ def _listed(found: Sequence[Compared]) -> list[str]:
             lines.append(f"  {name}  prompt from: {one.prompt}")
     more = [f"  and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
     return [*lines[:SHOWN], *more]
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__

@@ -102,6 +102,7 @@ def test_it_opens_small_and_soon_with_its_numbers_charts_and_tables(report, page
     assert page.locator("#equity-chart canvas").count() and page.locator("#pair-chart canvas").count()
     assert page.locator("#trade-table tr.row").count() == 25
     assert page.locator("#fates").inner_text().startswith("filled")
+    assert "Reward, summed up: not profit (that is \u2212" in page.locator("#learning").inner_text()
     assert page.evaluate("report.decisions.length") == len(evidence.decisions)
 
 
