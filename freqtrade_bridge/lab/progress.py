@@ -54,7 +54,8 @@ def line_of(watched: Watched, seconds: float) -> str:
 
 def is_watched(stream: TextIO) -> bool:
     """Return whether somebody looks at the stream: a terminal, or a notebook."""
-    return stream.isatty() or "ipykernel" in sys.modules
+    kernel = sys.modules.get("ipykernel.kernelapp")  # loaded is not enough: a program may import it and be none
+    return stream.isatty() or (kernel is not None and bool(kernel.IPKernelApp.initialized()))
 
 
 def _told(seconds: float) -> str:

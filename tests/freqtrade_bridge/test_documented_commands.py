@@ -29,7 +29,6 @@ OTHERS = {
     "freqtrade download-data": NETWORK,
     "freqtrade backtesting": "e2e/test_two_forms.py",
     "freqtrade trade": "e2e/test_dry_run.py",
-    "langgraph dev": "e2e/test_studio.py",
     "jupyter lab": "e2e/test_notebook.py",
     "docker compose": ENGINE,
     'STRATEGIES="$(python -c': "freqtrade_bridge/test_documented_commands.py",
