@@ -18,6 +18,7 @@ SAMPLE, MONTH = "sample", "month"
 NEWEST = "default: the run that decided last"
 NEWEST_BOT = "default: the bot that decided last; backtests are none"
 """Folders below USERDIR/data with the demo's candles, synthetic and real."""
+MONTH_PRICES = "Binance futures, June 2025, real prices"
 DATADIR = (
     "default: USERDIR/data/EXCHANGE of the configuration, without one the demo's: USERDIR/data/month, or data/sample"
 )

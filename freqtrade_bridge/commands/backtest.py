@@ -8,14 +8,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from candlegraph.freqtrade_bridge.commands.arguments import MONTH
+from candlegraph.freqtrade_bridge.commands.arguments import MONTH, MONTH_PRICES
 from candlegraph.freqtrade_bridge.commands.failures import told
 from candlegraph.freqtrade_bridge.commands.reporting.gathering import gather, kept_of, luck_notes
 from candlegraph.freqtrade_bridge.commands.reporting.market import RunSpan, candles_in
 from candlegraph.freqtrade_bridge.commands.run_arguments import order_of
 from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder, RunFiles, run_backtest
 from candlegraph.freqtrade_bridge.loopback.markets import LINEAR
-from candlegraph.freqtrade_bridge.loopback.month import TOLD
 from candlegraph.freqtrade_bridge.report.entries import luck_of_run
 from candlegraph.freqtrade_bridge.report.page import write_page
 from candlegraph.freqtrade_bridge.report.result import read_result
@@ -86,7 +85,7 @@ def report(order: BacktestOrder, run: RunFiles, console: Console, *, is_sample: 
 
 def prices_of(order: BacktestOrder, *, is_sample: bool) -> str:
     """Return whether the prices are invented, those of the demo's month, or a folder's."""
-    return SYNTHETIC if is_sample else TOLD if order.datadir.name == MONTH else "candle folder"
+    return SYNTHETIC if is_sample else MONTH_PRICES if order.datadir.name == MONTH else "candle folder"
 
 
 def wanted_pairs(order: BacktestOrder) -> list[str]:

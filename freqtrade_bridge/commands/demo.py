@@ -10,11 +10,11 @@ from typing import Any
 from rich.console import Console
 
 from candlegraph.agents.models.policy_server import MODEL, PolicyServer
-from candlegraph.freqtrade_bridge.commands.arguments import MONTH, SAMPLE
+from candlegraph.freqtrade_bridge.commands.arguments import MONTH, MONTH_PRICES, SAMPLE
 from candlegraph.freqtrade_bridge.commands.backtest import backtest_and_report
 from candlegraph.freqtrade_bridge.host.keys import MAIN
 from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder
-from candlegraph.freqtrade_bridge.loopback.month import TOLD, write_month
+from candlegraph.freqtrade_bridge.loopback.month import write_month
 from candlegraph.freqtrade_bridge.loopback.sample_market import SampleMarket, write_sample_market
 from candlegraph.graph.schema.errors import ConfigError
 
@@ -41,7 +41,7 @@ def print_demo(arguments: Namespace) -> None:
     Of another timeframe than 30m it is as many synthetic candles, as far as the sample reaches.
     """
     market = _market(arguments)
-    prices = f"synthetic prices, {arguments.timeframe} candles" if arguments.synthetic else TOLD
+    prices = f"synthetic prices, {arguments.timeframe} candles" if arguments.synthetic else MONTH_PRICES
     console = Console()
     console.print(f"Market: {', '.join(market.pairs)}, {prices}, {market.timerange}.")
     if arguments.model == "local":

@@ -11,7 +11,6 @@ CANDLES = Path(__file__).with_name("june2025")
 """Its README says where they are from."""
 PAIRS = ("BTC/USDT:USDT", "ETH/USDT:USDT")
 TIMERANGE = "20250601-20250701"
-TOLD = "Binance futures, June 2025, real prices"
 
 
 def write_month(datadir: Path) -> SampleMarket:
