@@ -35,7 +35,7 @@ RUNS = {
     "deep": ("20251012-20251013", 1, TIGHT),
 }
 """Time range, number of pairs, and what differs from the defaults."""
-STORAGE = re.compile(r'"storage": {[^}]*}')
+STORAGE = re.compile(r'"(storage|存储)": {[^}]*}')
 REAL_PAIRS = ("BTC/USDT:USDT", "ETH/USDT:USDT")
 
 
