@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from math import ceil
+from math import ceil, inf
 from typing import NamedTuple
 
 import numpy as np
@@ -87,9 +87,10 @@ def _entries(
 
 def _exits(trade: TradeRow, signal: TradeSignal, horizon: int) -> Exits:
     """Return the levels as distances from the fill; a stop beyond the margin is the liquidation."""
+    assert signal.stop is not None, "signals with a stop alone"
     first = trade.orders[0].price
-    stop = min(abs(first - signal.stop), first / trade.leverage) if signal.stop else first / trade.leverage
-    target = None if signal.take_profit is None else abs(signal.take_profit - first) / first
+    stop = min(abs(first - signal.stop), first / trade.leverage)
+    target = inf if signal.take_profit is None else abs(signal.take_profit - first) / first
     return Exits(stop / first, target, horizon)
 
 

@@ -22,7 +22,8 @@ class Exits(NamedTuple):
     """The rules by which a trade ends; distances are shares of its entry price."""
 
     stop: float
-    target: float | None
+    target: float
+    """inf: none."""
     horizon: int
     """Candles after which it is closed at the open of the next one, if no level was reached."""
 
@@ -60,15 +61,11 @@ class Circle:
         first, span = at % self.count, min(exits.horizon, self.count - 1)
         adverse, favourable = (self.low, self.high) if sign > 0 else (self.high, self.low)
         stopped = self._reached(adverse, first, span, sign, lambda move: move <= -exits.stop)
-        gained = np.full_like(stopped, span)
-        if exits.target is not None:
-            target = exits.target
-            gained = self._reached(favourable, first, span, sign, lambda move: move > target)
+        gained = self._reached(favourable, first, span, sign, lambda move: move > exits.target)
         end = np.minimum(stopped, gained)
         move = self._moved(self.open[first + end], first, sign)  # where no level is reached, that is the result
         move = np.where((stopped < span) & (stopped <= gained), np.minimum(move, -exits.stop), move)
-        if exits.target is not None:
-            move = np.where((gained < span) & (gained < stopped), np.maximum(move, exits.target), move)
+        move = np.where(gained < stopped, np.maximum(move, exits.target), move)
         return Plays(move, np.where(end < span, end + 1, span))
 
     def _reached(

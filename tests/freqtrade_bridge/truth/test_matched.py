@@ -29,9 +29,9 @@ STEADY = [(100, 101, 99, 100)] * 6
         ([*STEADY], 1, Exits(0.05, 0.05, 3), (0.0, 3)),
         ([(100, 101, 99, 100), (100, 104, 94, 100), *STEADY], 1, Exits(0.05, 0.03, 5), (-0.05, 2)),
         ([(100, 101, 99, 100), (100, 104, 99, 100), *STEADY], 1, Exits(0.05, 0.03, 5), (0.03, 2)),
-        ([(100, 101, 99, 100), (90, 91, 89, 100), *STEADY], 1, Exits(0.05, None, 5), (-0.10, 2)),
+        ([(100, 101, 99, 100), (90, 91, 89, 100), *STEADY], 1, Exits(0.05, np.inf, 5), (-0.10, 2)),
         ([(100, 101, 99, 100), (90, 91, 89, 100), *STEADY], -1, Exits(0.05, 0.04, 5), (0.10, 2)),
-        ([(100, 106, 99, 100), *STEADY], -1, Exits(0.05, None, 5), (-0.05, 1)),
+        ([(100, 106, 99, 100), *STEADY], -1, Exits(0.05, np.inf, 5), (-0.05, 1)),
     ],
     ids=["time", "stop before target", "target", "gap beyond the stop", "gap beyond the target", "first candle"],
 )
@@ -41,7 +41,7 @@ def test_an_entry_ends_at_the_first_level_or_after_its_time(candles, sign, exits
 
 def test_round_the_end_the_price_goes_on_where_it_was():
     up = circle_of((100, 111, 100, 110), (110, 121, 110, 120), (120, 131, 120, 130))
-    move, _ = played(up, 2, 1, Exits(0.5, None, 2))  # the last candle, then the first, moved by 130 : 100
+    move, _ = played(up, 2, 1, Exits(0.5, np.inf, 2))  # the last candle, then the first, moved by 130 : 100
     assert move == pytest.approx(130 * 110 / 100 / 120 - 1)
 
 
@@ -56,7 +56,7 @@ def test_the_way_round_begins_anywhere(offset, sign):
 
 def test_an_agent_waits_its_gap_after_each_end_and_pays_both_fees():
     flat = circle_of(*STEADY)
-    entry = MatchedEntry(gap=2, sign=1, exits=Exits(0.05, None, 3), notional=0.5)
+    entry = MatchedEntry(gap=2, sign=1, exits=Exits(0.05, np.inf, 3), notional=0.5)
     assert [float(net[0]) for _, net in trades_of(flat, [entry, entry], np.array([0]), fee=0.001)] == pytest.approx(
         [-0.002, -0.002]
     )
