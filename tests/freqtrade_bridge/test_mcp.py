@@ -81,6 +81,7 @@ def test_every_function_says_what_the_ledger_says_and_nothing_is_written(row, tm
     assert shown["decision_id"] == row.decision_id and shown["signal"]["leverage"] == row.signal.leverage
     assert any(line.startswith("The decision: enter_long.") for line in told)
     assert otherwise["made"]["profit_pct"] == -4 and otherwise["otherwise"] is None
+    assert otherwise["made"]["grade"] in "ABCDF" and 0 <= otherwise["made"]["score"] <= 100
     assert [(case["pair"], case["similarity"]) for case in alike] == [(PAIR, 1.0)]
     assert status["namespace"] == "dry_run"
     assert "no decision begins with it" in unknown

@@ -14,7 +14,6 @@ from typing import Any
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
-from sqlalchemy import select
 
 from candlegraph.freqtrade_bridge.commands.arguments import database_of
 from candlegraph.freqtrade_bridge.commands.books.brief_again import kept
@@ -23,8 +22,6 @@ from candlegraph.freqtrade_bridge.commands.books.status import bot_status, docum
 from candlegraph.freqtrade_bridge.commands.books.why import at, since_last_trade, story
 from candlegraph.graph.schema.errors import CandlegraphError, ConfigError
 from candlegraph.memory.books.ledger import DecisionRow, Ledger
-from candlegraph.memory.storage.database import reading
-from candlegraph.memory.storage.tables import experiences
 from candlegraph.memory.store import open_memory
 from candlegraph.tools.market.situation import space_of
 
@@ -113,15 +110,15 @@ class Reader:
         """Return what the trade that a decision opened made, and would have made with one thing changed."""
         row = self._row(decision)
         memory = open_memory(database_of(self._userdir))
-        own = experiences.c.doc.contains(f'"{row.decision_id}"') & (experiences.c.kind == "trade")
-        with reading(memory.engine) as connection:
-            ids = list(connection.scalars(select(experiences.c.id).where(own)))
-        if not ids:
+        own = (row.decision_id, "trade")
+        known = memory.all_of(row.namespace).items()
+        found = next(((key, one) for key, one in known if (one.source.decision_id, one.kind) == own), None)
+        if found is None:
             raise ConfigError(f"decision {row.decision_id[:8]} opened no trade that has been closed: {row.fate_line}")
-        learnt, table = memory.get(ids[0]), memory.table(ids[0])
-        assert learnt is not None, "its id was just read"
-        made = learnt.model_dump(mode="json", include={"score", "grade", "reward", "lesson"})
-        made |= {"profit_pct": getattr(learnt.source, "profit_pct", None)}
+        key, learnt = found
+        table, marks = memory.table(key), learnt.scores
+        made = learnt.model_dump(mode="json", include={"reward", "lesson"}) | {"profit_pct": learnt.profit_pct}
+        made |= {} if marks is None else {"score": marks.total, "grade": marks.grade}
         return {"made": made, "otherwise": None if table is None else table.model_dump(mode="json")}
 
     def memory_search(self, decision: str, k: int = 5) -> list[dict[str, Any]]:
