@@ -39,9 +39,12 @@ def framed(
     data: Mapping[str, object],
     values: Mapping[str, str],
 ) -> Path:
-    """Write a page of the template: its values are HTML, its data is read by the scripts."""
-    page = Template(asset(template)).substitute(
-        values,
+    """Write a page whose body is the template: its values are HTML, its data is read by the scripts."""
+    said = {f"w_{key.replace('.', '_')}": escape(text) for key, text in words.table.items() if key.startswith("page.")}
+    page = Template(asset("frame.html")).substitute(
+        said,
+        title=values["title"],
+        body=Template(asset(template)).substitute(said, **values),
         language="zh-CN" if words.language == "zh" else "en",
         style=asset("page.css"),
         notice=escape(asset("vendor/NOTICE").strip()),
@@ -49,7 +52,6 @@ def framed(
         words=safe_json(words.table),
         library=element("library", asset(LIBRARY)),
         script="\n".join(asset(f"{name}.js") for name in scripts),
-        **{f"w_{key.replace('.', '_')}": escape(text) for key, text in words.table.items() if key.startswith("page.")},
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8")
