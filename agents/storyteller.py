@@ -36,6 +36,7 @@ LINES: dict[str, Phrase] = {
         "zh": "所忆：相似交易 {trades} 笔，其中 {won} 笔盈利；展示 {shown} 笔。",
     },
     "nothing": {"en": "Remembered: nothing, {why}.", "zh": "所忆：无，{why}。"},
+    "unlike": {"en": "no similar trade is known", "zh": "没有已知的相似交易"},
     "proposed": {
         "en": "Proposed: {name}, confidence {confidence:.0f}: {reason}",
         "zh": "所提：{name}，信心 {confidence:.0f}：{reason}",
@@ -64,11 +65,11 @@ async def story(state: CandleState, runtime: Runtime[Context]) -> dict[str, Any]
 
 def marked(signal: TradeSignal | None, changed: tuple[str, ...]) -> dict[str, Any]:
     """Return the signal with a warning of what was edited; nothing where nothing was."""
-    if signal is None or not changed:
+    before = unmarked(signal)
+    if before is None or not changed:
         return {}
-    others = tuple(one for one in signal.warnings if not one.startswith(EDITED))
     warning = f"{EDITED}: {', '.join(changed)}"
-    return {"signal": signal.model_copy(update={"warnings": (*others, warning)})}
+    return {"signal": before.model_copy(update={"warnings": (*before.warnings, warning)})}
 
 
 async def edited(state: CandleState, runtime: Runtime[Context]) -> tuple[str, ...]:
@@ -132,7 +133,7 @@ def _remembered(state: CandleState, told: Callable[..., str], language: Language
     if lessons.unavailable is not None:
         return told("nothing", why=said(lessons.unavailable, language))
     if lessons.similar is None:
-        return told("nothing", why={"en": "no similar trade is known", "zh": "没有已知的相似交易"}[language])
+        return told("nothing", why=told("unlike"))
     similar = lessons.similar
     return told("remembered", trades=similar.trades, won=similar.won, shown=len(lessons.cases))
 

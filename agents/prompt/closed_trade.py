@@ -102,10 +102,10 @@ def trade_text(
 
 def _trade_lines(trade: ClosedTrade, language: Language) -> Iterator[str]:
     candles = (trade.closed_at - trade.opened_at).total_seconds() / 60 / trade.candle_minutes
-    market = [said(one or UNKNOWN["en"], language) for one in (trade.regime, trade.trend_strength)]
+    market = [UNKNOWN[language] if one is None else said(one, language) for one in (trade.regime, trade.trend_strength)]
     stop = trade.planned_stop
     yield SIDE[language].format(said(trade.side, language), trade.leverage)
-    yield MARKET[language].format(*(UNKNOWN[language] if one == UNKNOWN["en"] else one for one in market))
+    yield MARKET[language].format(*market)
     yield from _named(REASON, [quoted(trade.entry_reason)], language)
     yield NO_STOP[language] if stop is None else STOP[language].format(abs(stop / trade.entry_price - 1))
     yield EXIT[language].format(_exit(trade.exit_reason, language), candles)

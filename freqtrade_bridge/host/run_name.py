@@ -52,3 +52,8 @@ def export_stem(results: Path, name: str) -> Path:
     The files lie in `results` all the same, where FreqUI looks for them, and two runs of one second have two files.
     """
     return results / f"backtest-result-{name}"
+
+
+def exported(results: Path, name: str) -> list[Path]:
+    """Return the archives that freqtrade wrote for the run of that name."""
+    return list(results.glob(f"{export_stem(results, name).name}-*.zip"))

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from candlegraph.freqtrade_bridge.host.configuration_files import passed_on, read_files
 from candlegraph.freqtrade_bridge.host.launch import launched
-from candlegraph.freqtrade_bridge.host.run_name import VARIABLE, export_stem, namespace_of_run, new_name
+from candlegraph.freqtrade_bridge.host.run_name import VARIABLE, export_stem, exported, namespace_of_run, new_name
 from candlegraph.freqtrade_bridge.loopback.offline import (
     format_found,
     offline_environment,
@@ -138,8 +138,7 @@ def words_of(order: BacktestOrder, configs: Sequence[Path], name: str) -> list[s
 
 def files_of(userdir: Path, name: str) -> RunFiles | None:
     """Return what the run of that name left behind, None where it has no result."""
-    results = userdir / RESULTS
-    archives = list(results.glob(f"{export_stem(results, name).name}-*.zip"))
+    archives = exported(userdir / RESULTS, name)
     return RunFiles(archives[0], namespace_of_run(name)) if len(archives) == 1 else None
 
 

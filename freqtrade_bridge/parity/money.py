@@ -24,6 +24,13 @@ class Pairing(Frozen):
     second: ClosedTrade | None
 
     @property
+    def known(self) -> ClosedTrade:
+        """Return the first side's trade, else the second's."""
+        found = self.first or self.second
+        assert found is not None, "a pairing has a side"
+        return found
+
+    @property
     def difference(self) -> float:
         """Return the first profit minus the second's, quote currency."""
         return sum(0.0 if one is None else sign * one.profit_abs for sign, one in ((1, self.first), (-1, self.second)))

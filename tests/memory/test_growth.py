@@ -16,7 +16,7 @@ from sqlalchemy import select
 import candlegraph.graph.schema.errors
 from candlegraph.agents.models.cassette import Cassette, KeptAnswer, Take
 from candlegraph.freqtrade_bridge.commands.main import main
-from candlegraph.freqtrade_bridge.commands.operations import ageing
+from candlegraph.freqtrade_bridge.commands.operations import process
 from candlegraph.freqtrade_bridge.decisions.inputs import DecisionInputs
 from candlegraph.freqtrade_bridge.decisions.records import Records, decision_row
 from candlegraph.freqtrade_bridge.decisions.runner import Runner
@@ -261,7 +261,7 @@ def test_what_is_older_than_so_many_days_leaves_and_nothing_that_statistics_need
 def test_what_a_month_is_reckoned_from_is_never_pruned_nor_what_a_bot_is_writing(old_bot, capsys, monkeypatch):
     assert main(["prune", "--userdir", str(old_bot), "--days", "61"]) == 1
     assert "expected 62 or more" in capsys.readouterr().err
-    monkeypatch.setattr(ageing, "foreign", lambda userdir: [1])
+    monkeypatch.setattr(process, "foreign", lambda userdir: [1])
     assert main(["prune", "--userdir", str(old_bot), "--days", "62", "--yes"]) == 1
     assert "the bot runs, and writes these" in capsys.readouterr().err
     assert len(Ledger(old_bot / DATABASE).rows("live")) == DAYS

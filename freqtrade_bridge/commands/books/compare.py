@@ -58,7 +58,8 @@ def print_totals(found: RunComparison) -> None:
 def _rows(one: RunTotals, other: RunTotals) -> Iterator[tuple[str, str, str, str]]:
     money = (("net result", one.net_result, other.net_result), ("fees", one.fees, other.fees))
     for name, first, second in (*money, ("funding", one.funding, other.funding)):
-        yield name, _money(first), _money(second), _money(None if None in (first, second) else _less(second, first))
+        less = None if first is None or second is None else second - first
+        yield name, _money(first), _money(second), _money(less)
     yield "closed trades", str(one.trades), str(other.trades), f"{other.trades - one.trades:+d}"
     yield "won", str(one.won), str(other.won), f"{other.won - one.won:+d}"
     yield "cost of the models", _price(one.cost), _price(other.cost), ""
@@ -95,8 +96,7 @@ def _print_trades(found: RunComparison, *, wide: bool) -> None:
 
 
 def _trade(one: Pairing) -> Entry:
-    known = one.first or one.second
-    assert known is not None, "a pairing has a side"
+    known = one.known
     results = (None if trade is None else trade.profit_abs for trade in (one.first, one.second))
     cells = (known.pair, f"{known.opened_at:%Y-%m-%d %H:%M}", *map(_money, results), _money(-one.difference))
     return Entry(cells, ())
@@ -136,15 +136,9 @@ def _side(row: DecisionRow | None) -> dict[str, str | None]:
 
 
 def _trade_json(one: Pairing) -> dict[str, Any]:
-    known = one.first or one.second
-    assert known is not None, "a pairing has a side"
+    known = one.known
     results = {name: trade and trade.profit_abs for name, trade in (("a", one.first), ("b", one.second))}
     return {"pair": known.pair, "side": known.side, "opened_at": known.opened_at.isoformat(), **results}
-
-
-def _less(second: float | None, first: float | None) -> float:
-    assert second is not None and first is not None
-    return second - first
 
 
 def _money(value: float | None) -> str:

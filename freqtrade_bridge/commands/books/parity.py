@@ -88,8 +88,7 @@ def _print_money(trades: Sequence[Pairing], *, wide: bool) -> None:
 
 
 def _cost(one: Pairing) -> Entry:
-    known = one.first or one.second
-    assert known is not None, "a pairing has a side"
+    known = one.known
     profits = ("-" if trade is None else f"{trade.profit_abs:+.4f}" for trade in (one.first, one.second))
     cells = (known.pair, f"{known.opened_at:%Y-%m-%d %H:%M}", *profits, f"{one.difference:+.4f}")
     return Entry(cells, tuple(_parted(one)))

@@ -13,7 +13,7 @@ from typing import Any
 from packaging.requirements import Requirement
 
 from candlegraph.freqtrade_bridge.commands.doctor.diagnosis import Diagnosis, Patient, fail, ok, warn
-from candlegraph.freqtrade_bridge.commands.operations.process import foreign, running
+from candlegraph.freqtrade_bridge.commands.operations.process import foreign, is_traded_on, running
 from candlegraph.freqtrade_bridge.commands.trade import ADDRESS, PORT, is_free
 from candlegraph.freqtrade_bridge.host.configuration_files import merged_files
 from candlegraph.freqtrade_bridge.host.environment_file import NAME
@@ -93,7 +93,7 @@ def _api(patient: Patient) -> Iterator[Diagnosis]:
     address, port = str(api.get("listen_ip_address", ADDRESS)), int(api.get("listen_port", PORT))
     if missing := [key for key in ("password", "jwt_secret_key") if not api.get(key)]:
         yield fail("api", f"no {' and no '.join(missing)}", "`candlegraph init` in an empty folder shows the variables")
-    if not is_free(address, port) and not (running(patient.userdir) or foreign(patient.userdir)):
+    if not is_free(address, port) and not is_traded_on(patient.userdir):
         yield fail("api", f"port {port}: another program has it", "stop that, or set api_server.listen_port")
     if address not in LOOPBACK:
         yield warn("api", f"listens on {address}: others can reach it", "127.0.0.1, and a tunnel or proxy with TLS")

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from candlegraph.agents.models.cassette import Cassette
 from candlegraph.freqtrade_bridge.commands.operations.arguments import cassette_of, place_of
-from candlegraph.freqtrade_bridge.commands.operations.process import foreign, running
+from candlegraph.freqtrade_bridge.commands.operations.process import is_traded_on
 from candlegraph.freqtrade_bridge.feeds.sentiment_record import forget_lines, old_lines
 from candlegraph.freqtrade_bridge.report.waiting import counted
 from candlegraph.graph.schema.errors import BridgeError, ConfigError
@@ -63,7 +63,7 @@ def _found(arguments: Namespace) -> tuple[datetime, list[Aged]]:
 
 
 def _remove(userdir: Path, found: list[Aged]) -> None:
-    if running(userdir) or foreign(userdir):
+    if is_traded_on(userdir):
         raise BridgeError("prune: the bot runs, and writes these; `candlegraph stop` first, then `candlegraph start`")
     archives = [archive for one in counted(found, "removed") if (archive := one.leave()) is not None]
     sys.stdout.writelines(f"archive: {one}, {one.stat().st_size / MB:.1f} MB\n" for one in archives)

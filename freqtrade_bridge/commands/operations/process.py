@@ -92,6 +92,11 @@ def alive(pid: int) -> bool:
         return False
 
 
+def is_traded_on(userdir: Path) -> bool:
+    """Return whether any bot runs on this folder, ours or one that freqtrade was told to start."""
+    return running(userdir) is not None or bool(foreign(userdir))
+
+
 def foreign(userdir: Path) -> list[int]:
     """Return processes of freqtrade that trade on this folder, whoever started them."""
     found = (one.info for one in psutil.process_iter(["pid", "cmdline"]))

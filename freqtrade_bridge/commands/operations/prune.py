@@ -8,17 +8,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from candlegraph.freqtrade_bridge.commands.arguments import database_of
-from candlegraph.freqtrade_bridge.commands.operations.ageing import aged_found, prune_aged
+from candlegraph.freqtrade_bridge.commands.operations.ageing import MB, aged_found, prune_aged
 from candlegraph.freqtrade_bridge.commands.operations.arguments import place_of, refuse_json_beside_yes
-from candlegraph.freqtrade_bridge.commands.operations.process import foreign, running
+from candlegraph.freqtrade_bridge.commands.operations.process import is_traded_on
 from candlegraph.freqtrade_bridge.host.configuration_files import read_files
 from candlegraph.freqtrade_bridge.report.listing import print_json
 from candlegraph.freqtrade_bridge.report.waiting import working
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.settings.settings import settings_of
 from candlegraph.memory.pruning import StoredRun, prunable, prune, shrink, stored_runs
-
-MB = 1_000_000
 
 
 def print_prune(arguments: Namespace) -> None:
@@ -73,7 +71,7 @@ def _prune(arguments: Namespace, leaving: tuple[StoredRun, ...]) -> None:
         archives = prune(database, leaving, datetime.now(UTC))
     sys.stdout.writelines(f"archive: {one}\n" for one in archives)
     told = f"removed: {len(leaving)} runs, {sum(one.decisions for one in leaving)} decisions"
-    if running(userdir) or foreign(userdir):
+    if is_traded_on(userdir):
         sys.stdout.write(f"{told}; a bot runs, so the file keeps its size and fills the room again\n")
     else:
         sys.stdout.write(f"{told}; the file is {shrink(database) / MB:.1f} MB smaller\n")

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from candlegraph.freqtrade_bridge.host.run_name import exported
 from candlegraph.freqtrade_bridge.report.result import RESULTS
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.settings.places import BACKTEST
@@ -89,7 +90,7 @@ def results_in(userdir: Path) -> list[Path]:
 
 def archive_of(userdir: Path, namespace: str, decisions: Sequence[DecisionRow]) -> Path:
     """Return the archive of a backtest; raise ConfigError where it is gone."""
-    if named := list((userdir / RESULTS).glob(f"backtest-result-{namespace.removeprefix(BACKTEST)}-*.zip")):
+    if named := exported(userdir / RESULTS, namespace.removeprefix(BACKTEST)):
         return named[0]
     timed = [ran.archive for ran in map(ran_when, results_in(userdir)) if ran and ran.covers(decisions[0].recorded_at)]
     if not timed:
