@@ -32,33 +32,34 @@ class QuietDecisions:
 
     def __init__(self, path: Path, before: datetime) -> None:
         self._path, self._engine = path, open_engine(path)
-        self._docs = dict(self._found(before))
+        self._rows = list(self._found(before))
 
     @property
     def size(self) -> int:
         """Return their bytes in the ledger."""
-        return sum(len(doc.encode()) for doc in self._docs.values())
+        return sum(len(doc.encode()) for _, _, doc in self._rows)
 
     def counts(self) -> Counter[str]:
         """Return how many there are by namespace."""
-        return Counter(DecisionRow.model_validate_json(doc).namespace for doc in self._docs.values())
+        return Counter(namespace for _, namespace, _ in self._rows)
 
     def erase(self, at: datetime) -> Path:
         """Write them into a deflated archive, then erase them; return the archive. The file does not shrink."""
         archive = self._path.with_name(f"{self._path.stem}.decisions.{at.astimezone(UTC):%Y%m%dT%H%M%SZ}.jsonl.gz")
-        _write_new(archive, "".join(f"{doc}\n" for doc in self._docs.values()))
+        _write_new(archive, "".join(f"{doc}\n" for _, _, doc in self._rows))
         with writing(self._engine, "decisions") as (connection, _):
-            for ids in _batches(list(self._docs)):
+            for ids in _batches([key for key, *_ in self._rows]):
                 connection.execute(delete(snapshots).where(snapshots.c.decision_id.in_(ids)))
                 connection.execute(delete(decisions).where(decisions.c.decision_id.in_(ids)))
         return archive
 
-    def _found(self, before: datetime) -> Iterator[tuple[str, str]]:
+    def _found(self, before: datetime) -> Iterator[tuple[str, str, str]]:
+        """Yield id, namespace and document."""
         query = select(decisions.c.decision_id, decisions.c.namespace, decisions.c.doc)
         with reading(self._engine) as connection:
             for key, namespace, doc in connection.execute(query.where(decisions.c.candle < micros(before))):
                 if not namespace.startswith((BACKTEST, OFFLINE)) and _is_quiet(DecisionRow.model_validate_json(doc)):
-                    yield key, doc
+                    yield key, namespace, doc
 
 
 def _is_quiet(row: DecisionRow) -> bool:

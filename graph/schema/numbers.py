@@ -7,6 +7,8 @@ from decimal import Decimal
 
 DIGITS = 6
 """So that a coin at 0.0000085 keeps its digits."""
+STEP_DIGITS = 3
+"""Of a change, where both values stand side by side."""
 
 
 def significant(value: float) -> float:
@@ -25,15 +27,15 @@ def shown(value: float | str) -> str:
     return written(value) if isinstance(value, float) else str(value)
 
 
-def step(name: str, then: float | None, now: float | None, digits: int = DIGITS) -> str:
+def step(name: str, then: float | None, now: float | None) -> str:
     """Return a change as `rsi 41.2 to 55`; `none` where a value is unavailable."""
-    before, after = ("none" if value is None else written(value, digits) for value in (then, now))
+    before, after = ("none" if value is None else written(value, STEP_DIGITS) for value in (then, now))
     return f"{name} {before} to {after}"
 
 
-def steps(named: Iterable[tuple[str, float | None, float | None]], digits: int = DIGITS) -> str:
+def steps(named: Iterable[tuple[str, float | None, float | None]]) -> str:
     """Return changes in one line; those that are unavailable then and now are left out."""
-    return ", ".join([step(*one, digits) for one in named if one[1:] != (None, None)])
+    return ", ".join([step(*one) for one in named if one[1:] != (None, None)])
 
 
 def series(values: Sequence[float | None], digits: int = DIGITS) -> str:

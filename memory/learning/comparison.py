@@ -19,7 +19,6 @@ RSI_LOW, RSI_HIGH = 40, 60
 ADX_BEGINS, ADX_ENDS = 20, 18
 """A trend begins when the ADX rises to the first, and ends when it falls below the second."""
 AVERAGES = {"20": "ema_20_distance", "50": "ema_50_distance", "200": "ema_200_distance"}
-DIGITS = 3
 SHOWN = ("rsi", "adx", "atr", "mfi", "macd_histogram", "bollinger_position")
 
 
@@ -73,14 +72,14 @@ def compare(then: MarketState, now: MarketState) -> Comparison:
 def timeframe_changes(then: TimeframeFacts, now: TimeframeFacts) -> Iterator[str]:
     """Yield the significant changes of one timeframe; what is unavailable then or now has not changed."""
     if (change := _relative(then.atr, now.atr)) is not None and abs(change) >= ATR_CHANGE:
-        yield f"{step('atr', then.atr, now.atr, DIGITS)} ({change:+.0%})"
+        yield f"{step('atr', then.atr, now.atr)} ({change:+.0%})"
     known = [name for name, key in AVERAGES.items() if None not in (getattr(then, key), getattr(now, key))]
     if (before := _order(then, known)) != (after := _order(now, known)):
         yield f"ema {before} to {after}"
     if _crosses(then.rsi, now.rsi, RSI_LOW) or _crosses(then.rsi, now.rsi, RSI_HIGH):
-        yield f"{step('rsi', then.rsi, now.rsi, DIGITS)} (40/60 crossed)"
+        yield f"{step('rsi', then.rsi, now.rsi)} (40/60 crossed)"
     if _crosses(then.macd_histogram, now.macd_histogram, 0):
-        yield f"{step('macd_histogram', then.macd_histogram, now.macd_histogram, DIGITS)} (sign)"
+        yield f"{step('macd_histogram', then.macd_histogram, now.macd_histogram)} (sign)"
     yield from _adx_change(then.adx, now.adx)
 
 
@@ -96,7 +95,7 @@ def _market_changes(then: MarketState, now: MarketState) -> Iterator[str]:
 def _adx_change(then: float | None, now: float | None) -> Iterator[str]:
     if then is None or now is None:
         return
-    told = step("adx", then, now, DIGITS)
+    told = step("adx", then, now)
     if then < ADX_BEGINS <= now:
         yield f"{told} (a trend begins)"
     elif then >= ADX_ENDS > now:
@@ -121,7 +120,7 @@ def _order(one: TimeframeFacts, averages: Sequence[str]) -> str:
 
 def _indicators(then: TimeframeFacts, now: TimeframeFacts) -> str:
     named = [(name, getattr(then, name), getattr(now, name)) for name in SHOWN]
-    return steps(named, DIGITS)
+    return steps(named)
 
 
 def _alike(then: MarketState, now: MarketState) -> float | None:
