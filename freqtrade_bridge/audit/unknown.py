@@ -120,7 +120,8 @@ class Unknown:
         try:
             with asked("book it"):
                 if not self._adopter.is_closed(was, hold.since):
-                    return None
+                    along = self._adopter.taken_along(hold.pair, hold.since)
+                    return along and f"the exit of trade {along.id} closed it too, and that trade's result holds it"
                 self._stops.expect(hold.pair, hold.side, hold.since)
                 trade = self._adopter.adopt(was, hold.amount, hold.since, None)
                 return f"booked as trade {trade.id}: {self._follower.follow(trade, trade.amount)}"
