@@ -36,6 +36,10 @@ class Unknown:
         self._missed: set[str] = set()
         self._closed: dict[str, tuple[datetime, datetime]] = {}
 
+    def is_sighted(self, pair: str) -> bool:
+        """Return whether something unknown was seen, and it is not sure yet what it is."""
+        return pair in self._sighted and self._holds.of(pair) is None
+
     def settle(self, state: PairState, excess: float) -> str | None:
         """Take one look's unknown amount of a pair one step on; return why entries of the pair wait."""
         hold = self._holds.of(state.pair)
