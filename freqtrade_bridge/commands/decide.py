@@ -19,8 +19,9 @@ from candlegraph.agents.asking.transcript import allowed_tools
 from candlegraph.agents.prompt.briefing import Brief, brief_of
 from candlegraph.agents.prompt.budget import PRIORITY
 from candlegraph.agents.prompt.tokens import CHAT_TOKENS
-from candlegraph.freqtrade_bridge.commands.books.ledger import first_of
+from candlegraph.freqtrade_bridge.commands.books.ledger import last_first
 from candlegraph.freqtrade_bridge.host.keys import slots
+from candlegraph.freqtrade_bridge.host.run_name import named_run
 from candlegraph.graph.builder import graph
 from candlegraph.graph.context import Context
 from candlegraph.graph.schema.errors import ConfigError
@@ -138,10 +139,10 @@ def account_at_start(config: Mapping[str, Any], settings: Settings, pair: str) -
 
 def namespace_read(context: Context, named: str | None) -> str:
     """Return whose experiences are read: the named ones, else of the run that decided last."""
-    known = context.memory.namespaces() if context.database.is_file() or named else ()
-    if named is not None and named not in known:
-        raise ConfigError(f"--namespace {named!r} has no experiences; known: {', '.join(known) or 'none'}")
-    return named or (known and first_of(Ledger(context.database), known)) or context.namespace
+    known = context.memory.namespaces() if context.database.is_file() else ()
+    if not known and named is None:
+        return context.namespace
+    return named_run(last_first(Ledger(context.database), known), named)
 
 
 async def _print_nodes(given: CandleInput, context: Context, console: Console) -> None:

@@ -89,7 +89,7 @@ ELSEWHERE = {
         (REPORT, "test_a_backtest_is_judged_in_a_sentence_and_in_numbers"),
     ),
     ("evaluate", "--datadir"): (REPORT, "test_what_has_no_candles_or_is_no_backtest_is_not_judged"),
-    ("report", "run_names"): (REPORT, "test_a_run_is_found_by_default_by_its_name_and_by_its_archive"),
+    ("report", "run_names"): (REPORT, "test_a_run_is_found_by_default_by_a_part_of_its_name_and_by_its_archive"),
     ("report", "--datadir"): (
         REPORT,
         "test_candles_are_those_that_the_decisions_saw_and_a_reader_is_told_where_there_are_none",
@@ -105,6 +105,7 @@ DRY = "--offline --userdir {U} --datadir {D}"
 ONLINE = "-c {C} --userdir {U}"
 SEEN = "--pair BTC/USDT:USDT --at 2025-04-05T13:00 --datadir {D} --userdir {U}"
 PARITY = "--live {W} --live-namespace dry_run --backtest {W}"
+OTHER = "dry_run --userdir {W} --other-userdir {W2}"
 PLACED = {
     "--userdir": ("--userdir {W}", "--userdir {W2}"),
     "--config": ("-c {PLACE}", "-c {PLACE2}"),
@@ -303,28 +304,28 @@ PAIRS = {
     "parity": {
         "--live": (PARITY, PARITY + " --live {W2}"),
         "--backtest": (PARITY, PARITY + " --backtest {U}"),
-        "--live-namespace": (PARITY, PARITY + " --live-namespace backtest:a"),
-        "--backtest-namespace": (PARITY, PARITY + " --backtest-namespace dry_run"),
+        "--live-namespace": (PARITY + " --backtest {W2}", PARITY + " --backtest {W2} --live-namespace backtest:a"),
+        "--backtest-namespace": (PARITY + " --live {W2}", PARITY + " --live {W2} --backtest-namespace dry_run"),
         "--pair": (PARITY, PARITY + f" --pair {ETH}"),
         "--json": (PARITY, PARITY + " --json"),
         "--wide": (PARITY, PARITY + " --wide"),
     },
     "compare": {
         "--userdir": ("backtest:a dry_run --userdir {W}", "backtest:a dry_run --userdir {W2}"),
-        "first": ("backtest:a dry_run --userdir {W}", "dry_run dry_run --userdir {W}"),
-        "second": ("backtest:a dry_run --userdir {W}", "backtest:a backtest:a --userdir {W}"),
+        "first": (f"backtest:a {OTHER}", f"dry_run {OTHER}"),
+        "second": (f"backtest:a {OTHER}", f"backtest:a {OTHER.replace('dry_run', 'backtest:a')}"),
         "--other-userdir": (
             "backtest:a dry_run --userdir {W}",
             "backtest:a dry_run --userdir {W} --other-userdir {W2}",
         ),
-        "--pair": ("dry_run dry_run --userdir {W}", f"dry_run dry_run --userdir {{W}} --pair {ETH}"),
+        "--pair": (f"dry_run {OTHER}", f"dry_run {OTHER} --pair {ETH}"),
         "--json": ("backtest:a dry_run --userdir {W}", "backtest:a dry_run --userdir {W} --json"),
         "--wide": ("backtest:a dry_run --userdir {W}", "backtest:a dry_run --userdir {W} --wide"),
     },
     "ledger diff": {
         "--userdir": ("backtest:a dry_run --userdir {W}", "backtest:a dry_run --userdir {W2}"),
-        "first": ("backtest:a dry_run --userdir {W}", "dry_run dry_run --userdir {W}"),
-        "second": ("backtest:a dry_run --userdir {W}", "backtest:a backtest:a --userdir {W}"),
+        "first": (f"backtest:a {OTHER}", f"dry_run {OTHER}"),
+        "second": (f"backtest:a {OTHER}", f"backtest:a {OTHER.replace('dry_run', 'backtest:a')}"),
         "--other-userdir": (
             "backtest:a dry_run --userdir {W}",
             "backtest:a dry_run --userdir {W} --other-userdir {W2}",

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from candlegraph.freqtrade_bridge.commands.arguments import database_of
-from candlegraph.freqtrade_bridge.commands.books.ledger import first_of
+from candlegraph.freqtrade_bridge.commands.books.ledger import last_first
 from candlegraph.freqtrade_bridge.host.configuration_files import read_files
+from candlegraph.freqtrade_bridge.host.run_name import named_run
 from candlegraph.freqtrade_bridge.report.listing import Entry, console, print_entries, print_json, print_values
 from candlegraph.graph.schema.errors import MemoryStoreError
 from candlegraph.graph.settings.experience import RagConfig
@@ -80,13 +81,10 @@ def opened(arguments: Namespace, rag: RagConfig) -> tuple[ExperienceMemory, str]
     """Return the memory below --userdir, and the namespace that is meant."""
     path = database_of(arguments.userdir)
     memory = open_memory(path, rag)
-    namespaces = memory.namespaces()
-    namespace = arguments.namespace or first_of(Ledger(path), namespaces)
-    if namespace is None:
+    namespaces = last_first(Ledger(path), memory.namespaces())
+    if not namespaces:
         raise MemoryStoreError(f"the memory at {path} is empty")
-    if namespace not in namespaces:
-        raise MemoryStoreError(f"no namespace {namespace!r} in {path}; there are: {', '.join(namespaces)}")
-    return memory, namespace
+    return memory, named_run(namespaces, arguments.namespace)
 
 
 def _indexed(stats: dict[str, Any]) -> Entry:
