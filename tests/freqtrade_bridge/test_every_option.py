@@ -50,6 +50,10 @@ ELSEWHERE = {
         "e2e/test_two_forms.py",
         "test_a_doubtful_run_ends_with_a_status_of_its_own_where_that_is_wanted",
     ),
+    **dict.fromkeys(
+        (("backtest", "--json"), ("memory ablation", "--json")),
+        ("e2e/test_two_forms.py", "test_a_backtest_and_an_ablation_are_told_to_a_program_in_json_alone"),
+    ),
     ("", "--version"): (
         "freqtrade_bridge/test_help.py",
         "test_the_version_is_that_of_the_package_and_of_what_it_stands_on",
@@ -120,7 +124,7 @@ PAIRS = {
         "--risk": ("{T}/new", "{T}/new --risk bold"),
         "--force": ("{THERE}", "{THERE} --force"),
     },
-    "check": {"--config": ("-c {C}", "-c {C} -c {C2}")},
+    "check": {"--config": ("-c {C}", "-c {C} -c {C2}"), "--json": ("-c {C}", "-c {C} --json")},
     "migrate": {
         "files": ("{OLD}", "{OLD} {C2}"),
         "--to": ("{OLD}", "{OLD} --to {T}/new.json"),
@@ -167,6 +171,7 @@ PAIRS = {
         "--namespace": (SEEN + " --userdir {W}", SEEN + " --userdir {W} --namespace live"),
         "--datadir": (SEEN, SEEN + " --datadir {D2}"),
         "--config": (SEEN, SEEN + " -c {C}"),
+        "--json": (SEEN, SEEN + " --json"),
     },
     "brief": {
         "--userdir": (SEEN, SEEN + " --userdir {W}"),
@@ -177,6 +182,7 @@ PAIRS = {
         "--config": (SEEN, SEEN + " -c {C}"),
         "--tokens": (SEEN, SEEN + " --tokens 3200"),
         "--language": (SEEN, SEEN + " --language zh"),
+        "--json": (SEEN, SEEN + " --json"),
     },
     "open": {
         "--userdir": ("dry_run-1 --userdir {W}", "dry_run-1 --userdir {U}"),
@@ -215,6 +221,7 @@ PAIRS = {
             "--strategy old_records --userdir {W} --namespace live --as-of 2025-04-06",
         ),
         "--yes": ("--strategy low_quality --userdir {W}", "--strategy low_quality --userdir {W} --yes"),
+        "--json": ("--strategy low_quality --userdir {W}", "--strategy low_quality --userdir {W} --json"),
     },
     "memory purge": {
         "--userdir": ("--all --userdir {W}", "--all --userdir {W2}"),
@@ -223,10 +230,12 @@ PAIRS = {
         "--retired": ("--all --userdir {W}", "--retired --userdir {W}"),
         "--all": ("--retired --userdir {W}", "--all --userdir {W}"),
         "--yes": ("--all --userdir {W}", "--all --userdir {W} --yes"),
+        "--json": ("--all --userdir {W}", "--all --userdir {W} --json"),
     },
     "memory rebuild": {
         "--userdir": ("--userdir {W}", "--userdir {W2}"),
         "--config": ("--userdir {W}", "--userdir {W} -c {C2}"),
+        "--json": ("--userdir {W}", "--userdir {W} --json"),
     },
     "memory export": {
         "--userdir": ("--to {T}/a.jsonl --userdir {W}", "--to {T}/a.jsonl --userdir {W2}"),
@@ -249,6 +258,7 @@ PAIRS = {
         "--userdir": ("--to {T}/copy.sqlite --userdir {W}", "--to {T}/copy.sqlite --userdir {U}"),
         "--to": ("--to {T}/copy.sqlite --userdir {W}", "--to {T}/other.sqlite --userdir {W}"),
         "--force": ("--to {C} --userdir {W}", "--to {C} --userdir {W} --force"),
+        "--json": ("--to {T}/copy.sqlite --userdir {W}", "--to {T}/copy.sqlite --userdir {W} --json"),
     },
     "memory restore": {
         "--userdir": ("--from {COPY} --userdir {W}", "--from {COPY} --userdir {U}"),

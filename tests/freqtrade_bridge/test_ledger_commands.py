@@ -1,6 +1,7 @@
 """`candlegraph ledger`: what is shown, how two runs are compared, what is written out."""
 
 import csv
+import io
 import json
 from datetime import UTC, datetime, timedelta
 
@@ -153,6 +154,39 @@ def test_every_command_names_a_run_by_one_rule(command, userdir, capsys, make_sn
     assert told in capsys.readouterr().err
     assert main([*NAMING[command].format("test:c").split(), "--userdir", str(userdir)]) == 1
     assert "no run 'test:c'; known: backtest:b, backtest:a" in capsys.readouterr().err
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("ledger show", "reading the decisions"),
+        ("compare a b", "comparing"),
+        ("memory stats", "counting"),
+        ("memory rebuild", "building indexes"),
+        ("memory search --like 1", "searching"),
+        ("memory cleanup --strategy low_quality", "looking for what may leave"),
+        ("memory backup", "copying, and checking the copy"),
+    ],
+)
+def test_what_may_take_seconds_says_in_a_terminal_what_it_does_and_prints_the_same(
+    words, said, userdir, capsys, make_snapshot, monkeypatch
+):
+    open_memory(userdir / DATABASE).add(lived(make_snapshot(), 1, namespace="backtest:a"))
+    line = [*words.replace(" a b", " test:a test:b").split(), "--userdir", str(userdir)]
+    line += ["--to", str(userdir / "copy.sqlite"), "--force"] if "backup" in words else []
+    shown = []
+    for stream in (io.StringIO(), Terminal()):
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.setattr("sys.stderr", stream)
+        assert main(line) == 0
+        shown.append((capsys.readouterr().out, stream.getvalue()))
+    (plain, quiet), (same, told) = shown
+    assert plain == same and not quiet and said in told
 
 
 @pytest.mark.parametrize("words", [("compare",), ("ledger", "diff")], ids=" ".join)

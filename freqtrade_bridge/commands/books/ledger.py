@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from candlegraph.freqtrade_bridge.commands.arguments import database_of
 from candlegraph.freqtrade_bridge.host.run_name import named_run, refuse_same
 from candlegraph.freqtrade_bridge.report.listing import LONGEST, Entry, console, one_line, print_entries, print_json
+from candlegraph.freqtrade_bridge.report.waiting import working
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.schema.market import Frozen
 from candlegraph.graph.settings.places import BACKTEST
@@ -93,7 +94,8 @@ def print_export(arguments: argparse.Namespace) -> None:
 
 def rows_of(ledger: Ledger, namespace: str | None) -> tuple[DecisionRow, ...]:
     """Return the rows of `namespace`, of the newest one where none is named."""
-    return ledger.rows(namespace_of(ledger, namespace))
+    with working("reading the decisions"):
+        return ledger.rows(namespace_of(ledger, namespace))
 
 
 def decision_of(ledger: Ledger, digits: str, namespace: str | None) -> DecisionRow:

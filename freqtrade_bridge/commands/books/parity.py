@@ -14,6 +14,7 @@ from candlegraph.freqtrade_bridge.host.run_name import refuse_same
 from candlegraph.freqtrade_bridge.parity.causes import MEANING, Departure, departures, overlap
 from candlegraph.freqtrade_bridge.parity.money import Pairing, paired, total
 from candlegraph.freqtrade_bridge.report.listing import LONGEST, Entry, console, one_line, print_entries, print_json
+from candlegraph.freqtrade_bridge.report.waiting import working
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.memory.books.ledger import DecisionRow, Ledger
 
@@ -32,8 +33,9 @@ def print_parity(arguments: argparse.Namespace) -> None:
         raise ConfigError(
             f"parity: {live.told} and {backtest.told} have no candle of a pair in common: backtest what was live"
         )
-    found = departures(one, other, lambda row: (live if row.namespace == live.name else backtest).evidence(row))
-    trades = paired(live.trades(one), backtest.trades(other))
+    with working("comparing"):
+        found = departures(one, other, lambda row: (live if row.namespace == live.name else backtest).evidence(row))
+        trades = paired(live.trades(one), backtest.trades(other))
     if arguments.json:
         print_json(_as_json(one, other, found, trades))
     else:

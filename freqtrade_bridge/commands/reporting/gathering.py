@@ -16,6 +16,7 @@ from candlegraph.freqtrade_bridge.report.document import Briefing, RunEvidence
 from candlegraph.freqtrade_bridge.report.result import RunResult
 from candlegraph.freqtrade_bridge.report.rows import Seen
 from candlegraph.freqtrade_bridge.report.summary import POLICY_MODELS
+from candlegraph.freqtrade_bridge.report.waiting import counted
 from candlegraph.freqtrade_bridge.report.words import ReportWords, percent
 from candlegraph.freqtrade_bridge.truth.matched import Luck
 from candlegraph.graph.schema.experience import Experience
@@ -67,7 +68,7 @@ def gather(
     """Return all that the page shows; `notes` are what else its reader must know."""
     words = ReportWords(kept.language)
     without = [pair for pair in result.pairs if pair not in candles]
-    shown = briefed(decisions, kept, is_full=is_full)
+    shown = counted(briefed(decisions, kept, is_full=is_full), "writing briefings again")
     return RunEvidence(
         result=result,
         decisions=decisions,

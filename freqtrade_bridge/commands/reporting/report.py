@@ -26,6 +26,7 @@ from candlegraph.freqtrade_bridge.report.entries import luck_of_run
 from candlegraph.freqtrade_bridge.report.listing import console
 from candlegraph.freqtrade_bridge.report.page import write_page
 from candlegraph.freqtrade_bridge.report.result import RunResult, read_result
+from candlegraph.freqtrade_bridge.report.waiting import working
 from candlegraph.freqtrade_bridge.report.words import ReportWords
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.settings.places import DATABASE, OFFLINE
@@ -50,7 +51,8 @@ def written(arguments: Namespace) -> Path:
         raise ConfigError(f"report: expected one run, or two to compare, were {len(words)}")
     database, pages = arguments.userdir / DATABASE, arguments.userdir / "reports"
     ledger = Ledger(database) if database.is_file() else None
-    first, *more = [find_run(arguments.userdir, ledger, word) for word in words]
+    with working("looking for the run"):
+        first, *more = [find_run(arguments.userdir, ledger, word) for word in words]
     if not more:
         return write_page(pages / f"{first.file_stem}.html", _evidence(arguments, first))
     (second,) = more
@@ -62,12 +64,13 @@ def written(arguments: Namespace) -> Path:
 def _evidence(arguments: Namespace, found: FoundRun) -> RunEvidence:
     """Return what is known of a run."""
     database: Path = arguments.userdir / DATABASE
-    kept = kept_of(database, found.decisions)
-    words = ReportWords(kept.language)
-    result, market, notes = (
-        _archived(arguments, found, words) if found.archive else _running(arguments, found, kept, words)
-    )
-    known = open_memory(database).all_of(found.namespace) if found.namespace else {}
+    with working(f"reading {found.name}"):
+        kept = kept_of(database, found.decisions)
+        words = ReportWords(kept.language)
+        result, market, notes = (
+            _archived(arguments, found, words) if found.archive else _running(arguments, found, kept, words)
+        )
+        known = open_memory(database).all_of(found.namespace) if found.namespace else {}
     is_sample = market.folder is not None and market.folder.name == SAMPLE
     return gather(
         result, found.decisions, market.candles, known, kept,
