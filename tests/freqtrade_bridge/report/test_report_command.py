@@ -75,10 +75,10 @@ def test_a_run_is_found_by_default_by_a_part_of_its_name_and_by_its_archive(word
 
 
 def test_candles_are_those_that_the_decisions_saw_and_a_reader_is_told_where_there_are_none(reported, userdir):
-    close = reported().data["charts"]["pairs"][0]["close"][0]
+    close = reported().data["candles"][0]["close"][0]
     other = reported("--datadir", userdir / "data" / "another")
-    assert other.data["charts"]["pairs"][0]["close"][0] == pytest.approx(close)
-    assert "high" not in other.data["charts"]["pairs"][0]
+    assert other.data["candles"][0]["close"][0] == pytest.approx(close)
+    assert "high" not in other.data["candles"][0]
     assert "No candle file for BTC/USDT:USDT" in other.text
 
 
@@ -150,7 +150,7 @@ def test_a_running_account_is_reported_from_freqtrades_trades_and_says_what_it_i
     ended, held = page.data["trades"]["rows"]
     assert (held["closed"], len(held["orders"])) == (None, 1)
     assert ended["profit"] == pytest.approx(57.27)
-    last = page.data["charts"]["equity"]["value"][-1]
+    last = page.data["equity"]["value"][-1]
     assert last != pytest.approx(5057.27, abs=1), "the open position counts at the last price"
 
 
