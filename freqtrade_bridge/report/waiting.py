@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -13,17 +14,27 @@ Thing = TypeVar("Thing")
 
 
 @contextmanager
-def working(what: str) -> Iterator[None]:
-    """Show that something is under way while the block lasts; nothing where nobody looks."""
+def working(what: str) -> Iterator[Callable[[str], None]]:
+    """Show that something is under way while the block lasts, and yield what says more; nothing where nobody looks."""
     screen = Console(stderr=True)
     if not screen.is_terminal:
-        yield
+        yield lambda _: None
         return
-    with screen.status(what):
-        yield
+    with screen.status(what) as status:
+        yield status.update
 
 
 def counted(things: Sequence[Thing], what: str) -> Iterator[Thing]:
     """Yield the things, and show how many are done and how long the rest will take."""
     screen = Console(stderr=True)
     yield from track(things, what, console=screen, transient=True, disable=not screen.is_terminal)
+
+
+def stages(names: Sequence[str]) -> Iterator[str]:
+    """Yield the names, and head each; for steps that say the rest themselves, as freqtrade does."""
+    screen, began = Console(stderr=True, highlight=False), time.monotonic()
+    for number, name in enumerate(names, 1):
+        if screen.is_terminal:
+            before = f", {time.monotonic() - began:.0f} s so far" if number > 1 else ""
+            screen.rule(f"{number} of {len(names)}: {name}{before}")
+        yield name

@@ -16,6 +16,7 @@ from candlegraph.freqtrade_bridge.parity.compared import ComparedRun
 from candlegraph.freqtrade_bridge.parity.comparison import CAUSE_TOLD, RunComparison, RunTotals, comparison_of
 from candlegraph.freqtrade_bridge.parity.money import Pairing
 from candlegraph.freqtrade_bridge.report.listing import LONGEST, Entry, console, one_line, print_entries, print_json
+from candlegraph.freqtrade_bridge.report.waiting import working
 from candlegraph.memory.books.ledger import DecisionRow, Ledger
 
 SHOWN = 10
@@ -26,7 +27,8 @@ def print_compare(arguments: argparse.Namespace) -> None:
     """Print the comparison; of what differs the first of each list."""
     first = run_of(arguments.userdir, arguments.first)
     second = run_of(arguments.other_userdir or arguments.userdir, arguments.second)
-    found = comparison_of(first, second, arguments.pair)
+    with working("comparing"):
+        found = comparison_of(first, second, arguments.pair)
     if arguments.json:
         print_json(as_json(found))
         return

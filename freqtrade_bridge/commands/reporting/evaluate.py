@@ -11,6 +11,7 @@ from candlegraph.freqtrade_bridge.commands.reporting.runs import FoundRun, find_
 from candlegraph.freqtrade_bridge.report.entries import FEWEST, MatchedRun, matched_run
 from candlegraph.freqtrade_bridge.report.listing import console, print_json
 from candlegraph.freqtrade_bridge.report.result import read_result
+from candlegraph.freqtrade_bridge.report.waiting import working
 from candlegraph.freqtrade_bridge.truth.edge import Edge, edge_of
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.settings.places import BACKTEST, DATABASE
@@ -24,8 +25,9 @@ def print_evaluation(arguments: Namespace) -> None:
     userdir: Path = arguments.userdir
     database = userdir / DATABASE
     ledger = Ledger(database) if database.is_file() else None
-    found = find_run(userdir, ledger, arguments.run_name)
-    edge = edge_of_run(arguments, found)
+    with working("judging the run beside random agents"):
+        found = find_run(userdir, ledger, arguments.run_name)
+        edge = edge_of_run(arguments, found)
     tried = trials(userdir, ledger)
     if arguments.json:
         print_json({"run": found.name, "backtests_here": tried, **edge.model_dump()})
