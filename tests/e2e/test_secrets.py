@@ -164,7 +164,9 @@ def found_in(content):
 
 def test_the_keys_were_really_used_and_quoted(run):
     _, _, sent, _ = run
-    assert {KEYS[name] for name in ("first", "fallback", "role", "analyst", "embedding", "CANDLEGRAPH_API_KEY")} <= set(sent)
+    assert {KEYS[name] for name in ("first", "fallback", "role", "analyst", "embedding", "CANDLEGRAPH_API_KEY")} <= set(
+        sent
+    )
 
 
 def test_no_file_holds_a_key(run):

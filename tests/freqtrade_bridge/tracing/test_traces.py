@@ -7,69 +7,24 @@ import json
 import logging
 import threading
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from collectors import PROJECT, attributes, collecting, shown_to
 
-from candlegraph.freqtrade_bridge.decisions.records import Records, decision_row
-from candlegraph.freqtrade_bridge.decisions.runner import Runner
+from candlegraph.freqtrade_bridge.decisions.records import Records
 from candlegraph.freqtrade_bridge.tracing import sending
 from candlegraph.freqtrade_bridge.tracing.description import size_of, thread_of, trace_of
 from candlegraph.freqtrade_bridge.tracing.providers import provider_told
 from candlegraph.freqtrade_bridge.tracing.traces import is_chosen, traces_of
-from candlegraph.graph.reflection import ReflectionState
 from candlegraph.graph.schema.errors import ConfigError
-from candlegraph.graph.schema.experience import ClosedTrade
-from candlegraph.graph.schema.fate import Fate
 from candlegraph.graph.settings.llm import ModelSettings
 from candlegraph.graph.settings.settings import settings_of
 from candlegraph.graph.settings.tracing import Tracing
-from candlegraph.memory.learning.report import experience_of
-from candlegraph.memory.learning.scores import evaluate
 
 PAIR = "BTC/USDT:USDT"
 SECRET = "sk-planted"
 ALL = {"tracing": {"send": "all"}}
-
-
-@pytest.fixture
-def decided(make_context, make_snapshot, scripted, calling):
-    """Return rows and states of decisions: waits, an entry, and one in position; and a context that keeps them."""
-
-    def go(count, **blocks):
-        rows, states = [], {}
-        for number in range(count):
-            side = "long" if number == 2 else None
-            snapshot = make_snapshot(side, as_of=make_snapshot().as_of - timedelta(hours=number))
-            said = {"pair": PAIR, "confidence_score": 60, "reason": "calm"}
-            entry = {"leverage": 2, "rsi_value": snapshot.main.indicators.rsi, "trend_strength": "weak"}
-            entry |= {"key_support": snapshot.price * 0.9, "key_resistance": snapshot.price * 1.1}
-            call = ("signal_entry_long", said | entry) if number == 1 else ("signal_wait", said)
-            call = ("signal_hold", said) if side else call
-            context = make_context(scripted(calling(call)), namespace="dry_run", **blocks)
-            outcome = Runner(context).decide({PAIR: snapshot}, None)[PAIR]
-            row = decision_row(context, snapshot, outcome, outcome.state.signal, snapshot.as_of)
-            rows.append(row)
-            states[row.decision_id] = outcome.state
-        return rows, states, context
-
-    return go
-
-
-@pytest.fixture
-def shown(monkeypatch):
-    """Return a function that shows decisions to a collector and returns the traces and what arrived."""
-
-    def go(rows, states, settings, after=lambda traces: None, **ways):
-        with collecting() as found, shown_to(monkeypatch, found.url, **ways):
-            traces = traces_of(settings)
-            traces.decided(rows, states)
-            after(traces)
-            traces.close()
-        return traces, found
-
-    return go
 
 
 def test_a_decision_arrives_by_both_protocols_with_one_id_name_and_time(decided, shown):
@@ -155,7 +110,7 @@ def test_what_is_sent_follows_the_setting(decided):
         assert ("calm" in json.dumps(steps, default=str)) == ("prompts" not in given)
 
 
-def test_what_is_redacted_is_in_nothing_that_is_sent_and_ids_stay(decided, shown):
+def test_what_is_redacted_is_in_nothing_that_is_sent_and_ids_stay(decided, shown, closed):
     rows, states, context = decided(2)
     rules = {"tracing": {"send": "all", "redact": ["CALM", r"btc/\w+", rows[1].decision_id[:8]]}}
     _, found = shown(rows, states, settings_of(rules), lambda traces: closed(traces, rows[1], states, context))
@@ -173,28 +128,7 @@ def test_a_trade_is_one_thread_from_the_decision_that_opens_it(decided, make_sna
     assert thread_of(rows[2], states[rows[2].decision_id]) == f"dry_run {PAIR} {opened:%Y-%m-%dT%H:%MZ}"
 
 
-def closed(traces, row, states, context):
-    """Let the bot's books be told of an entry's fill and of its trade's close."""
-    ended, state = row.as_of + timedelta(hours=3), states[row.decision_id]
-    records = Records(context, traces)
-    records._ledger.append([row])
-    records.fate(row.decision_id, Fate(kind="filled", at=row.as_of, price=100.0, amount=2, stake=100, leverage=2))
-    known = {
-        "namespace": "dry_run", "trade_key": "1", "pair": PAIR, "side": "long", "leverage": 2, "stake": 100,
-        "entry_price": 100, "exit_price": 98, "planned_stop": 97, "opened_at": row.as_of, "closed_at": ended,
-        "known_at": ended, "candle_minutes": 30, "profit_pct": -4, "profit_abs": -4, "mfe_pct": 1, "mae_pct": -5,
-        "exit_reason": "graph_exit", "liquidated": False, "forced": False, "entry_reason": "calm", "regime": "range",
-        "trend_strength": "weak", "entry_rsi": 50, "situation": None, "space": "", "model_score": None, "model": "m",
-        "prompt_version": "1", "decision_id": row.decision_id, "events": [],
-    }  # fmt: skip
-    trade = ClosedTrade.model_validate(known | {"situation": state.situation, "space": "t"})
-    learnt = experience_of(trade)
-    records.reflected(
-        ReflectionState(trade=trade, scores=evaluate(trade), experience=learnt, experience_id=1, reward=learnt.reward)
-    )
-
-
-def test_fate_outcome_score_and_reward_arrive_on_the_decisions_trace_once_known(decided, shown):
+def test_fate_outcome_score_and_reward_arrive_on_the_decisions_trace_once_known(decided, shown, closed):
     rows, states, context = decided(2)
     row = rows[1].model_copy(update={"opinions": {"reviewer 1": '{"verdict": "shrink", "reason": "late"}'}})
     _, found = shown([row], states, settings_of({}), lambda traces: closed(traces, row, states, context))
