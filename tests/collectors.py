@@ -5,11 +5,13 @@ import json
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
 
 from langsmith import utils
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 PROJECT = "00000000-0000-4000-8000-000000000001"
+EXAMPLE = {"dataset_id": PROJECT, "created_at": "2025-01-01T00:00:00Z"}
 
 
 class Viewing(BaseHTTPRequestHandler):
@@ -19,7 +21,14 @@ class Viewing(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_GET(self):
-        self.answer([{"id": PROJECT}])
+        where = urlsplit(self.path)
+        if where.path == "/examples":
+            first = int(parse_qs(where.query).get("offset", ["0"])[0])
+            self.answer([one | EXAMPLE for one in self.server.examples()[first:]])
+        elif where.path == "/datasets":
+            self.answer([{"id": PROJECT, "name": "d", "created_at": "2025-01-01T00:00:00Z"}])
+        else:
+            self.answer([{"id": PROJECT}])
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["content-length"]))
@@ -28,8 +37,7 @@ class Viewing(BaseHTTPRequestHandler):
             self.server.requests.append((self.path, body, dict(self.headers)))
         if self.server.waits is not None:
             self.server.waits.wait(20)
-        told = json.loads(body) if self.path in ("/datasets", "/examples/bulk") else {}
-        self.answer([one | {"id": str(n)} for n, one in enumerate(told)] if isinstance(told, list) else told)
+        self.answer(json.loads(body) if self.path in ("/datasets", "/examples/bulk") else {})
 
     def answer(self, told):
         own = {"id": PROJECT, "created_at": "2025-01-01T00:00:00Z"} if self.path == "/datasets" else {}
@@ -48,6 +56,8 @@ class Collector:
 
     def __init__(self, server):
         self.url, self.requests = f"http://127.0.0.1:{server.server_port}", server.requests
+        self.corrected = lambda example: example
+        server.examples = lambda: [self.corrected(one) for one in self.examples()]
 
     def to(self, path):
         """Return the bodies that came to a path."""
@@ -60,6 +70,10 @@ class Collector:
 
     def feedback(self):
         return [json.loads(body) for body in self.to("/feedback")]
+
+    def examples(self):
+        """Return the examples of the dataset, as they came."""
+        return [one for body in self.to("/examples/bulk") for one in json.loads(body)]
 
     def spans(self):
         """Return OpenTelemetry's spans with their attributes as a dictionary, as the official messages read them."""

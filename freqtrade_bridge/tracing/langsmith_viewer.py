@@ -17,8 +17,8 @@ from candlegraph.freqtrade_bridge.tracing.description import Kind, TraceStep, tr
 from candlegraph.freqtrade_bridge.tracing.notes import Changed, Decided, Judged, Mark, Note, changed_step
 from candlegraph.graph.settings.settings import Settings
 
-TIMEOUTS = (2000, 3000)
-"""Milliseconds: to connect, to answer."""
+CONNECTS, ANSWERS = 2, 3
+"""Seconds."""
 KINDS: Mapping[Kind, str] = {"decision": "chain", "retriever": "retriever", "llm": "llm", "rule": "chain"}
 Run = dict[str, Any]
 
@@ -78,10 +78,11 @@ class LangSmithViewer:
         self._client.request_with_retries("POST", path, request_kwargs={"data": body})
 
 
-def client() -> Client:
-    """Return LangSmith's client, which neither tries again nor sends anything by itself."""
+def client(answers: float = ANSWERS) -> Client:
+    """Return LangSmith's client, which neither tries again nor sends anything by itself; seconds until an answer."""
+    timeouts = (CONNECTS * 1000, int(answers * 1000))
     return Client(
-        timeout_ms=TIMEOUTS, retry_config=Retry(0), auto_batch_tracing=False, info={}, tracing_mode="langsmith"
+        timeout_ms=timeouts, retry_config=Retry(0), auto_batch_tracing=False, info={}, tracing_mode="langsmith"
     )
 
 

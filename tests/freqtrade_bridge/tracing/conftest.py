@@ -76,6 +76,7 @@ def closed():
         }  # fmt: skip
         trade = ClosedTrade.model_validate(known | times | prices)
         learnt = experience_of(trade)
+        context.memory.add(learnt)
         records.reflected(
             ReflectionState(
                 trade=trade, scores=evaluate(trade), experience=learnt, experience_id=1, reward=learnt.reward
