@@ -77,6 +77,10 @@ ELSEWHERE = {
         "test_the_prompt_of_a_decision_has_the_same_hash_again",
     ),
     **dict.fromkeys((("studio", "--userdir"), ("studio", "--port")), STUDIO),
+    ("studio", "--allow"): (
+        "freqtrade_bridge/test_assistants.py",
+        "test_the_server_is_told_which_namespaces_its_runs_may_touch_beside_their_own",
+    ),
     ("mcp", "--userdir"): (
         "freqtrade_bridge/test_mcp.py",
         "test_every_function_says_what_the_ledger_says_and_nothing_is_written",
