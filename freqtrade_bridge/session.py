@@ -36,7 +36,7 @@ from candlegraph.freqtrade_bridge.feeds.snapshots import Snapshots
 from candlegraph.freqtrade_bridge.host.chat import teller
 from candlegraph.freqtrade_bridge.monitoring.monitor import Monitor
 from candlegraph.freqtrade_bridge.monitoring.pulse import Parts
-from candlegraph.freqtrade_bridge.monitoring.traces import traces_of
+from candlegraph.freqtrade_bridge.tracing.traces import traces_of
 from candlegraph.freqtrade_bridge.trades.after_fill import AfterFill
 from candlegraph.freqtrade_bridge.trades.learner import Learner
 from candlegraph.freqtrade_bridge.trades.orders import Orders
@@ -201,8 +201,7 @@ class Session:
         budget = context.settings.llm_config.budget
         self._spending = Spending.of(budget, self._ledger, context.namespace, datetime.now(UTC))
         self._runner = Runner(context)
-        traces = traces_of(context.settings)
-        self._records = Records(context, None if traces is None else traces.decided)
+        self._records = Records(context, traces_of(context.settings))
         self.book, self.known = DecisionBook(self.length), Known()
         self.fates = Fates(self._records.fate, self._doors.closed, self.length, is_backtest=self.is_backtest)
         self._failures = Failures(context, teller(provider), is_backtest=self.is_backtest)

@@ -44,6 +44,10 @@ EMBED = (REEMBED, "test_the_commands_embed_and_then_search_by_words")
 STUDIO = ("e2e/test_studio.py", "test_the_assistants_that_come_along_are_there_with_a_description")
 OPENED = ("e2e/test_studio.py", "test_a_decision_of_a_bot_is_opened_with_its_history_and_forked")
 BASE = ("freqtrade_bridge/test_assistants.py", "test_assistants_decide_as_the_configuration_says_and_hold_no_secret")
+DATASET = "freqtrade_bridge/tracing/test_dataset.py"
+WRITTEN = (DATASET, "test_each_line_says_what_was_seen_done_and_why_it_is_there_and_a_file_is_not_replaced")
+CHOSEN = (DATASET, "test_decisions_are_chosen_by_why_they_are_worth_a_second_look")
+CORRECTED = (DATASET, "test_a_dataset_of_langsmith_comes_back_with_what_a_person_filled_in")
 ELSEWHERE = {
     ("check", "--model"): ("freqtrade_bridge/test_check.py", "test_one_real_call_shows_that_the_model_answers"),
     ("backtest", "--strict"): (
@@ -77,11 +81,19 @@ ELSEWHERE = {
         "test_the_prompt_of_a_decision_has_the_same_hash_again",
     ),
     **dict.fromkeys((("studio", "--userdir"), ("studio", "--port")), STUDIO),
+    ("studio", "--allow"): (
+        "freqtrade_bridge/test_assistants.py",
+        "test_the_server_is_told_which_namespaces_its_runs_may_touch_beside_their_own",
+    ),
     ("mcp", "--userdir"): (
         "freqtrade_bridge/test_mcp.py",
         "test_every_function_says_what_the_ledger_says_and_nothing_is_written",
     ),
     **dict.fromkeys((("studio", "--config"), ("open", "--config")), BASE),
+    **dict.fromkeys([("traces dataset", f"--{name}") for name in ("to", "force", "userdir", "namespace")], WRITTEN),
+    **dict.fromkeys([("traces dataset", f"--{name}") for name in ("choose", "limit")], CHOSEN),
+    **dict.fromkeys([("traces dataset", f"--{name}") for name in ("langsmith", "config")], CORRECTED),
+    **dict.fromkeys([("traces corrections", f"--{name}") for name in ("langsmith", "to", "force")], CORRECTED),
     **dict.fromkeys((("open", "--server"), ("open", "--port")), OPENED),
     ("memory search", "--text"): EMBED,
     ("memory search", "--config"): EMBED,
