@@ -39,6 +39,7 @@ ANCESTOR = json.dumps(
 )  # fmt: skip
 
 CLI, COMMANDS, REEMBED = "e2e/test_cli.py", "freqtrade_bridge/test_memory_commands.py", "memory/test_reembed.py"
+SCENARIOS = "freqtrade_bridge/probing/test_scenarios.py"
 REPORT = "freqtrade_bridge/report/test_report_command.py"
 EMBED = (REEMBED, "test_the_commands_embed_and_then_search_by_words")
 STUDIO = ("e2e/test_studio.py", "test_the_assistants_that_come_along_are_there_with_a_description")
@@ -105,6 +106,19 @@ ELSEWHERE = {
         (REPORT, "test_a_backtest_is_judged_in_a_sentence_and_in_numbers"),
     ),
     ("evaluate", "--datadir"): (REPORT, "test_what_has_no_candles_or_is_no_backtest_is_not_judged"),
+    **dict.fromkeys(
+        [("scenarios", name) for name in ("--model", "--every", "--json")],
+        (SCENARIOS, "test_the_gate_tells_the_rule_from_chance_from_always_long_and_from_always_waiting"),
+    ),
+    **dict.fromkeys(
+        [("scenarios", name) for name in ("--config", "--runs")],
+        (SCENARIOS, "test_a_served_model_is_counted_and_what_it_answers_wrongly_in_form_is_not_valid"),
+    ),
+    ("scenarios", "--file"): (
+        SCENARIOS,
+        "test_a_persons_corrections_are_situations_and_lines_that_nobody_filled_in_are_not",
+    ),
+    ("scenarios", "--least"): (SCENARIOS, "test_a_share_below_the_least_ends_with_a_status_for_ci"),
     ("report", "run_names"): (REPORT, "test_a_run_is_found_by_default_by_a_part_of_its_name_and_by_its_archive"),
     ("report", "--datadir"): (
         REPORT,
@@ -120,6 +134,7 @@ RUN = "--offline --userdir {U} --datadir {D} --timerange 20250401-20250402"
 DRY = "--offline --userdir {U} --datadir {D}"
 ONLINE = "-c {C} --userdir {U}"
 SEEN = "--pair BTC/USDT:USDT --at 2025-04-05T13:00 --datadir {D} --userdir {U}"
+MISSED = "--model always-wait --group textbook --every 2"
 PARITY = "--live {W} --live-namespace dry_run --backtest {W}"
 OTHER = "dry_run --userdir {W} --other-userdir {W2}"
 PLACED = {
@@ -287,6 +302,10 @@ PAIRS = {
             "--config": ("-c {OWN}", "-c {OWN2}"),
         }
         for action in ("diff", "check")
+    },
+    "scenarios": {
+        "--group": (MISSED, MISSED + " --group halted"),
+        "--wide": (MISSED, MISSED + " --wide"),
     },
     "status": {
         "--userdir": ("--userdir {W}", "--userdir {W2}"),
