@@ -21,8 +21,8 @@ from candlegraph.graph.schema.frozen import Frozen
 SAMPLES, SEED = 1000, 11
 SIZE = 0.1
 """Of the model confidence set: the best one is in it in 90 % of cases."""
-BLOCKS = 12
-"""Of the cross validation: 924 ways to choose half of them."""
+BLOCKS = 10
+"""Of the cross validation: 252 ways to choose half of them."""
 FEWEST_DAYS = 4 * BLOCKS
 
 
