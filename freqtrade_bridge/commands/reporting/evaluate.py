@@ -8,11 +8,11 @@ from pathlib import Path
 from candlegraph.freqtrade_bridge.commands.reporting.market import RunSpan, market_of
 from candlegraph.freqtrade_bridge.commands.reporting.report import datadirs
 from candlegraph.freqtrade_bridge.commands.reporting.runs import FoundRun, find_run, results_in
+from candlegraph.freqtrade_bridge.commands.waiting import working
 from candlegraph.freqtrade_bridge.host.trials import TrialBook, count_of
 from candlegraph.freqtrade_bridge.report.entries import FEWEST, MatchedRun, matched_run
 from candlegraph.freqtrade_bridge.report.listing import console, print_json
 from candlegraph.freqtrade_bridge.report.result import read_result
-from candlegraph.freqtrade_bridge.report.waiting import working
 from candlegraph.freqtrade_bridge.truth.edge import Edge, edge_of
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.settings.places import BACKTEST, DATABASE
