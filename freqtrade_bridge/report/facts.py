@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from pydantic import ValidationError
+
 from candlegraph.graph.schema.facts import render_facts
 from candlegraph.graph.schema.market import MarketSnapshot
 from candlegraph.graph.schema.numbers import written
@@ -27,8 +29,15 @@ ToldFacts = Mapping[str, str]
 
 
 def facts_in(snapshot: Mapping[str, Any]) -> ToldFacts:
-    """Return the facts of a kept snapshot, as the model was told them but for the digits."""
-    lines = render_facts(facts_of(MarketSnapshot.model_validate(snapshot), (), ())).splitlines()[1:-1]
+    """Return the facts of a kept snapshot, as the model was told them but for the digits.
+
+    None of one that another version kept in another form: a report is no place to fail for that.
+    """
+    try:
+        known = MarketSnapshot.model_validate(snapshot)
+    except ValidationError:
+        return {}
+    lines = render_facts(facts_of(known, (), ())).splitlines()[1:-1]
     told = (line.partition(": ")[::2] for line in lines)
     return {name: _short(name, text) for name, text in told if name not in COLUMNS_HAVE and text != ABSENT}
 

@@ -84,7 +84,9 @@ def gather(
             row.decision_id: briefing_of(kept.docs[row.decision_id])
             for row in counted(shown, "writing briefings again")
         },
-        facts={key: facts_in(kept.read[key]["snapshot"]) for key in counted(told, "reading the facts")},
+        facts={
+            key: facts for key in counted(told, "reading the facts") if (facts := facts_in(kept.read[key]["snapshot"]))
+        },
         language=kept.language,
         notes=(*notes_of(decisions, without, words, is_sample=is_sample), *notes),
         name=name,

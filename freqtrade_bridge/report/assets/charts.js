@@ -208,10 +208,11 @@ class PairChart {
   }
 
   checks() {
-    const shades = {orders: "accent", changes: "accent", stops: "down", levels: "faint", unfilled: "warn"};
+    const signs = {orders: ["accent", "▲●"], changes: ["accent", "■"], stops: ["down", "╌"], levels: ["up", "╌┈"], unfilled: ["warn", "▲"]};
     document.getElementById("pair-layers").append(...LAYERS.map(layer => {
       const box = el("input", {type: "checkbox", checked: true, onchange: () => { box.checked ? this.layers.add(layer) : this.layers.delete(layer); this.mark(); }});
-      return el("label", {}, box, el("i", {style: `background: var(--${shades[layer]})`}), say(`js.layer.${layer}`));
+      const [shade, sign] = signs[layer];
+      return el("label", {}, box, el("span", {class: "sign", style: `color: var(--${shade})`, "aria-hidden": "true"}, sign), say(`js.layer.${layer}`));
     }));
   }
 

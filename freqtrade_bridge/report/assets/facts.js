@@ -39,5 +39,6 @@ function factLists(facts) {
     lines.get(what).set(frame, value);
   }
   const columns = [...frames].map(frame => [frame, ([, values]) => values.get(frame) ?? NONE]);
-  return [el("div", {class: "facts-of"}, smallTable([["", ([what]) => what.replaceAll("_", " ")], ...columns], [...lines])), pairsOf(others)];
+  const table = smallTable([["", ([what]) => what.replaceAll("_", " ")], ...columns], [...lines]);
+  return el("div", {class: "facts-of"}, table, el("p", {class: "hint"}, say("decision.facts.unit")), pairsOf(others));
 }
