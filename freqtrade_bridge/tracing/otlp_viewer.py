@@ -50,17 +50,20 @@ class OtlpViewer:
 
     def show(self, note: Note) -> str | None:
         """Send one note; return why it could not be, without address and key."""
+        SAID.last = "it did not answer"
+        return None if self._exporter.export(self.spans(note)) is SpanExportResult.SUCCESS else SAID.last
+
+    def spans(self, note: Note) -> list[ReadableSpan]:
+        """Return the spans of a note, the decision's own first."""
         match note:
             case Decided():
                 steps = trace_of(*note, self._settings)
-                spans = [self._span(one, steps[0]) for one in steps]
+                return [self._span(one, steps[0]) for one in steps]
             case Changed():
                 root, step = changed_step(note, self._settings)
-                spans = [self._span(step, root)]
+                return [self._span(step, root)]
             case Judged():
-                spans = [self._outcome(note)]
-        SAID.last = "it did not answer"
-        return None if self._exporter.export(spans) is SpanExportResult.SUCCESS else SAID.last
+                return [self._outcome(note)]
 
     def close(self) -> None:
         """End a pause between two tries."""
@@ -95,8 +98,9 @@ class _Said(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Keep the reason: of an exception its class, since its text names the address."""
         given = record.args if isinstance(record.args, tuple) else ()
-        told = [type(one).__name__ if isinstance(one, Exception) else str(one) for one in given if one != "spans"]
-        self.last = " ".join(told[:2]) or self.last
+        told = [one for one in given if one != "spans" and not isinstance(one, float)]  # a float: when it tries again
+        words = [type(one).__name__ if isinstance(one, Exception) else str(one) for one in told]
+        self.last = " ".join(words) or self.last
         return False
 
 

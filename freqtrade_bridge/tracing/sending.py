@@ -45,6 +45,11 @@ class Sending:
         self._thread = threading.Thread(target=self._empty, name=f"candlegraph-{viewer.name}", daemon=True)
         self._thread.start()
 
+    @property
+    def waits(self) -> int:
+        """Return how many notes are not taken up yet."""
+        return self._waiting.qsize()
+
     def put(self, note: Note) -> None:
         """Queue a note; returns at once."""
         try:
