@@ -18,10 +18,10 @@ from candlegraph.freqtrade_bridge.audit.seen import (
     OUR_STOP,
     HeldPosition,
     HiddenStop,
-    Income,
     Look,
     OrderSide,
     SeenFill,
+    SeenIncome,
     SeenOrder,
     Stop,
 )
@@ -134,14 +134,16 @@ class LiveAccount:
                 begin = max(begin + 1, rows[-1]["timestamp"]) if len(rows) == MOST_ROWS else begin + WEEK_MS
         return tuple(sorted(found.values(), key=lambda one: (one.at, int(one.id))))
 
-    def income(self, pair: str, since: datetime, kind: IncomeKind) -> tuple[Income, ...]:
+    def income(self, pair: str, since: datetime, kind: IncomeKind) -> tuple[SeenIncome, ...]:
         """Return what the wallet gained and lost by a pair in its own currency; raise RequestUnanswered."""
-        found: list[Income] = []
+        found: list[SeenIncome] = []
         currency, begin = self._exchange.get_pair_quote_currency(pair), _ms(since)
         query = {"symbol": self._api.market_id(pair), "incomeType": kind, "limit": MOST_ROWS}
         with asked("list what was earned and paid"):
             while rows := self._api.fapiPrivateGetIncome(query | {"startTime": begin}):
-                found += [Income(float(one["income"]), int(one["time"])) for one in rows if one["asset"] == currency]
+                found += [
+                    SeenIncome(float(one["income"]), int(one["time"])) for one in rows if one["asset"] == currency
+                ]
                 if len(rows) < MOST_ROWS:
                     break
                 begin = int(rows[-1]["time"]) + 1

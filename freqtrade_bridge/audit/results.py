@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from freqtrade.persistence import Order, Trade
 
 from candlegraph.freqtrade_bridge.audit.account import LiveAccount, RequestRefused, RequestUnanswered
-from candlegraph.freqtrade_bridge.audit.seen import Income, SeenFill, exceeds
+from candlegraph.freqtrade_bridge.audit.seen import SeenFill, SeenIncome, exceeds
 from candlegraph.freqtrade_bridge.host.tags import LIQUIDATION
 
 logger = logging.getLogger(__name__)
@@ -31,8 +31,8 @@ class Paid(NamedTuple):
 
     its: tuple[SeenFill, ...]
     of_pair: tuple[SeenFill, ...]
-    funding: tuple[Income, ...] = ()
-    taken: tuple[Income, ...] = ()
+    funding: tuple[SeenIncome, ...] = ()
+    taken: tuple[SeenIncome, ...] = ()
 
     def share(self, at: int) -> float:
         """Return the trade's part of the position just before a time (epoch ms), as a ratio."""

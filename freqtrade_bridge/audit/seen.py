@@ -186,7 +186,7 @@ class SeenFill(NamedTuple):
         return self._replace(amount=amount, fee=self.fee * amount / self.amount)
 
 
-class Income(NamedTuple):
+class SeenIncome(NamedTuple):
     """One change of the wallet beside fills, quote currency, at a time in epoch ms."""
 
     amount: float

@@ -8,7 +8,7 @@ from freqtrade.enums import TradingMode
 from freqtrade.persistence import Order, Trade, init_db
 
 from candlegraph.freqtrade_bridge.audit.results import settle
-from candlegraph.freqtrade_bridge.audit.seen import Income, SeenFill, SeenOrder
+from candlegraph.freqtrade_bridge.audit.seen import SeenFill, SeenIncome, SeenOrder
 
 BTC = "BTC/USDT:USDT"
 START = datetime(2025, 11, 20, 7, tzinfo=UTC)
@@ -25,8 +25,8 @@ class Listed:
     """What the exchange lists; `sent` is who sent the orders that no trade knows, by number."""
 
     fills_of_pair: list[SeenFill]
-    funding: tuple[Income, ...] = ()
-    taken: tuple[Income, ...] = ()
+    funding: tuple[SeenIncome, ...] = ()
+    taken: tuple[SeenIncome, ...] = ()
     sent: dict[str, str] = None
 
     def fills(self, pair, since):
@@ -94,7 +94,7 @@ def test_a_result_that_is_booked_rightly_stays():
 
 def test_funding_of_a_trade_that_a_stop_ends_is_added():
     trade = closed(ENTRY, (2, "stoploss", 0.02, 99_000.0, 120))
-    listed = Listed([fill(*ENTRY), fill("fired 2", "sell", 0.02, 99_000.0, 120)], (Income(-0.3, ms(60)),))
+    listed = Listed([fill(*ENTRY), fill("fired 2", "sell", 0.02, 99_000.0, 120)], (SeenIncome(-0.3, ms(60)),))
     assert settle(trade, listed) == pytest.approx(-0.3)
     assert trade.close_profit_abs == pytest.approx(-20.0 - 1.99 - 0.3)
 
@@ -108,26 +108,26 @@ def test_fees_in_another_currency_are_left_as_booked():
 
 
 def test_fills_that_are_not_listed_yet_change_nothing_but_funding():
-    assert settle(closed(ENTRY, EXIT), Listed([fill(*ENTRY)], (Income(-0.3, ms(60)),))) == pytest.approx(-0.3)
+    assert settle(closed(ENTRY, EXIT), Listed([fill(*ENTRY)], (SeenIncome(-0.3, ms(60)),))) == pytest.approx(-0.3)
 
 
 def test_what_a_liquidation_takes_beside_the_loss_is_added():
     trade = closed(ENTRY, (2, "sell", 0.02, 70_000.0, 120), reason="liquidation")
-    earlier, its = Income(-50.0, ms(-2)), Income(-4.5, ms(120))
+    earlier, its = SeenIncome(-50.0, ms(-2)), SeenIncome(-4.5, ms(120))
     listed = Listed([fill(*ENTRY), fill(2, "sell", 0.02, 70_000.0, 120, fee_rate=0)], taken=(earlier, its))
     assert settle(trade, listed) == pytest.approx(0.7 - 4.5)  # no fee of the exit
 
 
 def test_a_position_closed_by_hand_in_the_very_instant_of_the_next_entry_is_not_in_the_next_result():
     before = [fill(8, "buy", 0.01, 102_000.0, -3), fill(9, "sell", 0.01, 100_000.0, 0)]
-    listed = Listed([*before, fill(*ENTRY), fill(*EXIT)], (Income(-0.2, ms(-1)), Income(-0.3, ms(60))))
+    listed = Listed([*before, fill(*ENTRY), fill(*EXIT)], (SeenIncome(-0.2, ms(-1)), SeenIncome(-0.3, ms(60))))
     assert settle(closed(ENTRY, EXIT), listed) == pytest.approx(-0.3)
 
 
 def test_an_addition_whose_answer_was_lost_and_that_ends_by_itself_is_not_in_the_trades_result():
     """The exchange's average entry is another one from then on, and so is the profit that it names."""
     lost, its_end = fill(3, "buy", 0.02, 102_000.0, 30), fill(4, "sell", 0.02, 99_000.0, 150)
-    listed = Listed([fill(*ENTRY), lost, fill(*EXIT), its_end], (Income(-0.3, ms(60)), Income(-0.1, ms(140))))
+    listed = Listed([fill(*ENTRY), lost, fill(*EXIT), its_end], (SeenIncome(-0.3, ms(60)), SeenIncome(-0.1, ms(140))))
     assert settle(closed(ENTRY, EXIT), listed) == pytest.approx(-0.15)  # half of what both paid together
 
 
