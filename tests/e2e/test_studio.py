@@ -2,10 +2,8 @@
 
 import asyncio
 import json
-import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 from langgraph_sdk import get_client
+from studio_server import free_port, offline, studio
 
 from candlegraph.agents.asking.transcript import prompt_hash
 from candlegraph.freqtrade_bridge.commands.main import main
@@ -77,38 +76,11 @@ TRADE = {
 }
 
 
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
-def offline():
-    """Return the environment without keys, and with a proxy that refuses: what leaves loopback fails, and is told."""
-    hidden = ("LANGSMITH_API_KEY", "OPENAI_API_KEY", "CANDLEGRAPH_API_KEY")
-    env = {name: value for name, value in os.environ.items() if name not in hidden}
-    env |= {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1,localhost"}
-    return env
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    port, folder = free_port(), tmp_path_factory.mktemp("studio")
-    words = ["studio", "--userdir", str(folder / "user"), "--port", str(port)]
-    process = subprocess.Popen(
-        [str(Path(sys.executable).parent / "candlegraph"), *words],
-        cwd=folder,
-        env=offline(),
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        told = [process.stdout.readline() for _ in range(3)]
-        assert process.poll() is None, told
-        yield f"http://127.0.0.1:{port}", folder
-    finally:
-        process.terminate()
-        process.wait(30)
+    folder = tmp_path_factory.mktemp("studio")
+    with studio(folder) as url:
+        yield url, folder
 
 
 async def updates_of(url, given, context, graph="candlegraph"):
