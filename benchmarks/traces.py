@@ -14,7 +14,6 @@ os.environ["LANGSMITH_TRACING"] = "false"  # before LangChain is imported
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
 
 import argparse
-import asyncio
 import json
 import statistics
 import subprocess
@@ -29,9 +28,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
-from langchain_core.messages import BaseMessage
-from langchain_core.outputs import ChatResult
+from langchain_core.messages import AIMessage, BaseMessage
 from langsmith import utils
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from tables import show
@@ -79,15 +76,10 @@ class Thinking(PolicyModel):
 
     seconds: float = 0.0
 
-    async def _agenerate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        await asyncio.sleep(self.seconds)
-        return await super()._agenerate(messages, stop, run_manager, **kwargs)
+    def answered(self, messages: Sequence[BaseMessage]) -> AIMessage:
+        """Return the rule's answer."""
+        time.sleep(self.seconds)
+        return super().answered(messages)
 
 
 class Bot:
@@ -256,19 +248,26 @@ def ends(snapshots: Sequence[MarketSnapshot], folder: Path) -> list[list[str]]:
     """Return the rows of the table: how long a process with 20 waiting decisions takes to end."""
     kept = folder / "snapshot.json"
     kept.write_text(snapshots[0].model_dump_json())
-    rows = []
+    rows, off = [], 0.0
     with collectors() as urls:
         for protocol in ("off", "LangSmith", "OTLP"):
             for name, url in ({"": ""} if protocol == "off" else urls | {"dead": DEAD}).items():
                 words = [sys.executable, __file__, "--end", protocol, url, str(kept)]
-                with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-                    assert process.stdout is not None, "it is a pipe"
-                    process.stdout.readline()
-                    began = time.perf_counter()
-                    process.wait(60)
-                    took = time.perf_counter() - began
-                rows.append([f"{protocol} {name}".strip(), f"{took:.2f}", "met" if took <= ENDS_WITHIN else "missed"])
+                took = min(ended_after(words) for _ in range(3))
+                off = took if protocol == "off" else off
+                aim = "met" if took - off <= ENDS_WITHIN else "missed"
+                rows.append([f"{protocol} {name}".strip(), f"{took:.2f}", f"{took - off:.2f}", aim])
     return rows
+
+
+def ended_after(words: Sequence[str]) -> float:
+    """Return the seconds from where a process has nothing left to do until it is gone."""
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None, "it is a pipe"
+        process.stdout.readline()
+        began = time.perf_counter()
+        process.wait(60)
+        return time.perf_counter() - began
 
 
 def end(protocol: str, url: str, kept: str) -> None:
@@ -320,8 +319,9 @@ def report(folder: Path, candles: int, *, markdown: bool) -> None:
         who = "the rule, one decision after the other" if not seconds else f"a model that takes {seconds} s"
         rows = times(snapshots[: count + BLOCK], folder / str(seconds), seconds)
         show(f"Time of a decision, {count} a case, {who}, send all", head, rows, notes, markdown=markdown)
-    head = ["viewer", "seconds", f"aim: <= {ENDS_WITHIN:g} s"]
-    show("End of a process with 20 decisions to send", head, ends(snapshots, folder), [], markdown=markdown)
+    head = ["viewer", "seconds", "more than off", f"aim: <= {ENDS_WITHIN:g} s more"]
+    notes = ["the least of three: what Python itself takes to end depends on what else the machine does"]
+    show("End of a process with 20 decisions to send", head, ends(snapshots, folder), notes, markdown=markdown)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """A viewer that others wrote reads our spans: Arize Phoenix, in a virtual environment of its own, since its pins clash.
 
-CANDLEGRAPH_PHOENIX names the Python of an environment that has it; without it one is made, which takes minutes.
+CANDLEGRAPH_PHOENIX names the Python of an environment that has it; without it one is made below ours, in minutes.
 """
 
 import os
@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import uuid
+from pathlib import Path
 
 import httpx
 import pytest
@@ -21,11 +22,14 @@ PHOENIX = "arize-phoenix>=20,<21"
 STARTS_WITHIN = 120
 
 
-def installed(folder):
+def installed():
     """Return the Python of an environment with Phoenix; skip with what the installer said where there is none."""
     if (given := os.environ.get("CANDLEGRAPH_PHOENIX")) is not None:
         return given
+    folder = Path(sys.prefix) / "phoenix"  # not in a temporary folder: that is RAM here, and this takes a gigabyte
     own = str(folder / "bin" / "python")
+    if (folder / "bin" / "phoenix").exists():
+        return own
     for words in ([sys.executable, "-m", "venv", str(folder)], [own, "-m", "pip", "install", "--quiet", PHOENIX]):
         done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=1800)
         if done.returncode:
@@ -42,7 +46,7 @@ def phoenix(tmp_path):
         port, other = one.getsockname()[1], two.getsockname()[1]
     env = os.environ | {"PHOENIX_WORKING_DIR": str(tmp_path), "PHOENIX_HOST": "127.0.0.1", "PHOENIX_PORT": str(port)}
     env |= {"PHOENIX_GRPC_PORT": str(other), "PHOENIX_TELEMETRY_ENABLED": "false"}
-    words = [installed(tmp_path / "environment"), "-m", "phoenix.server.main", "serve"]
+    words = [installed(), "-m", "phoenix.server.main", "serve"]
     url = f"http://127.0.0.1:{port}"
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(words, env=env, cwd=tmp_path, stdout=log, stderr=log)
