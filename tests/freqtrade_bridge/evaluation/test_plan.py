@@ -66,9 +66,7 @@ def test_a_plan_that_is_not_there_is_named(tmp_path):
         read_plan(tmp_path / "nothing.toml")
 
 
-@given(
-    days=st.integers(1, 400), length=st.integers(1, 60), purge=st.integers(0, 9), more=st.none() | st.integers(0, 9)
-)
+@given(days=st.integers(1, 400), length=st.integers(1, 60), purge=st.integers(0, 9), more=st.none() | st.integers(0, 9))
 def test_windows_follow_one_another_with_the_purge_between_them(days, length, purge, more):
     end = date.fromordinal(date(2024, 1, 1).toordinal() + max(days, length))
     step = None if more is None else length + purge + more
