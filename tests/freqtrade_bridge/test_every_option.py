@@ -107,11 +107,9 @@ ELSEWHERE = {
         [("evaluate", name) for name in ("run_name", "--userdir", "--json")],
         (REPORT, "test_a_backtest_is_judged_in_a_sentence_and_in_numbers"),
     ),
+    ("evaluate", "--jobs"): (EVALUATION, "test_more_processes_say_the_same_to_the_last_digit"),
+    ("evaluate", "--ray"): (EVALUATION, "test_more_processes_say_the_same_to_the_last_digit"),
     ("evaluate", "--trials"): (EVALUATION, "test_the_plan_is_one_trial_of_its_folder_however_often_it_is_run"),
-    **dict.fromkeys(
-        [("evaluate", name) for name in ("--jobs", "--ray")],
-        (EVALUATION, "test_jobs_and_ray_without_a_plan_are_refused"),
-    ),
     ("evaluate", "--datadir"): (REPORT, "test_what_has_no_candles_or_is_no_backtest_is_not_judged"),
     **dict.fromkeys(
         [("scenarios", name) for name in ("--model", "--every", "--json")],
