@@ -44,7 +44,7 @@ def loading() -> Iterator[None]:
     if not sys.stderr.isatty():
         yield
         return
-    from candlegraph.freqtrade_bridge.report.waiting import working
+    from candlegraph.freqtrade_bridge.commands.waiting import working
 
     with working("loading"):
         yield

@@ -56,7 +56,7 @@ def print_check(arguments: Namespace) -> None:
 def _answer(settings: Settings) -> ModelCheck:
     with loading():
         from candlegraph.freqtrade_bridge.commands.model_check import asked_once
-        from candlegraph.freqtrade_bridge.report.waiting import working
+        from candlegraph.freqtrade_bridge.commands.waiting import working
 
     with working("waiting for the model's answer"):
         return asked_once(settings)

@@ -21,10 +21,10 @@ from candlegraph.agents.prompt.briefing import Brief, brief_of
 from candlegraph.agents.prompt.budget import PRIORITY
 from candlegraph.agents.prompt.tokens import CHAT_TOKENS
 from candlegraph.freqtrade_bridge.commands.books.ledger import last_first
+from candlegraph.freqtrade_bridge.commands.waiting import working
 from candlegraph.freqtrade_bridge.host.keys import slots
 from candlegraph.freqtrade_bridge.host.run_name import named_run
 from candlegraph.freqtrade_bridge.report.listing import print_json
-from candlegraph.freqtrade_bridge.report.waiting import working
 from candlegraph.graph.builder import graph
 from candlegraph.graph.context import Context
 from candlegraph.graph.schema.errors import ConfigError

@@ -39,11 +39,17 @@ ANCESTOR = json.dumps(
 )  # fmt: skip
 
 CLI, COMMANDS, REEMBED = "e2e/test_cli.py", "freqtrade_bridge/test_memory_commands.py", "memory/test_reembed.py"
+SCENARIOS = "freqtrade_bridge/probing/test_scenarios.py"
 REPORT = "freqtrade_bridge/report/test_report_command.py"
+EVALUATION = "e2e/test_evaluation.py"
 EMBED = (REEMBED, "test_the_commands_embed_and_then_search_by_words")
 STUDIO = ("e2e/test_studio.py", "test_the_assistants_that_come_along_are_there_with_a_description")
 OPENED = ("e2e/test_studio.py", "test_a_decision_of_a_bot_is_opened_with_its_history_and_forked")
 BASE = ("freqtrade_bridge/test_assistants.py", "test_assistants_decide_as_the_configuration_says_and_hold_no_secret")
+DATASET = "freqtrade_bridge/tracing/test_dataset.py"
+WRITTEN = (DATASET, "test_each_line_says_what_was_seen_done_and_why_it_is_there_and_a_file_is_not_replaced")
+CHOSEN = (DATASET, "test_decisions_are_chosen_by_why_they_are_worth_a_second_look")
+CORRECTED = (DATASET, "test_a_dataset_of_langsmith_comes_back_with_what_a_person_filled_in")
 ELSEWHERE = {
     ("check", "--model"): ("freqtrade_bridge/test_check.py", "test_one_real_call_shows_that_the_model_answers"),
     ("backtest", "--strict"): (
@@ -77,11 +83,19 @@ ELSEWHERE = {
         "test_the_prompt_of_a_decision_has_the_same_hash_again",
     ),
     **dict.fromkeys((("studio", "--userdir"), ("studio", "--port")), STUDIO),
+    ("studio", "--allow"): (
+        "freqtrade_bridge/test_assistants.py",
+        "test_the_server_is_told_which_namespaces_its_runs_may_touch_beside_their_own",
+    ),
     ("mcp", "--userdir"): (
         "freqtrade_bridge/test_mcp.py",
         "test_every_function_says_what_the_ledger_says_and_nothing_is_written",
     ),
     **dict.fromkeys((("studio", "--config"), ("open", "--config")), BASE),
+    **dict.fromkeys([("traces dataset", f"--{name}") for name in ("to", "force", "userdir", "namespace")], WRITTEN),
+    **dict.fromkeys([("traces dataset", f"--{name}") for name in ("choose", "limit")], CHOSEN),
+    **dict.fromkeys([("traces dataset", f"--{name}") for name in ("langsmith", "config")], CORRECTED),
+    **dict.fromkeys([("traces corrections", f"--{name}") for name in ("langsmith", "to", "force")], CORRECTED),
     **dict.fromkeys((("open", "--server"), ("open", "--port")), OPENED),
     ("memory search", "--text"): EMBED,
     ("memory search", "--config"): EMBED,
@@ -92,7 +106,25 @@ ELSEWHERE = {
         [("evaluate", name) for name in ("run_name", "--userdir", "--json")],
         (REPORT, "test_a_backtest_is_judged_in_a_sentence_and_in_numbers"),
     ),
+    ("evaluate", "--trials"): (EVALUATION, "test_the_plan_is_one_trial_of_its_folder_however_often_it_is_run"),
+    **dict.fromkeys(
+        [("evaluate", name) for name in ("--jobs", "--ray")],
+        (EVALUATION, "test_jobs_and_ray_without_a_plan_are_refused"),
+    ),
     ("evaluate", "--datadir"): (REPORT, "test_what_has_no_candles_or_is_no_backtest_is_not_judged"),
+    **dict.fromkeys(
+        [("scenarios", name) for name in ("--model", "--every", "--json")],
+        (SCENARIOS, "test_the_gate_tells_the_rule_from_chance_from_always_long_and_from_always_waiting"),
+    ),
+    **dict.fromkeys(
+        [("scenarios", name) for name in ("--config", "--runs")],
+        (SCENARIOS, "test_a_served_model_is_counted_and_what_it_answers_wrongly_in_form_is_not_valid"),
+    ),
+    ("scenarios", "--file"): (
+        SCENARIOS,
+        "test_a_persons_corrections_are_situations_and_lines_that_nobody_filled_in_are_not",
+    ),
+    ("scenarios", "--least"): (SCENARIOS, "test_a_share_below_the_least_ends_with_a_status_for_ci"),
     ("report", "run_names"): (REPORT, "test_a_run_is_found_by_default_by_a_part_of_its_name_and_by_its_archive"),
     ("report", "--datadir"): (
         REPORT,
@@ -108,6 +140,7 @@ RUN = "--offline --userdir {U} --datadir {D} --timerange 20250401-20250402"
 DRY = "--offline --userdir {U} --datadir {D}"
 ONLINE = "-c {C} --userdir {U}"
 SEEN = "--pair BTC/USDT:USDT --at 2025-04-05T13:00 --datadir {D} --userdir {U}"
+MISSED = "--model always-wait --group textbook --every 2"
 PARITY = "--live {W} --live-namespace dry_run --backtest {W}"
 OTHER = "dry_run --userdir {W} --other-userdir {W2}"
 PLACED = {
@@ -275,6 +308,10 @@ PAIRS = {
             "--config": ("-c {OWN}", "-c {OWN2}"),
         }
         for action in ("diff", "check")
+    },
+    "scenarios": {
+        "--group": (MISSED, MISSED + " --group halted"),
+        "--wide": (MISSED, MISSED + " --wide"),
     },
     "status": {
         "--userdir": ("--userdir {W}", "--userdir {W2}"),

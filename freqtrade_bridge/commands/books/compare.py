@@ -11,12 +11,12 @@ from rich.table import Table
 
 from candlegraph.freqtrade_bridge.commands.arguments import database_of
 from candlegraph.freqtrade_bridge.commands.books.ledger import rows_of
+from candlegraph.freqtrade_bridge.commands.waiting import working
 from candlegraph.freqtrade_bridge.parity.causes import Departure
 from candlegraph.freqtrade_bridge.parity.compared import ComparedRun
 from candlegraph.freqtrade_bridge.parity.comparison import CAUSE_TOLD, RunComparison, RunTotals, comparison_of
 from candlegraph.freqtrade_bridge.parity.money import Pairing
 from candlegraph.freqtrade_bridge.report.listing import LONGEST, Entry, console, one_line, print_entries, print_json
-from candlegraph.freqtrade_bridge.report.waiting import working
 from candlegraph.memory.books.ledger import DecisionRow, Ledger
 
 SHOWN = 10

@@ -7,9 +7,9 @@ from argparse import Namespace
 from typing import Any
 
 from candlegraph.freqtrade_bridge.commands.books.brief_again import kept
+from candlegraph.freqtrade_bridge.commands.waiting import working
 from candlegraph.freqtrade_bridge.decisions.replayed import Compared, compared, signal_hash
 from candlegraph.freqtrade_bridge.report.listing import print_json
-from candlegraph.freqtrade_bridge.report.waiting import working
 
 
 def print_decided(arguments: Namespace) -> None:

@@ -24,11 +24,11 @@ from rich.table import Table
 from rich.text import Text
 
 from candlegraph.freqtrade_bridge.commands.run_arguments import order_of
+from candlegraph.freqtrade_bridge.commands.waiting import stages
 from candlegraph.freqtrade_bridge.host.tags import FORCED
 from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder, run_backtest
 from candlegraph.freqtrade_bridge.report.listing import console, print_json
 from candlegraph.freqtrade_bridge.report.result import RunResult, read_result
-from candlegraph.freqtrade_bridge.report.waiting import stages
 from candlegraph.memory.learning.patterns import Interval, t_quantile, win_rate_interval
 
 ARMS = {"a backtest with memory": True, "the same without": False}

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from candlegraph.freqtrade_bridge.commands.arguments import database_of
 from candlegraph.freqtrade_bridge.commands.memory.tables import opened, rag_config
+from candlegraph.freqtrade_bridge.commands.waiting import counted, working
 from candlegraph.freqtrade_bridge.host.configuration_files import read_files
 from candlegraph.freqtrade_bridge.report.listing import console, print_json, print_values
-from candlegraph.freqtrade_bridge.report.waiting import counted, working
 from candlegraph.graph.schema.errors import ConfigError, MemoryStoreError
 from candlegraph.graph.schema.experience import ANCESTOR, ClosedTrade
 from candlegraph.graph.settings.places import DATABASE

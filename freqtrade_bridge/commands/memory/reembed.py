@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 from candlegraph.freqtrade_bridge.commands.arguments import database_of
 from candlegraph.freqtrade_bridge.commands.memory.tables import rag_config
+from candlegraph.freqtrade_bridge.commands.waiting import working
 from candlegraph.freqtrade_bridge.report.listing import console
-from candlegraph.freqtrade_bridge.report.waiting import working
 from candlegraph.graph.schema.errors import ConfigError, EmbeddingError
 from candlegraph.graph.schema.frozen import Frozen
 from candlegraph.memory.store import ExperienceMemory, open_memory

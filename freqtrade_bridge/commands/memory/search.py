@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from candlegraph.agents.prompt.outside_text import plain
 from candlegraph.freqtrade_bridge.commands.memory.tables import opened, rag_config
+from candlegraph.freqtrade_bridge.commands.waiting import working
 from candlegraph.freqtrade_bridge.report.listing import Entry, print_entries, print_json
-from candlegraph.freqtrade_bridge.report.waiting import working
 from candlegraph.graph.schema.errors import ConfigError, MemoryStoreError
 from candlegraph.graph.schema.lessons import Case
 from candlegraph.memory.cases import ended

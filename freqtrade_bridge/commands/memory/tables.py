@@ -8,10 +8,10 @@ from typing import Any
 
 from candlegraph.freqtrade_bridge.commands.arguments import database_of
 from candlegraph.freqtrade_bridge.commands.books.ledger import last_first
+from candlegraph.freqtrade_bridge.commands.waiting import counted, working
 from candlegraph.freqtrade_bridge.host.configuration_files import read_files
 from candlegraph.freqtrade_bridge.host.run_name import named_run
 from candlegraph.freqtrade_bridge.report.listing import Entry, console, print_entries, print_json, print_values
-from candlegraph.freqtrade_bridge.report.waiting import counted, working
 from candlegraph.graph.schema.errors import MemoryStoreError
 from candlegraph.graph.settings.experience import RagConfig
 from candlegraph.graph.settings.settings import settings_of

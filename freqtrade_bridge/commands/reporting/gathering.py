@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from candlegraph.freqtrade_bridge.commands.waiting import counted
 from candlegraph.freqtrade_bridge.report.document import Briefing, RunEvidence
 from candlegraph.freqtrade_bridge.report.facts import facts_in
 from candlegraph.freqtrade_bridge.report.result import RunResult
 from candlegraph.freqtrade_bridge.report.rows import Seen
 from candlegraph.freqtrade_bridge.report.summary import POLICY_MODELS
-from candlegraph.freqtrade_bridge.report.waiting import counted
 from candlegraph.freqtrade_bridge.report.words import ReportWords, percent
 from candlegraph.freqtrade_bridge.truth.matched import Luck
 from candlegraph.graph.schema.experience import Experience

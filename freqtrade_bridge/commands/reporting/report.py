@@ -18,6 +18,7 @@ from candlegraph.freqtrade_bridge.commands.reporting.gathering import (
 )
 from candlegraph.freqtrade_bridge.commands.reporting.market import RunMarket, RunSpan, market_of
 from candlegraph.freqtrade_bridge.commands.reporting.runs import FoundRun, find_run
+from candlegraph.freqtrade_bridge.commands.waiting import working
 from candlegraph.freqtrade_bridge.host.configuration_files import read_files
 from candlegraph.freqtrade_bridge.host.run_name import refuse_same
 from candlegraph.freqtrade_bridge.report.comparison import write_comparison
@@ -26,7 +27,6 @@ from candlegraph.freqtrade_bridge.report.entries import luck_of_run
 from candlegraph.freqtrade_bridge.report.listing import console
 from candlegraph.freqtrade_bridge.report.page import write_page
 from candlegraph.freqtrade_bridge.report.result import RunResult, read_result
-from candlegraph.freqtrade_bridge.report.waiting import working
 from candlegraph.freqtrade_bridge.report.words import ReportWords
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.settings.places import DATABASE, OFFLINE

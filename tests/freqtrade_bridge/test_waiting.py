@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from candlegraph.freqtrade_bridge.report.waiting import counted, stages, working
+from candlegraph.freqtrade_bridge.commands.waiting import counted, stages, working
 
 
 class Terminal(io.StringIO):
