@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
@@ -61,7 +61,7 @@ class Context(BaseModel):
     _deadline: float | None = PrivateAttr(default=None)
     _spent: str | None = PrivateAttr(default=None)
 
-    def with_model(self, model: BaseChatModel) -> Context:
+    def with_model(self, model: BaseChatModel) -> Self:
         """Return this context with `model` in every role instead of the configured ones."""
         copy = self.model_copy()
         copy._models = self._role_models(model)

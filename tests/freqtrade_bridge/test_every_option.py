@@ -39,7 +39,9 @@ ANCESTOR = json.dumps(
 )  # fmt: skip
 
 CLI, COMMANDS, REEMBED = "e2e/test_cli.py", "freqtrade_bridge/test_memory_commands.py", "memory/test_reembed.py"
+SCENARIOS = "freqtrade_bridge/probing/test_scenarios.py"
 REPORT = "freqtrade_bridge/report/test_report_command.py"
+EVALUATION = "e2e/test_evaluation.py"
 EMBED = (REEMBED, "test_the_commands_embed_and_then_search_by_words")
 STUDIO = ("e2e/test_studio.py", "test_the_assistants_that_come_along_are_there_with_a_description")
 OPENED = ("e2e/test_studio.py", "test_a_decision_of_a_bot_is_opened_with_its_history_and_forked")
@@ -53,6 +55,10 @@ ELSEWHERE = {
     ("backtest", "--strict"): (
         "e2e/test_two_forms.py",
         "test_a_doubtful_run_ends_with_a_status_of_its_own_where_that_is_wanted",
+    ),
+    **dict.fromkeys(
+        (("backtest", "--json"), ("memory ablation", "--json")),
+        ("e2e/test_two_forms.py", "test_a_backtest_and_an_ablation_are_told_to_a_program_in_json_alone"),
     ),
     ("", "--version"): (
         "freqtrade_bridge/test_help.py",
@@ -100,8 +106,26 @@ ELSEWHERE = {
         [("evaluate", name) for name in ("run_name", "--userdir", "--json")],
         (REPORT, "test_a_backtest_is_judged_in_a_sentence_and_in_numbers"),
     ),
+    ("evaluate", "--trials"): (EVALUATION, "test_the_plan_is_one_trial_of_its_folder_however_often_it_is_run"),
+    **dict.fromkeys(
+        [("evaluate", name) for name in ("--jobs", "--ray")],
+        (EVALUATION, "test_jobs_and_ray_without_a_plan_are_refused"),
+    ),
     ("evaluate", "--datadir"): (REPORT, "test_what_has_no_candles_or_is_no_backtest_is_not_judged"),
-    ("report", "run_names"): (REPORT, "test_a_run_is_found_by_default_by_its_name_and_by_its_archive"),
+    **dict.fromkeys(
+        [("scenarios", name) for name in ("--model", "--every", "--json")],
+        (SCENARIOS, "test_the_gate_tells_the_rule_from_chance_from_always_long_and_from_always_waiting"),
+    ),
+    **dict.fromkeys(
+        [("scenarios", name) for name in ("--config", "--runs")],
+        (SCENARIOS, "test_a_served_model_is_counted_and_what_it_answers_wrongly_in_form_is_not_valid"),
+    ),
+    ("scenarios", "--file"): (
+        SCENARIOS,
+        "test_a_persons_corrections_are_situations_and_lines_that_nobody_filled_in_are_not",
+    ),
+    ("scenarios", "--least"): (SCENARIOS, "test_a_share_below_the_least_ends_with_a_status_for_ci"),
+    ("report", "run_names"): (REPORT, "test_a_run_is_found_by_default_by_a_part_of_its_name_and_by_its_archive"),
     ("report", "--datadir"): (
         REPORT,
         "test_candles_are_those_that_the_decisions_saw_and_a_reader_is_told_where_there_are_none",
@@ -116,7 +140,9 @@ RUN = "--offline --userdir {U} --datadir {D} --timerange 20250401-20250402"
 DRY = "--offline --userdir {U} --datadir {D}"
 ONLINE = "-c {C} --userdir {U}"
 SEEN = "--pair BTC/USDT:USDT --at 2025-04-05T13:00 --datadir {D} --userdir {U}"
+MISSED = "--model always-wait --group textbook --every 2"
 PARITY = "--live {W} --live-namespace dry_run --backtest {W}"
+OTHER = "dry_run --userdir {W} --other-userdir {W2}"
 PLACED = {
     "--userdir": ("--userdir {W}", "--userdir {W2}"),
     "--config": ("-c {PLACE}", "-c {PLACE2}"),
@@ -131,7 +157,7 @@ PAIRS = {
         "--risk": ("{T}/new", "{T}/new --risk bold"),
         "--force": ("{THERE}", "{THERE} --force"),
     },
-    "check": {"--config": ("-c {C}", "-c {C} -c {C2}")},
+    "check": {"--config": ("-c {C}", "-c {C} -c {C2}"), "--json": ("-c {C}", "-c {C} --json")},
     "migrate": {
         "files": ("{OLD}", "{OLD} {C2}"),
         "--to": ("{OLD}", "{OLD} --to {T}/new.json"),
@@ -178,6 +204,7 @@ PAIRS = {
         "--namespace": (SEEN + " --userdir {W}", SEEN + " --userdir {W} --namespace live"),
         "--datadir": (SEEN, SEEN + " --datadir {D2}"),
         "--config": (SEEN, SEEN + " -c {C}"),
+        "--json": (SEEN, SEEN + " --json"),
     },
     "brief": {
         "--userdir": (SEEN, SEEN + " --userdir {W}"),
@@ -188,6 +215,7 @@ PAIRS = {
         "--config": (SEEN, SEEN + " -c {C}"),
         "--tokens": (SEEN, SEEN + " --tokens 3200"),
         "--language": (SEEN, SEEN + " --language zh"),
+        "--json": (SEEN, SEEN + " --json"),
     },
     "open": {
         "--userdir": ("dry_run-1 --userdir {W}", "dry_run-1 --userdir {U}"),
@@ -226,6 +254,7 @@ PAIRS = {
             "--strategy old_records --userdir {W} --namespace live --as-of 2025-04-06",
         ),
         "--yes": ("--strategy low_quality --userdir {W}", "--strategy low_quality --userdir {W} --yes"),
+        "--json": ("--strategy low_quality --userdir {W}", "--strategy low_quality --userdir {W} --json"),
     },
     "memory purge": {
         "--userdir": ("--all --userdir {W}", "--all --userdir {W2}"),
@@ -234,10 +263,12 @@ PAIRS = {
         "--retired": ("--all --userdir {W}", "--retired --userdir {W}"),
         "--all": ("--retired --userdir {W}", "--all --userdir {W}"),
         "--yes": ("--all --userdir {W}", "--all --userdir {W} --yes"),
+        "--json": ("--all --userdir {W}", "--all --userdir {W} --json"),
     },
     "memory rebuild": {
         "--userdir": ("--userdir {W}", "--userdir {W2}"),
         "--config": ("--userdir {W}", "--userdir {W} -c {C2}"),
+        "--json": ("--userdir {W}", "--userdir {W} --json"),
     },
     "memory export": {
         "--userdir": ("--to {T}/a.jsonl --userdir {W}", "--to {T}/a.jsonl --userdir {W2}"),
@@ -260,6 +291,7 @@ PAIRS = {
         "--userdir": ("--to {T}/copy.sqlite --userdir {W}", "--to {T}/copy.sqlite --userdir {U}"),
         "--to": ("--to {T}/copy.sqlite --userdir {W}", "--to {T}/other.sqlite --userdir {W}"),
         "--force": ("--to {C} --userdir {W}", "--to {C} --userdir {W} --force"),
+        "--json": ("--to {T}/copy.sqlite --userdir {W}", "--to {T}/copy.sqlite --userdir {W} --json"),
     },
     "memory restore": {
         "--userdir": ("--from {COPY} --userdir {W}", "--from {COPY} --userdir {U}"),
@@ -276,6 +308,10 @@ PAIRS = {
             "--config": ("-c {OWN}", "-c {OWN2}"),
         }
         for action in ("diff", "check")
+    },
+    "scenarios": {
+        "--group": (MISSED, MISSED + " --group halted"),
+        "--wide": (MISSED, MISSED + " --wide"),
     },
     "status": {
         "--userdir": ("--userdir {W}", "--userdir {W2}"),
@@ -315,28 +351,28 @@ PAIRS = {
     "parity": {
         "--live": (PARITY, PARITY + " --live {W2}"),
         "--backtest": (PARITY, PARITY + " --backtest {U}"),
-        "--live-namespace": (PARITY, PARITY + " --live-namespace backtest:a"),
-        "--backtest-namespace": (PARITY, PARITY + " --backtest-namespace dry_run"),
+        "--live-namespace": (PARITY + " --backtest {W2}", PARITY + " --backtest {W2} --live-namespace backtest:a"),
+        "--backtest-namespace": (PARITY + " --live {W2}", PARITY + " --live {W2} --backtest-namespace dry_run"),
         "--pair": (PARITY, PARITY + f" --pair {ETH}"),
         "--json": (PARITY, PARITY + " --json"),
         "--wide": (PARITY, PARITY + " --wide"),
     },
     "compare": {
         "--userdir": ("backtest:a dry_run --userdir {W}", "backtest:a dry_run --userdir {W2}"),
-        "first": ("backtest:a dry_run --userdir {W}", "dry_run dry_run --userdir {W}"),
-        "second": ("backtest:a dry_run --userdir {W}", "backtest:a backtest:a --userdir {W}"),
+        "first": (f"backtest:a {OTHER}", f"dry_run {OTHER}"),
+        "second": (f"backtest:a {OTHER}", f"backtest:a {OTHER.replace('dry_run', 'backtest:a')}"),
         "--other-userdir": (
             "backtest:a dry_run --userdir {W}",
             "backtest:a dry_run --userdir {W} --other-userdir {W2}",
         ),
-        "--pair": ("dry_run dry_run --userdir {W}", f"dry_run dry_run --userdir {{W}} --pair {ETH}"),
+        "--pair": (f"dry_run {OTHER}", f"dry_run {OTHER} --pair {ETH}"),
         "--json": ("backtest:a dry_run --userdir {W}", "backtest:a dry_run --userdir {W} --json"),
         "--wide": ("backtest:a dry_run --userdir {W}", "backtest:a dry_run --userdir {W} --wide"),
     },
     "ledger diff": {
         "--userdir": ("backtest:a dry_run --userdir {W}", "backtest:a dry_run --userdir {W2}"),
-        "first": ("backtest:a dry_run --userdir {W}", "dry_run dry_run --userdir {W}"),
-        "second": ("backtest:a dry_run --userdir {W}", "backtest:a backtest:a --userdir {W}"),
+        "first": (f"backtest:a {OTHER}", f"dry_run {OTHER}"),
+        "second": (f"backtest:a {OTHER}", f"backtest:a {OTHER.replace('dry_run', 'backtest:a')}"),
         "--other-userdir": (
             "backtest:a dry_run --userdir {W}",
             "backtest:a dry_run --userdir {W} --other-userdir {W2}",

@@ -12,12 +12,14 @@ from candlegraph.freqtrade_bridge.commands.arguments import (
     add_config,
     add_output,
     add_userdir,
+    at_least_one,
     later,
     utc,
 )
 from candlegraph.graph.schema.errors import ConfigError
 
 HERE = __package__
+NAMED = "a run: its namespace, or any part that no other has, like the last digits of a backtest's name"
 
 
 def add_status(command: ArgumentParser) -> None:
@@ -74,7 +76,7 @@ def add_report(command: ArgumentParser) -> None:
         "run_names",
         nargs="*",
         metavar="RUN",
-        help=f"namespace, or an archive of freqtrade's (.zip); two: side by side; {NEWEST}",
+        help=f"{NAMED}; or an archive of freqtrade's (.zip); two: side by side; {NEWEST}",
     )
     command.add_argument("--datadir", type=Path, help="candle folder; default: the one of USERDIR/data that fits")
     command.add_argument(
@@ -85,12 +87,17 @@ def add_report(command: ArgumentParser) -> None:
 
 
 def add_evaluate(command: ArgumentParser) -> None:
-    """Let the command be told which backtest, and where its candles are."""
+    """Let the command be told which backtest, or which plan, and where a backtest's candles are."""
     add_userdir(command)
-    command.add_argument("run_name", nargs="?", metavar="RUN", help=f"namespace, or an archive (.zip); {NEWEST}")
+    command.add_argument(
+        "run_name", nargs="?", metavar="RUN|PLAN.toml", help=f"a plan, {NAMED}; or an archive (.zip); {NEWEST}"
+    )
     command.add_argument("--datadir", type=Path, help="candle folder; default: the one of USERDIR/data that fits")
+    command.add_argument("--jobs", type=at_least_one, help="of a plan: windows that run at once; default: 1")
+    command.add_argument("--ray", action="store_true", help="of a plan: on the Ray cluster of RAY_ADDRESS, or one here")
+    command.add_argument("--trials", action="store_true", help="list all backtests that were ever begun here")
     command.add_argument("--json", action="store_true", help="as JSON, every number")
-    command.set_defaults(run=later("candlegraph.freqtrade_bridge.commands.reporting.evaluate:print_evaluation"))
+    command.set_defaults(run=later("candlegraph.freqtrade_bridge.lab.evaluation.command:print_evaluation"))
 
 
 def add_ledger(command: ArgumentParser) -> None:
@@ -115,8 +122,8 @@ def _add_show(action: ArgumentParser) -> None:
 
 
 def _add_diff(action: ArgumentParser) -> None:
-    action.add_argument("first", help="namespace")
-    action.add_argument("second", help="namespace")
+    action.add_argument("first", help=NAMED)
+    action.add_argument("second", help="the same")
     action.add_argument("--other-userdir", type=Path, help="where the second one is, if elsewhere")
     add_output(action)
     add_userdir(action)
@@ -133,8 +140,7 @@ def _add_export(action: ArgumentParser) -> None:
 
 def add_compare(command: ArgumentParser) -> None:
     """Let the command be told which two runs."""
-    what = "a run's namespace, or a part of it that no other has, like the last digits of a backtest's name"
-    command.add_argument("first", metavar="RUN_A", help=what)
+    command.add_argument("first", metavar="RUN_A", help=NAMED)
     command.add_argument("second", metavar="RUN_B", help="the same")
     command.add_argument("--other-userdir", type=Path, help="where B is, if elsewhere")
     command.add_argument("--pair", help="only this pair")

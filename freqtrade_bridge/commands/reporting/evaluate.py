@@ -8,6 +8,8 @@ from pathlib import Path
 from candlegraph.freqtrade_bridge.commands.reporting.market import RunSpan, market_of
 from candlegraph.freqtrade_bridge.commands.reporting.report import datadirs
 from candlegraph.freqtrade_bridge.commands.reporting.runs import FoundRun, find_run, results_in
+from candlegraph.freqtrade_bridge.commands.waiting import working
+from candlegraph.freqtrade_bridge.host.trials import TrialBook, count_of
 from candlegraph.freqtrade_bridge.report.entries import FEWEST, MatchedRun, matched_run
 from candlegraph.freqtrade_bridge.report.listing import console, print_json
 from candlegraph.freqtrade_bridge.report.result import read_result
@@ -24,8 +26,9 @@ def print_evaluation(arguments: Namespace) -> None:
     userdir: Path = arguments.userdir
     database = userdir / DATABASE
     ledger = Ledger(database) if database.is_file() else None
-    found = find_run(userdir, ledger, arguments.run_name)
-    edge = edge_of_run(arguments, found)
+    with working("judging the run beside random agents"):
+        found = find_run(userdir, ledger, arguments.run_name)
+        edge = edge_of_run(arguments, found)
     tried = trials(userdir, ledger)
     if arguments.json:
         print_json({"run": found.name, "backtests_here": tried, **edge.model_dump()})
@@ -56,9 +59,13 @@ def _matched(arguments: Namespace, found: FoundRun) -> MatchedRun:
 
 
 def trials(userdir: Path, ledger: Ledger | None) -> int:
-    """Return how many backtests were run in this folder and are still known: the best of many flatters."""
+    """Return how many different backtests were run in this folder: the best of many flatters.
+
+    Of a folder from before the registry those that are still known.
+    """
     kept = () if ledger is None else ledger.namespaces()
-    return max(sum(name.startswith(BACKTEST) for name in kept), len(results_in(userdir)))
+    known = max(sum(name.startswith(BACKTEST) for name in kept), len(results_in(userdir)))
+    return max(count_of(TrialBook(userdir).trials()), known)
 
 
 def told(name: str, edge: Edge, tried: int) -> list[str]:

@@ -11,13 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from candlegraph.freqtrade_bridge.commands.books.brief_again import prompt_of
 from candlegraph.freqtrade_bridge.commands.traces.arguments import Choice
 from candlegraph.freqtrade_bridge.decisions.inputs import DecisionInputs
+from candlegraph.freqtrade_bridge.scenarios.written import FLAT, HELD
 from candlegraph.freqtrade_bridge.tracing.notes import verdicts
 from candlegraph.graph.schema.experience import Experience
-from candlegraph.graph.schema.signal import Move, TradeSignal
 from candlegraph.memory.books.ledger import DecisionRow
-
-POSSIBLE = {"flat": ("enter_long", "enter_short", "wait"), "held": ("hold", "exit", "reduce", "add")}
-"""The answers that a person may write into `admissible`."""
 
 
 class Correctable(BaseModel):
@@ -75,16 +72,9 @@ def correctable(row: DecisionRow, reasons: Mapping[Choice, str], inputs: Decisio
         namespace=row.namespace,
         chosen=tuple(reasons),
         why="; ".join(reasons.values()),
-        proposed=answer_word(row.signal.wanted),
-        taken=answer_word(row.signal),
-        possible=POSSIBLE["flat" if inputs.snapshot.position is None else "held"],
+        proposed=row.signal.wanted.kind,
+        taken=row.signal.kind,
+        possible=FLAT if inputs.snapshot.position is None else HELD,
         inputs=inputs.model_dump(mode="json", exclude_defaults=True),
         briefing="\n\n".join(str(one.content) for one in messages[1:]),
     )
-
-
-def answer_word(signal: TradeSignal | Move) -> str:
-    """Return an action as a person writes it: an adjustment adds or reduces."""
-    if signal.action != "adjust":
-        return signal.action
-    return "add" if (signal.adjustment_pct or 0) > 0 else "reduce"
