@@ -32,7 +32,6 @@ import httpx
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
-from situations import SITUATIONS, Situation, lessons_of, snapshot_of
 from tables import show
 
 from candlegraph.agents.analyst import seen
@@ -43,6 +42,8 @@ from candlegraph.agents.models.local import NAME, local_overrides, local_url
 from candlegraph.agents.prompt.briefing import brief_of
 from candlegraph.agents.prompt.files import prompt_text
 from candlegraph.agents.prompt.tokens import tokens_of
+from candlegraph.freqtrade_bridge.scenarios.pictured import pictured, remembered
+from candlegraph.freqtrade_bridge.scenarios.written import WrittenSituation, packaged
 from candlegraph.graph.context import Context
 from candlegraph.graph.schema.signal import Action
 from candlegraph.graph.settings.settings import settings_of
@@ -50,6 +51,8 @@ from candlegraph.graph.state import CandleState
 from candlegraph.tools.risk.claims import false_claims
 from candlegraph.tools.signals import TERMINAL_TOOLS
 
+SITUATIONS = [one for one in packaged() if one.group == "textbook"]
+"""Forty with one right answer each; numbers are distances in ATR, as the facts tell them."""
 SHORT_TOKENS = 26
 """Enough for the name of a function, which comes first in an answer."""
 CLOSE_EVERY = 4
@@ -87,7 +90,7 @@ WORDINGS = {
 class Asked(NamedTuple):
     """A situation as the product would ask it."""
 
-    situation: Situation
+    situation: WrittenSituation
     state: CandleState
     tools: list[BaseTool]
     facts: str
@@ -116,7 +119,7 @@ class Answer(NamedTuple):
 class Heard(NamedTuple):
     """What one wording made of one situation."""
 
-    situation: Situation
+    situation: WrittenSituation
     actions: tuple[Action | None, ...]
     """By rendering; one where it was not looked at closely."""
     lean: float | None
@@ -128,7 +131,7 @@ class Heard(NamedTuple):
     @property
     def is_right(self) -> bool:
         """Return whether it did what is right."""
-        return self.actions[0] == self.situation.right
+        return self.actions[0] == self.situation.admissible[0]
 
     @property
     def agrees(self) -> bool:
@@ -182,9 +185,9 @@ def _lean(likely: Sequence[Mapping[str, Any]]) -> float | None:
     return float(found["long"] - found["short"]) if {"long", "short"} <= found.keys() else None
 
 
-def asked(one: Situation, context: Context) -> Asked:
+def asked(one: WrittenSituation, context: Context) -> Asked:
     """Return the facts and functions of a situation."""
-    state = CandleState(**seen(snapshot_of(one), context, "fast"), lessons=lessons_of(one))
+    state = CandleState(**seen(pictured(one), context, "fast"), lessons=remembered(one))
     tools = allowed_tools(state)
     return Asked(one, state, tools, brief_of(state, context.settings, tools).facts)
 
@@ -226,14 +229,14 @@ def heard_of(one: Asked, answers: Sequence[Answer], *, is_whole: bool) -> Heard:
 def told_apart(heards: Sequence[Heard]) -> float | None:
     """Return in which share of all pairs of a long and a short situation the lean to long is greater in the first."""
     longs, shorts = (
-        [one.lean for one in heards if one.situation.right == right and one.lean is not None]
+        [one.lean for one in heards if one.situation.admissible == (right,) and one.lean is not None]
         for right in ("enter_long", "enter_short")
     )
     pairs = [(a > b) + (a == b) / 2 for a in longs for b in shorts]
     return sum(pairs) / len(pairs) if pairs else None
 
 
-def trial(answers: Path, names: Sequence[str], situations: Sequence[Situation]) -> dict[str, list[Heard]]:
+def trial(answers: Path, names: Sequence[str], situations: Sequence[WrittenSituation]) -> dict[str, list[Heard]]:
     """Return what each wording made of the situations."""
     model = Model(answers)
     context = Context(settings=settings_of({"llm_config": local_overrides() | {"decision": {"max_memory_calls": 0}}}))

@@ -8,6 +8,7 @@ from pathlib import Path
 from candlegraph.freqtrade_bridge.commands.reporting.market import RunSpan, market_of
 from candlegraph.freqtrade_bridge.commands.reporting.report import datadirs
 from candlegraph.freqtrade_bridge.commands.reporting.runs import FoundRun, find_run, results_in
+from candlegraph.freqtrade_bridge.commands.waiting import working
 from candlegraph.freqtrade_bridge.host.trials import TrialBook, count_of
 from candlegraph.freqtrade_bridge.report.entries import FEWEST, MatchedRun, matched_run
 from candlegraph.freqtrade_bridge.report.listing import console, print_json
@@ -25,8 +26,9 @@ def print_evaluation(arguments: Namespace) -> None:
     userdir: Path = arguments.userdir
     database = userdir / DATABASE
     ledger = Ledger(database) if database.is_file() else None
-    found = find_run(userdir, ledger, arguments.run_name)
-    edge = edge_of_run(arguments, found)
+    with working("judging the run beside random agents"):
+        found = find_run(userdir, ledger, arguments.run_name)
+        edge = edge_of_run(arguments, found)
     tried = trials(userdir, ledger)
     if arguments.json:
         print_json({"run": found.name, "backtests_here": tried, **edge.model_dump()})

@@ -1,0 +1,48 @@
+"""What the commands take that try a model or a recorded run; loads no freqtrade."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, ArgumentTypeError
+from pathlib import Path
+
+from candlegraph.freqtrade_bridge.commands.arguments import add_config, at_least_one, later
+
+HERE = __package__
+
+
+def share(text: str) -> float:
+    """Return a share from 0 to 1."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found <= 1:
+        raise ArgumentTypeError(f"expected a share from 0 to 1, like 0.8, was {text!r}")
+    return found
+
+
+def add_scenarios(command: ArgumentParser) -> None:
+    """Let the command be told which models, which situations, and what is good enough."""
+    command.add_argument(
+        "--model",
+        action="append",
+        help="policy, local, random, always-long, always-wait, or a name that your endpoint knows; again for another "
+        "one beside it; default: the configuration's",
+    )
+    add_config(command, "freqtrade configuration files, whose llm_config is tried")
+    command.add_argument("--runs", type=at_least_one, default=1, help="how often each situation is asked; default: 1")
+    command.add_argument(
+        "--file",
+        type=Path,
+        action="append",
+        default=[],
+        help="other situations: .toml as ours are written, or .jsonl of corrected decisions; default: ours",
+    )
+    command.add_argument("--group", action="append", default=[], help="situations of this group alone")
+    command.add_argument("--every", type=at_least_one, default=1, help="every so many-th situation alone; default: 1")
+    command.add_argument(
+        "--least", type=share, help="status 1 where a model's share of admissible answers is below, like 0.8"
+    )
+    command.add_argument("--wide", action="store_true", help="every situation that was missed, not the first ten")
+    command.add_argument("--json", action="store_true", help="as JSON, with every answer")
+    command.set_defaults(run=later(f"{HERE}.scenarios:print_scenarios"))
