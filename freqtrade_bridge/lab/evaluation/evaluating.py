@@ -45,7 +45,8 @@ def evaluate(
 ) -> Evaluated:
     """Evaluate a plan, a file's or a table's, and return what it says; what was finished before is not run again."""
     from candlegraph.freqtrade_bridge.lab.evaluation.page import write_evaluation  # with it the statistics: seconds
-    from candlegraph.freqtrade_bridge.lab.evaluation.processes import Job, run_chains  # loads freqtrade: seconds
+    from candlegraph.freqtrade_bridge.lab.evaluation.processes import run_chains  # loads freqtrade: seconds
+    from candlegraph.freqtrade_bridge.lab.evaluation.running import Job
 
     home = Path(userdir).resolve()
     read = opened(plan, home)
