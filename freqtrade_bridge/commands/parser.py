@@ -91,6 +91,9 @@ COMMANDS = {
         Command("compare", "two runs: which decisions differ and why, money and fates", "books.arguments:add_compare"),
         Command("evaluate", "whether a backtest shows an edge, or too little to tell", "books.arguments:add_evaluate"),
         Command("scenarios", "what models do in written situations; a gate for CI", "probing.arguments:add_scenarios"),
+        Command(
+            "leakage", "whether a model knows the market of a run: asked in disguise", "probing.arguments:add_leakage"
+        ),
         Command("whatif", "a run under other limits, stops, leverage; no model asked", "probing.arguments:add_whatif"),
         Command(
             "parity", "live against a backtest of the same span: what differs, and why", "books.arguments:add_parity"

@@ -16,7 +16,7 @@ from candlegraph.memory.books.snapshots import kept_docs
 from candlegraph.memory.store import open_memory
 
 
-class Recorded(NamedTuple):
+class RecordedRun(NamedTuple):
     """One run; `given` are the decisions of which it is known what they were made from."""
 
     name: str
@@ -25,7 +25,7 @@ class Recorded(NamedTuple):
     """Decisions without it."""
 
 
-def recorded_run(userdir: Path, named: str | None) -> Recorded:
+def recorded_run(userdir: Path, named: str | None) -> RecordedRun:
     """Return the run of that name, by candle, then pair; raise ConfigError where nothing was kept of it."""
     database = database_of(userdir)
     rows = rows_of(Ledger(database), named)
@@ -38,7 +38,7 @@ def recorded_run(userdir: Path, named: str | None) -> Recorded:
             f"{rows[0].namespace}: what its decisions were made from was not kept, or is gone: see "
             "experience_config.snapshots (keep, max_days, max_mb)"
         )
-    return Recorded(rows[0].namespace, given, len(rows) - len(given))
+    return RecordedRun(rows[0].namespace, given, len(rows) - len(given))
 
 
 def closed_trades(userdir: Path, namespace: str) -> list[ClosedTrade]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 from candlegraph.freqtrade_bridge.commands.probing.recorded import (
-    Recorded,
+    RecordedRun,
     closed_trades,
     net_results,
     recorded_run,
@@ -47,7 +47,7 @@ def print_whatif(arguments: Namespace) -> None:
     print_found(run.name, found, wide=arguments.wide)
 
 
-def again(run: Recorded, changes: Changes, userdir: str) -> list[Remade]:
+def again(run: RecordedRun, changes: Changes, userdir: str) -> list[Remade]:
     """Return the decisions as they would have been: by the gate alone, or by the graph where that is needed."""
     if changes.needs_graph:
         return graphed_again(run.given, changes, userdir)
