@@ -86,7 +86,7 @@ def is_shown(kind: Kind, seed: int) -> bool:
     prices, deviations = prices_of(kind, rng)
     circle = Circle.of(prices, prices, prices, prices)
     entries = list(entries_of(kind, circle, deviations, rng))
-    r = np.array([net[0] / one.exits.stop for one, net in trades_of(circle, entries, np.array([30]), FEE)])
+    r = np.array([net[0] / one.exits.stop for one, net, _ in trades_of(circle, entries, np.array([30]), FEE)])
     if kind.is_planted:
         r = r - r.mean() + POWER * r.std(ddof=1) / np.sqrt(TRADES) * (1 + rng.normal() / POWER)
     agents = agents_of({"": circle}, {"": entries}, fee=FEE, seed=seed)

@@ -89,7 +89,7 @@ COMMANDS = {
             "backtest", "`freqtrade backtesting` with the graph, a table and a report", "run_arguments:add_backtest"
         ),
         Command("compare", "two runs: which decisions differ and why, money and fates", "books.arguments:add_compare"),
-        Command("evaluate", "whether a backtest shows an edge, or too little to tell", "books.arguments:add_evaluate"),
+        Command("evaluate", "whether a backtest, or a plan of them, shows an edge", "books.arguments:add_evaluate"),
         Command("scenarios", "what models do in written situations; a gate for CI", "probing.arguments:add_scenarios"),
         Command(
             "leakage", "whether a model knows the market of a run: asked in disguise", "probing.arguments:add_leakage"

@@ -56,7 +56,7 @@ def _backtest(original: Any) -> Any:
         result = original(self, processed, start_date, end_date)
         if hasattr(self.strategy, "decided_columns"):
             _raise_failure(self.strategy)
-            self.strategy.backtest_ended(end_date)
+            self.strategy.backtest_ended(end_date, result)
         return result
 
     return backtest

@@ -31,6 +31,8 @@ class MatchedRun(NamedTuple):
     fee: float
     r: NDArray[np.float64]
     """Net result of each trade in units of its loss at the stop, in the order of their ends."""
+    ended: NDArray[np.int64]
+    """When each of those ended, seconds since 1970."""
 
     def agents(self) -> Agents:
         """Return what the random agents made."""
@@ -43,20 +45,30 @@ def matched_run(
     """Return the run's trades whose decision had a stop; None where these are too few to say anything.
 
     None too where a pair has no candles.
-
-    The agents do not add, reduce or move stops; what no level ends they close after a fixed time.
     """
     if not all("high" in candles.get(pair, ()) for pair in result.pairs):
         return None
+    matched = matched_trades(result, decisions, candles)
+    return None if len(matched.r) < FEWEST else matched
+
+
+def matched_trades(
+    result: RunResult, decisions: Sequence[DecisionRow], candles: Mapping[str, pd.DataFrame]
+) -> MatchedRun:
+    """Return the run's trades whose decision had a stop, be they few or none; every pair must have candles.
+
+    The agents do not add, reduce or move stops; what no level ends they close after a fixed time.
+    """
     signals = {(row.pair, row.as_of): row.signal for row in decisions if row.signal.is_entry and row.signal.stop}
     known = [trade for trade in result.closed if (trade.pair, trade.opened_at) in signals]
-    if len(known) < FEWEST:
-        return None
     horizon = _horizon(result)
     entries = {pair: list(_entries(result, pair, signals, candles[pair], horizon)) for pair in result.pairs}
-    circles = {pair: _circle(candles[pair]) for pair, given in entries.items() if given}
-    r = [_r(trade, signals[trade.pair, trade.opened_at]) for trade in sorted(known, key=_end)]
-    return MatchedRun(circles, {pair: entries[pair] for pair in circles}, known[0].fee_open, np.asarray(r))
+    circles = {pair: circle_of(candles[pair]) for pair, given in entries.items() if given}
+    known = sorted(known, key=_end)
+    r = np.array([_r(trade, signals[trade.pair, trade.opened_at]) for trade in known])
+    ended = np.array([_end(trade).timestamp() for trade in known], dtype=np.int64)
+    fee = known[0].fee_open if known else 0.0
+    return MatchedRun(circles, {pair: entries[pair] for pair in circles}, fee, r, ended)
 
 
 def luck_of_run(
@@ -112,5 +124,6 @@ def _horizon(result: RunResult) -> int:
     return max(1, ceil(lasted.mean())) if len(lasted) else 1
 
 
-def _circle(candles: pd.DataFrame) -> Circle:
+def circle_of(candles: pd.DataFrame) -> Circle:
+    """Return a pair's candles as a circle."""
     return Circle.of(*(candles[name].to_numpy(dtype=float) for name in ("open", "high", "low", "close")))

@@ -81,6 +81,15 @@ class TradeRow(FreqtradeRow):
         )
 
 
+class WalletStats(FreqtradeRow):
+    """Freqtrade's ratios of the account's balance at the ends of days; annual, of 365 days."""
+
+    sharpe: float
+    sortino: float
+    calmar: float
+    drawdown: float = Field(alias="max_drawdown_account")
+
+
 class RunResult(FreqtradeRow):
     """One run of one strategy in freqtrade's own statistics."""
 
@@ -98,6 +107,9 @@ class RunResult(FreqtradeRow):
     max_drawdown_ratio: float = Field(alias="max_drawdown_account")
     sharpe: float
     sortino: float
+    calmar: float = 0.0
+    wallet: WalletStats | None = Field(None, alias="wallet_stats")
+    volume: float = Field(0.0, alias="total_volume", description="of all orders, quote currency")
     profit_factor: float = Field(description="0: no trade lost")
     win_rate: float = Field(alias="winrate")
     wins: int
@@ -112,6 +124,12 @@ class RunResult(FreqtradeRow):
     def _by_entry(cls, trades: tuple[TradeRow, ...]) -> tuple[TradeRow, ...]:
         """Freqtrade lists them by their ends; a reader counts them as they began."""
         return tuple(sorted(trades, key=lambda trade: (trade.opened_at, trade.pair)))
+
+    @field_validator("wallet", mode="before")
+    @classmethod
+    def _known_wallet(cls, wallet: object) -> object:
+        """Return None for the empty one of an account that was never followed."""
+        return wallet or None
 
     @property
     def begins_at(self) -> datetime:

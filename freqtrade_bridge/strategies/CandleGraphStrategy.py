@@ -127,6 +127,7 @@ class CandleGraphStrategy(IStrategy):
         from candlegraph.freqtrade_bridge.host.backtest_hook import install
         from candlegraph.freqtrade_bridge.host.keys import blank_secrets, slots
         from candlegraph.freqtrade_bridge.host.run_name import namespace_of
+        from candlegraph.freqtrade_bridge.host.tried import begun
         from candlegraph.freqtrade_bridge.session import Session
 
         context = self.open_context(namespace_of(self.config["runmode"]))
@@ -136,6 +137,7 @@ class CandleGraphStrategy(IStrategy):
         self.session = Session(self.config, context, self.dp, self.wallets)
         if self.session.is_backtest:
             install()
+            begun(self.config, context, self.get_strategy_name(), self.dp.current_whitelist())
 
     def informative_pairs(self) -> list[Any]:
         """Ask for the higher timeframes, so that they are refreshed live."""
@@ -187,10 +189,13 @@ class CandleGraphStrategy(IStrategy):
         self.session.fates.look([pair], current_time)
         return columns_of(self.session.book.unused(pair, current_time))
 
-    def backtest_ended(self, end: datetime) -> None:
-        """Learn from what the end of the data closed, and settle what it left open."""
+    def backtest_ended(self, end: datetime, result: dict[str, Any]) -> None:
+        """Learn from what the end of the data closed, settle what it left open, and note what came of the run."""
+        from candlegraph.freqtrade_bridge.host.tried import ended
+
         self.session.fates.end(end)
         self.session.learner.learn(end + self.session.length)
+        ended(self.session.context, result, self.config)
 
     def populate_indicators(self, dataframe: DataFrame, metadata: dict[str, Any]) -> DataFrame:
         """Show what was decided on each candle, for charts; the graph computes its own numbers from closed candles."""

@@ -52,6 +52,16 @@ def luck_of(results: NDArray[np.float64], result: float) -> Luck:
     return Luck(agents=len(results), median=median, low=low, high=high, as_good=as_good)
 
 
+class AgentTrade(NamedTuple):
+    """One entry, as every agent makes it."""
+
+    entry: MatchedEntry
+    net: NDArray[np.float64]
+    """What it makes, as a share of its notional, after fees."""
+    ended: Places
+    """Candles from the agent's beginning to the trade's end."""
+
+
 class Agents(NamedTuple):
     """What each random agent made, in two measures of equal length."""
 
@@ -68,20 +78,22 @@ def agents_of(
 
     `fee` is the share of the notional that each fill costs; funding is left out.
     """
-    rng = np.random.default_rng(seed)
-    offsets = rng.integers(max(circle.count for circle in circles.values()), size=DRAWS)
+    offsets = offsets_of(circles, seed)
     results, r = np.zeros(DRAWS), np.zeros(DRAWS)
     for pair, given in entries.items():
-        for entry, net in trades_of(circles[pair], given, offsets, fee):
+        for entry, net, _ in trades_of(circles[pair], given, offsets, fee):
             results += entry.notional * net
             r += net / entry.exits.stop
     return Agents(results, r / sum(map(len, entries.values())))
 
 
-def trades_of(
-    circle: Circle, entries: Sequence[MatchedEntry], offsets: Places, fee: float
-) -> Iterator[tuple[MatchedEntry, NDArray[np.float64]]]:
-    """Yield one pair's entries, each with what it makes net for every agent, as a share of its notional.
+def offsets_of(circles: Mapping[str, Circle], seed: int) -> Places:
+    """Return where on the circle each agent begins."""
+    return np.random.default_rng(seed).integers(max(circle.count for circle in circles.values()), size=DRAWS)
+
+
+def trades_of(circle: Circle, entries: Sequence[MatchedEntry], offsets: Places, fee: float) -> Iterator[AgentTrade]:
+    """Yield one pair's entries, each with what every agent makes of it.
 
     An agent begins at its offset on the circle, and waits each entry's gap after the end of the trade before.
     """
@@ -90,4 +102,4 @@ def trades_of(
         at += entry.gap
         plays = circle.played(at, entry.sign, entry.exits)
         at += plays.candles
-        yield entry, plays.move - fee * (2 + entry.sign * plays.move)
+        yield AgentTrade(entry, plays.move - fee * (2 + entry.sign * plays.move), at - offsets)

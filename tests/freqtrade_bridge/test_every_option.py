@@ -42,6 +42,7 @@ CLI, COMMANDS, REEMBED = "e2e/test_cli.py", "freqtrade_bridge/test_memory_comman
 WHATIF = "freqtrade_bridge/probing/test_whatif.py"
 SCENARIOS = "freqtrade_bridge/probing/test_scenarios.py"
 REPORT = "freqtrade_bridge/report/test_report_command.py"
+EVALUATION = "e2e/test_evaluation.py"
 EMBED = (REEMBED, "test_the_commands_embed_and_then_search_by_words")
 STUDIO = ("e2e/test_studio.py", "test_the_assistants_that_come_along_are_there_with_a_description")
 OPENED = ("e2e/test_studio.py", "test_a_decision_of_a_bot_is_opened_with_its_history_and_forked")
@@ -90,6 +91,9 @@ ELSEWHERE = {
         [("evaluate", name) for name in ("run_name", "--userdir", "--json")],
         (REPORT, "test_a_backtest_is_judged_in_a_sentence_and_in_numbers"),
     ),
+    ("evaluate", "--jobs"): (EVALUATION, "test_more_processes_say_the_same_to_the_last_digit"),
+    ("evaluate", "--ray"): (EVALUATION, "test_more_processes_say_the_same_to_the_last_digit"),
+    ("evaluate", "--trials"): (EVALUATION, "test_the_plan_is_one_trial_of_its_folder_however_often_it_is_run"),
     ("evaluate", "--datadir"): (REPORT, "test_what_has_no_candles_or_is_no_backtest_is_not_judged"),
     **dict.fromkeys(
         [("scenarios", name) for name in ("--model", "--every", "--json")],

@@ -12,6 +12,7 @@ from candlegraph.freqtrade_bridge.commands.arguments import (
     add_config,
     add_output,
     add_userdir,
+    at_least_one,
     later,
     utc,
 )
@@ -85,12 +86,17 @@ def add_report(command: ArgumentParser) -> None:
 
 
 def add_evaluate(command: ArgumentParser) -> None:
-    """Let the command be told which backtest, and where its candles are."""
+    """Let the command be told which backtest, or which plan, and where a backtest's candles are."""
     add_userdir(command)
-    command.add_argument("run_name", nargs="?", metavar="RUN", help=f"namespace, or an archive (.zip); {NEWEST}")
+    command.add_argument(
+        "run_name", nargs="?", metavar="RUN|PLAN.toml", help=f"a plan, a namespace, or an archive (.zip); {NEWEST}"
+    )
     command.add_argument("--datadir", type=Path, help="candle folder; default: the one of USERDIR/data that fits")
+    command.add_argument("--jobs", type=at_least_one, help="of a plan: windows that run at once; default: 1")
+    command.add_argument("--ray", action="store_true", help="of a plan: on the Ray cluster of RAY_ADDRESS, or one here")
+    command.add_argument("--trials", action="store_true", help="list all backtests that were ever begun here")
     command.add_argument("--json", action="store_true", help="as JSON, every number")
-    command.set_defaults(run=later("candlegraph.freqtrade_bridge.commands.reporting.evaluate:print_evaluation"))
+    command.set_defaults(run=later("candlegraph.freqtrade_bridge.lab.evaluation.command:print_evaluation"))
 
 
 def add_ledger(command: ArgumentParser) -> None:

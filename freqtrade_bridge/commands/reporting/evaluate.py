@@ -8,6 +8,7 @@ from pathlib import Path
 from candlegraph.freqtrade_bridge.commands.reporting.market import RunSpan, market_of
 from candlegraph.freqtrade_bridge.commands.reporting.report import datadirs
 from candlegraph.freqtrade_bridge.commands.reporting.runs import FoundRun, find_run, results_in
+from candlegraph.freqtrade_bridge.host.trials import TrialBook, count_of
 from candlegraph.freqtrade_bridge.report.entries import FEWEST, MatchedRun, matched_run
 from candlegraph.freqtrade_bridge.report.listing import console, print_json
 from candlegraph.freqtrade_bridge.report.result import read_result
@@ -56,9 +57,13 @@ def _matched(arguments: Namespace, found: FoundRun) -> MatchedRun:
 
 
 def trials(userdir: Path, ledger: Ledger | None) -> int:
-    """Return how many backtests were run in this folder and are still known: the best of many flatters."""
+    """Return how many different backtests were run in this folder: the best of many flatters.
+
+    Of a folder from before the registry those that are still known.
+    """
     kept = () if ledger is None else ledger.namespaces()
-    return max(sum(name.startswith(BACKTEST) for name in kept), len(results_in(userdir)))
+    known = max(sum(name.startswith(BACKTEST) for name in kept), len(results_in(userdir)))
+    return max(count_of(TrialBook(userdir).trials()), known)
 
 
 def told(name: str, edge: Edge, tried: int) -> list[str]:

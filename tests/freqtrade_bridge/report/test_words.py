@@ -24,7 +24,7 @@ def test_both_languages_have_the_same_words_to_fill_in():
 def test_every_word_that_a_script_or_page_asks_for_is_there_and_none_is_left_over():
     asked = {key for text in SCRIPTS.values() for key in re.findall(r'say\([^)]*?"([a-z_.]+)"', text)}
     assert asked <= TABLES["en"].keys()
-    pages = [Template(asset(name)).get_identifiers() for name in ("page.html", "comparison.html")]
+    pages = [Template(asset(name)).get_identifiers() for name in ("page.html", "comparison.html", "evaluation.html")]
     placed = {one for found in pages for one in found if one.startswith("w_page_")}
     assert placed <= {f"w_{key.replace('.', '_')}" for key in TABLES["en"]}
 

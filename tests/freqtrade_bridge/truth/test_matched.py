@@ -57,7 +57,7 @@ def test_the_way_round_begins_anywhere(offset, sign):
 def test_an_agent_waits_its_gap_after_each_end_and_pays_both_fees():
     flat = circle_of(*STEADY)
     entry = MatchedEntry(gap=2, sign=1, exits=Exits(0.05, np.inf, 3), notional=0.5)
-    assert [float(net[0]) for _, net in trades_of(flat, [entry, entry], np.array([0]), fee=0.001)] == pytest.approx(
+    assert [float(net[0]) for _, net, _ in trades_of(flat, [entry, entry], np.array([0]), fee=0.001)] == pytest.approx(
         [-0.002, -0.002]
     )
 

@@ -1,0 +1,1 @@
+"""`candlegraph evaluate PLAN.toml`: strategies and baselines over walk-forward windows, judged together."""
