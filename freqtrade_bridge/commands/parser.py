@@ -94,6 +94,11 @@ COMMANDS = {
         Command(
             "leakage", "whether a model knows the market of a run: asked in disguise", "probing.arguments:add_leakage"
         ),
+        Command(
+            "calibration",
+            "its confidence, scores, stops against what came of them",
+            "probing.arguments:add_calibration",
+        ),
         Command("whatif", "a run under other limits, stops, leverage; no model asked", "probing.arguments:add_whatif"),
         Command(
             "parity", "live against a backtest of the same span: what differs, and why", "books.arguments:add_parity"

@@ -90,3 +90,10 @@ def add_leakage(command: ArgumentParser) -> None:
     )
     command.add_argument("--json", action="store_true", help="as JSON")
     command.set_defaults(run=later(f"{HERE}.leakage:print_leakage"))
+
+
+def add_calibration(command: ArgumentParser) -> None:
+    """Let the command be told which run."""
+    _add_recorded(command)
+    command.add_argument("--json", action="store_true", help="as JSON, with every bin")
+    command.set_defaults(run=later(f"{HERE}.calibration:print_calibration"))
