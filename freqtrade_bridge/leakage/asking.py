@@ -52,25 +52,27 @@ class Matched(Frozen):
     disguised_guess: Guess
 
 
-class Question(Frozen):
+class MatchedQuestion(Frozen):
     """One recorded decision that is asked again, and what the market did after it."""
 
     inputs: DecisionInputs
     move_atr: float
 
 
-async def ask_matched(questions: Sequence[Question], context: ScenarioContext, at_once: int) -> tuple[Matched, ...]:
+async def ask_matched(
+    questions: Sequence[MatchedQuestion], context: ScenarioContext, at_once: int
+) -> tuple[Matched, ...]:
     """Return what the context's model answers, some decisions at a time."""
     free = asyncio.Semaphore(at_once)
 
-    async def one(question: Question) -> Matched:
+    async def one(question: MatchedQuestion) -> Matched:
         async with free:
             return await _matched(question, context)
 
     return tuple(await asyncio.gather(*map(one, questions)))
 
 
-async def _matched(question: Question, context: ScenarioContext) -> Matched:
+async def _matched(question: MatchedQuestion, context: ScenarioContext) -> Matched:
     snapshot, lessons = question.inputs.snapshot, bare_lessons(question.inputs.lessons)
     plain, disguised = bare(snapshot), masked(snapshot)
     return Matched(

@@ -66,7 +66,7 @@ class Excursions(Frozen):
     winners_worst_r: float | None = Field(description="how far nine of ten winners went against the entry, R, below 0")
 
 
-class Calibration(Frozen):
+class ModelCalibration(Frozen):
     """What a run's closed trades say of its model's confidence."""
 
     judgement: CalibrationJudgement
@@ -80,13 +80,13 @@ class Calibration(Frozen):
     excursions: Excursions | None
 
 
-def calibration_of(trades: Sequence[SaidAndDone]) -> Calibration:
+def calibration_of(trades: Sequence[SaidAndDone]) -> ModelCalibration:
     """Return what the trades say, one at least."""
     said, won = np.array([one.confidence for one in trades]), np.array([one.won for one in trades])
     groups = binned(said)
     share = Share.of_parts([float(one) for one in won])
     auc, p = _auc(said, won)
-    return Calibration(
+    return ModelCalibration(
         judgement=_judged(float(said.mean()), share),
         trades=len(trades),
         said=float(said.mean()),

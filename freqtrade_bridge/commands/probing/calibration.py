@@ -11,7 +11,7 @@ from candlegraph.freqtrade_bridge.commands.arguments import database_of
 from candlegraph.freqtrade_bridge.commands.books.ledger import rows_of
 from candlegraph.freqtrade_bridge.commands.probing.recorded import closed_trades
 from candlegraph.freqtrade_bridge.report.listing import console, print_json
-from candlegraph.freqtrade_bridge.truth.calibration import Calibration, Excursions, SaidAndDone, calibration_of
+from candlegraph.freqtrade_bridge.truth.calibration import Excursions, ModelCalibration, SaidAndDone, calibration_of
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.schema.experience import ClosedTrade
 from candlegraph.graph.schema.lessons import SelfScores
@@ -69,7 +69,7 @@ def _target(trade: ClosedTrade, row: DecisionRow) -> float | None:
     return abs(target - trade.entry_price) / abs(trade.entry_price - stop)
 
 
-def print_found(name: str, found: Calibration, scores: SelfScores | None) -> None:
+def print_found(name: str, found: ModelCalibration, scores: SelfScores | None) -> None:
     """Print the judgement first, then what it is made of."""
     screen = console()
     screen.print(f"{found.judgement.capitalize()}: {found.trades} closed trades of {name}", soft_wrap=True)
@@ -81,7 +81,7 @@ def print_found(name: str, found: Calibration, scores: SelfScores | None) -> Non
     screen.print(f"What this says: {PAGE}, Calibration")
 
 
-def _confidence(found: Calibration) -> Iterator[str]:
+def _confidence(found: ModelCalibration) -> Iterator[str]:
     parts, share = found.brier, found.won.ratio
     yield f"  said on average    {found.said:.0%}"
     yield f"  won                {found.won.told}, 95% interval in brackets"
@@ -111,6 +111,6 @@ def _levels(found: Excursions | None) -> Iterator[str]:
     yield f"  stops reached      {found.stopped.told} of {found.trades} trades (1 R: the loss at the stop)"
     if found.target_r is not None:
         yield f"  targets reached    {found.reached.told} of {found.targets}; the middle one {found.target_r:.1f} R away"
-    yield f"  best price         {found.best_r:+.2f} R in the middle; the end lay {found.given_back_r:.2f} R below it"
+    yield f"  best price         {found.best_r:+.2f} R in the middle; the end {found.given_back_r:.2f} R below"
     if found.winners_worst_r is not None:
         yield f"  winners' worst     nine of ten never went below {found.winners_worst_r:+.2f} R"

@@ -10,7 +10,7 @@ from candlegraph.freqtrade_bridge.commands.probing.models import Tried, tried_mo
 from candlegraph.freqtrade_bridge.commands.probing.recorded import RecordedRun, recorded_run
 from candlegraph.freqtrade_bridge.decisions.inputs import DecisionInputs
 from candlegraph.freqtrade_bridge.host.configuration_files import read_files
-from candlegraph.freqtrade_bridge.leakage.asking import Question, ask_matched
+from candlegraph.freqtrade_bridge.leakage.asking import MatchedQuestion, ask_matched
 from candlegraph.freqtrade_bridge.leakage.judged import Leakage, leakage_of
 from candlegraph.freqtrade_bridge.report.listing import console, print_json
 from candlegraph.freqtrade_bridge.report.waiting import working
@@ -41,7 +41,7 @@ def print_leakage(arguments: Namespace) -> None:
     console().print("\n".join(lines_of(found)), soft_wrap=True)
 
 
-def questions(run: RecordedRun, most: int) -> list[Question]:
+def questions(run: RecordedRun, most: int) -> list[MatchedQuestion]:
     """Return decisions without a position of which the market's course is known, evenly over the run."""
     prices = {(row.pair, row.as_of): row.price for row, _ in run.given}
     known = [one for row, inputs in run.given if (one := _question(row, inputs, prices)) is not None]
@@ -53,21 +53,23 @@ def questions(run: RecordedRun, most: int) -> list[Question]:
     return [known[int(number * step)] for number in range(min(most, len(known)))]
 
 
-def timeframes_of(asked: Sequence[Question]) -> list[str]:
+def timeframes_of(asked: Sequence[MatchedQuestion]) -> list[str]:
     """Return the timeframes of the recorded market, the main one first."""
     return [view.timeframe for view in asked[0].inputs.snapshot.timeframes]
 
 
-def _question(row: DecisionRow, inputs: DecisionInputs, prices: dict[tuple[str, datetime], float]) -> Question | None:
+def _question(
+    row: DecisionRow, inputs: DecisionInputs, prices: dict[tuple[str, datetime], float]
+) -> MatchedQuestion | None:
     snapshot = inputs.snapshot
     later = prices.get((row.pair, row.as_of + HORIZON * (row.as_of - row.candle)))
     atr = snapshot.main.indicators.atr
     if later is None or not atr or snapshot.position is not None or not row.calls:
         return None
-    return Question(inputs=inputs, move_atr=(later - snapshot.price) / atr)
+    return MatchedQuestion(inputs=inputs, move_atr=(later - snapshot.price) / atr)
 
 
-def answered(tried: Tried, asked: Sequence[Question]) -> Leakage:
+def answered(tried: Tried, asked: Sequence[MatchedQuestion]) -> Leakage:
     """Return what the model's answers say; raise ConfigError where it gave none."""
     with working(f"{tried.name}: {len(asked)} decisions"):
         found = loop_thread().submit(ask_matched(asked, tried.context, tried.at_once)).result()

@@ -89,7 +89,8 @@ def row(decision_id, snapshot, confidence, number):
     return DecisionRow(
         decision_id=decision_id, namespace="dry_run", pair="ETH/USDT:USDT", candle=at, as_of=at + length,
         recorded_at=at, state="flat", price=100, regime="range", model="m", prompt_version="1", prompt_hash="h",
-        calls=1, repairs=0, tokens_in=1, tokens_out=1, latency_ms=1, case_ids=(), similarities=(), signal=signal, error=None,
+        calls=1, repairs=0, tokens_in=1, tokens_out=1, latency_ms=1, case_ids=(), similarities=(), signal=signal,
+        error=None,
     )  # fmt: skip
 
 
