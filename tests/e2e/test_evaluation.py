@@ -189,4 +189,4 @@ def test_more_processes_say_the_same_to_the_last_digit(found, tmp_path, words):
     assert started(tmp_path, str(tmp_path), *words).wait() == 0
     finished = lab.evaluate(tmp_path / "plan.toml", userdir=tmp_path)
     assert results(finished) == results(found)
-    assert finished.evaluation == found.evaluation
+    assert finished.evaluation.lines == found.evaluation.lines
