@@ -101,7 +101,7 @@ class Bot:
     def rest(self) -> None:
         """Wait until nothing is on its way, if it moves at all."""
         for way in () if self.traces is None else self.traces.ways:
-            until = time.monotonic() + 2
+            until = time.monotonic() + 0.3
             while way.waits and not way.dropped and time.monotonic() < until:
                 time.sleep(0.005)
 
@@ -255,7 +255,7 @@ def ends(snapshots: Sequence[MarketSnapshot], folder: Path) -> list[list[str]]:
         for protocol in ("off", "LangSmith", "OTLP"):
             for name, url in ({"": ""} if protocol == "off" else urls | {"dead": DEAD}).items():
                 words = [sys.executable, __file__, "--end", protocol, url, str(kept)]
-                took = min(ended_after(words) for _ in range(3))
+                took = min(ended_after(words) for _ in range(2))
                 off = took if protocol == "off" else off
                 aim = "met" if took - off <= ENDS_WITHIN else "missed"
                 rows.append([f"{protocol} {name}".strip(), f"{took:.2f}", f"{took - off:.2f}", aim])
@@ -322,7 +322,7 @@ def report(folder: Path, candles: int, *, markdown: bool) -> None:
         rows = times(snapshots[: count + BLOCK], folder / str(seconds), seconds)
         show(f"Time of a decision, {count} a case, {who}, send all", head, rows, notes, markdown=markdown)
     head = ["viewer", "seconds", "more than off", f"aim: <= {ENDS_WITHIN:g} s more"]
-    notes = ["the least of three: what Python itself takes to end depends on what else the machine does"]
+    notes = ["the less of two: what Python itself takes to end depends on what else the machine does"]
     show("End of a process with 20 decisions to send", head, ends(snapshots, folder), notes, markdown=markdown)
 
 
