@@ -336,7 +336,7 @@ def report(folder: Path, candles: int, *, markdown: bool) -> None:
     told = [bot.decide(snapshot) for snapshot in snapshots[:50]]
     head = ["tracing", "sent", "LangSmith mean", "most", "OTLP mean", "most"]
     show("Bytes of a decision that is sent, 50 candles, policy rule", head, sizes(told), [], markdown=markdown)
-    began = time.process_time()
+    bot, began = Bot(folder / "alone", None, 0), time.process_time()
     for snapshot in snapshots[:50]:
         bot.decide(snapshot)
     alone = (time.process_time() - began) / min(50, len(snapshots)) * 1e3
