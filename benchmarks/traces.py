@@ -272,30 +272,30 @@ def ends(snapshots: Sequence[MarketSnapshot], folder: Path) -> list[list[str]]:
     """Return the rows of the table: how long a process with 20 waiting decisions takes to end."""
     kept = folder / "snapshot.json"
     kept.write_text(snapshots[0].model_dump_json())
-    rows, off = [], 0.0
+    rows = []
     with collectors() as urls:
         for protocol in ("off", "LangSmith", "OTLP"):
             for name, url in ({"": ""} if protocol == "off" else urls | {"dead": DEAD}).items():
                 words = [sys.executable, __file__, "--end", protocol, url, str(kept)]
-                took = min(ended_after(words) for _ in range(2))
-                off = took if protocol == "off" else off
-                aim = "met" if took - off <= ENDS_WITHIN else "missed"
-                rows.append([f"{protocol} {name}".strip(), f"{took:.2f}", f"{took - off:.2f}", aim])
+                waited, took = ended_after(words)
+                aim = "met" if waited <= ENDS_WITHIN else "missed"
+                rows.append([f"{protocol} {name}".strip(), f"{waited:.2f}", f"{took:.2f}", aim])
     return rows
 
 
-def ended_after(words: Sequence[str]) -> float:
-    """Return the seconds from where a process has nothing left to do until it is gone."""
+def ended_after(words: Sequence[str]) -> tuple[float, float]:
+    """Return the seconds that traces keep a process that has nothing left to do, and those until it is gone."""
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None, "it is a pipe"
         process.stdout.readline()
         began = time.perf_counter()
+        waited = float(process.stdout.readline())
         process.wait(60)
-        return time.perf_counter() - began
+        return waited, time.perf_counter() - began
 
 
 def end(protocol: str, url: str, kept: str) -> None:
-    """Queue 20 decisions, say so, and end."""
+    """Queue 20 decisions, say so, let traces end, say how long that took, and end."""
     with tempfile.TemporaryDirectory() as folder:
         bot = Bot(Path(folder), None, 0)
         one = bot.decide(MarketSnapshot.model_validate_json(Path(kept).read_text()))
@@ -304,6 +304,10 @@ def end(protocol: str, url: str, kept: str) -> None:
             assert traces is not None, "it is not off"
             traces.decided([one.row], {one.row.decision_id: one.state} if one.state else {})
     print("ends", flush=True)
+    began = time.perf_counter()
+    if traces is not None:
+        traces.close()
+    print(time.perf_counter() - began, flush=True)
 
 
 def snapshots_of(folder: Path, count: int) -> list[MarketSnapshot]:
@@ -350,8 +354,8 @@ def report(folder: Path, candles: int, *, markdown: bool) -> None:
         who = "the rule, one decision after the other" if not seconds else f"a model that takes {seconds} s"
         rows = times(snapshots[: count + BLOCK], folder / str(seconds), seconds)
         show(f"Time of a decision, {count} a case, {who}, send all", head, rows, notes, markdown=markdown)
-    head = ["viewer", "seconds", "more than off", f"aim: <= {ENDS_WITHIN:g} s more"]
-    notes = ["the less of two: what Python itself takes to end depends on what else the machine does"]
+    head = ["viewer", "traces, s", "process, s", f"aim: traces <= {ENDS_WITHIN:g} s"]
+    notes = ["process: with what Python itself takes to end, which depends on what else the machine does"]
     show("End of a process with 20 decisions to send", head, ends(snapshots, folder), notes, markdown=markdown)
 
 
