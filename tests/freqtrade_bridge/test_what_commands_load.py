@@ -67,6 +67,18 @@ def test_a_backtest_loads_freqtrade_and_the_graph_in_its_own_process_only():
     assert not found & {"freqtrade", "ccxt", "langgraph", "langchain_core", "openai"}
 
 
+STATISTICS = {"scipy", "sklearn", "arch", "ffn"}
+
+
+def test_statistics_are_loaded_by_who_computes_them_alone():
+    """They take seconds; the what-if, the books and a backtest need none."""
+    names = ("probing.whatif", "probing.arguments", "books.compare", "backtest", "demo", "decide")
+    modules = ", ".join(f"{PACKAGE}.commands.{name}" for name in names)
+    code = f"import sys, {modules}; sys.exit(str({STATISTICS!r} & sys.modules.keys() or ''))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.strip() == "", done.stderr
+
+
 def test_a_run_on_the_rule_loads_no_client_of_an_endpoint():
     assert "openai" not in loaded(f"import {PACKAGE}.session")
 
