@@ -19,7 +19,6 @@ THINGS = {
     "freqtrade_bridge/commands/serve.py": "a command whole",
     "freqtrade_bridge/host/quiet.py": "which of freqtrade's lines are not shown",
     "freqtrade_bridge/loopback/month.py": "the demo's real candles",
-    "freqtrade_bridge/report/waiting.py": "what a person sees while a command works",
     "freqtrade_bridge/host/state.py": "the one look at the state of freqtrade's bot",
     "graph/schema/frozen.py": "what crosses a boundary is strict",
     "graph/schema/scene.py": "what is told of a situation in words",

@@ -36,7 +36,7 @@ from candlegraph.freqtrade_bridge.feeds.snapshots import Snapshots
 from candlegraph.freqtrade_bridge.host.chat import teller
 from candlegraph.freqtrade_bridge.monitoring.monitor import Monitor
 from candlegraph.freqtrade_bridge.monitoring.pulse import Parts
-from candlegraph.freqtrade_bridge.monitoring.traces import traces_of
+from candlegraph.freqtrade_bridge.tracing.traces import traces_of
 from candlegraph.freqtrade_bridge.trades.after_fill import AfterFill
 from candlegraph.freqtrade_bridge.trades.learner import Learner
 from candlegraph.freqtrade_bridge.trades.orders import Orders
@@ -98,7 +98,7 @@ class Session:
         """Decide every pair whose candle closed and has no decision yet; raise BridgeError for a failed pair."""
         self.learner.learn(now)
         self._acceptance.late(self._runner.collect(), now)
-        self.fates.expire(now)
+        self.fates.expire(now, self._is_unsure)
         trades = {trade.pair: trade for trade in Trade.get_trades_proxy(is_open=True)}
         watched = list(dict.fromkeys([*pairs, *trades]))
         if due := self._due(watched, now):
@@ -138,7 +138,12 @@ class Session:
         """Log decisions of earlier candles that act and of which nobody knows what became: a fault of ours."""
         rows = self._ledger.rows(self.context.namespace, since=now - 3 * self.length)
         for row in without_fate(rows, now, self.length):
-            logger.error("%s %s: nobody knows what became of %s", row.pair, row.candle, row.signal.wanted.name)
+            if not self._is_unsure(row.pair):
+                logger.error("%s %s: nobody knows what became of %s", row.pair, row.candle, row.signal.wanted.name)
+
+    def _is_unsure(self, pair: str) -> bool:
+        """Return whether the account cannot be looked at, or shows what nobody has found the orders of yet."""
+        return self.audit is not None and self.audit.is_unsure(pair)
 
     # -- an open trade ------------------------------------------------------------------------------------------------
 
@@ -196,8 +201,7 @@ class Session:
         budget = context.settings.llm_config.budget
         self._spending = Spending.of(budget, self._ledger, context.namespace, datetime.now(UTC))
         self._runner = Runner(context)
-        traces = traces_of(context.settings)
-        self._records = Records(context, None if traces is None else traces.decided)
+        self._records = Records(context, traces_of(context.settings))
         self.book, self.known = DecisionBook(self.length), Known()
         self.fates = Fates(self._records.fate, self._doors.closed, self.length, is_backtest=self.is_backtest)
         self._failures = Failures(context, teller(provider), is_backtest=self.is_backtest)

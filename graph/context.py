@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
@@ -13,15 +13,25 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from candlegraph.agents.models.roles import RoleModels
 from candlegraph.graph.schema.calls import Role
+from candlegraph.graph.schema.experience import Closing
 from candlegraph.graph.schema.facts import Facts
 from candlegraph.graph.schema.lessons import Lessons
 from candlegraph.graph.settings.llm import Depth
 from candlegraph.graph.settings.places import BACKTEST, CASSETTE, DATABASE
 from candlegraph.graph.settings.settings import Settings
+from candlegraph.memory.learning.track import Track
 from candlegraph.memory.store import ExperienceMemory, open_memory
 
 STUDIO: Literal["studio"] = "studio"
 """Where everything runs that is no bot: LangGraph's server, notebooks, `candlegraph decide`."""
+
+
+class ClosedOne(NamedTuple):
+    """A closed trade, or a part of one, how it went, and whether it came from the outbox of the own namespace."""
+
+    trade: Closing
+    track: Track | None
+    is_queued: bool
 
 
 class Context(BaseModel):
@@ -113,6 +123,11 @@ class Context(BaseModel):
     def recalled_then(self, facts: Facts) -> Lessons | None:
         """Return what was recalled for these very facts, where a decision is opened again (`graph/studio.py`)."""
         return None
+
+    def closed_trade(self, key: str) -> ClosedOne | None:
+        """Return a trade that waits to be learnt from, None where none of this key waits."""
+        found = self.memory.take(self.namespace, key)
+        return None if found is None else ClosedOne(*found, is_queued=True)
 
     @property
     def cassette(self) -> Path:

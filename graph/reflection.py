@@ -34,7 +34,11 @@ class ReflectionInput(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    trade_key: str | None = Field(None, description="of a trade that waits in the outbox", examples=["17"])
+    trade_key: str | None = Field(
+        None,
+        description="of a trade that waits in the outbox; in Studio also the id of the decision that opened a trade",
+        examples=["48042f5d"],
+    )
     trade: ClosedTrade | PartialExit | None = Field(
         None, description="a closed trade or partial exit, instead of a key; its namespace is studio", examples=[None]
     )
@@ -66,12 +70,11 @@ def evaluate(state: ReflectionState, runtime: Runtime[Context]) -> dict[str, Any
         return {"scores": marks(state.trade), "table": counterfactuals(state.trade, state.path), "is_queued": False}
     if state.trade_key is None:
         raise MemoryStoreError('expected a "trade", or the "trade_key" of one in the outbox; found neither')
-    found = context.memory.take(context.namespace, state.trade_key)
+    found = context.closed_trade(state.trade_key)
     if found is None:
         raise MemoryStoreError(f"no closed trade {state.trade_key} waits in namespace {context.namespace}")
-    trade, track = found
-    table = counterfactuals(trade, state.path)
-    return {"trade": trade, "track": track, "scores": marks(trade), "table": table, "is_queued": True}
+    table = counterfactuals(found.trade, state.path)
+    return {**found._asdict(), "scores": marks(found.trade), "table": table}
 
 
 async def review(state: ReflectionState, runtime: Runtime[Context]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from candlegraph.memory.counterfactuals import insert_table
 from candlegraph.memory.learning.track import Track, write_tracks
 from candlegraph.memory.storage.database import reading, writing
 from candlegraph.memory.storage.rows import insert_experience, micros
-from candlegraph.memory.storage.tables import courses, outbox, positions
+from candlegraph.memory.storage.tables import courses, experiences, outbox, positions
 
 READ: TypeAdapter[ClosedTrade | PartialExit] = TypeAdapter(Closing)
 
@@ -63,6 +63,29 @@ def take(engine: Engine, namespace: str, trade_key: str) -> tuple[Closing, Track
     except ValidationError as e:
         why = f"{e.error_count()} fields are not as expected, the first at {e.errors()[0]['loc']}"
         raise MemoryStoreError(f"closed trade {trade_key} of {namespace} cannot be read and stays: {why}") from e
+
+
+def opened_by(waiting: Engine, memory: Engine, decision: str) -> tuple[ClosedTrade, Track | None] | None:
+    """Return the closed trade that a decision opened, with its track; the first digits of its id will do.
+
+    One that waits, else one that has been learnt from; `waiting` holds the outbox.
+    """
+    named = f'"decision_id":"{decision}'
+    own = outbox.c.doc.contains(named, autoescape=True)
+    with reading(waiting) as connection:
+        places = connection.execute(select(outbox.c.namespace, outbox.c.trade_key).where(own)).all()
+    for namespace, key in places:
+        found = take(waiting, namespace, key)
+        if found is not None and isinstance(found[0], ClosedTrade):
+            return found[0], found[1]
+    learnt = (experiences.c.kind == "trade") & experiences.c.doc.contains(named, autoescape=True)
+    query = select(experiences.c.doc, courses.c.doc).outerjoin(courses).where(learnt).order_by(experiences.c.id)
+    with reading(memory) as connection:
+        row = connection.execute(query.limit(1)).first()
+    source = None if row is None else Experience.model_validate_json(row[0]).source
+    if row is None or not isinstance(source, ClosedTrade):
+        return None
+    return source, None if row[1] is None else Track.model_validate_json(row[1])
 
 
 def settle(

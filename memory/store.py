@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, func, select, true
 
 from candlegraph.graph.schema.errors import ConfigError, EmbeddingError
-from candlegraph.graph.schema.experience import Closing, Experience
+from candlegraph.graph.schema.experience import ClosedTrade, Closing, Experience
 from candlegraph.graph.schema.lessons import Case, Kind
 from candlegraph.graph.schema.market import Side
 from candlegraph.graph.settings.context import Language
@@ -176,6 +176,10 @@ class ExperienceMemory:
     def take(self, namespace: str, trade_key: str) -> tuple[Closing, Track | None] | None:
         """Return an enqueued trade with its track, None if it does not wait."""
         return outbox.take(self._own, namespace, trade_key)
+
+    def opened_by(self, decision: str) -> tuple[ClosedTrade, Track | None] | None:
+        """Return the closed trade that a decision opened, with its track; None where there is none."""
+        return outbox.opened_by(self._own, self.engine, decision)
 
     def settle(
         self, experience: Experience, track: Track | None, table: Table | None = None, *, is_queued: bool

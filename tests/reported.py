@@ -22,6 +22,7 @@ from candlegraph.freqtrade_bridge.report.rows import Seen
 from candlegraph.graph.schema.calls import CallRecord
 from candlegraph.graph.schema.experience import ClosedTrade
 from candlegraph.graph.schema.fate import Fate, Refusal
+from candlegraph.graph.schema.indicators import TimeframeFacts
 from candlegraph.graph.schema.signal import Clamp, Move, TradeSignal
 from candlegraph.memory.books.ledger import DecisionRow, FunctionCall
 from candlegraph.memory.learning.report import experience_of
@@ -51,6 +52,8 @@ class Reported:
     seen: dict[str, Seen] = field(default_factory=dict)
     learnt: dict[int, object] = field(default_factory=dict)
     briefings: dict[str, list] = field(default_factory=dict)
+    frames: dict[tuple[str, str], dict] = field(default_factory=dict)
+    facts: dict[str, dict] = field(default_factory=dict)
 
 
 def made(count: int, folder, seed: int = 7, briefed: int = 500):
@@ -64,8 +67,10 @@ def made(count: int, folder, seed: int = 7, briefed: int = 500):
     archive = archived(run, folder)
     for row in [row for row in run.rows if row.acts][-briefed:]:
         run.briefings[row.decision_id] = briefing(rng)
+        del run.facts[row.decision_id]
     evidence = RunEvidence(
         read_result(archive), run.rows, run.candles, run.learnt, run.seen, run.briefings, name=NAMESPACE,
+        facts=run.facts,
     )  # fmt: skip
     return evidence, archive
 
@@ -192,10 +197,22 @@ def decided(run, pair, index, close, action, signal=None, fate=None, trade=None,
     )  # fmt: skip
     run.rows.append(row)
     stop = trade["stop"] if trade else None
-    run.seen[row.decision_id] = Seen(
-        stop, profit, START + rng.uniform(-500, 500), rng.uniform(20, 80), rng.uniform(10, 50)
-    )
+    seen = Seen(stop, profit, START + rng.uniform(-500, 500), rng.uniform(20, 80), rng.uniform(10, 50))
+    run.seen[row.decision_id] = seen
+    run.facts[row.decision_id] = told(run, pair, index, seen)
     return row
+
+
+def told(run, pair, index, seen):
+    """Return the facts of a candle, without any order in their numbers: a real run's deflate better."""
+    for frame, length in FRAMES.items():
+        if index % length == 0:
+            run.frames[pair, frame] = {f"{frame}.{name}": f"{run.rng.uniform(-99, 99):.4g}" for name in FACTS}
+    found = {name: text for frame in FRAMES for name, text in run.frames[pair, frame].items()}
+    found |= {"30m.rsi": f"{seen.rsi:.4g}", "30m.adx": f"{seen.adx:.4g}", "alignment": str(run.rng.randint(-4, 4))}
+    found |= {"account.equity": f"{seen.equity:.4g}", "account.drawdown_pct": f"{run.rng.uniform(0, 9):.4g}"}
+    held = {"stop": seen.stop, "profit_pct": seen.profit_pct, "r_multiple": seen.profit_pct}
+    return found | {f"position.{name}": f"{value:.6g}" for name, value in held.items() if value is not None}
 
 
 def at(index):
@@ -244,12 +261,13 @@ def archived(run, folder):
 
 def briefing(rng):
     """Return messages that deflate as badly as real ones, 1.4 kB each: nearly all of them are numbers."""
-    frames = ("30m", "1h", "4h", "1d")
-    facts = [f"{frame}.{name}: {rng.uniform(-300, 99_000):.6g}" for frame in frames for name in FACTS]
-    closes = [f"{frame}: closes @@" for frame in frames]
+    facts = [f"{frame}.{name}: {rng.uniform(-300, 99_000):.6g}" for frame in FRAMES for name in FACTS[:9]]
+    closes = [f"{frame}: closes @@" for frame in FRAMES]
     cases = [f"case {rng.getrandbits(24):06x}: {rng.uniform(-9, 9):+.2f} % net, {rng.choice(MOODS)}" for _ in range(25)]
     system = "You decide on one candle. " + "Call exactly one function; what is unknown is said to be unknown. " * 14
     return [("system", system), ("human", "\n".join([*facts, *closes, *cases]))]
 
 
-FACTS = ("close", "rsi", "adx", "atr", "mfi", "obv_slope", "ema_20_distance", "ema_50_distance", "macd_histogram")
+FACTS = tuple(TimeframeFacts.model_fields)
+FRAMES = {"30m": 1, "1h": 2, "4h": 8, "1d": 48}
+"""Timeframes, and so many candles of the first one has each."""

@@ -125,8 +125,8 @@ class Signal(StructuredTool):
 
     action: Action
     when: Literal["flat", "in_position"]
-    closed_by: Callable[[Possible], Refusal | None]
-    """Why the function can have no effect at a candle; None: it can."""
+    closed_by: Callable[[Possible], Refusal | None] | None
+    """Why the function can have no effect at a candle, None: it can; of one that always has, no function."""
 
 
 def declared(
@@ -136,7 +136,7 @@ def declared(
     words: str,
     *,
     when: Literal["flat", "in_position"],
-    closed_by: Callable[[Possible], Refusal | None] = lambda possible: None,
+    closed_by: Callable[[Possible], Refusal | None] | None = None,
 ) -> Signal:
     """Return a terminal function; `words` are written to the model: when to call it, and when not."""
 

@@ -34,7 +34,8 @@ def version_of(text: str) -> str:
 def asked_prompt(name: PromptName, settings: Settings) -> str:
     """Return the prompt that a model reads: the user's own of that name, else the packaged one."""
     language = settings.context_config.language
-    own = own_of(settings.llm_config.own_prompts, name, language)
+    texts = settings.llm_config.own_prompts
+    own = own_of(texts, name, language) if texts else None
     return prompt_text(name, language) if own is None else own
 
 

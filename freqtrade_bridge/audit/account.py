@@ -9,17 +9,29 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import ccxt
 from freqtrade.exceptions import FreqtradeException, InvalidOrderException
 
-from candlegraph.freqtrade_bridge.audit.seen import OUR_STOP, HeldPosition, HiddenStop, Look, OrderSide, SeenOrder, Stop
+from candlegraph.freqtrade_bridge.audit.seen import (
+    OUR_STOP,
+    HeldPosition,
+    HiddenStop,
+    Look,
+    OrderSide,
+    SeenFill,
+    SeenIncome,
+    SeenOrder,
+    Stop,
+)
 from candlegraph.graph.schema.errors import BridgeError
 
 KNOWN_EXCHANGES = ("binance",)
 STOPS = ("STOP", "STOP_MARKET")
 MOST_ROWS = 1000
+WEEK_MS = 7 * 24 * 3_600_000
+IncomeKind = Literal["FUNDING_FEE", "INSURANCE_CLEAR"]
 HAIR = 1e-9
 """Relative error of a sum of amounts."""
 Row = dict[str, Any]
@@ -111,19 +123,31 @@ class LiveAccount:
             rows = self._exchange.fetch_orders(pair, since)
         return tuple(sorted((_order(row) for row in rows), key=lambda one: one.at))
 
-    def income(self, pair: str, since: datetime) -> dict[str, float]:
-        """Return what the wallet gained and lost by a pair in its own currency, by kind; raise RequestUnanswered."""
-        found: dict[str, float] = {}
-        currency = self._exchange.get_pair_quote_currency(pair)
-        query = {"symbol": self._api.market_id(pair), "startTime": int(since.timestamp() * 1000), "limit": MOST_ROWS}
+    def fills(self, pair: str, since: datetime) -> tuple[SeenFill, ...]:
+        """Return the fills of a pair, oldest first; raise RequestUnanswered. The exchange lists a week at a time."""
+        found: dict[str, SeenFill] = {}
+        begin, now = _ms(since), self._api.milliseconds()
+        with asked(f"list the fills since {since:%Y-%m-%d %H:%M}"):
+            while begin <= now:
+                rows = self._api.fetch_my_trades(pair, begin, MOST_ROWS)
+                found |= {str(row["id"]): self._fill(row) for row in rows}
+                begin = max(begin + 1, rows[-1]["timestamp"]) if len(rows) == MOST_ROWS else begin + WEEK_MS
+        return tuple(sorted(found.values(), key=lambda one: (one.at, int(one.id))))
+
+    def income(self, pair: str, since: datetime, kind: IncomeKind) -> tuple[SeenIncome, ...]:
+        """Return what the wallet gained and lost by a pair in its own currency; raise RequestUnanswered."""
+        found: list[SeenIncome] = []
+        currency, begin = self._exchange.get_pair_quote_currency(pair), _ms(since)
+        query = {"symbol": self._api.market_id(pair), "incomeType": kind, "limit": MOST_ROWS}
         with asked("list what was earned and paid"):
-            while rows := self._api.fapiPrivateGetIncome(query):
-                for row in (one for one in rows if one["asset"] == currency):
-                    found[row["incomeType"]] = found.get(row["incomeType"], 0.0) + float(row["income"])
+            while rows := self._api.fapiPrivateGetIncome(query | {"startTime": begin}):
+                found += [
+                    SeenIncome(float(one["income"]), int(one["time"])) for one in rows if one["asset"] == currency
+                ]
                 if len(rows) < MOST_ROWS:
                     break
-                query = query | {"startTime": int(rows[-1]["time"]) + 1}
-        return found
+                begin = int(rows[-1]["time"]) + 1
+        return tuple(found)
 
     def place_stop(self, pair: str, side: OrderSide, amount: float, trigger: float) -> Row:
         """Send a stop that can only reduce; return ccxt's order, raise RequestRefused or RequestUnanswered.
@@ -170,6 +194,19 @@ class LiveAccount:
         """Return an amount in the exchange's steps; it is cut, so a sum that is a hair too small is lifted first."""
         contracts = self._exchange._amount_to_contracts(pair, amount * (1 + HAIR))
         return float(self._exchange.amount_to_precision(pair, contracts))
+
+    def _fill(self, row: Row) -> SeenFill:
+        fee = row["fee"] or {}
+        return SeenFill(
+            id=str(row["id"]),
+            order_id=str(row["order"]),
+            side=row["side"],
+            amount=self._exchange._contracts_to_amount(row["symbol"], row["amount"]),
+            price=row["price"],
+            fee=fee.get("cost") or 0.0,
+            fee_currency=fee.get("currency") or "",
+            at=int(row["timestamp"]),
+        )
 
     def _position(self, row: Row) -> HeldPosition:
         amount = self._exchange._contracts_to_amount(row["symbol"], row["contracts"])
@@ -230,6 +267,10 @@ def _is_stop(row: Row) -> bool:
 def _is_true(value: object) -> bool:
     """Return what the exchange means: ccxt leaves its words as they came."""
     return value is True or value == "true"
+
+
+def _ms(when: datetime) -> int:
+    return int(when.timestamp() * 1000)
 
 
 def _time(milliseconds: int | str) -> datetime:

@@ -62,6 +62,11 @@ class Adopter:
         known = [one for one in unknown if Order.order_by_id(one.id, position.pair) is None]
         return not exceeds(position.size, sum(one.filled for one in known))
 
+    def taken_along(self, pair: str, since: datetime) -> Trade | None:
+        """Return the trade, closed since then, whose exit took more than the trade held."""
+        recent = Trade.get_trades([Trade.pair == pair, Trade.close_date >= since.replace(tzinfo=None)])
+        return next((trade for trade in recent if _took_more(trade)), None)
+
     def adopt(self, position: HeldPosition, amount: float, since: datetime, trade: Trade | None) -> Trade:
         """Enter the unknown part of a position into the books by its true fills; without them RequestUnanswered."""
         found = self.origins(position, amount, since)
@@ -126,6 +131,13 @@ class Adopter:
 def entry_side(side: Side) -> OrderSide:
     """Return the side of an order that opens a position."""
     return "buy" if side == "long" else "sell"
+
+
+def _took_more(trade: Trade) -> bool:
+    sides = {True: 0.0, False: 0.0}
+    for order in trade.orders:
+        sides[order.ft_order_side == trade.entry_side] += order.safe_filled
+    return exceeds(sides[False], sides[True])
 
 
 def cause_of(orders: Sequence[SeenOrder] | None) -> Cause:

@@ -172,6 +172,10 @@ class Auditor:
         """Return why nothing may be opened in the pair now."""
         return self._blind or self._waits.get(pair)
 
+    def is_unsure(self, pair: str) -> bool:
+        """Return whether an order of the pair may be on the exchange without being known yet."""
+        return bool(self._blind) or self._unknown.is_sighted(pair)
+
     def let_through(self, pair: str, side: Side, now: datetime) -> None:
         """Note that freqtrade is about to send an entry."""
         self._doubts.let_through(pair, side, now)

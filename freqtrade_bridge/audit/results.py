@@ -1,23 +1,43 @@
-"""The true result of a closed trade: what the wallet gained and lost by its pair while it was open."""
+"""The true result of a closed trade: what its own fills paid, and its part of what the position paid.
+
+its orders -> their fills -> money and fees;  funding, and what a liquidation takes -> by its share of the position then
+"""
 
 from __future__ import annotations
 
 import logging
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
+from typing import Any, NamedTuple
 
 from freqtrade.persistence import Order, Trade
 
 from candlegraph.freqtrade_bridge.audit.account import LiveAccount, RequestRefused, RequestUnanswered
+from candlegraph.freqtrade_bridge.audit.seen import SeenFill, SeenIncome, exceeds
 from candlegraph.freqtrade_bridge.host.tags import LIQUIDATION
 
 logger = logging.getLogger(__name__)
 
-FUNDING = "FUNDING_FEE"
-ODD = 0.002
-"""Difference of price and fees, of the position's value, above which the income cannot be this trade's alone."""
 CENT = 0.005
-COUNTED = 0.9
-"""Share of the booked fees that must be among the income: less, and its newest rows are not listed yet."""
+EARLIER = timedelta(minutes=5)
+"""The exchange's clock may be behind ours by so much; what is the trade's is told by its orders."""
+
+
+class Paid(NamedTuple):
+    """What the exchange lists: a closed trade's fills, the pair's since the first of them, and what came beside.
+
+    `taken` is what went to the insurance fund when it was liquidated.
+    """
+
+    its: tuple[SeenFill, ...]
+    of_pair: tuple[SeenFill, ...]
+    funding: tuple[SeenIncome, ...] = ()
+    taken: tuple[SeenIncome, ...] = ()
+
+    def share(self, at: int) -> float:
+        """Return the trade's part of the position just before a time (epoch ms), as a ratio."""
+        its, whole = (abs(sum(one.signed for one in fills if one.at < at)) for fills in (self.its, self.of_pair))
+        return min(1.0, its / whole) if exceeds(whole, 0) else 0.0
 
 
 def settle(trade: Trade, account: LiveAccount) -> float:
@@ -29,11 +49,10 @@ def settle(trade: Trade, account: LiveAccount) -> float:
     """
     last = next((one for one in reversed(trade.orders) if one.filled and one.ft_order_side != trade.entry_side), None)
     try:
-        income = account.income(trade.pair, trade.open_date_utc)
+        missing = missing_of(trade, _paid(trade, account))
     except (RequestRefused, RequestUnanswered) as e:
         logger.warning("%s: trade %s: its true result is not known: %s", trade.pair, trade.id, e)
         return 0.0
-    missing = _missing(trade, income)
     if last is None or abs(missing) < CENT:
         return 0.0
     last.funding_fee = (last.funding_fee or 0.0) + missing
@@ -41,23 +60,89 @@ def settle(trade: Trade, account: LiveAccount) -> float:
     return missing
 
 
-def _missing(trade: Trade, income: dict[str, float]) -> float:
-    """Return what the books lack of the result, quote currency."""
-    booked_funding = sum(one.funding_fee or 0.0 for one in trade.orders)
-    funding = income.get(FUNDING, 0.0) - booked_funding
-    paid = sum(amount for kind, amount in income.items() if kind not in (FUNDING, "TRANSFER"))
-    rest = paid - ((trade.close_profit_abs or 0.0) - booked_funding)
-    return funding + (rest if _is_its_own(trade, income, rest) else 0.0)
+def missing_of(trade: Trade, paid: Paid) -> float:
+    """Return what the books lack of the result, quote currency; of the funding alone while a fill is not listed."""
+    booked = sum(one.funding_fee or 0.0 for one in trade.orders)
+    funding = sum(one.amount * paid.share(one.at) for one in paid.funding) - booked
+    if not _is_complete(trade, paid.its):
+        return funding
+    money = sum(one.cash for one in paid.its) + sum(one.amount for one in paid.taken) * paid.share(paid.its[-1].at)
+    return funding + money - ((trade.close_profit_abs or 0.0) - booked)
 
 
-def _is_its_own(trade: Trade, income: dict[str, float], rest: float) -> bool:
-    """Return whether the income beside funding is complete, and this trade's alone."""
-    if "REALIZED_PNL" not in income:
+def _is_complete(trade: Trade, its: Sequence[SeenFill]) -> bool:
+    """Return whether all that was entered and closed is listed, with fees in the currency that a result is in."""
+    if any(one.fee and one.fee_currency != trade.stake_currency for one in its):
         return False
-    if trade.exit_reason == LIQUIDATION:
-        return True
-    fees = trade.open_trade_value * (trade.fee_open + (trade.fee_close or 0.0))
-    return bool(-income.get("COMMISSION", 0.0) >= COUNTED * fees and abs(rest) <= ODD * trade.open_trade_value)
+    entered, closed = _amounts(trade, its)
+    booked = sum(one.safe_filled for one in trade.orders if one.ft_order_side == trade.entry_side)
+    return entered > 0 and not exceeds(booked, entered) and not exceeds(entered, closed)
+
+
+def _amounts(trade: Trade, fills: Iterable[SeenFill]) -> tuple[float, float]:
+    """Return how much fills opened, and how much they closed."""
+    amounts = {True: 0.0, False: 0.0}
+    for one in fills:
+        amounts[one.side == trade.entry_side] += one.amount
+    return amounts[True], amounts[False]
+
+
+# -- what the exchange lists ------------------------------------------------------------------------------------------
+
+
+def _paid(trade: Trade, account: LiveAccount) -> Paid:
+    since = trade.open_date_utc - EARLIER
+    fills = account.fills(trade.pair, since)
+    its = _its(trade, account, fills)
+    if not its:
+        return Paid((), ())
+    taken = account.income(trade.pair, since, "INSURANCE_CLEAR") if trade.exit_reason == LIQUIDATION else ()
+    return Paid(
+        its=tuple(_cut(trade, its)),
+        of_pair=fills[fills.index(its[0]) :],
+        funding=account.income(trade.pair, since, "FUNDING_FEE"),
+        taken=tuple(one for one in taken if one.at >= its[-1].at),
+    )
+
+
+def _its(trade: Trade, account: LiveAccount, fills: Sequence[SeenFill]) -> list[SeenFill]:
+    """Return the fills of a trade's orders, and of its lost additions where its exit closed them, too."""
+    known = _numbers(trade, account)
+    its = [one for one in fills if one.order_id in known]
+    entered, closed = _amounts(trade, its)
+    if not exceeds(closed, entered):
+        return its
+    known |= _lost(trade, account)
+    with_lost = [one for one in fills if one.order_id in known]
+    entered, closed = _amounts(trade, with_lost)
+    return its if exceeds(entered, closed) else with_lost
+
+
+def _numbers(trade: Trade, account: LiveAccount) -> set[str]:
+    """Return the exchange's numbers of the orders that were filled for a trade."""
+    found = set[str]()
+    for one in trade.orders:
+        if one.filled:
+            is_stop = one.ft_order_side == "stoploss"
+            found |= set(account.became(one.order_id, trade.pair)) if is_stop else {one.order_id}
+    return found
+
+
+def _lost(trade: Trade, account: LiveAccount) -> set[str]:
+    """Return the numbers of the bot's orders, in the direction of a trade, whose answers were lost."""
+    listed = account.orders(trade.pair, trade.open_date_utc - EARLIER)
+    sent = {one.id for one in listed if one.sender == "bot" and one.filled and one.side == trade.entry_side}
+    return {one for one in sent if Order.order_by_id(one, trade.pair) is None}
+
+
+def _cut(trade: Trade, its: Iterable[SeenFill]) -> Iterator[SeenFill]:
+    """Yield a trade's fills without what its exits closed beyond what was entered: that was somebody else's part."""
+    left = 0.0
+    for one in its:
+        part = one.amount if one.side == trade.entry_side else min(one.amount, left)
+        left += part if one.side == trade.entry_side else -part
+        if part > 0:
+            yield one.part(part)
 
 
 def copy_result(source: Trade, target: Trade) -> None:

@@ -159,6 +159,40 @@ class SeenOrder(Frozen):
         return "bot" if self.client_id.startswith(BY_BOT) else "person"
 
 
+class SeenFill(NamedTuple):
+    """One fill of an order: `amount` in base currency, `fee` in `fee_currency`, `at` in epoch ms."""
+
+    id: str
+    order_id: str
+    side: OrderSide
+    amount: float
+    price: float
+    fee: float
+    fee_currency: str
+    at: int
+
+    @property
+    def signed(self) -> float:
+        """Return what it added to the position."""
+        return self.amount if self.side == "buy" else -self.amount
+
+    @property
+    def cash(self) -> float:
+        """Return what it brought, in quote currency, after its fee."""
+        return -self.signed * self.price - self.fee
+
+    def part(self, amount: float) -> SeenFill:
+        """Return so much of it, with its part of the fee."""
+        return self._replace(amount=amount, fee=self.fee * amount / self.amount)
+
+
+class SeenIncome(NamedTuple):
+    """One change of the wallet beside fills, quote currency, at a time in epoch ms."""
+
+    amount: float
+    at: int
+
+
 OUR_STOP = "cg-"
 BY_BOT = ("x-", OUR_STOP)
 """ccxt's numbers begin with its broker's mark, ours with our own; the exchange's app and site have other ones."""

@@ -36,6 +36,10 @@ class Unknown:
         self._missed: set[str] = set()
         self._closed: dict[str, tuple[datetime, datetime]] = {}
 
+    def is_sighted(self, pair: str) -> bool:
+        """Return whether something unknown was seen, and it is not sure yet what it is."""
+        return pair in self._sighted and self._holds.of(pair) is None
+
     def settle(self, state: PairState, excess: float) -> str | None:
         """Take one look's unknown amount of a pair one step on; return why entries of the pair wait."""
         hold = self._holds.of(state.pair)
@@ -120,7 +124,8 @@ class Unknown:
         try:
             with asked("book it"):
                 if not self._adopter.is_closed(was, hold.since):
-                    return None
+                    along = self._adopter.taken_along(hold.pair, hold.since)
+                    return along and f"the exit of trade {along.id} closed it too, and that trade's result holds it"
                 self._stops.expect(hold.pair, hold.side, hold.since)
                 trade = self._adopter.adopt(was, hold.amount, hold.since, None)
                 return f"booked as trade {trade.id}: {self._follower.follow(trade, trade.amount)}"

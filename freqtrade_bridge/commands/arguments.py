@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -29,9 +31,23 @@ def later(place: str) -> Callable[[argparse.Namespace], None]:
 
     def run(arguments: argparse.Namespace) -> None:
         module, _, function = place.partition(":")
-        getattr(import_module(module), function)(arguments)
+        with loading():
+            found = import_module(module)
+        getattr(found, function)(arguments)
 
     return run
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """Show that a command loads what it needs, which may take seconds; where nobody looks, rich is not one of them."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from candlegraph.freqtrade_bridge.commands.waiting import working
+
+    with working("loading"):
+        yield
 
 
 def utc(text: str) -> datetime:
@@ -55,6 +71,11 @@ def add_output(command: argparse.ArgumentParser) -> None:
     form = command.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="as JSON, with all that is known of each entry")
     form.add_argument("--wide", action="store_true", help="each entry in one line, nothing shortened")
+
+
+def add_json(command: argparse.ArgumentParser, what: str) -> None:
+    """Let a result be printed for another program; `what`: it holds."""
+    command.add_argument("--json", action="store_true", help=f"as JSON: {what}")
 
 
 def at_least_one(text: str) -> int:

@@ -16,6 +16,7 @@ from candlegraph.freqtrade_bridge.commands.run_arguments import order_of
 from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder, RunFiles, run_backtest
 from candlegraph.freqtrade_bridge.loopback.markets import LINEAR
 from candlegraph.freqtrade_bridge.report.entries import luck_of_run
+from candlegraph.freqtrade_bridge.report.listing import print_json
 from candlegraph.freqtrade_bridge.report.page import write_page
 from candlegraph.freqtrade_bridge.report.result import read_result
 from candlegraph.freqtrade_bridge.report.summary import Summary, doubt_of, print_summary, summary_of
@@ -34,13 +35,25 @@ OFFLINE_NOTE = "Offline: tick sizes follow the candles, leverage tiers are those
 
 def print_backtest(arguments: Namespace) -> None:
     """Backtest what the arguments say, and print its table."""
-    backtest_and_report(order_of(arguments), offline=arguments.offline, is_sample=False, is_strict=arguments.strict)
+    order = order_of(arguments)
+    if arguments.json:
+        _print_for_a_program(order, offline=arguments.offline, is_strict=arguments.strict)
+    else:
+        backtest_and_report(order, offline=arguments.offline, is_sample=False, is_strict=arguments.strict)
 
 
-def backtest_and_report(
-    order: BacktestOrder, *, offline: bool, is_sample: bool, is_strict: bool = False
-) -> Path | None:
-    """Run the backtest, print its table, and return its page, None where that failed; raise DoubtfulRun if strict."""
+def _print_for_a_program(order: BacktestOrder, *, offline: bool, is_strict: bool) -> None:
+    run = run_backtest(order, offline=offline, is_aside=True)
+    page, summary = report(order, run, Console(stderr=True), is_sample=False)
+    files = {"run": run.namespace, "archive": str(run.archive), "report": page and str(page)}
+    doubt = doubt_of(summary)
+    print_json({**files, "doubt": doubt, **summary.model_dump(mode="json")})
+    if doubt is not None and is_strict:
+        raise DoubtfulRun(doubt)
+
+
+def backtest_and_report(order: BacktestOrder, *, offline: bool, is_sample: bool, is_strict: bool = False) -> None:
+    """Run the backtest, print its table, and say where its page is; raise DoubtfulRun if strict."""
     run = run_backtest(order, offline=offline)
     console = Console()
     page, summary = report(order, run, console, is_sample=is_sample)
@@ -52,7 +65,6 @@ def backtest_and_report(
         if is_strict:
             raise DoubtfulRun(doubt)
         console.print(f"WARNING: {doubt}", soft_wrap=True, markup=False)
-    return page
 
 
 def report(order: BacktestOrder, run: RunFiles, console: Console, *, is_sample: bool) -> tuple[Path | None, Summary]:

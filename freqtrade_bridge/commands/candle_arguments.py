@@ -6,7 +6,16 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from candlegraph.freqtrade_bridge.commands.arguments import DATADIR, NEWEST, add_config, add_userdir, datadir_of, utc
+from candlegraph.freqtrade_bridge.commands.arguments import (
+    DATADIR,
+    NEWEST,
+    add_config,
+    add_json,
+    add_userdir,
+    datadir_of,
+    loading,
+    utc,
+)
 from candlegraph.freqtrade_bridge.host.configuration_files import read_files
 from candlegraph.graph.schema.errors import ConfigError
 
@@ -18,6 +27,7 @@ def add_decide(command: ArgumentParser) -> None:
     """Let the command be told which candle."""
     _add_candle(command)
     command.add_argument("--decision", metavar="ID", help="this decision again, by its answers; first digits will do")
+    add_json(command, "what each node wrote; with --decision what is the same")
     command.set_defaults(run=_decide)
 
 
@@ -27,6 +37,7 @@ def add_brief(command: ArgumentParser) -> None:
     command.add_argument("--decision", metavar="ID", help="the very prompt of this decision; its first digits will do")
     command.add_argument("--tokens", type=int, help="instead of context_config.max_context_tokens")
     command.add_argument("--language", choices=["en", "zh"], help="instead of context_config.language")
+    add_json(command, "messages, functions and tokens")
     command.set_defaults(run=_brief)
 
 
@@ -42,31 +53,35 @@ def _add_candle(command: ArgumentParser) -> None:
 def _decide(arguments: Namespace) -> None:
     if arguments.decision:
         _refuse_beside_decision(arguments, "decide")
-        from candlegraph.freqtrade_bridge.commands.books.decide_again import print_decided
+        with loading():
+            from candlegraph.freqtrade_bridge.commands.books.decide_again import print_decided
 
-        print_decided(arguments.decision, arguments.namespace, arguments.userdir)
+        print_decided(arguments)
         return
     _expect_candle(arguments, "decide")
-    from candlegraph.freqtrade_bridge.commands.decide import decide_and_print
+    with loading():
+        from candlegraph.freqtrade_bridge.commands.decide import decide_and_print
 
     config = read_files(arguments.config).merged
-    decide_and_print(_candle(arguments, config), config)
+    decide_and_print(_candle(arguments, config), config, as_json=arguments.json)
 
 
 def _brief(arguments: Namespace) -> None:
     if arguments.decision:
         _refuse_beside_decision(arguments, "brief")
-        from candlegraph.freqtrade_bridge.commands.books.brief_again import print_again
+        with loading():
+            from candlegraph.freqtrade_bridge.commands.books.brief_again import print_again
 
-        print_again(arguments.decision, arguments.namespace, arguments.userdir)
+        print_again(arguments)
         return
     _expect_candle(arguments, "brief")
-    from candlegraph.freqtrade_bridge.commands.decide import brief_and_print
+    with loading():
+        from candlegraph.freqtrade_bridge.commands.decide import brief_and_print
 
     given = {"max_context_tokens": arguments.tokens, "language": arguments.language}
     changed = {key: value for key, value in given.items() if value is not None}
     config = read_files(arguments.config, {"context_config": changed}).merged
-    brief_and_print(_candle(arguments, config), config)
+    brief_and_print(_candle(arguments, config), config, as_json=arguments.json)
 
 
 def _candle(arguments: Namespace, config: dict[str, Any]) -> Candle:

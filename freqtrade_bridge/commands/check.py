@@ -8,8 +8,9 @@ import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from candlegraph.freqtrade_bridge.commands.arguments import add_json, loading
 from candlegraph.freqtrade_bridge.host.configuration_files import ConfigFiles, loaded, read_files
 from candlegraph.freqtrade_bridge.host.environment_file import load_beside
 from candlegraph.freqtrade_bridge.host.keys import MAIN, refuse_conflicts, refused_format, refused_mode
@@ -18,6 +19,9 @@ from candlegraph.graph.settings.context import minutes_of
 from candlegraph.graph.settings.llm import ModelSettings
 from candlegraph.graph.settings.refusal import PlaceOf
 from candlegraph.graph.settings.settings import Settings, settings_of
+
+if TYPE_CHECKING:
+    from candlegraph.freqtrade_bridge.commands.model_check import ModelCheck
 
 VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,60}")
 """A name that is surely no key."""
@@ -29,6 +33,7 @@ def add_check(command: ArgumentParser) -> None:
         "--config", "-c", dest="files", type=Path, action="append", required=True, help="freqtrade configuration files"
     )
     command.add_argument("--model", action="store_true", help="ask the deciding model for one function call: it costs")
+    add_json(command, "what a run would stand on; mistakes go to stderr, with status 1")
     command.set_defaults(run=print_check)
 
 
@@ -36,12 +41,25 @@ def print_check(arguments: Namespace) -> None:
     """Print that the configuration is sound, or raise ConfigError with every mistake in it."""
     load_beside(arguments.files, os.environ)
     settings = check_files(arguments.files, {}, is_run=True)
-    names = ", ".join(map(str, arguments.files))
-    sys.stdout.write("\n".join([f"{names}: sound", *_facts(settings)]) + "\n")
-    if arguments.model:
-        from candlegraph.freqtrade_bridge.commands.model_check import print_model_check
+    names = list(map(str, arguments.files))
+    if not arguments.json:
+        sys.stdout.write("\n".join([f"{', '.join(names)}: sound", *_facts(settings)]) + "\n")
+    answer = _answer(settings) if arguments.model else None
+    if arguments.json:
+        from candlegraph.freqtrade_bridge.report.listing import print_json
 
-        print_model_check(settings)
+        print_json({"files": names, **_known(settings), "answer": answer and answer._asdict()})
+    elif answer is not None:
+        sys.stdout.write(f"  {answer.told}\n")
+
+
+def _answer(settings: Settings) -> ModelCheck:
+    with loading():
+        from candlegraph.freqtrade_bridge.commands.model_check import asked_once
+        from candlegraph.freqtrade_bridge.commands.waiting import working
+
+    with working("waiting for the model's answer"):
+        return asked_once(settings)
 
 
 def check_files(files: Sequence[Path], overrides: Mapping[str, Any], *, is_run: bool) -> Settings:
@@ -101,11 +119,28 @@ def _models(settings: Settings) -> tuple[ModelSettings, ...]:
     return settings.llm_config.models_of("decision")
 
 
-def _facts(settings: Settings) -> Iterator[str]:
-    """Yield what a run would stand on."""
+def _known(settings: Settings) -> dict[str, Any]:
+    """Return what a run would stand on."""
     llm, rules = settings.llm_config, settings.risk_management
-    for number, model in enumerate(_models(settings)):
-        where = model.api_base or f"its provider {model.provider!r}"
-        yield f"  {'fallback' if number else 'model'}: {model.model} at {where}"
-    yield f"  depth {llm.depth}, mode {llm.mode}, timeframes {', '.join(settings.context_config.timeframes)}"
-    yield f"  leverage at most {rules.max_leverage:g}x, risk {rules.max_risk_per_trade_pct:g} % of the equity per trade"
+    models = [{"model": one.model, "provider": one.provider, "api_base": one.api_base} for one in _models(settings)]
+    return {
+        "models": models,
+        "depth": llm.depth,
+        "mode": llm.mode,
+        "timeframes": list(settings.context_config.timeframes),
+        "max_leverage": rules.max_leverage,
+        "max_risk_per_trade_pct": rules.max_risk_per_trade_pct,
+    }
+
+
+def _facts(settings: Settings) -> Iterator[str]:
+    """Yield the same for a person."""
+    known = _known(settings)
+    for number, one in enumerate(known["models"]):
+        where = one["api_base"] or f"its provider {one['provider']!r}"
+        yield f"  {'fallback' if number else 'model'}: {one['model']} at {where}"
+    yield f"  depth {known['depth']}, mode {known['mode']}, timeframes {', '.join(known['timeframes'])}"
+    yield (
+        f"  leverage at most {known['max_leverage']:g}x, "
+        f"risk {known['max_risk_per_trade_pct']:g} % of the equity per trade"
+    )

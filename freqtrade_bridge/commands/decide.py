@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
@@ -19,8 +20,11 @@ from candlegraph.agents.asking.transcript import allowed_tools
 from candlegraph.agents.prompt.briefing import Brief, brief_of
 from candlegraph.agents.prompt.budget import PRIORITY
 from candlegraph.agents.prompt.tokens import CHAT_TOKENS
-from candlegraph.freqtrade_bridge.commands.books.ledger import first_of
+from candlegraph.freqtrade_bridge.commands.books.ledger import last_first
+from candlegraph.freqtrade_bridge.commands.waiting import working
 from candlegraph.freqtrade_bridge.host.keys import slots
+from candlegraph.freqtrade_bridge.host.run_name import named_run
+from candlegraph.freqtrade_bridge.report.listing import print_json
 from candlegraph.graph.builder import graph
 from candlegraph.graph.context import Context
 from candlegraph.graph.schema.errors import ConfigError
@@ -52,13 +56,18 @@ class Candle(NamedTuple):
     namespace: str | None
 
 
-def brief_and_print(candle: Candle, config: Mapping[str, Any]) -> None:
+def brief_and_print(candle: Candle, config: Mapping[str, Any], *, as_json: bool = False) -> None:
     """Print the prompt of the candle, flat."""
     settings = settings_of(config)
-    given, context = candle_and_context(candle, config)
-    state = asyncio.run(before_decision(given, context))
+    with working("reading the candles"):
+        given, context = candle_and_context(candle, config)
+        state = asyncio.run(before_decision(given, context))
     tools = allowed_tools(state)
-    show(brief_of(state, settings, tools), [one.name for one in tools], settings, Console())
+    brief, names = brief_of(state, settings, tools), [one.name for one in tools]
+    if as_json:
+        print_json(brief_json(brief, names, settings))
+    else:
+        show(brief, names, settings, Console())
 
 
 async def before_decision(given: CandleInput, context: Context) -> CandleState:
@@ -67,11 +76,23 @@ async def before_decision(given: CandleInput, context: Context) -> CandleState:
     return CandleState.model_validate(values)
 
 
+def brief_json(brief: Brief, tools: Sequence[str], settings: Settings) -> dict[str, Any]:
+    """Return the texts and their tokens for another program."""
+    budget = settings.context_config
+    rows = [dict(zip(("section", "tokens", "at_most", "left_out"), row, strict=True)) for row in rows_of(brief, budget)]
+    tokens = {"tokens": brief.tokens, "max_context_tokens": budget.max_context_tokens}
+    return {"texts": dict(_texts(brief)), "functions": list(tools), "sections": rows, **tokens}
+
+
+def _texts(brief: Brief) -> list[tuple[str, str]]:
+    texts = [("system", brief.system), ("facts", brief.facts)]
+    return [*texts, *((part.name, part.text) for part in brief.parts if part.text)]
+
+
 def show(brief: Brief, tools: Sequence[str], settings: Settings, console: Console) -> None:
     """Print the texts, then the table of their tokens."""
-    texts = [("system", brief.system), ("functions", "\n".join(tools)), ("facts", brief.facts)]
-    texts += [(part.name, part.text) for part in brief.parts if part.text]
-    for title, text in texts:
+    system, *others = _texts(brief)
+    for title, text in [system, ("functions", "\n".join(tools)), *others]:
         console.print(Panel(Text(text.strip()), title=title, title_align="left"))
     console.print(table_of(rows_of(brief, settings.context_config), brief.tokens, settings))
 
@@ -102,10 +123,11 @@ def table_of(rows: Sequence[TokenRow], total: int, settings: Settings) -> Table:
     return table
 
 
-def decide_and_print(candle: Candle, config: Mapping[str, Any]) -> None:
+def decide_and_print(candle: Candle, config: Mapping[str, Any], *, as_json: bool = False) -> None:
     """Run the candle, flat, and print what each node wrote; nothing is stored."""
-    given, context = candle_and_context(candle, config)
-    asyncio.run(_print_nodes(given, context, Console()))
+    with working("reading the candles"):
+        given, context = candle_and_context(candle, config)
+    asyncio.run(_print_written(given, context) if as_json else _print_nodes(given, context, Console()))
 
 
 def candle_and_context(candle: Candle, config: Mapping[str, Any]) -> tuple[CandleInput, Context]:
@@ -138,18 +160,36 @@ def account_at_start(config: Mapping[str, Any], settings: Settings, pair: str) -
 
 def namespace_read(context: Context, named: str | None) -> str:
     """Return whose experiences are read: the named ones, else of the run that decided last."""
-    known = context.memory.namespaces() if context.database.is_file() or named else ()
-    if named is not None and named not in known:
-        raise ConfigError(f"--namespace {named!r} has no experiences; known: {', '.join(known) or 'none'}")
-    return named or (known and first_of(Ledger(context.database), known)) or context.namespace
+    known = context.memory.namespaces() if context.database.is_file() else ()
+    if not known:
+        if named is not None:
+            raise ConfigError(f"--namespace {named!r} has no experiences, nor has any run in {context.database}")
+        return context.namespace
+    return named_run(last_first(Ledger(context.database), known), named)
 
 
 async def _print_nodes(given: CandleInput, context: Context, console: Console) -> None:
-    async for update in graph.astream(given, context=context, stream_mode="updates"):
+    async for node, fields in _written(given, context):
+        for key, value in fields.items():
+            console.print(Panel(_shown(key, value), title=f"{node} · {key}", title_align="left"), markup=False)
+
+
+async def _print_written(given: CandleInput, context: Context) -> None:
+    found = [{"node": node, "written": fields} async for node, fields in _written(given, context)]
+    print_json(to_jsonable_python(found))
+
+
+async def _written(given: CandleInput, context: Context) -> AsyncIterator[tuple[str, Mapping[str, Any]]]:
+    """Yield each node with what it wrote; while it works, a terminal shows that something does."""
+    updates = graph.astream(given, context=context, stream_mode="updates")
+    while (update := await _next(updates)) is not None:
         for node, written in update.items():
-            fields = {"asks": written[0].value} if node == "__interrupt__" else written or {}
-            for key, value in fields.items():
-                console.print(Panel(_shown(key, value), title=f"{node} · {key}", title_align="left"), markup=False)
+            yield node, {"asks": written[0].value} if node == "__interrupt__" else written or {}
+
+
+async def _next(updates: AsyncIterator[dict[str, Any]]) -> dict[str, Any] | None:
+    with working("deciding"):
+        return await anext(updates, None)
 
 
 def _shown(key: str, value: Any) -> str:

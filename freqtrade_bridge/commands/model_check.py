@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 
@@ -24,17 +24,14 @@ class ModelCheck(NamedTuple):
 
     called: str
     seconds: float
-    tokens: str
+    tokens_in: int | None
+    tokens_out: int | None
 
     @property
     def told(self) -> str:
         """Return it for a person."""
-        return f"it called {self.called} after {self.seconds:.1f} s{self.tokens}"
-
-
-def print_model_check(settings: Settings) -> None:
-    """Print who answered and how long it took; raise ModelError where no function call came back."""
-    sys.stdout.write(f"  {asked_once(settings).told}\n")
+        tokens = "" if self.tokens_in is None else f", {self.tokens_in} tokens in, {self.tokens_out} out"
+        return f"it called {self.called} after {self.seconds:.1f} s{tokens}"
 
 
 def asked_once(settings: Settings) -> ModelCheck:
@@ -45,9 +42,9 @@ def asked_once(settings: Settings) -> ModelCheck:
     if calls != [signal_wait.name]:
         said = ", ".join(calls) or repr(str(answer.content)[:200])
         raise ModelError(f"the model answered, but not with a call of {signal_wait.name}: {said}")
-    usage = answer.usage_metadata
-    tokens = f", {usage['input_tokens']} tokens in, {usage['output_tokens']} out" if usage else ""
-    return ModelCheck(calls[0], time.monotonic() - started, tokens)
+    usage: Mapping[str, Any] = answer.usage_metadata or {}
+    seconds = time.monotonic() - started
+    return ModelCheck(calls[0], seconds, usage.get("input_tokens"), usage.get("output_tokens"))
 
 
 async def _asked(settings: Settings) -> AIMessage:

@@ -66,6 +66,7 @@ COMMANDS = {
         Command("decide", "one candle through the graph, printed node by node", "candle_arguments:add_decide"),
         Command("brief", "the prompt of one candle, section by section, with its tokens", "candle_arguments:add_brief"),
         Command("open", "a decision in LangGraph's Studio: its history, to edit", "studio.arguments:add_open"),
+        Command("traces", "decisions worth a second look, to be corrected by a person", "traces.arguments:add_traces"),
         Command("mcp", "its books as functions for another model; reads, never acts", "books.arguments:add_mcp"),
         Command("studio", "LangGraph's server with our graphs and assistants", "studio.arguments:add_studio"),
         Command(

@@ -6,7 +6,15 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from candlegraph.freqtrade_bridge.commands.arguments import DATADIR, add_config, add_userdir, datadir_of, later, utc
+from candlegraph.freqtrade_bridge.commands.arguments import (
+    DATADIR,
+    add_config,
+    add_json,
+    add_userdir,
+    datadir_of,
+    later,
+    utc,
+)
 from candlegraph.freqtrade_bridge.host.configuration_files import ConfigFiles, passed_on, read_files
 from candlegraph.freqtrade_bridge.host.keys import MAIN
 from candlegraph.freqtrade_bridge.loopback.configuration import refuse_unplayed
@@ -42,6 +50,7 @@ def add_backtest(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--strict", action="store_true", help="status 3 where more than 20 %% of the asked decisions fell back"
     )
+    add_json(command, "the run's name, files and numbers; freqtrade's own tables go to stderr")
     command.set_defaults(run=later(f"{HERE}.backtest:print_backtest"))
 
 

@@ -135,11 +135,11 @@ class Acceptance:
             logger.warning("%s: late %s, %s", pair, signal.action, "used" if is_used else "dropped")
             if is_used:
                 self._book.put(pair, snapshot.as_of, signal)
-            self._keep_late(signal if is_used else too_late(signal, snapshot), now)
+            self._keep_late(signal if is_used else too_late(signal, snapshot), outcome.state, now)
 
-    def _keep_late(self, signal: TradeSignal, now: datetime) -> None:
+    def _keep_late(self, signal: TradeSignal, state: CandleState | None, now: datetime) -> None:
         """Put a late call that acts into its row, and follow it, or set at once that it was dropped."""
-        row = self._records.answered(signal) if signal.wanted.acts else None
+        row = self._records.answered(signal, "late answer", state) if signal.wanted.acts else None
         if row is None:
             return
         fate = fate_at_once(signal, now)

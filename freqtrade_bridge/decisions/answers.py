@@ -62,6 +62,6 @@ class Answers:
         logger.info("%s: proposal %s was answered: %s: %s", request.pair, request.id, signal.action, signal.reason)
         self._book.put(request.pair, request.as_of, signal)
         self._known.put(snapshot, outcome.state)
-        self._records.answered(signal)
+        self._records.answered(signal, "approval", outcome.state)
         self._fates.changed(signal, now)
         return signal.is_entry

@@ -163,10 +163,13 @@ class Fates:
         if ours:
             self._set(ours[-1], _fate_of(ours[-1], order, now))
 
-    def expire(self, now: datetime) -> None:
-        """Settle what is left of candles that have passed, unless its order is still open."""
+    def expire(self, now: datetime, is_unsure: Callable[[str], bool]) -> None:
+        """Settle what is left of candles that have passed, unless its order is still open.
+
+        `is_unsure` says of a pair that an order whose answer was lost may be on the exchange, and cannot be seen yet.
+        """
         for one in self._of(lambda one: one.as_of + self._length <= now):
-            if not _works(one):
+            if not _works(one) and not is_unsure(one.pair):
                 self._lapse(one, now)
 
     def end(self, now: datetime) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Protocol
 
 from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
 
@@ -41,15 +41,28 @@ DECISIONS, EXPERIENCES, REWARDS = "logs/llm_decisions.jsonl", "logs/trade_experi
 LONGEST_REASONING = 4000
 LONGEST_ARGUMENTS = 4000
 
-Show = Callable[[Sequence[DecisionRow], Mapping[str, CandleState]], None]
-"""Is told of every candle's decisions after they were stored."""
+Change = Literal["approval", "late answer", "fate"]
+"""A person's answer, a model's that came after its deadline, and what became of the order."""
+
+
+class Shown(Protocol):
+    """Is told of every candle's decisions after they were stored, and of what is known of them later."""
+
+    def decided(self, rows: Sequence[DecisionRow], states: Mapping[str, CandleState]) -> None:
+        """Show decisions; `states` are how their runs ended, by id."""
+
+    def changed(self, row: DecisionRow, change: Change, state: CandleState | None = None) -> None:
+        """Show what became of a decision; `state` is that of the run that was resumed."""
+
+    def learnt(self, row: DecisionRow, state: ReflectionState) -> None:
+        """Show how the trade went that a decision opened."""
 
 
 class Records:
     """Writes the databases first, then the files for people; a full disk is said aloud and stops no trade."""
 
-    def __init__(self, context: Context, show: Show | None = None) -> None:
-        self._context, self._show = context, show
+    def __init__(self, context: Context, shown: Shown | None = None) -> None:
+        self._context, self._shown = context, shown
         self._ledger = Ledger(context.database)
         self._prompts: dict[str, dict[str, Any]] = {}
         """Of the decisions whose lines are still to come."""
@@ -71,8 +84,8 @@ class Records:
         if self._context.settings.experience_config.log_prompts:
             self._prompts |= {row.decision_id: _prompt(states, row) for row in rows}
         self._tell([row for row in rows if row.fate is not None or not row.acts])
-        if self._show is not None:
-            self._show(rows, states)
+        if self._shown is not None:
+            self._shown.decided(rows, states)
 
     def _tell(self, rows: Sequence[DecisionRow]) -> None:
         self._write(DECISIONS, [_decision_line(row) | self._prompts.pop(row.decision_id, {}) for row in rows])
@@ -90,9 +103,12 @@ class Records:
         except MemoryStoreError as e:
             logger.error("decision %s: late clamps could not be stored: %s", decision_id, e)
 
-    def answered(self, signal: TradeSignal) -> DecisionRow | None:
+    def answered(self, signal: TradeSignal, change: Change, state: CandleState | None) -> DecisionRow | None:
         """Put what a person's answer made of an entry, or a late decision, into its row."""
-        return self._ledger.answer(signal.decision_id, signal)
+        row = self._ledger.answer(signal.decision_id, signal)
+        if self._shown is not None and row is not None:
+            self._shown.changed(row, change, state)
+        return row
 
     def fate(self, decision_id: str, fate: Fate) -> None:
         """Set what became of a decision in its row, and write its line for people."""
@@ -102,6 +118,8 @@ class Records:
             logger.error("decision %s: its fate could not be stored (%s): %s", decision_id, fate.line, e)
             return
         self._tell([] if row is None else [row])
+        if self._shown is not None and row is not None:
+            self._shown.changed(row, "fate")
 
     def reflected(self, state: ReflectionState) -> None:
         """Write a closed trade, how it went, and its reward for people; the memory has them already."""
@@ -109,6 +127,9 @@ class Records:
             return
         self._write(EXPERIENCES, [state.experience.model_dump(mode="json") | _course(state.track)])
         self._write(REWARDS, [_reward_line(state.experience)])
+        if self._shown is not None and state.trade.decision_id:
+            for row in self._ledger.beginning_with(state.trade.decision_id, state.trade.namespace):
+                self._shown.learnt(row, state)
 
     def _write(self, name: str, lines: list[dict[str, Any]]) -> None:
         if not lines or name not in self._journals:

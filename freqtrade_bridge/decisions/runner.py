@@ -144,8 +144,10 @@ class Runner:
         return await self._run(Command(resume=answer.model_dump(mode="json")), config, self._context)
 
     async def _run(self, given: CandleInput | Command[Any], config: RunnableConfig, context: Context) -> CandleState:
-        with tracing_context(enabled=False):  # LangChain would send 300 kB a decision; see monitoring/traces.py
-            values = await self._graph.ainvoke(given, config, context=context, durability=self._durability)
+        with tracing_context(enabled=False):  # LangChain would send 300 kB a decision; see tracing/traces.py
+            # A task of its own, since what waits for each of the graph's steps is then the graph alone.
+            run = asyncio.create_task(self._graph.ainvoke(given, config, context=context, durability=self._durability))
+        values = await run
         is_interrupted = values.pop("__interrupt__", None)
         state = CandleState.model_validate(values)
         if not is_interrupted:

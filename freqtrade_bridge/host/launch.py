@@ -18,22 +18,27 @@ from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr
 from pathlib import Path
 
+STDERR = 2
 PATIENCE = 10
 """Seconds that threads have after freqtrade has put its things in order."""
 
 
-def launched(words: Sequence[str], variables: Mapping[str, str], seconds: float | None = None) -> tuple[int, str]:
+def launched(
+    words: Sequence[str], variables: Mapping[str, str], seconds: float | None = None, *, is_aside: bool = False
+) -> tuple[int, str]:
     """Run freqtrade with these variables to its end; return its status and its last error.
 
-    After `seconds` it is ended, with status 0. Ctrl-C is passed on, and waited for: freqtrade puts its things in order.
+    `is_aside`: what it prints goes to stderr, since stdout is for another program. After `seconds` it is ended, with
+    status 0. Ctrl-C is passed on, and waited for: freqtrade puts its things in order.
     """
     # A terminal in ASCII shows ? for what it has not; without this freqtrade's log handler prints a trace for it.
     shown = {"PYTHONIOENCODING": f"{sys.stdout.encoding or 'utf-8'}:replace"}
     with tempfile.TemporaryDirectory() as folder:
         reason = Path(folder) / "reason"
         command = [sys.executable, "-m", __name__, str(reason), *words]
+        out = STDERR if is_aside else None
         # a group of its own: else the terminal would tell it twice
-        process = subprocess.Popen(command, env={**variables, **shown}, process_group=0)
+        process = subprocess.Popen(command, env={**variables, **shown}, process_group=0, stdout=out)
         try:
             status = _status(process, seconds)
         finally:

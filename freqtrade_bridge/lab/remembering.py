@@ -10,6 +10,7 @@ import pandas as pd
 
 from candlegraph.freqtrade_bridge.commands.arguments import USERDIR, database_of
 from candlegraph.freqtrade_bridge.frames.tables import experiences_frame, shown_cases
+from candlegraph.freqtrade_bridge.host.run_name import named_run
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.memory.store import ExperienceMemory, open_memory
 
@@ -53,8 +54,6 @@ def memory(userdir: str | Path = USERDIR, namespace: str | None = None) -> Remem
     """Return what a namespace remembers, the one written to last where none is named."""
     opened = open_memory(database_of(Path(userdir).resolve()))
     known = opened.namespaces()
-    chosen = namespace or next(iter(known), None)
-    if chosen is None or chosen not in known:
-        named = ", ".join(known) or "none"
-        raise ConfigError(f"lab.memory: no experiences of {namespace or 'any run'}; namespaces that have some: {named}")
-    return Remembered(opened, chosen)
+    if not known:
+        raise ConfigError("lab.memory: no run has learnt anything here")
+    return Remembered(opened, named_run(known, namespace))

@@ -78,10 +78,13 @@ class BacktestStart(NamedTuple):
     variables: Mapping[str, str]
 
 
-def run_backtest(order: BacktestOrder, *, offline: bool) -> RunFiles:
-    """Backtest on loopback or with the exchange's metadata; raise BridgeError with the reason if there is no result."""
+def run_backtest(order: BacktestOrder, *, offline: bool, is_aside: bool = False) -> RunFiles:
+    """Backtest on loopback or with the exchange's metadata; raise BridgeError with the reason if there is no result.
+
+    `is_aside`: what freqtrade prints goes to stderr.
+    """
     with prepared(order, offline=offline) as start:
-        return run_freqtrade(order, start)
+        return run_freqtrade(order, start, is_aside=is_aside)
 
 
 @contextmanager
@@ -113,11 +116,12 @@ def offline_config(order: BacktestOrder) -> Iterator[Path]:
         yield path
 
 
-def run_freqtrade(order: BacktestOrder, start: BacktestStart) -> RunFiles:
+def run_freqtrade(order: BacktestOrder, start: BacktestStart, *, is_aside: bool = False) -> RunFiles:
     """Run `freqtrade backtesting` in a process of its own."""
     refuse_ours(order.extra)
     name = new_name(datetime.now(UTC))
-    status, reason = launched(words_of(order, start.configs, name), {**start.variables, VARIABLE: name})
+    variables = {**start.variables, VARIABLE: name}
+    status, reason = launched(words_of(order, start.configs, name), variables, is_aside=is_aside)
     files = files_of(order.userdir, name)
     if status != 0 or files is None:
         raise BridgeError(failure_of(status, reason))

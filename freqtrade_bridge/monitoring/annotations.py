@@ -8,7 +8,6 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from candlegraph.agents.prompt.outside_text import plain
 from candlegraph.freqtrade_bridge.decisions.line import figure
 from candlegraph.freqtrade_bridge.monitoring.decided import Decided, DecidedCandle
 
@@ -32,17 +31,15 @@ def marks(decided: Decided, start: datetime, end: datetime, newest_inputs: str |
 def _entries(seen: Sequence[DecidedCandle]) -> Iterator[Mark]:
     """Yield each entry that was filled, where it was."""
     for one in seen:
-        fate, signal = one.row.fate, one.row.signal
-        if signal.is_entry and fate is not None and fate.is_filled:
-            size = f"{signal.entry_side} {signal.leverage or 1:g}x, {signal.confidence:.0f}"
+        if (entry := one.entry) is not None:
             yield {
                 "type": "point",
-                "x": one.row.as_of,
-                "y": fate.price or one.row.price,
-                "color": LONG if signal.entry_side == "long" else SHORT,
+                "x": one.as_of,
+                "y": entry.price,
+                "color": LONG if entry.side == "long" else SHORT,
                 "shape": "triangle",
-                "rotate": 0 if signal.entry_side == "long" else 180,
-                "label": f"{size}: {plain(signal.reason, 80)}",
+                "rotate": 0 if entry.side == "long" else 180,
+                "label": f"{entry.side} {entry.leverage:g}x, {one.confidence:.0f}: {entry.reason}",
             }
 
 
@@ -50,14 +47,14 @@ def _stops(seen: Sequence[DecidedCandle]) -> Iterator[Mark]:
     """Yield a line for each price at which a stop stood, as long as it stood there."""
     for _, held in _runs(seen, lambda one: f"{one.stop:.5g}" if one.side and one.stop else None):
         stop = held[0].stop or 0.0  # the exchange rounds what was planned: five digits are one price
-        yield _line(held[0].row.candle, held[-1].row.as_of, stop, STOP, f"stop {figure(stop)}", "solid")
+        yield _line(held[0].candle, held[-1].as_of, stop, STOP, f"stop {figure(stop)}", "solid")
 
 
 def _levels(seen: Sequence[DecidedCandle], newest_inputs: str | None) -> Iterator[Mark]:
     """Yield the levels that the newest decision saw."""
     if newest_inputs is None or not seen:
         return
-    first, end = seen[-LEVEL_CANDLES:][0].row.candle, seen[-1].row.as_of
+    first, end = seen[-LEVEL_CANDLES:][0].candle, seen[-1].as_of
     main = json.loads(newest_inputs)["snapshot"]["timeframes"][0]
     for level in main.get("levels", ())[:LEVELS]:
         label = f"{level['kind']} {figure(level['price'])}, {level['touches']} touches"
@@ -66,11 +63,11 @@ def _levels(seen: Sequence[DecidedCandle], newest_inputs: str | None) -> Iterato
 
 def _skipped(seen: Sequence[DecidedCandle]) -> Iterator[Mark]:
     """Yield the spans that no model decided, with what stood in its place, and those without any decision."""
-    for source, run in _runs(seen, lambda one: None if one.row.signal.source in ASKED else one.row.signal.source):
-        yield _area(run[0].row.candle, run[-1].row.as_of, f"not asked or no answer: {source}")
+    for source, run in _runs(seen, lambda one: None if one.source in ASKED else one.source):
+        yield _area(run[0].candle, run[-1].as_of, f"not asked or no answer: {source}")
     for before, after in zip(seen, seen[1:], strict=False):
-        if after.row.candle > before.row.as_of:
-            yield _area(before.row.as_of, after.row.candle, "not decided")
+        if after.candle > before.as_of:
+            yield _area(before.as_of, after.candle, "not decided")
 
 
 def _runs(

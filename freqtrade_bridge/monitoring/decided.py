@@ -7,44 +7,90 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
 from pandas import DataFrame, Series
 
+from candlegraph.agents.prompt.outside_text import plain
 from candlegraph.freqtrade_bridge.host.columns import DECIDED
-from candlegraph.graph.schema.market import sign_of
+from candlegraph.graph.schema.market import Side, sign_of
 from candlegraph.memory.books.ledger import DecisionRow, Ledger
 from candlegraph.memory.books.snapshots import kept_docs
 
 COLUMNS = (DECIDED, "decided_side", "decided_stop", "decided_confidence", "decided_regime")
 """Names of the columns, which no decision reads: a decision is made from freqtrade's plain candles."""
 TEXTS = (DECIDED, "decided_regime")
+SHOWN_OF_REASON = 80
 MAY_CHANGE = 3
 """Newest candles of a pair that are read again: a fate, a late answer."""
 
 
+class FilledEntry(NamedTuple):
+    """An entry that was filled at `price`."""
+
+    price: float
+    side: Side
+    leverage: float
+    reason: str
+
+
 class DecidedCandle(NamedTuple):
-    """One decision; `stop` is that of the open trade, or what an entry asks for."""
+    """What charts show of one decision. The whole row has several kB, and a bot shows thousands of candles.
 
-    row: DecisionRow
+    `side`: +1 where it is long or enters long, -1 short, 0 flat; an exit leaves flat. `stop` is that of the open trade,
+    or what an entry asks for.
+    """
+
+    decision_id: str
+    candle: datetime
+    as_of: datetime
+    action: str
+    source: str
+    side: int
     stop: float | None
+    confidence: float
+    regime: str | None
+    entry: FilledEntry | None
 
-    @property
-    def side(self) -> int:
-        """Return +1 where it is long or enters long, -1 short, 0 flat; an exit leaves flat."""
-        if self.row.signal.is_exit:
-            return 0
-        held = None if self.row.state == "flat" else self.row.state
-        side = self.row.signal.entry_side or held
-        return 0 if side is None else sign_of(side)
+    @classmethod
+    def of(cls, row: DecisionRow, stop: float | None) -> DecidedCandle:
+        """Return what is shown of a row."""
+        signal = row.signal
+        return cls(
+            decision_id=row.decision_id,
+            candle=row.candle.astimezone(UTC),
+            as_of=row.as_of.astimezone(UTC),
+            action=signal.action,
+            source=signal.source,
+            side=_side(row),
+            stop=stop,
+            confidence=signal.confidence,
+            regime=row.regime,
+            entry=_entry(row),
+        )
 
     @property
     def cells(self) -> tuple[str | float | None, ...]:
         """Return its cells, in the order of the columns."""
-        signal = self.row.signal
-        return signal.action, self.side, self.stop, signal.confidence or None, self.row.regime
+        return self.action, self.side, self.stop, self.confidence or None, self.regime
+
+
+def _side(row: DecisionRow) -> int:
+    if row.signal.is_exit:
+        return 0
+    held = None if row.state == "flat" else row.state
+    side = row.signal.entry_side or held
+    return 0 if side is None else sign_of(side)
+
+
+def _entry(row: DecisionRow) -> FilledEntry | None:
+    signal, fate = row.signal, row.fate
+    if signal.entry_side is None or fate is None or not fate.is_filled:
+        return None
+    reason = plain(signal.reason, SHOWN_OF_REASON)
+    return FilledEntry(fate.price or row.price, signal.entry_side, signal.leverage or 1.0, reason)
 
 
 Decided = Mapping[datetime, DecidedCandle]
@@ -71,7 +117,8 @@ class DecidedCandles:
     def _with_stops(self, rows: Sequence[DecisionRow]) -> Decided:
         docs = kept_docs(self._database, [row.decision_id for row in rows if row.state != "flat"])
         stops = {key: json.loads(doc)["snapshot"]["position"].get("stop") for key, doc in docs.items()}
-        return {row.candle: DecidedCandle(row, stops.get(row.decision_id, row.signal.stop)) for row in rows}
+        found = [DecidedCandle.of(row, stops.get(row.decision_id, row.signal.stop)) for row in rows]
+        return {one.candle: one for one in found}
 
 
 def run_of(database: Path, pair: str, first: datetime, last: datetime) -> DecidedCandles | None:
@@ -92,6 +139,6 @@ def with_decided(frame: DataFrame, decided: Decided) -> DataFrame:
 
 
 def _is_same_length(frame: DataFrame, decided: Decided) -> bool:
-    row = next(iter(decided.values())).row
-    spacing: timedelta = frame["date"].diff().min().to_pytimedelta() if len(frame) > 1 else row.as_of - row.candle
-    return spacing == row.as_of - row.candle
+    one = next(iter(decided.values()))
+    spacing: timedelta = frame["date"].diff().min().to_pytimedelta() if len(frame) > 1 else one.as_of - one.candle
+    return spacing == one.as_of - one.candle

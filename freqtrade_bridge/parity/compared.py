@@ -20,6 +20,11 @@ class ComparedRun:
         self._database, self._rows, self.name = database, rows, rows[0].namespace
 
     @property
+    def place(self) -> tuple[Path, str]:
+        """Return its database and name."""
+        return self._database, self.name
+
+    @property
     def told(self) -> str:
         """Return its name and span."""
         first, last = self._rows[0].candle, max(row.candle for row in self._rows)

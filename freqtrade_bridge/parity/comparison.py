@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from candlegraph.freqtrade_bridge.host.run_name import refuse_same
 from candlegraph.freqtrade_bridge.parity.causes import Departure, DepartureCause, departures, overlap
 from candlegraph.freqtrade_bridge.parity.compared import ComparedRun
 from candlegraph.freqtrade_bridge.parity.money import Pairing, paired
@@ -84,7 +85,8 @@ class RunComparison(Frozen):
 
 
 def comparison_of(first: ComparedRun, second: ComparedRun, pair: str | None = None) -> RunComparison:
-    """Return how two runs differ; raise ConfigError where they have no candle of a pair in common."""
+    """Return how two runs differ; raise ConfigError where they are one, or have no candle of a pair in common."""
+    refuse_same("compare", first.place, second.place)
     one, other = overlap(first.rows_of(pair), second.rows_of(pair))
     if not one or not other:
         raise ConfigError(f"compare: {first.told} and {second.told} have no candle of a pair in common")

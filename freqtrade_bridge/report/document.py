@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from candlegraph.freqtrade_bridge.report.equity import EquityCurve, equity_curve
+from candlegraph.freqtrade_bridge.report.facts import ToldFacts, fact_tables
 from candlegraph.freqtrade_bridge.report.learnt import learning
 from candlegraph.freqtrade_bridge.report.packing import grouped
 from candlegraph.freqtrade_bridge.report.result import RunResult
@@ -49,6 +50,7 @@ class RunEvidence:
     experiences: Mapping[int, Experience] = field(default_factory=dict)
     seen: Mapping[str, Seen] = field(default_factory=dict)
     briefings: Mapping[str, Briefing] = field(default_factory=dict)
+    facts: Mapping[str, ToldFacts] = field(default_factory=dict)
     language: Language = "en"
     notes: tuple[str, ...] = ()
     name: str = ""
@@ -65,11 +67,12 @@ class RunEvidence:
 
 
 def documents(evidence: RunEvidence, curve: EquityCurve) -> dict[str, Any]:
-    """Return the values of all elements by name; `details-0`, `briefings-0`, ... are read when a row is opened."""
+    """Return the values of all elements by name; `details-0`, `briefings-0`, `facts-0` are read when a row opens."""
     result, decisions = evidence.result, evidence.decisions
     links = linked(result.trades, decisions)
     found = {
-        "charts": charts(evidence, curve),
+        "equity": account(evidence, curve),
+        "candles": [_candles(pair, frame, evidence.seconds) for pair, frame in evidence.candles.items()],
         "trades": {
             "rows": trade_rows(result.trades, decisions, links, evidence.experiences, evidence.seen),
             "sums": trade_sums(result.trades, decisions, links),
@@ -82,21 +85,17 @@ def documents(evidence: RunEvidence, curve: EquityCurve) -> dict[str, Any]:
         "learning": learning(evidence.experiences, decisions, links, result.trades),
         "costs": {"rows": costs(decisions), "fates": fate_sums(decisions)},
     }
-    return found | details(evidence, links) | briefings(evidence)
+    return found | details(evidence, links) | briefings(evidence) | fact_tables(decisions, evidence.facts)
 
 
-def charts(evidence: RunEvidence, curve: EquityCurve) -> dict[str, Any]:
-    """Return equity, holding, drawdown, and the candles of each pair."""
+def account(evidence: RunEvidence, curve: EquityCurve) -> dict[str, Any]:
+    """Return the account and what holding would have made: the first chart, which waits for nothing else."""
     kept = slice(None, None, max(1, len(curve.times) // MOST_CANDLES))
     return {
         "currency": evidence.result.currency,
-        "begin": evidence.result.begin_ms // 1000,
-        "equity": {
-            "time": _numbers(curve.times[kept], 0),
-            "value": _numbers(curve.values[kept], 2),
-            "held": None if curve.held is None else _numbers(curve.held[kept], 2),
-        },
-        "pairs": [_candles(pair, frame, evidence.seconds) for pair, frame in evidence.candles.items()],
+        "time": _numbers(curve.times[kept], 0),
+        "value": _numbers(curve.values[kept], 2),
+        "held": None if curve.held is None else _numbers(curve.held[kept], 2),
     }
 
 
@@ -120,7 +119,8 @@ def thinned(frame: pd.DataFrame) -> tuple[pd.DataFrame, int]:
 def details(evidence: RunEvidence, links: Linked) -> dict[str, Any]:
     """Return what opened rows show, in groups of neighbours."""
     cases = _trades_by_case(evidence)
-    found = [decision_detail(row, cases, evidence.seen.get(row.decision_id)) for row in evidence.decisions]
+    seen = {key: one for key, one in evidence.seen.items() if key not in evidence.facts}  # the facts hold it, too
+    found = [decision_detail(row, cases, seen.get(row.decision_id)) for row in evidence.decisions]
     return {f"details-{number}": group for number, group in enumerate(map(list, grouped(found)))}
 
 

@@ -14,7 +14,7 @@ from candlegraph.freqtrade_bridge.report.packing import element, packed
 from candlegraph.freqtrade_bridge.report.verdict import FirstScreen, Tile, origin_of, verdict_of
 from candlegraph.freqtrade_bridge.report.words import ReportWords
 
-SCRIPTS = ("core", "plots", "charts", "trades", "decisions", "learning", "theme", "page")
+SCRIPTS = ("core", "plots", "charts", "trades", "facts", "decisions", "learning", "theme", "page")
 """In the order of their use; each is a section of one script."""
 LIBRARY = "vendor/lightweight-charts.js"
 

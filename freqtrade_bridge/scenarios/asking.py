@@ -15,7 +15,7 @@ from pydantic import Field
 from candlegraph.agents.asking.transcript import proposal_of, repairs
 from candlegraph.agents.prompt.budget import SEPARATOR
 from candlegraph.freqtrade_bridge.decisions.records import model_calls
-from candlegraph.freqtrade_bridge.scenarios.scenario import Scenario, Told, answer_of
+from candlegraph.freqtrade_bridge.scenarios.scenario import Scenario, Told
 from candlegraph.freqtrade_bridge.scenarios.written import Answer
 from candlegraph.graph.builder import graph
 from candlegraph.graph.context import Context
@@ -141,4 +141,4 @@ def reply_of(state: CandleState) -> Reply:
         why = "" if state.signal is None else state.signal.reason
         return Reply(answer=None, is_valid=False, calls=calls, fault=why[:200])
     is_valid = not repairs(state.messages)
-    return Reply(answer=answer_of(proposal), leverage=proposal.leverage, is_valid=is_valid, calls=calls)
+    return Reply(answer=proposal.kind, leverage=proposal.leverage, is_valid=is_valid, calls=calls)

@@ -11,7 +11,6 @@ from candlegraph.freqtrade_bridge.scenarios.written import Answer, WrittenSituat
 from candlegraph.graph.schema.frozen import Frozen
 from candlegraph.graph.schema.lessons import Lessons
 from candlegraph.graph.schema.market import MarketSnapshot
-from candlegraph.graph.schema.signal import Proposal
 
 
 class Told(Frozen):
@@ -49,10 +48,3 @@ def scenario_of(one: WrittenSituation) -> Scenario:
         most_leverage=one.most_leverage,
         wordings=told,
     )
-
-
-def answer_of(proposal: Proposal) -> Answer:
-    """Return what a proposal is among the answers."""
-    if proposal.action == "adjust":
-        return "add" if proposal.grows else "reduce"
-    return proposal.action

@@ -17,10 +17,11 @@ from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.schema.facts import VerdictWord
 from candlegraph.graph.schema.frozen import Frozen
 from candlegraph.graph.schema.market import Side
+from candlegraph.graph.schema.signal import MoveKind
 
 Text = str | tuple[str, ...]
 """One wording, or several of one meaning."""
-Answer = Literal["enter_long", "enter_short", "wait", "hold", "exit", "reduce", "add"]
+Answer = MoveKind
 """What a model can do; adjustments by their sign."""
 FLAT: tuple[Answer, ...] = ("enter_long", "enter_short", "wait")
 HELD: tuple[Answer, ...] = ("hold", "exit", "reduce", "add")

@@ -243,7 +243,7 @@ class CandleGraphStrategy(IStrategy):
             return []
         decided = found.of(pair, start_date)
         last = max((candle for candle in decided if candle <= end_date), default=None)
-        inputs = None if last is None else kept_doc(self._database, decided[last].row.decision_id)
+        inputs = None if last is None else kept_doc(self._database, decided[last].decision_id)
         return marks(decided, start_date, end_date, inputs)
 
     def populate_entry_trend(self, dataframe: DataFrame, metadata: dict[str, Any]) -> DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 DIGITS = 6
@@ -33,9 +33,10 @@ def step(name: str, then: float | None, now: float | None) -> str:
     return f"{name} {before} to {after}"
 
 
-def steps(named: Iterable[tuple[str, float | None, float | None]]) -> str:
-    """Return changes in one line; those that are unavailable then and now are left out."""
-    return ", ".join([step(*one) for one in named if one[1:] != (None, None)])
+def step_lines(named: Mapping[str, Sequence[tuple[str, float | None, float | None]]]) -> tuple[str, ...]:
+    """Return a line of changes for each name; what is unavailable then and now is left out."""
+    lines = {name: ", ".join([step(*one) for one in steps if one[1:] != (None, None)]) for name, steps in named.items()}
+    return tuple([f"{name} {line}" for name, line in lines.items() if line])
 
 
 def series(values: Sequence[float | None], digits: int = DIGITS) -> str:

@@ -10,6 +10,8 @@ from candlegraph.graph.schema.fate import Refusal
 from candlegraph.graph.schema.market import Frozen, MarketSnapshot, Price, Side, Strength
 
 Action = Literal["enter_long", "enter_short", "exit", "adjust", "hold", "wait"]
+MoveKind = Literal["enter_long", "enter_short", "wait", "hold", "exit", "reduce", "add"]
+"""An action as people name it: an adjustment adds or reduces."""
 Source = Literal["model", "fallback", "triage", "budget", "locked", "halted", "paused", "veto"]
 
 PLANNED = ("adjustment_pct", "leverage", "stake", "stop", "take_profit")
@@ -77,6 +79,13 @@ class Move(Frozen):
     def acts(self) -> bool:
         """Return whether an order should come of it."""
         return self.grows or self.is_safer
+
+    @property
+    def kind(self) -> MoveKind:
+        """Return the action as people name it."""
+        if self.action == "adjust":
+            return "add" if self.grows else "reduce"
+        return self.action
 
     @property
     def name(self) -> str:

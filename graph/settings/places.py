@@ -14,3 +14,6 @@ OFFLINE = "offline:"
 """How the namespaces of dry-runs without the network begin: each begins with nothing, as a backtest does."""
 CandleFormat = Literal["feather", "parquet", "jsongz", "json"]
 """Freqtrade's formats of candle files, `dataformat_ohlcv`."""
+
+STUDIO_NAMESPACES = "CANDLEGRAPH_STUDIO_NAMESPACES"
+"""The variable that names what runs of LangGraph's server may read and write beside `studio`, with spaces between."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from candlegraph.graph.schema.facts import Facts
 from candlegraph.graph.schema.indicators import TimeframeFacts
 from candlegraph.graph.schema.market import Frozen, Price, Regime, Strength
-from candlegraph.graph.schema.numbers import step, steps
+from candlegraph.graph.schema.numbers import step, step_lines
 from candlegraph.memory.storage.vectors import unit
 
 ATR_CHANGE, ADX_CHANGE = 0.5, 0.25
@@ -64,7 +64,7 @@ def compare(then: MarketState, now: MarketState) -> Comparison:
         price_move_pct=100 * (now.price / then.price - 1),
         alignment_change=now.alignment - then.alignment,
         significant=(*_market_changes(then, now), *changes),
-        indicators=tuple(f"{name} {line}" for name, a, b in both if (line := _indicators(a, b))),
+        indicators=step_lines({name: _indicators(a, b) for name, a, b in both}),
         alike=_alike(then, now),
     )
 
@@ -80,7 +80,8 @@ def timeframe_changes(then: TimeframeFacts, now: TimeframeFacts) -> Iterator[str
         yield f"{step('rsi', then.rsi, now.rsi)} (40/60 crossed)"
     if _crosses(then.macd_histogram, now.macd_histogram, 0):
         yield f"{step('macd_histogram', then.macd_histogram, now.macd_histogram)} (sign)"
-    yield from _adx_change(then.adx, now.adx)
+    if (why := _adx_change(then.adx, now.adx)) is not None:
+        yield f"{step('adx', then.adx, now.adx)} ({why})"
 
 
 def _market_changes(then: MarketState, now: MarketState) -> Iterator[str]:
@@ -92,16 +93,16 @@ def _market_changes(then: MarketState, now: MarketState) -> Iterator[str]:
         yield f"trend_strength {then.trend_strength} to {now.trend_strength}"
 
 
-def _adx_change(then: float | None, now: float | None) -> Iterator[str]:
+def _adx_change(then: float | None, now: float | None) -> str | None:
+    """Return what a change of the ADX means; None where it means nothing."""
     if then is None or now is None:
-        return
-    told = step("adx", then, now)
+        return None
     if then < ADX_BEGINS <= now:
-        yield f"{told} (a trend begins)"
-    elif then >= ADX_ENDS > now:
-        yield f"{told} (the trend ends)"
-    elif (change := _relative(then, now)) is not None and abs(change) >= ADX_CHANGE:
-        yield f"{told} ({change:+.0%})"
+        return "a trend begins"
+    if then >= ADX_ENDS > now:
+        return "the trend ends"
+    change = _relative(then, now)
+    return None if change is None or abs(change) < ADX_CHANGE else f"{change:+.0%}"
 
 
 def _relative(then: float | None, now: float | None) -> float | None:
@@ -118,9 +119,8 @@ def _order(one: TimeframeFacts, averages: Sequence[str]) -> str:
     return "/".join(sorted(averages, key=lambda name: float(getattr(one, AVERAGES[name]))))
 
 
-def _indicators(then: TimeframeFacts, now: TimeframeFacts) -> str:
-    named = [(name, getattr(then, name), getattr(now, name)) for name in SHOWN]
-    return steps(named)
+def _indicators(then: TimeframeFacts, now: TimeframeFacts) -> list[tuple[str, float | None, float | None]]:
+    return [(name, getattr(then, name), getattr(now, name)) for name in SHOWN]
 
 
 def _alike(then: MarketState, now: MarketState) -> float | None:

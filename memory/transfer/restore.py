@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -125,9 +125,14 @@ def forget_snapshots(database: Path, storage_path: str | None = None) -> tuple[P
     return found
 
 
-def rebuild(database: Path, rag: RagConfig) -> tuple[tuple[Path, ...], list[dict[str, Any]]]:
-    """Build every index from the rows alone; return the forgotten snapshots, and the statistics of each namespace."""
+def rebuild(
+    database: Path, rag: RagConfig, step: Callable[[Sequence[str]], Iterable[str]] = iter
+) -> tuple[tuple[Path, ...], list[dict[str, Any]]]:
+    """Build every index from the rows alone; return the forgotten snapshots, and the statistics of each namespace.
+
+    `step` is given the namespaces, and yields them one by one: it may show how far it is.
+    """
     close_memory(database)
     forgotten = forget_snapshots(database, rag.vector_store.storage_path)
     memory = open_memory(database, rag)
-    return forgotten, [memory.stats(namespace) for namespace in memory.namespaces()]
+    return forgotten, [memory.stats(namespace) for namespace in step(memory.namespaces())]

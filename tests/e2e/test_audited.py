@@ -131,6 +131,22 @@ def test_a_lost_entry_that_ends_before_anybody_decides_is_a_closed_trade_with_it
 
 
 @pytest.mark.slow
+def test_a_lost_addition_that_is_closed_with_its_trade_is_in_the_trades_result():
+    with audited(ENTER, changes={"01:10": 200.0}, loop_seconds=300) as run:
+        run.run_until(at("01:09"))
+        run.exchange.plan(lost("POST /fapi/v1/order"))
+        run.run_until(at("01:31"))
+        assert run.books.summary()["positions"]["BTCUSDT"].startswith("0.0358") and len(living_stops(run)) == 2
+        close_by_hand(run.books, "BTCUSDT")
+        run.run_until(at("01:51"))
+        assert drift(run) == 0 and not living_stops(run)
+        released = run.bot.strategy.book.rows("live")[-1]
+        assert released.done == (
+            "the exit of trade 1 closed it too, and that trade's result holds it; entries of the pair go on"
+        )
+
+
+@pytest.mark.slow
 def test_a_position_opened_by_hand_is_protected_and_flattened_when_a_person_says_so():
     with audited({"01:00": "enter_long"}, loop_seconds=300) as run:
         run.run_until(at("00:29"))

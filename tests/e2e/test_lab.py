@@ -152,7 +152,7 @@ def test_a_run_is_loaded_by_a_part_of_its_name(run, told):
     mine = lab.load(run.userdir, told["mine"].namespace)
     with pytest.raises(BridgeError, match="the model 'gpt-5-mini' was handed in from Python; hand it in again"):
         mine.decision(mine.decisions.index[0]).again()
-    with pytest.raises(ConfigError, match="no namespace 'nobody'; known: backtest:"):
+    with pytest.raises(ConfigError, match="no run 'nobody'; known: backtest:"):
         lab.load(run.userdir, "nobody")
 
 
@@ -184,7 +184,7 @@ def test_what_a_run_remembers_is_there_as_a_frame(run):
     last = remembered.experiences.index[-1]
     assert remembered.like(last)["similarity"].is_monotonic_decreasing
     assert remembered.stats["reward_stats"]["net_result"] == pytest.approx(run.profit)
-    with pytest.raises(ConfigError, match="no experiences of nobody"):
+    with pytest.raises(ConfigError, match="no run 'nobody'; known: backtest:"):
         lab.memory(run.userdir, "nobody")
 
 

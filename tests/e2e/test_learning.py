@@ -11,8 +11,10 @@ from rich.console import Console
 from candlegraph.freqtrade_bridge.commands.memory.ablation import (
     Taken,
     ablation_table,
+    differences,
     entries,
     mean_profit,
+    parts_of,
     profit,
     win_rate,
 )
@@ -114,10 +116,13 @@ def test_after_ten_trades_memory_takes_the_losing_setup_measurably_less_often(ar
 def test_the_table_shows_the_difference_by_thirds(arms):
     begin, end = (arms[1].open_date.iloc[0].floor("D"), arms[1].open_date.iloc[-1].ceil("D"))
     console = Console(record=True, width=120)
-    console.print(ablation_table(*map(taken, arms), begin, end))
+    parts = parts_of(*map(taken, arms), begin, end)
+    console.print(ablation_table(parts))
     text = console.export_text()
     assert len(text.splitlines()) == 4 + 4 * 5 + 1
     assert "last third" in text and "95% interval" in text
+    told = {(one["part"], one["measure"]): one for one in differences(parts)}
+    assert told["all", "entries"]["on"] == len(arms[0]) and len(told) == 4 * 4
     late = entries(
         *([one for one in taken(trades) if one.opened_at >= end - (end - begin) / 3] for trades in arms), 0.95
     )

@@ -1,6 +1,5 @@
 """Keys planted everywhere they may stand, searched for in everything that a real run leaves behind or sends."""
 
-import gzip
 import json
 import os
 import subprocess
@@ -26,7 +25,23 @@ KEYS = {
     "OPENAI_API_KEY": "sk-planted-openai-cccdddeeefff",
     "ping": "https://ping.example/sk-planted-ping-jjjkkklll",
     "MY_KEY": "sk-planted-named-ggghhhiiijjj",
+    "analyst": "sk-planted-analyst-100200300",
+    "reviewer": "sk-planted-reviewer-400500600",
+    "LANGSMITH_API_KEY": "sk-planted-langsmith-mmmnnn",
+    "OTEL_EXPORTER_OTLP_HEADERS": "authorization=sk-planted-otlp-ooopppqqq",
+    "ANTHROPIC_API_KEY": "sk-planted-anthropic-rrrsss",
+    "FREQTRADE__EXCHANGE__KEY": "sk-planted-exchange-key-ttt",
+    "FREQTRADE__EXCHANGE__SECRET": "sk-planted-exchange-secret-uuu",
+    "FREQTRADE__EXCHANGE__PASSWORD": "sk-planted-exchange-password-vvv",
+    "FREQTRADE__TELEGRAM__TOKEN": "sk-planted-telegram-www",
+    "FREQTRADE__API_SERVER__PASSWORD": "sk-planted-server-xxx",
+    "FREQTRADE__API_SERVER__JWT_SECRET_KEY": "sk-planted-jwt-yyyyyyyyyyyyyyyyyyyyyyyyyyyy",
+    "FREQTRADE__API_SERVER__WS_TOKEN": "sk-planted-websocket-zzz",
 }
+"""Twenty: of models, by their place or their variable; of viewers, exchange, messages and the web server."""
+
+
+SERVER = {"enabled": False, "listen_ip_address": "127.0.0.1", "listen_port": 8080, "username": "u", "password": ""}
 
 
 class Quoting(BaseHTTPRequestHandler):
@@ -54,7 +69,7 @@ class Quoting(BaseHTTPRequestHandler):
 
 
 class Traces(BaseHTTPRequestHandler):
-    """A LangSmith that keeps what is sent to it."""
+    """A viewer of LangSmith's and of OpenTelemetry's protocol that keeps what is sent to it; headers are not kept."""
 
     def do_GET(self):
         self.answer(b"{}")
@@ -62,7 +77,7 @@ class Traces(BaseHTTPRequestHandler):
     def do_POST(self):
         length = self.headers.get("Content-Length")
         body = self.rfile.read(int(length)) if length else self.chunks()
-        self.server.bodies.append(gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body)
+        self.server.bodies.append((self.path, body))
         self.answer(b"{}", 202)
 
     do_PATCH = do_POST
@@ -116,18 +131,20 @@ def run(sample, tmp_path_factory):
             "roles": {
                 "bull": {"api_base": url(other), "model": "bull", "api_key": KEYS["role"], "retry_times": 1},
                 "bear": {"api_base": url(other), "model": "bear", "retry_times": 1},
+                "analyst": {"api_base": url(other), "model": "a", "api_key": KEYS["analyst"], "retry_times": 1},
+                "reviewer": {"api_base": url(other), "model": "r", "api_key": KEYS["reviewer"], "retry_times": 1},
             },
         }
         embedding = {"provider": "openai", "api_base": texts.url, "model": "e", "api_key": KEYS["embedding"]}
         overrides = {"llm_config": llm, "experience_config": {"rag_config": {"embedding": embedding}}}
         overrides |= {"monitoring": {"ping_url": KEYS["ping"]}, "tracing": {"send": "all"}}
+        overrides |= {"telegram": {"enabled": False, "token": "", "chat_id": "1"}, "api_server": SERVER}
         order = BacktestOrder(sample.datadir, userdir, sample.pairs[:1], "20251010-20251011", overrides=overrides)
         env = os.environ | {name: value for name, value in KEYS.items() if name.isupper()}
         env |= {
             "LANGSMITH_TRACING": "true",
             "LANGSMITH_ENDPOINT": url(traces),
-            "LANGSMITH_API_KEY": "of-the-tracer",
-            "LANGSMITH_USE_DAEMON": "true",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": url(traces),
         }
         with offline_config(order) as config:
             words = ["backtesting", "--cache", "none", "--strategy", STRATEGY, "--strategy-path", str(STRATEGIES)]
@@ -138,7 +155,7 @@ def run(sample, tmp_path_factory):
             )
         assert done.returncode == 0, done.stderr.decode()[-3000:]
         embedded = [headers["authorization"].removeprefix("Bearer ") for _, headers, _ in texts.seen]
-        yield userdir, done.stdout + done.stderr, [*model.keys, *other.keys, *embedded], b"".join(traces.bodies)
+        yield userdir, done.stdout + done.stderr, [*model.keys, *other.keys, *embedded], traces.bodies
 
 
 def found_in(content):
@@ -147,7 +164,9 @@ def found_in(content):
 
 def test_the_keys_were_really_used_and_quoted(run):
     _, _, sent, _ = run
-    assert {KEYS[name] for name in ("first", "fallback", "role", "embedding", "CANDLEGRAPH_API_KEY")} <= set(sent)
+    assert {KEYS[name] for name in ("first", "fallback", "role", "analyst", "embedding", "CANDLEGRAPH_API_KEY")} <= set(
+        sent
+    )
 
 
 def test_no_file_holds_a_key(run):
@@ -179,8 +198,8 @@ def test_no_output_shows_a_key_though_the_errors_were_told(run):
 
 def test_no_trace_holds_a_key(run):
     _, _, _, traces = run
-    assert b"decide BTC/USDT:USDT" in traces, "the run was traced"
-    assert found_in(traces) == []
+    assert {path for path, body in traces if b"decide BTC/USDT:USDT" in body} == {"/runs/batch", "/v1/traces"}
+    assert [found_in(body) for _, body in traces if found_in(body)] == [] and len(KEYS) == 20
 
 
 def test_the_base_configuration_of_these_tests_holds_none_either():

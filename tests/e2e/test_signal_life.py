@@ -7,7 +7,7 @@ import script
 from freqtrade.enums import SignalDirection, State
 from freqtrade.persistence import Trade
 from freqtrade.rpc import RPC
-from live_scenes import BTC, refused
+from live_scenes import BTC, lost, refused
 from markets import drawn
 from simulator.run import CONFIG
 from virtual_live import VirtualLive
@@ -89,6 +89,20 @@ def test_an_entry_after_a_maintenance_that_outlasted_the_close_is_dropped(live):
         run.run_until(at("01:01"))
         assert rows(run)["00:30"].fate.refusal.door == "late"
         assert sent(run) == [("01:00", "BUY")]
+
+
+@pytest.mark.slow
+def test_what_became_of_an_entry_whose_answer_was_lost_is_not_said_before_the_exchange_could_be_asked(live):
+    with live({"00:30": "long"}, loop_seconds=300) as run:
+        run.run_until(at("00:29"))
+        run.exchange.plan(lost("POST /fapi/v1/order"))
+        run.run_until(at("00:31"))
+        run.exchange.trouble.is_down = True
+        run.run_until(at("01:14"))
+        assert rows(run)["00:30"].fate is None
+        run.exchange.trouble.is_down = False
+        run.run_until(at("01:21"))
+        assert rows(run)["00:30"].fate.kind == "filled" and sent(run) == [("00:30", "BUY")]
 
 
 def test_an_entry_that_is_partly_filled_is_a_smaller_trade_with_a_stop_and_its_signal_is_used(live):

@@ -2,19 +2,22 @@
 
 import asyncio
 import json
-import os
 import re
-import socket
+import shutil
 import subprocess
 import sys
+import time
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from langgraph_sdk import get_client
+from studio_server import free_port, offline, studio
 
 from candlegraph.agents.asking.transcript import prompt_hash
 from candlegraph.freqtrade_bridge.commands.main import main
+from candlegraph.freqtrade_bridge.commands.studio.server import LOG
 from candlegraph.freqtrade_bridge.decisions.records import Records, decision_row
 from candlegraph.freqtrade_bridge.decisions.replayed import signal_hash
 from candlegraph.freqtrade_bridge.decisions.runner import Runner
@@ -73,34 +76,11 @@ TRADE = {
 }
 
 
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    port, folder = free_port(), tmp_path_factory.mktemp("studio")
-    hidden = ("LANGSMITH_API_KEY", "OPENAI_API_KEY", "CANDLEGRAPH_API_KEY")
-    env = {name: value for name, value in os.environ.items() if name not in hidden}
-    # A proxy that refuses: any request that leaves loopback fails, as it would without a network.
-    env |= {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1,localhost"}
-    words = ["studio", "--userdir", str(folder / "user"), "--port", str(port)]
-    process = subprocess.Popen(
-        [str(Path(sys.executable).parent / "candlegraph"), *words],
-        cwd=folder,
-        env=env,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        told = [process.stdout.readline() for _ in range(3)]
-        assert process.poll() is None, told
-        yield f"http://127.0.0.1:{port}", folder
-    finally:
-        process.terminate()
-        process.wait(30)
+    folder = tmp_path_factory.mktemp("studio")
+    with studio(folder) as url:
+        yield url, folder
 
 
 async def updates_of(url, given, context, graph="candlegraph"):
@@ -195,12 +175,14 @@ async def changed_and_resumed(url, given, context, nodes):
     return await client.runs.wait(thread, "candlegraph", context=context)
 
 
-def test_a_paused_run_is_changed_after_any_node_and_goes_on(server, sample):
+@pytest.mark.parametrize("nodes", [["decision"], pytest.param(NODES, marks=pytest.mark.slow)], ids=["one", "all"])
+def test_a_paused_run_is_changed_after_any_node_and_goes_on(server, sample, nodes):
+    """All of them in process, and at each one: tests/graph/test_update_state.py."""
     url, folder = server
     context = {"datadir": str(sample.datadir), "user_data_dir": str(folder / "user")}
     given = {"pair": sample.pairs[0], "candle": "2025-10-10T12:00:00Z"}
     straight = dict(asyncio.run(updates_of(url, given, context)))["reviewer"]["signal"]
-    assert asyncio.run(changed_and_resumed(url, given, context, NODES))["signal"] == straight
+    assert asyncio.run(changed_and_resumed(url, given, context, nodes))["signal"] == straight
 
 
 def test_studio_stays_in_its_namespace_whatever_the_context_says(server):
@@ -295,3 +277,60 @@ async def forked(client, row, assistant):
         assert ("edited: facts" in ended["signal"]["warnings"]) == is_edited
         assert ("Edited by a person: facts." in ended["story"]) == is_edited
         assert ("regime: trend_down" in ended["messages"][1]["content"]) == is_edited
+
+
+UNWANTED = re.compile(
+    r"changes? detected|Reloading|[Bb]locking (?:call|operation)|BlockingError|ProxyError|ConnectError|Max retries"
+    r"|smith\.langchain\.com(?!/studio)|Failed to submit"
+)
+"""What a log would say of a loop of reloads, of a node that blocks the server, and of a way into the network."""
+
+
+def test_the_log_of_all_these_runs_tells_of_no_reload_no_blocking_call_and_no_network(server, sample):
+    url, folder = server
+    given = {"pair": sample.pairs[0], "candle": OPENED}
+    asyncio.run(updates_of(url, given, {"datadir": str(sample.datadir), "user_data_dir": str(folder / "user")}))
+    log = (folder / "user" / LOG).read_text()
+    assert "Background run succeeded" in log and UNWANTED.findall(log) == []
+
+
+@pytest.mark.slow
+def test_langgraph_dev_in_a_checkout_is_quiet_while_and_after_it_runs(tmp_path, sample):
+    """With reload, as a developer starts it; its database lies in the folder that is watched."""
+    root, checkout, port = Path(__file__).parents[2], tmp_path / "checkout", free_port()
+    for name in ("graph", "agents", "tools", "memory", "freqtrade_bridge"):
+        shutil.copytree(root / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("langgraph.json", "pyproject.toml"):
+        shutil.copy(root / name, checkout / name)
+    program = str(Path(sys.executable).parent / "langgraph")
+    words = [program, "dev", "--no-browser", "--host", "127.0.0.1", "--port", str(port)]
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(words, cwd=checkout, env=offline(), stdout=log, stderr=log)
+        try:
+            url = f"http://127.0.0.1:{port}"
+            asyncio.run(answered(url))
+            given = {"pair": sample.pairs[0], "candle": OPENED}
+            found = asyncio.run(updates_of(url, given, {"datadir": str(sample.datadir)}))
+            assert [node for node, _ in found] == NODES
+            time.sleep(3)
+            ran = (tmp_path / "log").read_text()
+            time.sleep(6)
+            later = (tmp_path / "log").read_text()[len(ran) :]
+        finally:
+            process.terminate()
+            process.wait(30)
+    assert (checkout / "user_data" / DATABASE).exists() and "Background run succeeded" in ran
+    assert len(UNWANTED.findall(later)) <= 3, "files that were written are told of once, not three times a second"
+    assert {one for one in UNWANTED.findall(ran + later) if "detected" not in one} == set()
+
+
+async def answered(url):
+    """Return as soon as the server answers."""
+    for _ in range(600):
+        try:
+            await get_client(url=url).assistants.search(limit=1)
+        except httpx.TransportError:
+            await asyncio.sleep(0.2)
+        else:
+            return
+    raise AssertionError(f"no server at {url}")

@@ -1,6 +1,7 @@
 """Offline is Freqtrade, without the network: `candlegraph backtest` in both its forms, over the same exchange."""
 
 import json
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -126,3 +127,14 @@ def test_a_doubtful_run_ends_with_a_status_of_its_own_where_that_is_wanted(
     assert main([*map(str, ["backtest", "--offline", "-c", path, *run, *words])]) == status
     told = capfd.readouterr()
     assert "fell back" in told.out + told.err
+
+
+@pytest.mark.slow
+def test_a_backtest_and_an_ablation_are_told_to_a_program_in_json_alone(sample, tmp_path, capfd):
+    run = ["--pairs", BTC, "--timerange", "20251012-20251013", "--userdir", tmp_path, "--datadir", sample.datadir]
+    assert main([*map(str, ["backtest", "--offline", *run, "--json"])]) == 0
+    told = json.loads(capfd.readouterr().out)
+    assert told["decisions"] == 48 and told["run"].startswith("backtest:")
+    assert Path(told["report"]).is_file() and Path(told["archive"]).is_file()
+    assert main([*map(str, ["memory", "ablation", "--offline", *run, "--json"])]) == 0
+    assert {"all", "last third"} < {one["part"] for one in json.loads(capfd.readouterr().out)}

@@ -5,9 +5,11 @@ import hashlib
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import jsonschema
@@ -119,3 +121,55 @@ def test_no_watchdog_and_no_stop_is_shorter_than_a_decision():
     assert int(unit()["WatchdogSec"]) >= 2 * DEADLINE
     assert int(unit()["TimeoutStopSec"]) > DEADLINE
     assert int(SERVICE["stop_grace_period"].removesuffix("s")) > DEADLINE
+
+
+STUDIO = json.loads((ROOT / "langgraph.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def studios_image(tmp_path_factory):
+    """Return the Dockerfile that LangGraph's command makes of our langgraph.json."""
+    target = tmp_path_factory.mktemp("image") / "Dockerfile"
+    program = str(Path(sys.executable).with_name("langgraph"))
+    words = [program, "dockerfile", "-c", str(ROOT / "langgraph.json"), str(target)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return target.read_text()
+
+
+def test_langgraphs_image_has_a_python_that_we_support_and_serves_graphs_that_are_there(studios_image):
+    base, python = re.match(r"FROM (langchain/langgraph-api):(\d+\.\d+)\n", studios_image).groups()
+    supported = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
+    assert base == "langchain/langgraph-api" and supported == f">={python}"
+    (folder,) = re.findall(r"^ADD \. (/deps/\S+)$", studios_image, re.MULTILINE)
+    served = json.loads(re.search(r"^ENV LANGSERVE_GRAPHS='(.*)'$", studios_image, re.MULTILINE)[1])
+    assert set(served) == set(STUDIO["graphs"]) == {"candlegraph", "reflection"}
+    for one in served.values():
+        file, _, name = one["path"].partition(":")
+        code = (ROOT / Path(file).relative_to(folder)).read_text()
+        assert re.search(rf"^{name} = ", code, re.MULTILINE) and let_through(str(Path(file).relative_to(folder)))
+    assert re.search(r"pip install .*-e \.\)", studios_image) and f"WORKDIR {folder}" in studios_image
+    assert not any(name in studios_image for name in ("API_KEY", "SECRET", "TOKEN"))
+
+
+def let_through(path):
+    """Return whether .dockerignore hands a path to the engine: all are ignored but those that it names again."""
+    lines = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
+    return lines[0] == "*" and f"!{path.partition('/')[0]}" in lines
+
+
+def test_what_the_engine_is_given_installs_with_its_metadata(tmp_path):
+    """The build context alone, by setuptools as pip calls it: each package, the texts, name and command are there."""
+    given = [path for path in ROOT.iterdir() if let_through(path.name) and path.name != "requirements.lock"]
+    for path in given:
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(path, tmp_path / path.name, ignore=ignored) if path.is_dir() else shutil.copy(path, tmp_path)
+    code = "from setuptools import build_meta as b; print(b.build_wheel('dist'))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr[-2000:]
+    (wheel,) = (tmp_path / "dist").glob("candlegraph-*.whl")
+    with zipfile.ZipFile(wheel) as packed:
+        names = packed.namelist()
+        told = next(packed.read(name).decode() for name in names if name.endswith("METADATA"))
+    assert {"candlegraph/graph/studio.py", "candlegraph/agents/prompt/texts/decision.en.md"} <= set(names)
+    assert "Requires-Dist: langgraph<2,>=1.2" in told and not [name for name in names if ".env" in name]

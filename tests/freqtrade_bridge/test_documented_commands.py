@@ -36,6 +36,7 @@ OTHERS = {
     "export FREQTRADE__EXPERIENCE_CONFIG__RAG_CONFIG__DATABASE_URL": "e2e/test_shared_memory.py",
     "python -m tests.simulator": "simulator/test_seeds.py",
     "make soak": PERSON,
+    ". .venv/bin/activate": "Makefile",
     "make": "Makefile",
 }
 """Who runs what is no command of ours: a test, a file of the project, or nobody, and why."""

@@ -49,11 +49,19 @@ EMBED = (REEMBED, "test_the_commands_embed_and_then_search_by_words")
 STUDIO = ("e2e/test_studio.py", "test_the_assistants_that_come_along_are_there_with_a_description")
 OPENED = ("e2e/test_studio.py", "test_a_decision_of_a_bot_is_opened_with_its_history_and_forked")
 BASE = ("freqtrade_bridge/test_assistants.py", "test_assistants_decide_as_the_configuration_says_and_hold_no_secret")
+DATASET = "freqtrade_bridge/tracing/test_dataset.py"
+WRITTEN = (DATASET, "test_each_line_says_what_was_seen_done_and_why_it_is_there_and_a_file_is_not_replaced")
+CHOSEN = (DATASET, "test_decisions_are_chosen_by_why_they_are_worth_a_second_look")
+CORRECTED = (DATASET, "test_a_dataset_of_langsmith_comes_back_with_what_a_person_filled_in")
 ELSEWHERE = {
     ("check", "--model"): ("freqtrade_bridge/test_check.py", "test_one_real_call_shows_that_the_model_answers"),
     ("backtest", "--strict"): (
         "e2e/test_two_forms.py",
         "test_a_doubtful_run_ends_with_a_status_of_its_own_where_that_is_wanted",
+    ),
+    **dict.fromkeys(
+        (("backtest", "--json"), ("memory ablation", "--json")),
+        ("e2e/test_two_forms.py", "test_a_backtest_and_an_ablation_are_told_to_a_program_in_json_alone"),
     ),
     ("", "--version"): (
         "freqtrade_bridge/test_help.py",
@@ -78,11 +86,19 @@ ELSEWHERE = {
         "test_the_prompt_of_a_decision_has_the_same_hash_again",
     ),
     **dict.fromkeys((("studio", "--userdir"), ("studio", "--port")), STUDIO),
+    ("studio", "--allow"): (
+        "freqtrade_bridge/test_assistants.py",
+        "test_the_server_is_told_which_namespaces_its_runs_may_touch_beside_their_own",
+    ),
     ("mcp", "--userdir"): (
         "freqtrade_bridge/test_mcp.py",
         "test_every_function_says_what_the_ledger_says_and_nothing_is_written",
     ),
     **dict.fromkeys((("studio", "--config"), ("open", "--config")), BASE),
+    **dict.fromkeys([("traces dataset", f"--{name}") for name in ("to", "force", "userdir", "namespace")], WRITTEN),
+    **dict.fromkeys([("traces dataset", f"--{name}") for name in ("choose", "limit")], CHOSEN),
+    **dict.fromkeys([("traces dataset", f"--{name}") for name in ("langsmith", "config")], CORRECTED),
+    **dict.fromkeys([("traces corrections", f"--{name}") for name in ("langsmith", "to", "force")], CORRECTED),
     **dict.fromkeys((("open", "--server"), ("open", "--port")), OPENED),
     ("memory search", "--text"): EMBED,
     ("memory search", "--config"): EMBED,
@@ -132,7 +148,7 @@ ELSEWHERE = {
         "test_a_persons_corrections_are_situations_and_lines_that_nobody_filled_in_are_not",
     ),
     ("scenarios", "--least"): (SCENARIOS, "test_a_share_below_the_least_ends_with_a_status_for_ci"),
-    ("report", "run_names"): (REPORT, "test_a_run_is_found_by_default_by_its_name_and_by_its_archive"),
+    ("report", "run_names"): (REPORT, "test_a_run_is_found_by_default_by_a_part_of_its_name_and_by_its_archive"),
     ("report", "--datadir"): (
         REPORT,
         "test_candles_are_those_that_the_decisions_saw_and_a_reader_is_told_where_there_are_none",
@@ -149,6 +165,7 @@ ONLINE = "-c {C} --userdir {U}"
 SEEN = "--pair BTC/USDT:USDT --at 2025-04-05T13:00 --datadir {D} --userdir {U}"
 MISSED = "--model always-wait --group textbook --every 2"
 PARITY = "--live {W} --live-namespace dry_run --backtest {W}"
+OTHER = "dry_run --userdir {W} --other-userdir {W2}"
 PLACED = {
     "--userdir": ("--userdir {W}", "--userdir {W2}"),
     "--config": ("-c {PLACE}", "-c {PLACE2}"),
@@ -163,7 +180,7 @@ PAIRS = {
         "--risk": ("{T}/new", "{T}/new --risk bold"),
         "--force": ("{THERE}", "{THERE} --force"),
     },
-    "check": {"--config": ("-c {C}", "-c {C} -c {C2}")},
+    "check": {"--config": ("-c {C}", "-c {C} -c {C2}"), "--json": ("-c {C}", "-c {C} --json")},
     "migrate": {
         "files": ("{OLD}", "{OLD} {C2}"),
         "--to": ("{OLD}", "{OLD} --to {T}/new.json"),
@@ -210,6 +227,7 @@ PAIRS = {
         "--namespace": (SEEN + " --userdir {W}", SEEN + " --userdir {W} --namespace live"),
         "--datadir": (SEEN, SEEN + " --datadir {D2}"),
         "--config": (SEEN, SEEN + " -c {C}"),
+        "--json": (SEEN, SEEN + " --json"),
     },
     "brief": {
         "--userdir": (SEEN, SEEN + " --userdir {W}"),
@@ -220,6 +238,7 @@ PAIRS = {
         "--config": (SEEN, SEEN + " -c {C}"),
         "--tokens": (SEEN, SEEN + " --tokens 3200"),
         "--language": (SEEN, SEEN + " --language zh"),
+        "--json": (SEEN, SEEN + " --json"),
     },
     "open": {
         "--userdir": ("dry_run-1 --userdir {W}", "dry_run-1 --userdir {U}"),
@@ -258,6 +277,7 @@ PAIRS = {
             "--strategy old_records --userdir {W} --namespace live --as-of 2025-04-06",
         ),
         "--yes": ("--strategy low_quality --userdir {W}", "--strategy low_quality --userdir {W} --yes"),
+        "--json": ("--strategy low_quality --userdir {W}", "--strategy low_quality --userdir {W} --json"),
     },
     "memory purge": {
         "--userdir": ("--all --userdir {W}", "--all --userdir {W2}"),
@@ -266,10 +286,12 @@ PAIRS = {
         "--retired": ("--all --userdir {W}", "--retired --userdir {W}"),
         "--all": ("--retired --userdir {W}", "--all --userdir {W}"),
         "--yes": ("--all --userdir {W}", "--all --userdir {W} --yes"),
+        "--json": ("--all --userdir {W}", "--all --userdir {W} --json"),
     },
     "memory rebuild": {
         "--userdir": ("--userdir {W}", "--userdir {W2}"),
         "--config": ("--userdir {W}", "--userdir {W} -c {C2}"),
+        "--json": ("--userdir {W}", "--userdir {W} --json"),
     },
     "memory export": {
         "--userdir": ("--to {T}/a.jsonl --userdir {W}", "--to {T}/a.jsonl --userdir {W2}"),
@@ -292,6 +314,7 @@ PAIRS = {
         "--userdir": ("--to {T}/copy.sqlite --userdir {W}", "--to {T}/copy.sqlite --userdir {U}"),
         "--to": ("--to {T}/copy.sqlite --userdir {W}", "--to {T}/other.sqlite --userdir {W}"),
         "--force": ("--to {C} --userdir {W}", "--to {C} --userdir {W} --force"),
+        "--json": ("--to {T}/copy.sqlite --userdir {W}", "--to {T}/copy.sqlite --userdir {W} --json"),
     },
     "memory restore": {
         "--userdir": ("--from {COPY} --userdir {W}", "--from {COPY} --userdir {U}"),
@@ -351,28 +374,28 @@ PAIRS = {
     "parity": {
         "--live": (PARITY, PARITY + " --live {W2}"),
         "--backtest": (PARITY, PARITY + " --backtest {U}"),
-        "--live-namespace": (PARITY, PARITY + " --live-namespace backtest:a"),
-        "--backtest-namespace": (PARITY, PARITY + " --backtest-namespace dry_run"),
+        "--live-namespace": (PARITY + " --backtest {W2}", PARITY + " --backtest {W2} --live-namespace backtest:a"),
+        "--backtest-namespace": (PARITY + " --live {W2}", PARITY + " --live {W2} --backtest-namespace dry_run"),
         "--pair": (PARITY, PARITY + f" --pair {ETH}"),
         "--json": (PARITY, PARITY + " --json"),
         "--wide": (PARITY, PARITY + " --wide"),
     },
     "compare": {
         "--userdir": ("backtest:a dry_run --userdir {W}", "backtest:a dry_run --userdir {W2}"),
-        "first": ("backtest:a dry_run --userdir {W}", "dry_run dry_run --userdir {W}"),
-        "second": ("backtest:a dry_run --userdir {W}", "backtest:a backtest:a --userdir {W}"),
+        "first": (f"backtest:a {OTHER}", f"dry_run {OTHER}"),
+        "second": (f"backtest:a {OTHER}", f"backtest:a {OTHER.replace('dry_run', 'backtest:a')}"),
         "--other-userdir": (
             "backtest:a dry_run --userdir {W}",
             "backtest:a dry_run --userdir {W} --other-userdir {W2}",
         ),
-        "--pair": ("dry_run dry_run --userdir {W}", f"dry_run dry_run --userdir {{W}} --pair {ETH}"),
+        "--pair": (f"dry_run {OTHER}", f"dry_run {OTHER} --pair {ETH}"),
         "--json": ("backtest:a dry_run --userdir {W}", "backtest:a dry_run --userdir {W} --json"),
         "--wide": ("backtest:a dry_run --userdir {W}", "backtest:a dry_run --userdir {W} --wide"),
     },
     "ledger diff": {
         "--userdir": ("backtest:a dry_run --userdir {W}", "backtest:a dry_run --userdir {W2}"),
-        "first": ("backtest:a dry_run --userdir {W}", "dry_run dry_run --userdir {W}"),
-        "second": ("backtest:a dry_run --userdir {W}", "backtest:a backtest:a --userdir {W}"),
+        "first": (f"backtest:a {OTHER}", f"dry_run {OTHER}"),
+        "second": (f"backtest:a {OTHER}", f"backtest:a {OTHER.replace('dry_run', 'backtest:a')}"),
         "--other-userdir": (
             "backtest:a dry_run --userdir {W}",
             "backtest:a dry_run --userdir {W} --other-userdir {W2}",

@@ -1,6 +1,7 @@
 """`candlegraph ledger`: what is shown, how two runs are compared, what is written out."""
 
 import csv
+import io
 import json
 from datetime import UTC, datetime, timedelta
 
@@ -125,7 +126,73 @@ def test_where_there_is_nothing_a_sentence_says_so(words, said, userdir, capsys)
 
 def test_an_unknown_namespace_names_the_known_ones(userdir, capsys):
     assert ledger(userdir, "show", "--namespace", "live") == 1
-    assert "no namespace 'live'; known: backtest:" in capsys.readouterr().err
+    assert "no run 'live'; known: backtest:" in capsys.readouterr().err
+
+
+NAMING = {
+    "show": "ledger show --namespace {}",
+    "export": "ledger export --to none.csv --namespace {}",
+    "diff": "ledger diff {} backtest:a",
+    "compare": "compare backtest:a {}",
+    "why": "why BTC/USDT:USDT --namespace {}",
+    "report": "report {}",
+    "evaluate": "evaluate {}",
+    "drift": "drift --namespace {}",
+    "status": "status --namespace {}",
+    "stats": "memory stats --namespace {}",
+    "decide": "decide --pair BTC/USDT:USDT --at 2025-03-01 --datadir none --namespace {}",
+}
+
+
+@pytest.mark.parametrize("command", NAMING)
+def test_every_command_names_a_run_by_one_rule(command, userdir, capsys, make_snapshot):
+    memory = open_memory(userdir / DATABASE)
+    for number, name in enumerate(("backtest:a", "backtest:b")):
+        memory.add(lived(make_snapshot(), number, namespace=name))
+    assert main([*NAMING[command].format("test:").split(), "--userdir", str(userdir)]) == 1
+    told = "'test:' is in the names of 2 runs; give more of one: backtest:b, backtest:a"
+    assert told in capsys.readouterr().err
+    assert main([*NAMING[command].format("test:c").split(), "--userdir", str(userdir)]) == 1
+    assert "no run 'test:c'; known: backtest:b, backtest:a" in capsys.readouterr().err
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("ledger show", "reading the decisions"),
+        ("compare a b", "comparing"),
+        ("memory stats", "counting"),
+        ("memory rebuild", "building indexes"),
+        ("memory search --like 1", "searching"),
+        ("memory cleanup --strategy low_quality", "looking for what may leave"),
+        ("memory backup", "copying, and checking the copy"),
+    ],
+)
+def test_what_may_take_seconds_says_in_a_terminal_what_it_does_and_prints_the_same(
+    words, said, userdir, capsys, make_snapshot, monkeypatch
+):
+    open_memory(userdir / DATABASE).add(lived(make_snapshot(), 1, namespace="backtest:a"))
+    line = [*words.replace(" a b", " test:a test:b").split(), "--userdir", str(userdir)]
+    line += ["--to", str(userdir / "copy.sqlite"), "--force"] if "backup" in words else []
+    shown = []
+    for stream in (io.StringIO(), Terminal()):
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.setattr("sys.stderr", stream)
+        assert main(line) == 0
+        shown.append((capsys.readouterr().out, stream.getvalue()))
+    (plain, quiet), (same, told) = shown
+    assert plain == same and not quiet and said in told
+
+
+@pytest.mark.parametrize("words", [("compare",), ("ledger", "diff")], ids=" ".join)
+def test_a_run_is_not_compared_with_itself(words, userdir, capsys):
+    assert main([*words, "test:a", "backtest:a", "--userdir", str(userdir)]) == 1
+    assert f"{' '.join(words)}: both names mean the run backtest:a; expected two runs" in capsys.readouterr().err
 
 
 def test_totals_say_what_is_unknown_and_what_went_wrong():

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from candlegraph.freqtrade_bridge.commands.decide import table_of
 from candlegraph.freqtrade_bridge.commands.main import main
-from candlegraph.freqtrade_bridge.commands.memory.ablation import Taken, ablation_table
+from candlegraph.freqtrade_bridge.commands.memory.ablation import Taken, ablation_table, parts_of
 from candlegraph.freqtrade_bridge.report.listing import LONGEST, Entry, one_line, print_entries
 from candlegraph.freqtrade_bridge.report.summary import Summary, print_summary
 from candlegraph.graph.schema.calls import CallRecord
@@ -193,7 +193,7 @@ def printed(*renderables):
 
 def test_the_table_of_an_ablation_keeps_each_measure_in_one_line():
     profits = [Taken(AT + timedelta(hours=n), -1234.5 + 700 * (n % 4)) for n in range(60)]
-    shown = printed(ablation_table(profits, profits[::2], AT, AT + timedelta(hours=60)))
+    shown = printed(ablation_table(parts_of(profits, profits[::2], AT, AT + timedelta(hours=60))))
     assert_whole(shown, "first third", "profit in all, % of stake", "95% interval")
     measures = [line for line in shown.splitlines() if "profit" in line]
     assert len(measures) == 8 and all(" to " in line for line in measures)

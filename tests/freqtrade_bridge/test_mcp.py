@@ -1,4 +1,4 @@
-"""`candlegraph mcp`, asked by the official client over standard input and output: it reads all, and acts never."""
+"""`candlegraph mcp`, asked by the official client, in memory and as a process: it reads all, and acts never."""
 
 import asyncio
 import sys
@@ -9,6 +9,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
+from candlegraph.freqtrade_bridge.commands.books.mcp_server import server_of
 from candlegraph.freqtrade_bridge.decisions.records import Records, decision_row
 from candlegraph.freqtrade_bridge.decisions.runner import Runner
 from candlegraph.graph.schema.experience import ClosedTrade
@@ -46,11 +47,15 @@ def row(make_context, make_snapshot, scripted, calling):
     return row
 
 
-async def asked(userdir, questions):
-    """Return the functions' names and the answers, each as structured content, or the text of an error."""
+def as_a_client_starts_it(userdir):
+    """Return the way to the command, which a client starts and speaks to over standard input and output."""
     command = str(Path(sys.executable).parent / "candlegraph")
-    server = StdioServerParameters(command=command, args=["mcp", "--userdir", str(userdir)])
-    async with Client(stdio_client(server)) as client:
+    return stdio_client(StdioServerParameters(command=command, args=["mcp", "--userdir", str(userdir)]))
+
+
+async def asked(server, questions):
+    """Return the functions and the answers, each as structured content, or the text of an error."""
+    async with Client(server) as client:
         tools = (await client.list_tools()).tools
         found = []
         for name, arguments in questions:
@@ -62,7 +67,8 @@ async def asked(userdir, questions):
         return tools, found
 
 
-def test_every_function_says_what_the_ledger_says_and_nothing_is_written(row, tmp_path):
+@pytest.mark.parametrize("way", [server_of, pytest.param(as_a_client_starts_it, marks=pytest.mark.slow)])
+def test_every_function_says_what_the_ledger_says_and_nothing_is_written(row, tmp_path, way):
     before = Ledger(tmp_path / DATABASE).rows("dry_run")
     own = {"decision": row.decision_id[:8]}
     questions = [
@@ -74,7 +80,7 @@ def test_every_function_says_what_the_ledger_says_and_nothing_is_written(row, tm
         ("status", {}),
         ("show_decision", {"decision": "ffff"}),
     ]
-    tools, (listed, shown, told, otherwise, alike, status, unknown) = asyncio.run(asked(tmp_path, questions))
+    tools, (listed, shown, told, otherwise, alike, status, unknown) = asyncio.run(asked(way(tmp_path), questions))
     assert [one.name for one in tools] == NAMES and all(one.description for one in tools)
     (entry,) = listed
     assert (entry["id"], entry["action"], entry["cost"]) == (row.decision_id, "enter_long", row.cost)

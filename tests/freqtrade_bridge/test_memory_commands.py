@@ -110,7 +110,7 @@ def found(text: str) -> list[int]:
 def test_statistics_are_of_one_namespace(run):
     assert "memory of live" in run("stats")
     assert "total_experiences 1" in run("stats", "--namespace", "dry_run")
-    with pytest.raises(MemoryStoreError, match="no namespace 'paper' in .*; there are: live, dry_run"):
+    with pytest.raises(ConfigError, match="no run 'paper'; known: live, dry_run"):
         run("stats", "--namespace", "paper")
 
 

@@ -5,9 +5,9 @@ import pytest
 from freqtrade.enums import RunMode
 
 from candlegraph.freqtrade_bridge.host.launch import last_error
-from candlegraph.freqtrade_bridge.host.run_name import VARIABLE, namespace_of
+from candlegraph.freqtrade_bridge.host.run_name import VARIABLE, named_run, namespace_of
 from candlegraph.freqtrade_bridge.loopback.backtest import failure_of, refuse_ours
-from candlegraph.graph.schema.errors import BridgeError
+from candlegraph.graph.schema.errors import BridgeError, ConfigError
 
 
 def test_a_given_name_is_used_once_and_never_live(monkeypatch):
@@ -22,6 +22,30 @@ def test_a_dry_run_offline_has_a_namespace_of_its_own(monkeypatch):
     monkeypatch.setenv(VARIABLE, "mine")
     assert namespace_of(RunMode.DRY_RUN) == "offline:mine"
     assert namespace_of(RunMode.DRY_RUN) == "dry_run"
+
+
+KNOWN = ("backtest:20251001T000000-aa11bb", "live", "backtest:live-test")
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"), [(None, 0), ("aa11", 0), ("20251001", 0), ("live", 1), ("live-", 2), ("backtest:live-test", 2)]
+)
+def test_a_run_is_meant_by_its_name_or_any_part_that_no_other_has(word, meant):
+    assert named_run(KNOWN, word) == KNOWN[meant]
+
+
+@pytest.mark.parametrize(
+    ("known", "word", "told"),
+    [
+        (KNOWN, "backtest", f"'backtest' is in the names of 2 runs; give more of one: {KNOWN[0]}, {KNOWN[2]}$"),
+        (KNOWN, "paper", f"no run 'paper'; known: {', '.join(KNOWN)}, x.zip$"),
+        (KNOWN, "", "no run ''; known: backtest"),
+        ([f"backtest:{n}" for n in range(30)], "backtest", "backtest:7 and 22 more$"),
+    ],
+)
+def test_a_word_that_means_none_or_several_is_answered_with_the_candidates(known, word, told):
+    with pytest.raises(ConfigError, match=told):
+        named_run(known, word, ["x.zip"])
 
 
 def test_two_runs_have_two_names():

@@ -66,6 +66,6 @@ def test_only_the_signal_itself_compares_names_of_actions():
     assert asks == {knows.name}
 
 
-def test_only_their_declarations_and_the_offline_rule_name_the_signal_functions():
+def test_only_their_declarations_and_the_models_of_our_own_name_the_signal_functions():
     named = {path.name for path, text in CODE.items() if re.search(r"\"(signal_\w+|adjust_position)\"", text)}
-    assert named == {"signals.py", "policy.py"}
+    assert named == {"signals.py", "policy.py", "foils.py"}

@@ -32,7 +32,7 @@ def test_every_graph_that_the_server_knows_is_one_that_stays():
     for name, one in found.items():
         assert one.name == name
         assert one.context_schema(namespace="live").namespace == "studio"
-        assert one.get_context_jsonschema()["properties"]["namespace"]["const"] == "studio"
+        assert one.get_context_jsonschema()["properties"]["namespace"]["default"] == "studio"
 
 
 def told(make_context, **changes):
@@ -49,6 +49,40 @@ def test_what_a_live_context_learns_is_learnt_in_studio(make_context, make_trade
     with pytest.raises(MemoryStoreError, match="expected a trade of namespace studio, was live"):
         live = trade.model_copy(update={"namespace": "live"})
         asyncio.run(reflection_graph.ainvoke(ReflectionInput(trade=live), context=given))
+
+
+def learn(context, **given):
+    return asyncio.run(reflection_graph.ainvoke(ReflectionInput(**given), context=context))
+
+
+def test_a_bots_trade_is_learnt_in_studio_by_the_decision_that_opened_it_and_stays_as_it_is(
+    make_context, make_trade, as_of
+):
+    memory, given = make_context().memory, told(make_context)
+    opened = "48042f5d-0d43-583f-8c40-267dc8742d43"
+    live = make_trade("k", (1.0, 0.5), "test", as_of, namespace="live", decision_id=opened).source
+    memory.enqueue(live)
+    assert learn(given, trade_key=opened[:8])["experience"].source == live.model_copy(update={"namespace": "studio"})
+    assert memory.take("live", "k") is not None and memory.namespaces() == ("studio",)
+    with pytest.raises(MemoryStoreError, match="no closed trade k waits in namespace studio"):
+        learn(given, trade_key="k")
+    read = make_context(experience_config={"rag_config": {"read_namespaces": ["live"]}}).model_dump()
+    assert learn(read, trade_key="k")["experience_id"] is None, "it is learnt there already"
+    other = make_trade("other", (1.0, 0.5), "test", as_of, namespace="dry_run", decision_id="5" * 36)
+    memory.add(other)
+    assert learn(given, trade_key="5" * 12)["experience"].source.trade_key == "other"
+
+
+def test_a_server_that_allows_it_learns_where_the_bot_learns(make_context, make_trade, as_of, monkeypatch, caplog):
+    monkeypatch.setenv("CANDLEGRAPH_STUDIO_NAMESPACES", "live dry_run")
+    memory = make_context().memory
+    memory.enqueue(make_trade("k", (1.0, 0.5), "test", as_of, namespace="live").source)
+    assert learn(told(make_context), trade_key="k")["experience_id"] == 1
+    assert memory.take("live", "k") is None and memory.namespaces() == ("live",) and caplog.text == ""
+    other = make_trade("k", (1.0, 0.5), "test", as_of, namespace="backtest:a").source
+    with pytest.raises(MemoryStoreError, match="expected a trade of namespace studio, was backtest:a"):
+        learn(make_context(namespace="backtest:a").model_dump(), trade=other)
+    assert "expected namespace 'studio' or 'live' or 'dry_run', was 'backtest:a'" in caplog.text
 
 
 @pytest.mark.parametrize("node", ["evaluate", "review"])

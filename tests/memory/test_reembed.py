@@ -133,7 +133,7 @@ def commands(server, tmp_path, textual, monkeypatch, capsys):
 
 
 def test_the_commands_embed_and_then_search_by_words(commands, textual):
-    assert commands("reembed") == (0, "3 embedded\nembedded 3, refused 0, without words 0\n")
+    assert commands("reembed") == (0, "embedded 3, refused 0, without words 0\n")
     assert commands("reembed") == (0, "embedded 0, refused 0, without words 0\n")
     status, shown = commands("search", "--text", words_of_experience(textual(1)).setup, "-k", "1")
     (row,) = [line for line in shown.splitlines() if "BTC/USDT:USDT" in line]

@@ -41,6 +41,7 @@ class DryRun(Stormy):
         self._wait_for_learner()
         candle = self._candle()
         self._server.status = 500 if candle % OUTAGE_OF < OUTAGE else 200
+        self._server.seen.clear()  # it would grow for ever
         if not self._was_disturbed():
             self.report.examined += 1
             self._want_decisions()

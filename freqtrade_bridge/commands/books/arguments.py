@@ -19,6 +19,7 @@ from candlegraph.freqtrade_bridge.commands.arguments import (
 from candlegraph.graph.schema.errors import ConfigError
 
 HERE = __package__
+NAMED = "a run: its namespace, or any part that no other has, like the last digits of a backtest's name"
 
 
 def add_status(command: ArgumentParser) -> None:
@@ -75,7 +76,7 @@ def add_report(command: ArgumentParser) -> None:
         "run_names",
         nargs="*",
         metavar="RUN",
-        help=f"namespace, or an archive of freqtrade's (.zip); two: side by side; {NEWEST}",
+        help=f"{NAMED}; or an archive of freqtrade's (.zip); two: side by side; {NEWEST}",
     )
     command.add_argument("--datadir", type=Path, help="candle folder; default: the one of USERDIR/data that fits")
     command.add_argument(
@@ -89,7 +90,7 @@ def add_evaluate(command: ArgumentParser) -> None:
     """Let the command be told which backtest, or which plan, and where a backtest's candles are."""
     add_userdir(command)
     command.add_argument(
-        "run_name", nargs="?", metavar="RUN|PLAN.toml", help=f"a plan, a namespace, or an archive (.zip); {NEWEST}"
+        "run_name", nargs="?", metavar="RUN|PLAN.toml", help=f"a plan, {NAMED}; or an archive (.zip); {NEWEST}"
     )
     command.add_argument("--datadir", type=Path, help="candle folder; default: the one of USERDIR/data that fits")
     command.add_argument("--jobs", type=at_least_one, help="of a plan: windows that run at once; default: 1")
@@ -121,8 +122,8 @@ def _add_show(action: ArgumentParser) -> None:
 
 
 def _add_diff(action: ArgumentParser) -> None:
-    action.add_argument("first", help="namespace")
-    action.add_argument("second", help="namespace")
+    action.add_argument("first", help=NAMED)
+    action.add_argument("second", help="the same")
     action.add_argument("--other-userdir", type=Path, help="where the second one is, if elsewhere")
     add_output(action)
     add_userdir(action)
@@ -139,8 +140,7 @@ def _add_export(action: ArgumentParser) -> None:
 
 def add_compare(command: ArgumentParser) -> None:
     """Let the command be told which two runs."""
-    what = "a run's namespace, or a part of it that no other has, like the last digits of a backtest's name"
-    command.add_argument("first", metavar="RUN_A", help=what)
+    command.add_argument("first", metavar="RUN_A", help=NAMED)
     command.add_argument("second", metavar="RUN_B", help="the same")
     command.add_argument("--other-userdir", type=Path, help="where B is, if elsewhere")
     command.add_argument("--pair", help="only this pair")

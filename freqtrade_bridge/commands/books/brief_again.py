@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,16 +15,21 @@ from candlegraph.agents.decision import opening_of
 from candlegraph.freqtrade_bridge.commands.arguments import database_of
 from candlegraph.freqtrade_bridge.commands.books.ledger import decision_of
 from candlegraph.freqtrade_bridge.decisions.inputs import DecisionInputs
-from candlegraph.freqtrade_bridge.report.listing import console
+from candlegraph.freqtrade_bridge.report.listing import console, print_json
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.memory.books.ledger import DecisionRow, Ledger
 from candlegraph.memory.books.snapshots import kept_doc
 
 
-def print_again(decision: str, namespace: str | None, userdir: Path) -> None:
+def print_again(arguments: Namespace) -> None:
     """Print the prompt message by message, and whether it is the one that was sent."""
-    row, inputs = kept(decision, namespace, userdir)
-    messages, tools = prompt_of(inputs, userdir)
+    row, inputs = kept(arguments.decision, arguments.namespace, arguments.userdir)
+    messages, tools = prompt_of(inputs, arguments.userdir)
+    if arguments.json:
+        texts = [{"type": one.type, "text": str(one.content)} for one in messages]
+        hashes = {"prompt_hash": prompt_hash(messages), "sent_hash": row.prompt_hash if row.calls else None}
+        print_json({"decision_id": row.decision_id, "messages": texts, "functions": tools, **hashes})
+        return
     screen = console()
     for message in messages:
         screen.print(Panel(Text(str(message.content).strip()), title=message.type, title_align="left"))

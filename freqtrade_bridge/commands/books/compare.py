@@ -11,6 +11,7 @@ from rich.table import Table
 
 from candlegraph.freqtrade_bridge.commands.arguments import database_of
 from candlegraph.freqtrade_bridge.commands.books.ledger import rows_of
+from candlegraph.freqtrade_bridge.commands.waiting import working
 from candlegraph.freqtrade_bridge.parity.causes import Departure
 from candlegraph.freqtrade_bridge.parity.compared import ComparedRun
 from candlegraph.freqtrade_bridge.parity.comparison import CAUSE_TOLD, RunComparison, RunTotals, comparison_of
@@ -26,7 +27,8 @@ def print_compare(arguments: argparse.Namespace) -> None:
     """Print the comparison; of what differs the first of each list."""
     first = run_of(arguments.userdir, arguments.first)
     second = run_of(arguments.other_userdir or arguments.userdir, arguments.second)
-    found = comparison_of(first, second, arguments.pair)
+    with working("comparing"):
+        found = comparison_of(first, second, arguments.pair)
     if arguments.json:
         print_json(as_json(found))
         return

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from candlegraph.freqtrade_bridge.commands.arguments import database_of
+from candlegraph.freqtrade_bridge.commands.waiting import working
+from candlegraph.freqtrade_bridge.host.run_name import named_run, refuse_same
 from candlegraph.freqtrade_bridge.report.listing import LONGEST, Entry, console, one_line, print_entries, print_json
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.schema.market import Frozen
@@ -60,9 +62,10 @@ def print_show(arguments: argparse.Namespace) -> None:
 
 def print_diff(arguments: argparse.Namespace) -> None:
     """Compare two namespaces; exit with status 1 where they differ."""
-    ledger = Ledger(database_of(arguments.userdir))
-    other = Ledger(database_of(arguments.other_userdir)) if arguments.other_userdir else ledger
-    found = diff_of(rows_of(ledger, arguments.first), rows_of(other, arguments.second))
+    places = database_of(arguments.userdir), database_of(arguments.other_userdir or arguments.userdir)
+    first, second = map(rows_of, map(Ledger, places), (arguments.first, arguments.second))
+    refuse_same("ledger diff", (places[0], first[0].namespace), (places[1], second[0].namespace))
+    found = diff_of(first, second)
     if arguments.json:
         print_json(found.model_dump(mode="json"))
     else:
@@ -91,7 +94,8 @@ def print_export(arguments: argparse.Namespace) -> None:
 
 def rows_of(ledger: Ledger, namespace: str | None) -> tuple[DecisionRow, ...]:
     """Return the rows of `namespace`, of the newest one where none is named."""
-    return ledger.rows(namespace_of(ledger, namespace))
+    with working("reading the decisions"):
+        return ledger.rows(namespace_of(ledger, namespace))
 
 
 def decision_of(ledger: Ledger, digits: str, namespace: str | None) -> DecisionRow:
@@ -105,33 +109,22 @@ def decision_of(ledger: Ledger, digits: str, namespace: str | None) -> DecisionR
 
 
 def namespace_of(ledger: Ledger, named: str | None, *, is_bot: bool = False) -> str:
-    """Return the run of that name, or the only one that has it in its own; without a name the one that decided last.
+    """Return the run that is meant (`named_run`); raise ConfigError where there is none.
 
-    `is_bot`: of bots, since no backtest is meant. Raise ConfigError where there is none.
+    `is_bot`: without a name that of a bot, since no backtest is meant.
     """
     known = ledger.namespaces()
-    if not known:
-        raise ConfigError("ledger: nothing was decided yet")
-    if named is not None:
-        return named if named in known else _with_part(known, named)
-    found = [one for one in known if not (is_bot and one.startswith(BACKTEST))]
-    if not found:
+    if named is not None or not is_bot:
+        return named_run(known, named)
+    found = [one for one in known if not one.startswith(BACKTEST)]
+    if known and not found:
         raise ConfigError(f"ledger: no bot decided here, only backtests; --namespace names one: {', '.join(known)}")
-    return found[0]
+    return named_run(found, None)
 
 
-def _with_part(known: Sequence[str], part: str) -> str:
-    found = [one for one in known if part in one]
-    if len(found) > 1:
-        raise ConfigError(f"ledger: {part!r} is part of {len(found)} namespaces; give more of one: {', '.join(found)}")
-    if not found:
-        raise ConfigError(f"ledger: no namespace {part!r}; known: {', '.join(known)}")
-    return found[0]
-
-
-def first_of(ledger: Ledger, having: Sequence[str]) -> str | None:
-    """Return of these namespaces the one that decided last, else the first; None without any."""
-    return next(iter([*(one for one in ledger.namespaces() if one in having), *having]), None)
+def last_first(ledger: Ledger, having: Sequence[str]) -> Sequence[str]:
+    """Return these namespaces, the one that decided last first; those that never decided stand behind."""
+    return list(dict.fromkeys([*(one for one in ledger.namespaces() if one in having), *having]))
 
 
 def totals(rows: Sequence[DecisionRow]) -> list[str]:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from candlegraph.freqtrade_bridge.commands.arguments import database_of
 from candlegraph.freqtrade_bridge.commands.books.compare import run_of
+from candlegraph.freqtrade_bridge.commands.waiting import working
+from candlegraph.freqtrade_bridge.host.run_name import refuse_same
 from candlegraph.freqtrade_bridge.parity.causes import MEANING, Departure, departures, overlap
 from candlegraph.freqtrade_bridge.parity.money import Pairing, paired, total
 from candlegraph.freqtrade_bridge.report.listing import LONGEST, Entry, console, one_line, print_entries, print_json
@@ -25,13 +27,15 @@ def print_parity(arguments: argparse.Namespace) -> None:
     """Print causes, differing decisions and the money; exit with status 1 where a decision differs."""
     live = run_of(arguments.live, arguments.live_namespace)
     backtest = run_of(arguments.backtest, arguments.backtest_namespace or newest_backtest(arguments.backtest))
+    refuse_same("parity", live.place, backtest.place)
     one, other = overlap(live.rows_of(arguments.pair), backtest.rows_of(arguments.pair))
     if not one or not other:
         raise ConfigError(
             f"parity: {live.told} and {backtest.told} have no candle of a pair in common: backtest what was live"
         )
-    found = departures(one, other, lambda row: (live if row.namespace == live.name else backtest).evidence(row))
-    trades = paired(live.trades(one), backtest.trades(other))
+    with working("comparing"):
+        found = departures(one, other, lambda row: (live if row.namespace == live.name else backtest).evidence(row))
+        trades = paired(live.trades(one), backtest.trades(other))
     if arguments.json:
         print_json(_as_json(one, other, found, trades))
     else:

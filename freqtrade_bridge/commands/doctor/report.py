@@ -28,10 +28,10 @@ from candlegraph.freqtrade_bridge.commands.doctor.machine import machine
 from candlegraph.freqtrade_bridge.commands.doctor.market import market
 from candlegraph.freqtrade_bridge.commands.doctor.stored import stored
 from candlegraph.freqtrade_bridge.commands.failures import told
+from candlegraph.freqtrade_bridge.commands.waiting import working
 from candlegraph.freqtrade_bridge.host.configuration_files import read_files
 from candlegraph.freqtrade_bridge.host.environment_file import load_beside
 from candlegraph.freqtrade_bridge.report.listing import console
-from candlegraph.freqtrade_bridge.report.waiting import working
 from candlegraph.graph.schema.errors import BridgeError, CandlegraphError, ConfigError
 
 SECONDS = 12.0

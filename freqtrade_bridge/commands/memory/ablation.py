@@ -17,19 +17,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from statistics import NormalDist, fmean, variance
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from candlegraph.freqtrade_bridge.commands.run_arguments import order_of
+from candlegraph.freqtrade_bridge.commands.waiting import stages
 from candlegraph.freqtrade_bridge.host.tags import FORCED
 from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder, run_backtest
-from candlegraph.freqtrade_bridge.report.listing import console
+from candlegraph.freqtrade_bridge.report.listing import console, print_json
 from candlegraph.freqtrade_bridge.report.result import RunResult, read_result
 from candlegraph.memory.learning.patterns import Interval, t_quantile, win_rate_interval
 
+ARMS = {"a backtest with memory": True, "the same without": False}
 PARTS = ("first third", "second third", "last third")
 LEVEL = 0.95
 CAVEAT = "Trades that overlap in time move together: the true intervals are wider."
@@ -42,6 +44,10 @@ class Taken(NamedTuple):
     profit_pct: float | None
 
 
+Parts = Sequence[tuple[str, Sequence[Taken], Sequence[Taken]]]
+"""Of each part of the run the entries with memory, and those without."""
+
+
 class Difference(NamedTuple):
     """One measure in both arms; None where an arm has too few trades to say."""
 
@@ -52,26 +58,29 @@ class Difference(NamedTuple):
 
 def print_ablation(arguments: Namespace) -> None:
     """Run both arms, and print what differs."""
-    table = run_ablation(order_of(arguments), offline=arguments.offline)
+    parts = run_ablation(order_of(arguments), offline=arguments.offline, is_aside=arguments.json)
+    if arguments.json:
+        print_json(differences(parts))
+        return
     screen = console()
-    screen.print(table)
+    screen.print(ablation_table(parts))
     screen.print(CAVEAT)
 
 
-def run_ablation(order: BacktestOrder, *, offline: bool) -> Table:
-    """Backtest the order with memory on and off, each in a folder of its own, and return the table."""
-    on, off = (run_arm(order, use_experience=arm, offline=offline) for arm in (True, False))
+def run_ablation(order: BacktestOrder, *, offline: bool, is_aside: bool) -> Parts:
+    """Backtest the order with memory on and off, each in a folder of its own, and return what was entered."""
+    on, off = (run_arm(order, use_experience=ARMS[arm], offline=offline, is_aside=is_aside) for arm in stages([*ARMS]))
     begin, end = (datetime.fromtimestamp(ms / 1000, UTC) for ms in (on.begin_ms, on.end_ms))
-    return ablation_table(taken_of(on), taken_of(off), begin, end)
+    return parts_of(taken_of(on), taken_of(off), begin, end)
 
 
-def run_arm(order: BacktestOrder, *, use_experience: bool, offline: bool) -> RunResult:
+def run_arm(order: BacktestOrder, *, use_experience: bool, offline: bool, is_aside: bool) -> RunResult:
     """Return the result of one arm."""
     given = order.overrides.get("experience_config", {})
     overrides = order.overrides | {"experience_config": given | {"use_experience": use_experience}}
     userdir = order.userdir / "ablation" / ("on" if use_experience else "off")
     arm = replace(order, userdir=userdir, overrides=overrides)
-    return read_result(run_backtest(arm, offline=offline).archive)
+    return read_result(run_backtest(arm, offline=offline, is_aside=is_aside).archive)
 
 
 def taken_of(result: RunResult) -> list[Taken]:
@@ -81,14 +90,25 @@ def taken_of(result: RunResult) -> list[Taken]:
     ]
 
 
-def ablation_table(
-    on: Sequence[Taken], off: Sequence[Taken], begin: datetime, end: datetime, level: float = LEVEL
-) -> Table:
-    """Return entries, win rate and profit by thirds of begin…end, on against off."""
+def parts_of(on: Sequence[Taken], off: Sequence[Taken], begin: datetime, end: datetime) -> Parts:
+    """Return the entries of both arms by thirds of begin…end, and all of them."""
+    return [*zip(PARTS, thirds(on, begin, end), thirds(off, begin, end), strict=True), ("all", on, off)]
+
+
+def differences(parts: Parts, level: float = LEVEL) -> list[dict[str, Any]]:
+    """Return every measure of every part in plain types."""
+    return [
+        {"part": name, "measure": measure, **difference(on, off, level)._asdict(), "level": level}
+        for name, on, off in parts
+        for measure, (difference, _) in MEASURES.items()
+    ]
+
+
+def ablation_table(parts: Parts, level: float = LEVEL) -> Table:
+    """Return entries, win rate and profit of the parts, on against off."""
     table = Table("measure", title="Memory on against off", title_justify="left", box=box.SIMPLE_HEAD, padding=0)
     for column in ("on", "off", "on - off", f"{level:.0%} interval"):
         table.add_column(column, justify="right")
-    parts = [*zip(PARTS, thirds(on, begin, end), thirds(off, begin, end), strict=True), ("all", on, off)]
     for name, with_memory, without in parts:
         table.add_row(Text(name, style="bold"))
         for measure, (difference, shown) in MEASURES.items():

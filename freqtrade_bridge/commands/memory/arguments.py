@@ -10,6 +10,7 @@ from typing import Any, get_args
 from candlegraph.freqtrade_bridge.commands.arguments import (
     NEWEST,
     add_config,
+    add_json,
     add_output,
     add_userdir,
     at_least_one,
@@ -48,7 +49,7 @@ def _one_namespace(action: ArgumentParser) -> None:
 
 def _stats(action: ArgumentParser) -> None:
     _one_namespace(action)
-    action.add_argument("--json", action="store_true", help="as JSON")
+    add_json(action, "every count")
 
 
 def _search(action: ArgumentParser) -> None:
@@ -97,6 +98,7 @@ def _cleanup(action: ArgumentParser) -> None:
     action.add_argument("--strategy", choices=["low_quality", "compress", "old_records"], required=True)
     action.add_argument("--as-of", type=utc, help="data time; default: now")
     action.add_argument("--yes", action="store_true", help="do it; without it only the count is shown")
+    add_json(action, "what was found, and what left")
 
 
 def _purge(action: ArgumentParser) -> None:
@@ -105,17 +107,29 @@ def _purge(action: ArgumentParser) -> None:
     what.add_argument("--retired", action="store_true", help="what cleanups have taken out of the retrieval")
     what.add_argument("--all", action="store_true", help="every experience of the namespace")
     action.add_argument("--yes", action="store_true", help="erase; without it only the count is shown")
+    add_json(action, "how many, and the archive")
 
 
 def _backup(action: ArgumentParser) -> None:
     add_userdir(action)
     action.add_argument("--to", type=Path, metavar="FILE", help="default: a new one in rag/backups/")
     action.add_argument("--force", action="store_true", help="replace the file")
+    add_json(action, "the file and what it holds")
 
 
 def _restore(action: ArgumentParser) -> None:
     add_userdir(action)
     action.add_argument("--from", type=Path, dest="source", metavar="FILE", help="default: the copy of the last start")
+
+
+def _rebuild(action: ArgumentParser) -> None:
+    _place(action)
+    add_json(action, "every index")
+
+
+def _ablation(action: ArgumentParser) -> None:
+    add_period(action)
+    add_json(action, "every difference; freqtrade's own tables go to stderr")
 
 
 def _reembed(action: ArgumentParser) -> None:
@@ -128,9 +142,9 @@ ACTIONS: tuple[tuple[str, str, str, Callable[[ArgumentParser], Any]], ...] = (
     ("search", SEARCH, "the experiences most like a stored one", _search),
     ("cleanup", TABLES, "take experiences out of the retrieval; statistics keep them", _cleanup),
     ("purge", TABLES, "erase experiences for good, also from the statistics", _purge),
-    ("rebuild", TABLES, "forget the index snapshots and build the indexes anew", _place),
+    ("rebuild", TABLES, "forget the index snapshots and build the indexes anew", _rebuild),
     ("reembed", REEMBED, "give every experience a vector of the configured text model", _reembed),
-    ("ablation", ABLATION, "one backtest with the memory on and off, and what differs", add_period),
+    ("ablation", ABLATION, "one backtest with the memory on and off, and what differs", _ablation),
     ("export", FILES, "write the experiences of a namespace to a file", _export),
     ("import", FILES, "store the experiences of a file, each once", _import),
     ("backup", FILES, "copy the database, also while a bot runs, and check the copy", _backup),

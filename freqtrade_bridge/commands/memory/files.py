@@ -11,8 +11,9 @@ from pathlib import Path
 
 from candlegraph.freqtrade_bridge.commands.arguments import database_of
 from candlegraph.freqtrade_bridge.commands.memory.tables import opened, rag_config
+from candlegraph.freqtrade_bridge.commands.waiting import counted, working
 from candlegraph.freqtrade_bridge.host.configuration_files import read_files
-from candlegraph.freqtrade_bridge.report.listing import console, print_values
+from candlegraph.freqtrade_bridge.report.listing import console, print_json, print_values
 from candlegraph.graph.schema.errors import ConfigError, MemoryStoreError
 from candlegraph.graph.schema.experience import ANCESTOR, ClosedTrade
 from candlegraph.graph.settings.places import DATABASE
@@ -41,7 +42,8 @@ NAMED = 10
 def print_export(arguments: Namespace) -> None:
     """Write the experiences of a namespace to a file."""
     memory, namespace = opened(arguments, rag_config(arguments))
-    count = export(memory.engine, namespace, arguments.to, replace=arguments.force)
+    with working("writing the experiences"):
+        count = export(memory.engine, namespace, arguments.to, replace=arguments.force)
     console().print(f"{count} experiences of {namespace} written to {arguments.to}", soft_wrap=True)
 
 
@@ -53,7 +55,8 @@ def print_import(arguments: Namespace) -> None:
         raise MemoryStoreError(f"{_named(bad)}\nnothing was stored; --skip-bad stores the {len(found)} others")
     for line in bad:
         sys.stderr.write(f"{line}\n")
-    stored = store(open_memory(database, rag_config(arguments)).engine, found, arguments.namespace)
+    with working("storing the experiences"):
+        stored = store(open_memory(database, rag_config(arguments)).engine, found, arguments.namespace)
     _print_stored(stored, len(bad))
     if arguments.datadir and stored.present:
         console().print(ALREADY.format(stored.present, arguments.namespace or ANCESTOR), soft_wrap=True)
@@ -68,7 +71,8 @@ def _read(arguments: Namespace) -> Lines:
         raise ConfigError(
             "memory import: --datadir goes with --ancestor: our own exports hold the market of each entry"
         )
-    return read_lines(arguments.file, parse_export)
+    with working("reading the file"):
+        return read_lines(arguments.file, parse_export)
 
 
 def _read_ancestor(arguments: Namespace) -> Lines:
@@ -98,7 +102,7 @@ def _rebuilt(arguments: Namespace, trades: Sequence[ClosedTrade], fee: float) ->
     read = read_files(arguments.config)
     seen = settings_of(read.merged, read.place).context_config
     markets = PastMarkets(folder, seen, read.merged.get("dataformat_ohlcv"))
-    return [markets.rebuilt(one, fee) for one in trades]
+    return [markets.rebuilt(one, fee) for one in counted(trades, "rebuilding the market of trades")]
 
 
 def _rebuilt_lines(arguments: Namespace, found: Sequence[Rebuilt]) -> Iterator[str]:
@@ -126,13 +130,19 @@ def print_backup(arguments: Namespace) -> None:
         raise MemoryStoreError(f"memory backup: --to {target}: expected another file than the memory's own")
     if target.exists() and not arguments.force:
         raise MemoryStoreError(f"memory backup: --to {target} is there already; --force replaces it")
-    print_values("backup", _held(make_copy(database, target)))
+    with working("copying, and checking the copy"):
+        copy = make_copy(database, target)
+    if arguments.json:
+        print_json(copy.model_dump(mode="json"))
+    else:
+        print_values("backup", _held(copy))
 
 
 def print_restore(arguments: Namespace) -> None:
     """Put a backup in the place of the database."""
     database = arguments.userdir / DATABASE
-    done = restore(database, arguments.source or backup_path(database), at=datetime.now(UTC))
+    with working("checking the backup, and putting it in place"):
+        done = restore(database, arguments.source or backup_path(database), at=datetime.now(UTC))
     replaced = "nothing: there was no database" if done.replaced is None else str(done.replaced)
     print_values("restored", [*_held(done.held), ("from", str(done.copy_of)), ("what it replaced", replaced)])
 

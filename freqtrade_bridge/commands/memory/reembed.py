@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from candlegraph.freqtrade_bridge.commands.arguments import database_of
 from candlegraph.freqtrade_bridge.commands.memory.tables import rag_config
+from candlegraph.freqtrade_bridge.commands.waiting import working
 from candlegraph.freqtrade_bridge.report.listing import console
 from candlegraph.graph.schema.errors import ConfigError, EmbeddingError
 from candlegraph.graph.schema.frozen import Frozen
@@ -20,14 +21,14 @@ BATCH = 256
 def print_reembed(arguments: Namespace) -> None:
     """Embed what has no vector of the configured text model, and print how many that were."""
     memory = open_memory(database_of(arguments.userdir), rag_config(arguments))
-    screen = console()
-    done = reembed(
-        memory,
-        arguments.namespace,
-        at=datetime.now(UTC),
-        progress=lambda so_far: screen.print(f"{so_far.stored} embedded"),
-    )
-    screen.print(f"embedded {done.stored}, refused {done.refused}, without words {done.without_words}")
+    with working("embedding") as say:
+        done = reembed(
+            memory,
+            arguments.namespace,
+            at=datetime.now(UTC),
+            progress=lambda so_far: say(f"embedding: {so_far.stored} done"),
+        )
+    console().print(f"embedded {done.stored}, refused {done.refused}, without words {done.without_words}")
 
 
 class Reembedded(Frozen):

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from candlegraph.agents.prompt.outside_text import plain
 from candlegraph.freqtrade_bridge.commands.memory.tables import opened, rag_config
+from candlegraph.freqtrade_bridge.commands.waiting import working
 from candlegraph.freqtrade_bridge.report.listing import Entry, print_entries, print_json
 from candlegraph.graph.schema.errors import ConfigError, MemoryStoreError
 from candlegraph.graph.schema.lessons import Case
@@ -25,8 +26,9 @@ def print_search(arguments: Namespace) -> None:
     """Print the experiences most like a stored one, or like words, known before it or before --as-of."""
     memory, namespace = opened(arguments, rag_config(arguments))
     asked = question(memory, arguments)
-    cases = matching(memory, asked, namespace, arguments)
-    ends = ends_of(memory, cases, namespace, asked.as_of)
+    with working("searching"):
+        cases = matching(memory, asked, namespace, arguments)
+        ends = ends_of(memory, cases, namespace, asked.as_of)
     if arguments.json:
         print_json([case.model_dump(mode="json") | _end_fields(ends[case.id]) for case in cases])
         return

@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from candlegraph.freqtrade_bridge.commands.arguments import database_of
-from candlegraph.freqtrade_bridge.commands.books.ledger import first_of
+from candlegraph.freqtrade_bridge.commands.books.ledger import last_first
+from candlegraph.freqtrade_bridge.commands.waiting import counted, working
 from candlegraph.freqtrade_bridge.host.configuration_files import read_files
+from candlegraph.freqtrade_bridge.host.run_name import named_run
 from candlegraph.freqtrade_bridge.report.listing import Entry, console, print_entries, print_json, print_values
 from candlegraph.graph.schema.errors import MemoryStoreError
 from candlegraph.graph.settings.experience import RagConfig
@@ -27,8 +29,9 @@ AFTER = {"reward_stats": " (net_result is money, quote currency; rewards are lea
 def print_stats(arguments: Namespace) -> None:
     """Print what the namespace holds."""
     memory, namespace = opened(arguments, rag_config(arguments))
-    found = memory.stats(namespace)
-    spaces = memory.situation_spaces((namespace,))
+    with working("counting"):
+        found = memory.stats(namespace)
+        spaces = memory.situation_spaces((namespace,))
     found["situation_spaces"] = spaces
     if arguments.json:
         print_json(found)
@@ -48,7 +51,11 @@ def print_cleanup(arguments: Namespace) -> None:
     memory, namespace = opened(arguments, rag_config(arguments))
     as_of = arguments.as_of or datetime.now(UTC)
     act = memory.cleanup if arguments.yes else memory.preview_cleanup
-    report = act(namespace, arguments.strategy, as_of=as_of, settings=rag_config(arguments).cleanup)
+    with working("looking for what may leave"):
+        report = act(namespace, arguments.strategy, as_of=as_of, settings=rag_config(arguments).cleanup)
+    if arguments.json:
+        print_json(report.model_dump(mode="json"))
+        return
     told = report.message if arguments.yes else f"{report.plan}; nothing was done, --yes does it"
     console().print(f"{namespace}: {told}", soft_wrap=True)
 
@@ -58,11 +65,16 @@ def print_purge(arguments: Namespace) -> None:
     memory, namespace = opened(arguments, rag_config(arguments))
     what: Purged = "all" if arguments.all else "retired"
     count = memory.to_purge(namespace, what)
+    archive = memory.purge(namespace, what, at=datetime.now(UTC)) if arguments.yes else None
+    if arguments.json:
+        erased = count if archive else 0
+        print_json({"namespace": namespace, "found": count, "erased": erased, "archive": archive and str(archive)})
+        return
     told = f"{count} {'experiences' if what == 'all' else 'retired experiences'}"
     warning = "statistics, rewards and patterns lose them too"
     if not arguments.yes:
         console().print(f"{namespace}: {told}; {warning}; nothing was done, --yes erases them", soft_wrap=True)
-    elif archive := memory.purge(namespace, what, at=datetime.now(UTC)):
+    elif archive:
         console().print(f"{namespace}: erased {told}; {warning}; archived in {archive}", soft_wrap=True)
     else:
         console().print(f"{namespace}: nothing to erase", soft_wrap=True)
@@ -71,7 +83,10 @@ def print_purge(arguments: Namespace) -> None:
 def print_rebuild(arguments: Namespace) -> None:
     """Build the indexes anew and print what they hold; a bot that runs goes on with what it has in memory."""
     path = database_of(arguments.userdir)
-    forgotten, found = rebuild(path, rag_config(arguments))
+    forgotten, found = rebuild(path, rag_config(arguments), lambda names: counted(names, "building indexes"))
+    if arguments.json:
+        print_json({"forgotten": list(map(str, forgotten)), "namespaces": found})
+        return
     entries = [_indexed(stats) for stats in found]
     print_entries(f"{path}: {len(forgotten)} index snapshots forgotten", INDEXED, entries, wide=False)
 
@@ -79,14 +94,12 @@ def print_rebuild(arguments: Namespace) -> None:
 def opened(arguments: Namespace, rag: RagConfig) -> tuple[ExperienceMemory, str]:
     """Return the memory below --userdir, and the namespace that is meant."""
     path = database_of(arguments.userdir)
-    memory = open_memory(path, rag)
-    namespaces = memory.namespaces()
-    namespace = arguments.namespace or first_of(Ledger(path), namespaces)
-    if namespace is None:
+    with working("opening the memory"):
+        memory = open_memory(path, rag)
+    namespaces = last_first(Ledger(path), memory.namespaces())
+    if not namespaces:
         raise MemoryStoreError(f"the memory at {path} is empty")
-    if namespace not in namespaces:
-        raise MemoryStoreError(f"no namespace {namespace!r} in {path}; there are: {', '.join(namespaces)}")
-    return memory, namespace
+    return memory, named_run(namespaces, arguments.namespace)
 
 
 def _indexed(stats: dict[str, Any]) -> Entry:

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 from candlegraph.agents.models.cassette import Cassette
 from candlegraph.freqtrade_bridge.commands.operations.arguments import cassette_of, place_of
 from candlegraph.freqtrade_bridge.commands.operations.process import is_traded_on
+from candlegraph.freqtrade_bridge.commands.waiting import counted
 from candlegraph.freqtrade_bridge.feeds.sentiment_record import forget_lines, old_lines
-from candlegraph.freqtrade_bridge.report.waiting import counted
 from candlegraph.graph.schema.errors import BridgeError, ConfigError
 from candlegraph.graph.settings.places import DATABASE, SENTIMENT
 from candlegraph.memory.ageing import LEAST_DAYS, QuietDecisions

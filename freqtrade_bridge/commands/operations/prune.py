@@ -11,9 +11,9 @@ from candlegraph.freqtrade_bridge.commands.arguments import database_of
 from candlegraph.freqtrade_bridge.commands.operations.ageing import MB, aged_found, prune_aged
 from candlegraph.freqtrade_bridge.commands.operations.arguments import place_of, refuse_json_beside_yes
 from candlegraph.freqtrade_bridge.commands.operations.process import is_traded_on
+from candlegraph.freqtrade_bridge.commands.waiting import working
 from candlegraph.freqtrade_bridge.host.configuration_files import read_files
 from candlegraph.freqtrade_bridge.report.listing import print_json
-from candlegraph.freqtrade_bridge.report.waiting import working
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.settings.settings import settings_of
 from candlegraph.memory.pruning import StoredRun, prunable, prune, shrink, stored_runs

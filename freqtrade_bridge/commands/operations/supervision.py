@@ -25,7 +25,7 @@ from candlegraph.freqtrade_bridge.commands.operations.process import (
     spawned,
     starting,
 )
-from candlegraph.freqtrade_bridge.report.waiting import working
+from candlegraph.freqtrade_bridge.commands.waiting import working
 from candlegraph.graph.schema.errors import BridgeError
 from candlegraph.graph.settings.places import LOG
 

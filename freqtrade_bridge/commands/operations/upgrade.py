@@ -13,11 +13,11 @@ from pydantic import ValidationError
 from candlegraph.agents.models.cassette import Cassette
 from candlegraph.freqtrade_bridge.commands.arguments import database_of
 from candlegraph.freqtrade_bridge.commands.operations.arguments import cassette_of, place_of
+from candlegraph.freqtrade_bridge.commands.waiting import counted
 from candlegraph.freqtrade_bridge.decisions.inputs import DecisionInputs
 from candlegraph.freqtrade_bridge.decisions.kept_answers import cassette_at
 from candlegraph.freqtrade_bridge.decisions.replayed import Compared, compared, first_line
 from candlegraph.freqtrade_bridge.report.listing import print_json
-from candlegraph.freqtrade_bridge.report.waiting import counted
 from candlegraph.graph.schema.errors import BridgeError, CandlegraphError, ConfigError
 from candlegraph.memory.books.ledger import DecisionRow, Ledger
 from candlegraph.memory.books.snapshots import kept_doc

@@ -12,9 +12,9 @@ from typing import Any
 from rich.table import Table
 
 from candlegraph.freqtrade_bridge.commands.probing.models import Tried, tried_models
+from candlegraph.freqtrade_bridge.commands.waiting import working
 from candlegraph.freqtrade_bridge.host.configuration_files import read_files
 from candlegraph.freqtrade_bridge.report.listing import Entry, console, print_entries, print_json
-from candlegraph.freqtrade_bridge.report.waiting import working
 from candlegraph.freqtrade_bridge.scenarios.asking import Replies, ask_all
 from candlegraph.freqtrade_bridge.scenarios.corrected import corrected_in
 from candlegraph.freqtrade_bridge.scenarios.judged import Miss, ScenarioReport, compared, report_of

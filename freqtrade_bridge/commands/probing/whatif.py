@@ -10,8 +10,8 @@ from candlegraph.freqtrade_bridge.commands.probing.recorded import (
     net_results,
     recorded_run,
 )
+from candlegraph.freqtrade_bridge.commands.waiting import working
 from candlegraph.freqtrade_bridge.report.listing import LONGEST, Entry, console, one_line, print_entries, print_json
-from candlegraph.freqtrade_bridge.report.waiting import working
 from candlegraph.freqtrade_bridge.whatif.changes import Changes, changes_of
 from candlegraph.freqtrade_bridge.whatif.course import ChangedDecision, Holds, WhatIf, whatif_of
 from candlegraph.freqtrade_bridge.whatif.regraphed import graphed_again

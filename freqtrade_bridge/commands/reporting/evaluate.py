@@ -9,6 +9,7 @@ from candlegraph.freqtrade_bridge.commands.reporting.cutoff import lines_of, par
 from candlegraph.freqtrade_bridge.commands.reporting.market import RunSpan, market_of
 from candlegraph.freqtrade_bridge.commands.reporting.report import datadirs
 from candlegraph.freqtrade_bridge.commands.reporting.runs import FoundRun, find_run, results_in
+from candlegraph.freqtrade_bridge.commands.waiting import working
 from candlegraph.freqtrade_bridge.host.trials import TrialBook, count_of
 from candlegraph.freqtrade_bridge.report.entries import FEWEST, MatchedRun, matched_run
 from candlegraph.freqtrade_bridge.report.listing import console, print_json
@@ -27,9 +28,10 @@ def print_evaluation(arguments: Namespace) -> None:
     userdir: Path = arguments.userdir
     database = userdir / DATABASE
     ledger = Ledger(database) if database.is_file() else None
-    found = find_run(userdir, ledger, arguments.run_name)
-    matched = _matched(arguments, found)
-    edge, parts = edge_of(matched.r, matched.agents().mean_r), parted_run(found.archive, matched)
+    with working("judging the run beside random agents"):
+        found = find_run(userdir, ledger, arguments.run_name)
+        matched = _matched(arguments, found)
+        edge, parts = edge_of(matched.r, matched.agents().mean_r), parted_run(found.archive, matched)
     tried = trials(userdir, ledger)
     if arguments.json:
         known = None if parts is None else parts.model_dump(mode="json")

@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from candlegraph.freqtrade_bridge.commands.waiting import counted
 from candlegraph.freqtrade_bridge.report.document import Briefing, RunEvidence
+from candlegraph.freqtrade_bridge.report.facts import facts_in
 from candlegraph.freqtrade_bridge.report.result import RunResult
 from candlegraph.freqtrade_bridge.report.rows import Seen
 from candlegraph.freqtrade_bridge.report.summary import POLICY_MODELS
@@ -25,6 +27,9 @@ from candlegraph.memory.books.snapshots import kept_docs
 
 MOST_BRIEFINGS = 500
 """Of acting decisions, the newest; `--full` has those of all decisions."""
+
+MOST_FACTS = 5000
+"""Decisions, the newest, whose facts stand in for their briefing: a third of a megabyte."""
 
 
 class KeptInputs(NamedTuple):
@@ -68,13 +73,20 @@ def gather(
     words = ReportWords(kept.language)
     without = [pair for pair in result.pairs if pair not in candles]
     shown = briefed(decisions, kept, is_full=is_full)
+    told = told_in_facts(decisions, kept, shown)
     return RunEvidence(
         result=result,
         decisions=decisions,
         candles={**candles, **decided_prices(without, decisions)},
         experiences=experiences,
         seen={key: seen_in(doc) for key, doc in kept.read.items()},
-        briefings={row.decision_id: briefing_of(kept.docs[row.decision_id]) for row in shown},
+        briefings={
+            row.decision_id: briefing_of(kept.docs[row.decision_id])
+            for row in counted(shown, "writing briefings again")
+        },
+        facts={
+            key: facts for key in counted(told, "reading the facts") if (facts := facts_in(kept.read[key]["snapshot"]))
+        },
         language=kept.language,
         notes=(*notes_of(decisions, without, words, is_sample=is_sample), *notes),
         name=name,
@@ -85,6 +97,13 @@ def briefed(decisions: Sequence[DecisionRow], kept: KeptInputs, *, is_full: bool
     """Return whose briefings the page holds: those of the newest calls that act, or of all decisions."""
     asked = [row for row in decisions if row.decision_id in kept.docs and row.calls]
     return asked if is_full else [row for row in asked if row.acts][-MOST_BRIEFINGS:]
+
+
+def told_in_facts(decisions: Sequence[DecisionRow], kept: KeptInputs, shown: Sequence[DecisionRow]) -> Sequence[str]:
+    """Return the newest decisions, by their ids, whose facts the page holds instead of a briefing."""
+    briefings = {row.decision_id for row in shown}
+    others = [row.decision_id for row in decisions if row.decision_id not in briefings]
+    return [key for key in others if key in kept.read][-MOST_FACTS:]
 
 
 def briefing_of(doc: str) -> Briefing:

@@ -18,7 +18,9 @@ from candlegraph.freqtrade_bridge.commands.reporting.gathering import (
 )
 from candlegraph.freqtrade_bridge.commands.reporting.market import RunMarket, RunSpan, market_of
 from candlegraph.freqtrade_bridge.commands.reporting.runs import FoundRun, find_run
+from candlegraph.freqtrade_bridge.commands.waiting import working
 from candlegraph.freqtrade_bridge.host.configuration_files import read_files
+from candlegraph.freqtrade_bridge.host.run_name import refuse_same
 from candlegraph.freqtrade_bridge.report.comparison import write_comparison
 from candlegraph.freqtrade_bridge.report.document import RunEvidence
 from candlegraph.freqtrade_bridge.report.entries import luck_of_run
@@ -47,30 +49,33 @@ def written(arguments: Namespace) -> Path:
     words = arguments.run_names or [None]
     if len(words) > 2:
         raise ConfigError(f"report: expected one run, or two to compare, were {len(words)}")
-    (first, name), *more = [_evidence(arguments, word) for word in words]
-    pages: Path = arguments.userdir / "reports"
+    database, pages = arguments.userdir / DATABASE, arguments.userdir / "reports"
+    ledger = Ledger(database) if database.is_file() else None
+    with working("looking for the run"):
+        first, *more = [find_run(arguments.userdir, ledger, word) for word in words]
     if not more:
-        return write_page(pages / f"{name}.html", first)
-    ((second, other),) = more
-    return write_comparison(pages / f"{name}--{other}.html", first, second)
+        return write_page(pages / f"{first.file_stem}.html", _evidence(arguments, first))
+    (second,) = more
+    refuse_same("report", (database, first.file_stem), (database, second.file_stem))
+    page = pages / f"{first.file_stem}--{second.file_stem}.html"
+    return write_comparison(page, _evidence(arguments, first), _evidence(arguments, second))
 
 
-def _evidence(arguments: Namespace, word: str | None) -> tuple[RunEvidence, str]:
-    """Return what is known of a run, and the name of its page."""
+def _evidence(arguments: Namespace, found: FoundRun) -> RunEvidence:
+    """Return what is known of a run."""
     database: Path = arguments.userdir / DATABASE
-    found = find_run(arguments.userdir, Ledger(database) if database.is_file() else None, word)
-    kept = kept_of(database, found.decisions)
-    words = ReportWords(kept.language)
-    result, market, notes = (
-        _archived(arguments, found, words) if found.archive else _running(arguments, found, kept, words)
-    )
-    known = open_memory(database).all_of(found.namespace) if found.namespace else {}
+    with working(f"reading {found.name}"):
+        kept = kept_of(database, found.decisions)
+        words = ReportWords(kept.language)
+        result, market, notes = (
+            _archived(arguments, found, words) if found.archive else _running(arguments, found, kept, words)
+        )
+        known = open_memory(database).all_of(found.namespace) if found.namespace else {}
     is_sample = market.folder is not None and market.folder.name == SAMPLE
-    evidence = gather(
+    return gather(
         result, found.decisions, market.candles, known, kept,
         name=found.name, notes=notes, is_sample=is_sample, is_full=arguments.full,
     )  # fmt: skip
-    return evidence, found.file_stem
 
 
 def _archived(arguments: Namespace, found: FoundRun, words: ReportWords) -> tuple[RunResult, RunMarket, list[str]]:

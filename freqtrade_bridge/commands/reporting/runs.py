@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from candlegraph.freqtrade_bridge.host.run_name import exported
+from candlegraph.freqtrade_bridge.host.run_name import exported, named_run
 from candlegraph.freqtrade_bridge.report.result import RESULTS
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.settings.places import BACKTEST
@@ -23,7 +23,6 @@ SLACK_SECONDS = 2
 """Freqtrade notes whole seconds."""
 LOADING_SECONDS = 3600
 """From the start of a bot to its first candle, at most: freqtrade loads its candles between."""
-KNOWN = 8
 
 
 class FoundRun(NamedTuple):
@@ -63,24 +62,10 @@ def find_run(userdir: Path, ledger: Ledger | None, word: str | None) -> FoundRun
         return _of_archive(Path(word), ledger, namespaces)
     if word is None and not namespaces and (archives := results_in(userdir)):
         return _of_archive(archives[-1], ledger, namespaces)
-    if ledger is None or (namespace := _named(namespaces, word)) is None:
-        raise ConfigError(f"report: {_unknown(userdir, namespaces, word)}")
-    decisions = ledger.rows(namespace)
+    namespace = named_run(namespaces, word, [path.name for path in reversed(results_in(userdir))])
+    decisions = () if ledger is None else ledger.rows(namespace)
     archive = archive_of(userdir, namespace, decisions) if namespace.startswith(BACKTEST) else None
     return FoundRun(namespace, archive, decisions)
-
-
-def _named(namespaces: Sequence[str], word: str | None) -> str | None:
-    if word is None:
-        return next(iter(namespaces), None)
-    own = [one for one in namespaces if word == one or (word and one.partition(":")[2].startswith(word))]
-    return own[0] if len(own) == 1 or word in own[:1] else None
-
-
-def _unknown(userdir: Path, namespaces: Sequence[str], word: str | None) -> str:
-    known = [*namespaces[:KNOWN], *(path.name for path in results_in(userdir)[-KNOWN:])]
-    told = f"expected one of {', '.join(known)}" if known else f"nothing has run in {userdir}"
-    return f"{told}; --userdir names the folder of a bot" if word is None else f"no run {word!r}; {told}"
 
 
 def results_in(userdir: Path) -> list[Path]:

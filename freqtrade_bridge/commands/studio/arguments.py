@@ -17,6 +17,13 @@ PORT = 2024
 def add_studio(command: ArgumentParser) -> None:
     """Let the command be told where the server listens, and whose memory and candles its assistants read."""
     _add_server(command)
+    command.add_argument(
+        "--allow",
+        metavar="NAMESPACE",
+        nargs="+",
+        default=[],
+        help="let runs that ask for it write a bot's memory",
+    )
     command.set_defaults(run=_with_server(f"{HERE}.server:print_studio"))
 
 

@@ -46,17 +46,19 @@ def print_open(arguments: argparse.Namespace) -> None:
     running = nullcontext((arguments.server, None)) if arguments.server else serving(arguments.port, arguments.userdir)
     with running as (url, process):
         asyncio.run(make_assistants(url, base))
-        sys.stdout.write("\n".join(asyncio.run(_opened(url, row, inputs, base, arguments.userdir))) + "\n")
+        sys.stdout.write("\n".join(asyncio.run(opened(url, row, inputs, base, arguments.userdir))) + "\n")
         if process is not None:
             sys.stdout.write(f"{ending(arguments.userdir)}\n")
             sys.stdout.flush()
             process.wait()
 
 
-async def _opened(url: str, row: DecisionRow, inputs: DecisionInputs, base: dict[str, Any], userdir: Path) -> list[str]:
+async def opened(url: str, row: DecisionRow, inputs: DecisionInputs, base: dict[str, Any], userdir: Path) -> list[str]:
+    """Make the decision a thread of the server, run it there once, and return what a person is told of it."""
     context = with_settings(base, inputs.settings_then()) | {"reopened": reopened(row, inputs, userdir)}
     thread, name = row.decision_id, f"decision {row.decision_id[:8]}"
     known = {"pair": row.pair, "candle": row.candle.isoformat(), "run": row.namespace, "decision_id": thread}
+    became = {"action": row.signal.name, "fate": row.fate_line if row.acts else None, "cost": row.cost}
     async with get_client(url=url) as client:
         assistant = await client.assistants.create(
             "candlegraph",
@@ -68,7 +70,8 @@ async def _opened(url: str, row: DecisionRow, inputs: DecisionInputs, base: dict
             if_exists="do_nothing",
         )
         own = assistant["assistant_id"]
-        await client.threads.create(thread_id=thread, metadata=known, graph_id="candlegraph", if_exists="do_nothing")
+        whole = known | became
+        await client.threads.create(thread_id=thread, metadata=whole, graph_id="candlegraph", if_exists="do_nothing")
         if not await client.threads.get_history(thread, limit=1):
             given = {"snapshot": inputs.snapshot.model_dump(mode="json")}
             await client.runs.wait(thread, own, input=given, metadata=known)

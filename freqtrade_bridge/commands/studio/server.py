@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import httpx
 
 from candlegraph.freqtrade_bridge.commands.studio.assistants import base_of, make_assistants
 from candlegraph.graph.schema.errors import ConfigError
+from candlegraph.graph.settings.places import STUDIO_NAMESPACES
 
 GRAPHS = {
     "candlegraph": {
@@ -41,26 +42,32 @@ STUDIO = "https://smith.langchain.com/studio/?baseUrl="
 def print_studio(arguments: argparse.Namespace) -> None:
     """Serve until Ctrl-C."""
     base = base_of(arguments.config, arguments.userdir)
-    with serving(arguments.port, arguments.userdir) as (url, process):
+    with serving(arguments.port, arguments.userdir, arguments.allow) as (url, process):
         made = asyncio.run(make_assistants(url, base))
-        sys.stdout.write(f"Studio: {STUDIO}{url}\nassistants: {', '.join(made)}\n{ending(arguments.userdir)}\n")
+        told = ending(arguments.userdir, arguments.allow)
+        sys.stdout.write(f"Studio: {STUDIO}{url}\nassistants: {', '.join(made)}\n{told}\n")
         sys.stdout.flush()
         process.wait()
 
 
-def ending(userdir: Path) -> str:
-    """Return how the server ends, and where it tells what it does."""
-    return f"Nothing is traded; what runs here is kept in the namespace studio. Log: {userdir / LOG}. Ctrl-C ends it."
+def ending(userdir: Path, allowed: Sequence[str] = ()) -> str:
+    """Return where runs may write, how the server ends, and where it tells what it does."""
+    where = f" or, where the context says so, {' or '.join(allowed)}" if allowed else ""
+    kept = f"what runs here is kept in the namespace studio{where}"
+    return f"Nothing is traded; {kept}. Log: {userdir / LOG}. Ctrl-C ends it."
 
 
 @contextmanager
-def serving(port: int, userdir: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """Start the server, and end it afterwards, at Ctrl-C and SIGTERM too; raise ConfigError if it does not start."""
+def serving(port: int, userdir: Path, allowed: Sequence[str] = ()) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Start the server, and end it afterwards, at Ctrl-C and SIGTERM too; raise ConfigError if it does not start.
+
+    `allowed`: what its runs may read and write beside the namespace studio.
+    """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     log = userdir / LOG
     log.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, log.open("wb") as out:
-        process = _started(Path(folder) / "langgraph.json", port, out)
+        process = _started(Path(folder) / "langgraph.json", port, out, allowed)
         try:
             url = f"http://127.0.0.1:{port}"
             _wait(url, process, log)
@@ -70,11 +77,12 @@ def serving(port: int, userdir: Path) -> Iterator[tuple[str, subprocess.Popen[by
             process.wait(ENDS_WITHIN)
 
 
-def _started(config: Path, port: int, out: object) -> subprocess.Popen[bytes]:
+def _started(config: Path, port: int, out: object, allowed: Sequence[str]) -> subprocess.Popen[bytes]:
     config.write_text(json.dumps({"dependencies": ["."], "graphs": GRAPHS}))
     program = str(Path(sys.executable).parent / "langgraph")
     words = ["dev", "--no-browser", "--no-reload", "--host", "127.0.0.1", "--port", str(port), "--config", str(config)]
     env = {"LANGSMITH_TRACING": "false"} | dict(os.environ) | QUIET
+    env |= {STUDIO_NAMESPACES: " ".join(allowed)} if allowed else {}
     return subprocess.Popen([program, *words], env=env, stdout=out, stderr=subprocess.STDOUT)  # type: ignore[call-overload,no-any-return]
 
 

@@ -25,36 +25,40 @@ const series = (times, values) => times.map((time, place) => ({time, value: valu
 
 /* The account, marked to market. */
 class EquityChart {
-  constructor(found) {
-    this.found = found;
+  constructor({time, value, held, currency}) {
+    this.time = time;
     this.box = document.getElementById("equity-chart");
     this.chart = LightweightCharts.createChart(this.box, chartOptions());
     this.lines = [];
-    if (found.equity.held) this.lines.push(["faint", this.line(LightweightCharts.LineSeries, found.equity.held, {lineWidth: 1, lineStyle: 2})]);
-    this.lines.push(["accent", this.line(LightweightCharts.LineSeries, found.equity.value, {lineWidth: 2})]);
+    if (held) this.lines.push(["faint", this.line(LightweightCharts.LineSeries, held, {lineWidth: 1, lineStyle: 2})]);
+    this.lines.push(["accent", this.line(LightweightCharts.LineSeries, value, {lineWidth: 2})]);
     this.below = this.chart.addSeries(LightweightCharts.BaselineSeries, {
       baseValue: {type: "price", price: 0}, lineWidth: 1, priceLineVisible: false, lastValueVisible: false,
       priceFormat: {type: "custom", minMove: .01, formatter: value => numbered(value, 1) + " %"},
     }, 1);
-    this.below.setData(series(found.equity.time, drawdown(found.equity.value)));
+    this.below.setData(series(time, drawdown(value)));
     const [upper, lower] = this.chart.panes();
     upper.setStretchFactor(3);
     lower.setStretchFactor(1);
-    this.paint();
+    this.tint();
     this.chart.timeScale().fitContent();
     keyboard(this.box, this.chart);
-    legend("equity-legend", [["accent", say("js.equity", {currency: found.currency})], found.equity.held && ["faint", say("js.held")], ["down", say("js.drawdown")]]);
+    legend("equity-legend", [["accent", say("js.equity", {currency})], held && ["faint", say("js.held")], ["down", say("js.drawdown")]]);
     chartsDrawn.push(this);
   }
 
   line(kind, values, options) {
     const made = this.chart.addSeries(kind, {priceLineVisible: false, lastValueVisible: true, priceFormat: {type: "custom", minMove: .01, formatter: value => numbered(value, 0)}, ...options});
-    made.setData(series(this.found.equity.time, values));
+    made.setData(series(this.time, values));
     return made;
   }
 
   paint() {
     this.chart.applyOptions(chartOptions());
+    this.tint();
+  }
+
+  tint() {
     for (const [name, line] of this.lines) line.applyOptions({color: colour(name)});
     const red = colour("down");
     this.below.applyOptions({bottomLineColor: red, bottomFillColor1: clear(red, .05), bottomFillColor2: clear(red, .3), topLineColor: red, topFillColor1: "transparent", topFillColor2: "transparent"});
@@ -80,8 +84,8 @@ const LAYERS = ["orders", "changes", "stops", "levels", "unfilled"];
 
 /* The candles of one pair. */
 class PairChart {
-  constructor(found, trades, decisions) {
-    Object.assign(this, {found, trades, decisions, layers: new Set(LAYERS), current: null});
+  constructor(pairs, trades, decisions) {
+    Object.assign(this, {pairs, trades, decisions, layers: new Set(LAYERS), current: null});
     this.box = document.getElementById("pair-chart");
     this.chart = LightweightCharts.createChart(this.box, chartOptions());
     this.plan = new PlanLines(this);
@@ -95,13 +99,13 @@ class PairChart {
   }
 
   busiest() {
-    const counts = new Map(this.found.pairs.map(({pair}) => [pair, 0]));
+    const counts = new Map(this.pairs.map(({pair}) => [pair, 0]));
     for (const {pair} of this.trades) counts.set(pair, (counts.get(pair) ?? 0) + 1);
     return [...counts].sort((a, b) => b[1] - a[1])[0]?.[0];
   }
 
   choose(pair) {
-    this.current = this.found.pairs.find(one => one.pair === pair);
+    this.current = this.pairs.find(one => one.pair === pair);
     if (!this.current) return;
     if (this.candles) this.chart.removeSeries(this.candles);
     const {steps} = this.current, times = summed(steps), isLine = !this.current.open;
@@ -193,7 +197,7 @@ class PairChart {
 
   tabs() {
     const box = document.getElementById("pair-tabs");
-    box.replaceChildren(...this.found.pairs.map(({pair}) => el("button", {type: "button", role: "tab", "data-pair": pair, "aria-controls": "pair-chart", onclick: () => this.choose(pair)}, base(pair))));
+    box.replaceChildren(...this.pairs.map(({pair}) => el("button", {type: "button", role: "tab", "data-pair": pair, "aria-controls": "pair-chart", onclick: () => this.choose(pair)}, base(pair))));
     box.addEventListener("keydown", event => {
       const way = {ArrowRight: 1, ArrowLeft: -1}[event.key];
       if (!way) return;
@@ -204,10 +208,11 @@ class PairChart {
   }
 
   checks() {
-    const shades = {orders: "accent", changes: "accent", stops: "down", levels: "faint", unfilled: "warn"};
+    const signs = {orders: ["accent", "▲●"], changes: ["accent", "■"], stops: ["down", "╌"], levels: ["up", "╌┈"], unfilled: ["warn", "▲"]};
     document.getElementById("pair-layers").append(...LAYERS.map(layer => {
       const box = el("input", {type: "checkbox", checked: true, onchange: () => { box.checked ? this.layers.add(layer) : this.layers.delete(layer); this.mark(); }});
-      return el("label", {}, box, el("i", {style: `background: var(--${shades[layer]})`}), say(`js.layer.${layer}`));
+      const [shade, sign] = signs[layer];
+      return el("label", {}, box, el("span", {class: "sign", style: `color: var(--${shade})`, "aria-hidden": "true"}, sign), say(`js.layer.${layer}`));
     }));
   }
 

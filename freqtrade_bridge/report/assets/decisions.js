@@ -73,6 +73,8 @@ class Decisions {
 
   async opened(index) {
     const c = this.columns, found = await fromGroup("details", index), trade = c.trade[index];
+    const facts = await factsAt(c.pair[index], index);
+    if (facts) found.seen = seenIn(facts);
     const link = trade === null ? null : el("a", {href: `#trade-${trade}`}, say("decision.trade", {n: trade + 1}));
     return [
       el("p", {class: "story"}, c.reason[index]),
@@ -89,7 +91,7 @@ class Decisions {
         piece(say("decision.warnings"), listed(found.warnings), "wide"),
         piece(say("decision.faults"), this.faults(found), "wide"),
         piece(say("decision.calls"), found.calls ? calls(found.calls) : null, "wide"),
-        await this.briefing(index),
+        this.briefing(index, facts),
       ),
     ];
   }
@@ -133,9 +135,12 @@ class Decisions {
     return listed(found);
   }
 
-  async briefing(index) {
+  briefing(index, facts) {
     const place = this.columns.briefing[index];
-    if (place === null) return piece(say("decision.briefing"), el("p", {class: "hint"}, coded(say("decision.briefing.none", {id: this.columns.id[index]}))), "wide");
+    if (place === null) {
+      const all = facts && el("details", {class: "briefing"}, el("summary", {}, say("decision.facts.all")), factLists(facts));
+      return piece(say("decision.briefing"), [all, el("p", {class: "hint"}, coded(say("decision.briefing.none", {id: this.columns.id[index]})))].filter(Boolean), "wide");
+    }
     const box = el("details", {class: "briefing"}, el("summary", {}, say("decision.briefing.open")));
     box.addEventListener("toggle", async () => {
       if (!box.open || box.childElementCount > 1) return;

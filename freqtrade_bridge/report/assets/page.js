@@ -14,13 +14,14 @@ const painted = () => new Promise(done => requestAnimationFrame(() => setTimeout
 async function begin() {
   themed();
   await charted();
-  const found = await data("charts");
-  if (found.equity.time.length) new EquityChart(found);
+  const equity = await data("equity");
+  if (equity.time.length) new EquityChart(equity);
   await painted();
   performance.mark("first-chart");
-  const [trades, columns] = await Promise.all([data("trades"), data("decisions")]);
-  if (found.pairs.length) report.pairs = new PairChart(found, trades.rows, columns);
-  report.trades = new Trades(trades, found.currency);
+  const [candles, trades, columns] = await Promise.all([data("candles"), data("trades"), data("decisions")]);
+  if (candles.length) report.pairs = new PairChart(candles, trades.rows, columns);
+  await painted();
+  report.trades = new Trades(trades, equity.currency);
   report.decisions = new Decisions(columns);
   const costs = await data("costs");
   showFates(costs);

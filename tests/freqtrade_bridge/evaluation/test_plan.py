@@ -1,4 +1,4 @@
-"""A plan is read strictly: windows do not overlap, what is wrong is named with file, key, value and what is valid."""
+"""A plan is read strictly: windows do not overlap; what is wrong is named with file, key, value and what is valid."""
 
 from datetime import date
 

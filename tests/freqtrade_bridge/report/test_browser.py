@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from reported import FRAMES
 
 from candlegraph.freqtrade_bridge.report.comparison import write_comparison
 from candlegraph.freqtrade_bridge.report.page import write_page
@@ -148,6 +149,25 @@ def test_an_acting_decision_shows_word_for_word_what_the_model_was_told(page, ev
     told = story.locator("details.briefing pre")
     told.nth(1).wait_for()
     assert told.all_text_contents() == [text for _, text in messages]
+
+
+def test_a_decision_without_its_briefing_has_all_its_facts(page, evidence):
+    places = [i for i, row in enumerate(evidence.decisions) if row.decision_id in evidence.facts]
+    for index in (places[0], places[len(places) // 2], places[-1]):
+        facts = evidence.facts[evidence.decisions[index].decision_id]
+        story = story_at(page, f"#decision-{index}")
+        story.get_by_text("All facts that it was given").click()
+        shown = {}
+        for name, *values in table_of(story.locator(".facts-of")):
+            shown |= {f"{frame}.{name}": value for frame, value in zip(FRAMES, values, strict=True)}
+        frames = {name.replace("_", " "): value for name, value in facts.items() if name.partition(".")[0] in FRAMES}
+        assert shown == frames
+        others = story.locator("details.briefing dl").inner_text().split("\n")
+        assert others[others.index("account equity") + 1] == facts["account.equity"]
+
+
+def table_of(table):
+    return [line.locator("td").all_inner_texts() for line in table.locator("tbody tr").all()]
 
 
 def test_rows_and_tabs_are_worked_by_keys_alone(page):

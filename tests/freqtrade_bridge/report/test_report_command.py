@@ -1,6 +1,7 @@
 """`candlegraph report`: which run is meant, and what of any kind of run its page says."""
 
 import json
+import re
 import shutil
 import zipfile
 from datetime import timedelta
@@ -64,8 +65,8 @@ def reported(userdir, capsys):
     return running
 
 
-@pytest.mark.parametrize("word", [None, NAMESPACE, NAMESPACE.partition(":")[2], "zip"])
-def test_a_run_is_found_by_default_by_its_name_and_by_its_archive(word, reported, userdir):
+@pytest.mark.parametrize("word", [None, NAMESPACE, NAMESPACE[-6:], "zip"])
+def test_a_run_is_found_by_default_by_a_part_of_its_name_and_by_its_archive(word, reported, userdir):
     words = {None: [], "zip": list((userdir / "backtest_results").glob("*.zip"))}.get(word, [word])
     page = reported(*words)
     assert NAMESPACE in page.text
@@ -74,24 +75,37 @@ def test_a_run_is_found_by_default_by_its_name_and_by_its_archive(word, reported
 
 
 def test_candles_are_those_that_the_decisions_saw_and_a_reader_is_told_where_there_are_none(reported, userdir):
-    close = reported().data["charts"]["pairs"][0]["close"][0]
+    close = reported().data["candles"][0]["close"][0]
     other = reported("--datadir", userdir / "data" / "another")
-    assert other.data["charts"]["pairs"][0]["close"][0] == pytest.approx(close)
-    assert "high" not in other.data["charts"]["pairs"][0]
+    assert other.data["candles"][0]["close"][0] == pytest.approx(close)
+    assert "high" not in other.data["candles"][0]
     assert "No candle file for BTC/USDT:USDT" in other.text
 
 
 def test_an_unknown_run_is_told_with_those_that_are_known(userdir, capsys):
     assert main(["report", "yesterday", "--userdir", str(userdir)]) == 1
-    assert f"no run 'yesterday'; expected one of {NAMESPACE}, dry_run" in capsys.readouterr().err
+    assert f"no run 'yesterday'; known: {NAMESPACE}, dry_run, backtest-result-made.zip" in capsys.readouterr().err
 
 
-def test_an_archive_that_no_graph_decided_has_its_trades_alone(reported, userdir, tmp_path):
-    evidence, archive = made(300, tmp_path, seed=3)
-    strange = tmp_path / "backtest-result-made.zip"
-    page = reported(strange, "--datadir", tmp_path)
-    assert "No decision of this run is in the ledger" in page.text
-    assert page.tiles["trades"] == len(evidence.result.trades)
+@pytest.fixture(scope="module")
+def strange(tmp_path_factory):
+    """Return an archive that freqtrade computed while no graph decided, and how many trades it has."""
+    evidence, archive = made(300, tmp_path_factory.mktemp("strange"), seed=3)
+    with zipfile.ZipFile(archive) as files:
+        document = json.loads(files.read(f"{archive.stem}.json"))
+    for name in ("backtest_run_start_ts", "backtest_run_end_ts"):
+        document["strategy"]["CandleGraphStrategy"][name] -= 90 * 86_400
+    other = archive.with_name("backtest-result-other.zip")
+    with zipfile.ZipFile(other, "w") as files:
+        files.writestr(f"{other.stem}.json", json.dumps(document))
+    return other, len(evidence.result.trades)
+
+
+def test_an_archive_that_no_graph_decided_has_its_trades_alone(reported, strange):
+    archive, trades = strange
+    page = reported(archive, "--datadir", archive.parent)
+    assert re.search('class="note">[^<]*No decision of this run is in the ledger', page.text)
+    assert page.tiles["trades"] == trades
 
 
 @pytest.fixture
@@ -136,7 +150,7 @@ def test_a_running_account_is_reported_from_freqtrades_trades_and_says_what_it_i
     ended, held = page.data["trades"]["rows"]
     assert (held["closed"], len(held["orders"])) == (None, 1)
     assert ended["profit"] == pytest.approx(57.27)
-    last = page.data["charts"]["equity"]["value"][-1]
+    last = page.data["equity"]["value"][-1]
     assert last != pytest.approx(5057.27, abs=1), "the open position counts at the last price"
 
 
@@ -145,10 +159,16 @@ def test_a_bot_whose_trades_are_not_found_is_told_what_to_name(userdir, capsys):
     assert "name its configuration with -c" in capsys.readouterr().err
 
 
-def test_two_runs_make_one_page(reported, userdir):
-    page = reported(NAMESPACE, *(userdir / "backtest_results").glob("*.zip"))
-    assert page.text.count(NAMESPACE) >= 2
-    assert len(page.data["accounts"]) == 2
+def test_two_runs_make_one_page(reported, strange):
+    archive, _ = strange
+    page = reported(NAMESPACE, archive)
+    assert [one["name"] for one in page.data["accounts"]] == [NAMESPACE, archive.stem]
+
+
+def test_a_run_is_not_set_beside_itself(userdir, capsys):
+    archive = next((userdir / "backtest_results").glob("*.zip"))
+    assert main(["report", NAMESPACE, str(archive), "--userdir", str(userdir)]) == 1
+    assert "report: both names mean the run backtest-result-made; expected two runs" in capsys.readouterr().err
 
 
 def evaluated(capsys, *words):

@@ -41,7 +41,7 @@ def test_the_deflated_sharpe_ratio_is_that_of_the_papers_example(trials, expecte
 
 
 def test_where_no_strategy_has_skill_and_all_make_the_same_in_the_end_choosing_is_overfitting():
-    """The first case of Bailey, Borwein, López de Prado and Zhu (2017): what one half wins the other loses."""
+    """The first case of Bailey, Borwein, López de Prado, Zhu (2017): what is won in one half is lost in the other."""
     returns = normal(3, columns=30, count=480)
     assert overfitting_of(returns - returns.mean()) == pytest.approx(1.0, abs=0.01)
 

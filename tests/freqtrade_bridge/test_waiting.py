@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from candlegraph.freqtrade_bridge.report.waiting import counted, working
+from candlegraph.freqtrade_bridge.commands.waiting import counted, stages, working
 
 
 class Terminal(io.StringIO):
@@ -19,7 +19,9 @@ def test_progress_is_shown_in_a_terminal_alone_and_never_on_stdout(monkeypatch, 
     with working("asking the exchange"):
         pass
     assert list(counted([1, 2, 3], "taken again")) == [1, 2, 3]
+    assert list(stages(["with memory", "without"])) == ["with memory", "without"]
     assert ("asking the exchange" in file.getvalue()) is is_shown
     assert ("taken again" in file.getvalue()) is is_shown
+    assert ("2 of 2: without, 0 s so far" in file.getvalue()) is is_shown
     assert is_shown or not file.getvalue()
     assert capsys.readouterr().out == ""

@@ -1,0 +1,1 @@
+"""What trace viewers are shown of each decision: described once, sent as LangSmith's runs or OpenTelemetry's spans."""
