@@ -8,12 +8,12 @@ from datetime import datetime
 
 from candlegraph.freqtrade_bridge.commands.probing.models import Tried, tried_models
 from candlegraph.freqtrade_bridge.commands.probing.recorded import RecordedRun, recorded_run
+from candlegraph.freqtrade_bridge.commands.waiting import working
 from candlegraph.freqtrade_bridge.decisions.inputs import DecisionInputs
 from candlegraph.freqtrade_bridge.host.configuration_files import read_files
 from candlegraph.freqtrade_bridge.leakage.asking import MatchedQuestion, ask_matched
 from candlegraph.freqtrade_bridge.leakage.judged import Leakage, leakage_of
 from candlegraph.freqtrade_bridge.report.listing import console, print_json
-from candlegraph.freqtrade_bridge.report.waiting import working
 from candlegraph.graph.nodes import loop_thread
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.memory.books.ledger import DecisionRow
