@@ -110,7 +110,8 @@ def _levels(found: Excursions | None) -> Iterator[str]:
         return
     yield f"  stops reached      {found.stopped.told} of {found.trades} trades (1 R: the loss at the stop)"
     if found.target_r is not None:
-        yield f"  targets reached    {found.reached.told} of {found.targets}, {found.target_r:.1f} R away"
+        away = f"the middle one {found.target_r:.1f} R away"
+        yield f"  targets reached    {found.reached.told} of {found.targets}; {away}"
     yield f"  best price         {found.best_r:+.2f} R in the middle; the end {found.given_back_r:.2f} R below"
     if found.winners_worst_r is not None:
         yield f"  winners' worst     nine of ten never went below {found.winners_worst_r:+.2f} R"

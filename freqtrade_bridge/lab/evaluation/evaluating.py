@@ -15,7 +15,7 @@ from candlegraph.freqtrade_bridge.host.trials import Begun, Ended, TrialBook
 from candlegraph.freqtrade_bridge.lab.evaluation.cells import CellFiles, Chain, chains_of
 from candlegraph.freqtrade_bridge.lab.evaluation.plan import EvaluationPlan, plan_of, read_plan
 from candlegraph.freqtrade_bridge.lab.given import given_of
-from candlegraph.graph.settings.context import minutes_of
+from candlegraph.graph.settings.context import Language, minutes_of
 from candlegraph.graph.settings.settings import settings_of
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Tell = Callable[[int, int, str], None]
 """Is told after each chain how many are done, of how many, and which it was."""
 FOLDER = "evaluations"
-RESULT = "evaluation.json"
+RESULT, PAGE = "evaluation.json", "evaluation.html"
 
 
 class Evaluated(NamedTuple):
@@ -32,6 +32,7 @@ class Evaluated(NamedTuple):
 
     evaluation: Evaluation
     folder: Path
+    page: Path
 
 
 def evaluate(
@@ -43,7 +44,9 @@ def evaluate(
     tell: Tell = lambda done, total, key: None,
 ) -> Evaluated:
     """Evaluate a plan, a file's or a table's, and return what it says; what was finished before is not run again."""
-    from candlegraph.freqtrade_bridge.lab.evaluation.processes import Job, run_chains  # loads freqtrade: seconds
+    from candlegraph.freqtrade_bridge.lab.evaluation.page import write_evaluation  # with it the statistics: seconds
+    from candlegraph.freqtrade_bridge.lab.evaluation.processes import run_chains  # loads freqtrade: seconds
+    from candlegraph.freqtrade_bridge.lab.evaluation.running import Job
 
     home = Path(userdir).resolve()
     read = opened(plan, home)
@@ -54,7 +57,7 @@ def evaluate(
     evaluation = judged(read, files, chains, home)
     end_trials(read, evaluation, home)
     (folder / RESULT).write_text(evaluation.model_dump_json(indent=1), encoding="utf-8")
-    return Evaluated(evaluation, folder)
+    return Evaluated(evaluation, folder, write_evaluation(folder / PAGE, evaluation, language_of(read)))
 
 
 def folder_of(plan: EvaluationPlan, userdir: Path) -> Path:
@@ -101,6 +104,11 @@ def estimate_of_plan(plan: EvaluationPlan, userdir: Path) -> list[str]:
         ]
     limit = "No budget in the plan limits it." if plan.budget is None else f"The plan's budget is {plan.budget:g}."
     return [*told, limit] if told else []
+
+
+def language_of(plan: EvaluationPlan) -> Language:
+    """Return the language of the prompts, which is that of the page."""
+    return settings_of(given_of(plan.config or None, None, None).config).context_config.language
 
 
 def begin_trials(plan: EvaluationPlan, userdir: Path) -> None:
