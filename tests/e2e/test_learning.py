@@ -23,7 +23,7 @@ from candlegraph.graph.settings.places import DATABASE
 from candlegraph.memory.learning.report import experience_of
 from candlegraph.memory.store import close_memory, open_memory
 
-TIMERANGE = "20251102-20251108"
+TIMERANGE = "20251102-20251107"
 LEARNT_FROM = 10
 OFF = ("claims", "against_trend", "reward_to_risk", "near_level", "cooldown", "repeated_reason")
 FREE = {  # nothing but the memory keeps the rule from its setup
@@ -78,7 +78,7 @@ def taken(trades):
 
 def test_the_setup_loses_four_times_in_five(arms):
     profits = [one.profit_pct for one in taken(arms[1]) if one.profit_pct is not None]
-    assert len(profits) > 40
+    assert len(profits) > 30
     assert 0.75 <= sum(profit < 0 for profit in profits) / len(profits) <= 0.85
 
 

@@ -39,6 +39,9 @@ ANCESTOR = json.dumps(
 )  # fmt: skip
 
 CLI, COMMANDS, REEMBED = "e2e/test_cli.py", "freqtrade_bridge/test_memory_commands.py", "memory/test_reembed.py"
+LEAKAGE = "freqtrade_bridge/probing/test_leakage.py"
+CALIBRATION = "freqtrade_bridge/probing/test_calibration.py"
+WHATIF = "freqtrade_bridge/probing/test_whatif.py"
 SCENARIOS = "freqtrade_bridge/probing/test_scenarios.py"
 REPORT = "freqtrade_bridge/report/test_report_command.py"
 EVALUATION = "e2e/test_evaluation.py"
@@ -106,11 +109,9 @@ ELSEWHERE = {
         [("evaluate", name) for name in ("run_name", "--userdir", "--json")],
         (REPORT, "test_a_backtest_is_judged_in_a_sentence_and_in_numbers"),
     ),
+    ("evaluate", "--jobs"): (EVALUATION, "test_more_processes_say_the_same_to_the_last_digit"),
+    ("evaluate", "--ray"): (EVALUATION, "test_more_processes_say_the_same_to_the_last_digit"),
     ("evaluate", "--trials"): (EVALUATION, "test_the_plan_is_one_trial_of_its_folder_however_often_it_is_run"),
-    **dict.fromkeys(
-        [("evaluate", name) for name in ("--jobs", "--ray")],
-        (EVALUATION, "test_jobs_and_ray_without_a_plan_are_refused"),
-    ),
     ("evaluate", "--datadir"): (REPORT, "test_what_has_no_candles_or_is_no_backtest_is_not_judged"),
     **dict.fromkeys(
         [("scenarios", name) for name in ("--model", "--every", "--json")],
@@ -119,6 +120,28 @@ ELSEWHERE = {
     **dict.fromkeys(
         [("scenarios", name) for name in ("--config", "--runs")],
         (SCENARIOS, "test_a_served_model_is_counted_and_what_it_answers_wrongly_in_form_is_not_valid"),
+    ),
+    **dict.fromkeys(
+        [("whatif", name) for name in ("--userdir", "--set", "--json")],
+        (WHATIF, "test_another_limit_lowers_the_entry_and_says_which_number"),
+    ),
+    **dict.fromkeys(
+        [("whatif", name) for name in ("--leverage", "--stop-atr")],
+        (WHATIF, "test_leverage_and_stop_of_every_entry_can_be_others"),
+    ),
+    **dict.fromkeys(
+        [("leakage", name) for name in ("run_name", "--userdir", "--model", "--config", "--decisions")],
+        (LEAKAGE, "test_too_short_a_run_and_a_model_without_an_answer_are_told"),
+    ),
+    ("leakage", "--json"): (LEAKAGE, "test_an_honest_model_is_not"),
+    **dict.fromkeys(
+        [("calibration", name) for name in ("run_name", "--userdir", "--json")],
+        (CALIBRATION, "test_a_run_is_told_what_its_confidence_was_worth"),
+    ),
+    ("whatif", "--without"): (WHATIF, "test_without_the_reviewing_model_the_first_answer_counts"),
+    **dict.fromkeys(
+        [("whatif", name) for name in ("run_name", "--wide")],
+        (WHATIF, "test_a_run_is_named_and_more_than_ten_changes_are_shown_where_that_is_wanted"),
     ),
     ("scenarios", "--file"): (
         SCENARIOS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 
-from candlegraph.freqtrade_bridge.commands.arguments import add_config, at_least_one, later
+from candlegraph.freqtrade_bridge.commands.arguments import NEWEST, add_config, add_userdir, at_least_one, later
 
 HERE = __package__
 
@@ -46,3 +46,54 @@ def add_scenarios(command: ArgumentParser) -> None:
     command.add_argument("--wide", action="store_true", help="every situation that was missed, not the first ten")
     command.add_argument("--json", action="store_true", help="as JSON, with every answer")
     command.set_defaults(run=later(f"{HERE}.scenarios:print_scenarios"))
+
+
+def add_whatif(command: ArgumentParser) -> None:
+    """Let the command be told which run, and what is otherwise."""
+    _add_recorded(command)
+    command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="another value below risk_management, like max_leverage=3 or checks.cooldown=block; again and again",
+    )
+    command.add_argument("--leverage", type=float, metavar="X", help="what every entry asks for, before the gate")
+    command.add_argument("--stop-atr", type=float, metavar="N", help="the stop of every entry, ATR from the price")
+    command.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        choices=("memory", "reviewer"),
+        help="by the graph again: without past cases, or without the reviewing model",
+    )
+    command.add_argument("--wide", action="store_true", help="every changed decision, not the first ten")
+    command.add_argument("--json", action="store_true", help="as JSON, with every changed decision and trade")
+    command.set_defaults(run=later(f"{HERE}.whatif:print_whatif"))
+
+
+def _add_recorded(command: ArgumentParser) -> None:
+    """Let the command be told which run."""
+    command.add_argument("run_name", nargs="?", metavar="RUN", help=f"a run, or a part of its name; {NEWEST}")
+    add_userdir(command)
+
+
+def add_leakage(command: ArgumentParser) -> None:
+    """Let the command be told which run, which model, and how many decisions."""
+    _add_recorded(command)
+    command.add_argument(
+        "--model", help="policy, local, or a name that your endpoint knows; default: the configuration's"
+    )
+    add_config(command, "freqtrade configuration files, whose llm_config is tried")
+    command.add_argument(
+        "--decisions", type=at_least_one, default=100, help="at most so many, each asked four times; default: 100"
+    )
+    command.add_argument("--json", action="store_true", help="as JSON")
+    command.set_defaults(run=later(f"{HERE}.leakage:print_leakage"))
+
+
+def add_calibration(command: ArgumentParser) -> None:
+    """Let the command be told which run."""
+    _add_recorded(command)
+    command.add_argument("--json", action="store_true", help="as JSON, with every bin")
+    command.set_defaults(run=later(f"{HERE}.calibration:print_calibration"))
