@@ -76,6 +76,7 @@ bench: $(DEV)  ## time per decision, and against stock freqtrade
 	$(BIN)/python benchmarks/walk.py
 	$(BIN)/python benchmarks/engine.py
 	$(BIN)/python benchmarks/live.py
+	$(BIN)/python benchmarks/traces.py
 	$(BIN)/python benchmarks/replay.py
 	$(BIN)/python benchmarks/backtest.py
 	$(BIN)/python benchmarks/memory.py

@@ -140,7 +140,9 @@ def times(snapshots: Sequence[MarketSnapshot], folder: Path, seconds: float) -> 
         for protocol in ("LangSmith", "OTLP"):
             for name, url in (urls | {"dead": DEAD}).items():
                 own = f"{protocol}, {name}"
-                bots[own] = Bot(folder / own.replace(" ", ""), traces_to(url, protocol), seconds)
+                bots[own] = Bot(folder / own.replace(" ", ""), traces_to(url, protocol, ALL), seconds)
+            usual = f"{protocol}, fine, send trades"
+            bots[usual] = Bot(folder / usual.replace(" ", ""), traces_to(urls["fine"], protocol, {}), seconds)
         taken = measured(bots, snapshots)
         for bot in bots.values():
             if bot.traces is not None:
@@ -161,14 +163,14 @@ def _row(name: str, one: Taken, off: Taken) -> list[str]:
     return [name, *cells, f"{cpu:.3f}", "" if name == "off" else "met" if ratio <= AIM else "missed"]
 
 
-def traces_to(url: str, protocol: str) -> Traces:
+def traces_to(url: str, protocol: str, config: dict[str, Any]) -> Traces:
     """Return traces that go there, as the environment would say it."""
     own = {"LANGSMITH_TRACING": "true", "LANGSMITH_ENDPOINT": url, "LANGSMITH_API_KEY": "k"}
     own = own if protocol == "LangSmith" else {"OTEL_EXPORTER_OTLP_ENDPOINT": url}
     before = dict(os.environ)
     os.environ.update(own)
     forget()
-    found = traces_of(settings_of(ALL))
+    found = traces_of(settings_of(config))
     os.environ.clear()
     os.environ.update(before)
     forget()
@@ -275,7 +277,7 @@ def end(protocol: str, url: str, kept: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         bot = Bot(Path(folder), None, 0)
         one = bot.decide(MarketSnapshot.model_validate_json(Path(kept).read_text()))
-        traces = None if protocol == "off" else traces_to(url, protocol)
+        traces = None if protocol == "off" else traces_to(url, protocol, ALL)
         for _ in range(20 if traces is not None else 0):
             assert traces is not None, "it is not off"
             traces.decided([one.row], {one.row.decision_id: one.state} if one.state else {})

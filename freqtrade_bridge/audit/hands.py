@@ -43,9 +43,8 @@ class Hands:
             done, todo, is_done = f"{e}; {AGAIN}", watch_told(action), False
         except RequestRefused as e:
             done, todo, is_done = self._instead(action, e)
-        self._reporter.tell(
-            KINDS[action.kind], action.pair, now, found_told(action), done, todo, trade_id=action.trade_id
-        )
+        kind, found, is_bare = KINDS[action.kind], found_told(action), action.kind in SETTING and not is_done
+        self._reporter.tell(kind, action.pair, now, found, done, todo, trade_id=action.trade_id, is_bare=is_bare)
         return is_done
 
     def _is_first(self, action: Action) -> bool:

@@ -15,8 +15,8 @@ from candlegraph.memory.books.audit import AuditBook, AuditKind, AuditRow, Cause
 
 logger = logging.getLogger(__name__)
 
-SAID_AGAIN_AFTER = timedelta(hours=1)
-"""What stays as it is would be told at every loop."""
+SAID_AGAIN_AFTER, BARE_AGAIN_AFTER = timedelta(hours=1), timedelta(minutes=5)
+"""What stays as it is would be told at every loop; a position that still has no stop cannot wait for an hour."""
 Send = Callable[[str], None]
 
 KINDS: dict[ActionKind, AuditKind] = {
@@ -88,18 +88,27 @@ def choice_told(pair: str) -> str:
 
 
 class Reporter:
-    """Tells findings of one namespace, the same one at most once an hour."""
+    """Tells findings of one namespace; the same one again after a while only."""
 
     def __init__(self, book: AuditBook, send: Send, namespace: str) -> None:
         self._book, self._send, self.namespace = book, send, namespace
         self._said: dict[tuple[str, str, str, str], datetime] = {}
 
     def tell(
-        self, kind: AuditKind, pair: str, at: datetime, found: str, done: str, todo: str, trade_id: int | None = None
+        self,
+        kind: AuditKind,
+        pair: str,
+        at: datetime,
+        found: str,
+        done: str,
+        todo: str,
+        trade_id: int | None = None,
+        *,
+        is_bare: bool = False,
     ) -> None:
         """Tell a finding, unless it was told lately; a database that fails keeps nothing from being done."""
-        key = (pair, kind, found, done)
-        if key in self._said and at - self._said[key] < SAID_AGAIN_AFTER:
+        key, pause = (pair, kind, found, done), BARE_AGAIN_AFTER if is_bare else SAID_AGAIN_AFTER
+        if key in self._said and at - self._said[key] < pause:
             return
         self._said[key] = at
         row = AuditRow(

@@ -92,6 +92,14 @@ COMMANDS = {
         Command("compare", "two runs: which decisions differ and why, money and fates", "books.arguments:add_compare"),
         Command("evaluate", "whether a backtest, or a plan of them, shows an edge", "books.arguments:add_evaluate"),
         Command("scenarios", "what models do in written situations; a gate for CI", "probing.arguments:add_scenarios"),
+        Command(
+            "leakage", "whether a model knows the market of a run: asked in disguise", "probing.arguments:add_leakage"
+        ),
+        Command(
+            "calibration",
+            "its confidence, scores, stops against what came of them",
+            "probing.arguments:add_calibration",
+        ),
         Command("whatif", "a run under other limits, stops, leverage; no model asked", "probing.arguments:add_whatif"),
         Command(
             "parity", "live against a backtest of the same span: what differs, and why", "books.arguments:add_parity"

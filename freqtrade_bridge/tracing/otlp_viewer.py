@@ -83,7 +83,7 @@ class OtlpViewer:
             attributes=attributes_of(step, root),
             events=events,
             kind=SpanKind.CLIENT if step.kind == "llm" else SpanKind.INTERNAL,
-            status=Status(StatusCode.OK) if step.error is None else Status(StatusCode.ERROR, step.error),
+            status=Status() if step.error is None else Status(StatusCode.ERROR, step.error),
             start_time=nanoseconds(step.began),
             end_time=nanoseconds(step.ended),
             instrumentation_scope=self._scope,

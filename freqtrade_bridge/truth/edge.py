@@ -74,6 +74,19 @@ def interval_of(r: Numbers) -> tuple[float, float]:
     return float(found[0, 0]), float(found[1, 0])
 
 
+def paired_interval_of(gap: Numbers) -> tuple[float, float]:
+    """Return the 90 % interval of the mean of paired differences, by the percentiles of the stationary bootstrap.
+
+    Most such differences are 0; a studentised interval has no end then.
+    """
+    if not gap.std():
+        return float(gap.mean()), float(gap.mean())
+    block = max(1, ceil(optimal_block_length(gap)["stationary"].iloc[0]))
+    sampled = StationaryBootstrap(block, gap, seed=np.random.default_rng(SEED))
+    found = sampled.conf_int(np.mean, reps=SAMPLES, method="percentile", size=CONFIDENCE)
+    return float(found[0, 0]), float(found[1, 0])
+
+
 def _error(mean: Numbers, r: Numbers) -> Numbers:
     """Return the standard error of a resampled mean."""
     return np.atleast_1d(max(float(r.std()), 1e-9) / sqrt(len(r)))

@@ -22,10 +22,10 @@ from candlegraph.memory.books.ledger import DecisionRow
 
 RULES = (RULE, MODEL)
 """Names of the rule, in process and served."""
-RecordedDecision = tuple[DecisionRow, DecisionInputs]
+KeptDecision = tuple[DecisionRow, DecisionInputs]
 
 
-def graphed_again(given: Sequence[RecordedDecision], changes: Changes, userdir: str) -> list[Remade]:
+def graphed_again(given: Sequence[KeptDecision], changes: Changes, userdir: str) -> list[Remade]:
     """Return the decisions by the graph, one after the other."""
 
     async def all_of_them() -> list[Remade]:

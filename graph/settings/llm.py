@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -271,6 +272,13 @@ class LlmConfig(ModelSettings):
         ),
     )
     budget: Budget = Budget()
+    knowledge_cutoff: date | None = Field(
+        None,
+        description=(
+            "Up to which day the model knows the world, like `2025-03-31`, as its maker says: `candlegraph evaluate` "
+            "sets what was made before it apart from what was made after."
+        ),
+    )
 
     def models_of(self, role: Role) -> tuple[ModelSettings, ...]:
         """Return the models that a role asks, the first one first."""

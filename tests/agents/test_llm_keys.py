@@ -22,6 +22,10 @@ ELSEWHERE = {
     "pause_entries_after": ("e2e/test_model_outage.py", "test_entries_pause_after_failed_candles_until_one_has"),
     "breaker.failures": ("e2e/test_model_outage.py", "test_an_endpoint_that_keeps_failing_is_left_alone"),
     "breaker.cooldown_seconds": ("e2e/test_model_outage.py", "test_after_the_cooldown_one_call_tries_again"),
+    "knowledge_cutoff": (
+        "freqtrade_bridge/report/test_report_command.py",
+        "test_what_was_made_before_the_models_cutoff_stands_apart",
+    ),
     "on_failure": ("e2e/test_endpoint_backtest.py", "test_a_backtest_that_is_to_wait_goes_on_and_counts_what_failed"),
     "prices.input": ("e2e/test_budget.py", "test_money_is_counted_by_the_price_table"),
     "prices.output": ("e2e/test_budget.py", "test_money_is_counted_by_the_price_table"),

@@ -22,6 +22,7 @@ from candlegraph.graph.settings.places import DATABASE
 from candlegraph.memory.books.account import AccountBook, AccountMark
 from candlegraph.memory.store import close_memory, open_memory
 
+DAYS, TIMERANGE = 3, "20251012-20251015"
 PLANTED = "sk-planted-key-0123456789"
 
 
@@ -41,14 +42,14 @@ def lines_of(path):
 
 @pytest.fixture(scope="module")
 def run(sample, tmp_path_factory):
-    """Backtest three days of two pairs through the CLI, with a literal key in a configuration file."""
+    """Backtest some days of two pairs through the CLI, with a literal key in a configuration file."""
     userdir = tmp_path_factory.mktemp("user")
     config = userdir / "extra.json"
     from candlegraph.freqtrade_bridge.loopback.configuration import base_config
 
     config.write_text(json.dumps(base_config() | {"llm_config": {"api_key": PLANTED}}))
     words = ["backtest", "--offline", "--datadir", sample.datadir, "--pairs", *sample.pairs[:2]]
-    words += ["--timerange", "20251012-20251015", "--userdir", userdir, "--config", config]
+    words += ["--timerange", TIMERANGE, "--userdir", userdir, "--config", config]
     done = candlegraph(*words)
     assert done.returncode == 0, done.stderr[-3000:] + done.stdout[-2000:]
     return userdir, done, sample
@@ -100,7 +101,7 @@ def finished(userdir):
 
 def test_a_page_that_cannot_be_written_does_not_fail_a_finished_run(run):
     userdir, _, sample = run
-    order = BacktestOrder(sample.datadir, userdir, tuple(sample.pairs[:2]), "20251012-20251015")
+    order = BacktestOrder(sample.datadir, userdir, tuple(sample.pairs[:2]), TIMERANGE)
     console, pages = Console(file=io.StringIO(), width=400), userdir / "reports"
     aside = pages.rename(userdir / "aside")
     pages.write_text("a file where the folder belongs")
@@ -120,7 +121,7 @@ def test_each_pair_and_candle_has_exactly_one_line(run):
     lines = lines_of(userdir / "logs" / "llm_decisions.jsonl")
     counts = Counter((line["pair"], line["candle"]) for line in lines)
     assert set(counts.values()) == {1}
-    assert len(counts) == 2 * 3 * 48
+    assert len(counts) == 2 * DAYS * 48
     assert {line["pair"] for line in lines} == set(sample.pairs[:2])
 
 

@@ -10,10 +10,12 @@ import time
 import pytest
 from pages import Page
 
+from candlegraph.agents.models.policy import policy_calls
 from candlegraph.freqtrade_bridge import lab
 from candlegraph.freqtrade_bridge.commands.main import main
 from candlegraph.freqtrade_bridge.host.trials import TrialBook
 from candlegraph.freqtrade_bridge.lab.evaluation.cells import CellFiles, chains_of
+from candlegraph.freqtrade_bridge.lab.evaluation.evaluating import estimate_of_plan, opened
 from candlegraph.freqtrade_bridge.lab.evaluation.plan import EvaluationPlan
 from candlegraph.freqtrade_bridge.lab.evaluation.running import BudgetSpent, Job, most_of
 from candlegraph.freqtrade_bridge.report.result import read_result
@@ -153,6 +155,37 @@ def test_money_that_is_left_is_shared_by_the_cells_that_run_at_once(found):
     with pytest.raises(BudgetSpent, match=r"budget = 1 is used up; raise it in the plan"):
         most_of(Job(plan.model_copy(update={"budget": 1.0}), found.folder))
     files.keep(kept)
+
+
+def as_the_rule(path, body):
+    prompt = "\n\n".join(str(one["content"]) for one in body["messages"][1:])
+    return {"tools": policy_calls(prompt, frozenset(one["function"]["name"] for one in body["tools"]))}
+
+
+def paid_plan(server, **more):
+    llm = {
+        "api_base": server.url,
+        "api_key_env": "PAID_KEY",
+        "model": "m",
+        "prices": {"m": {"input": 50_000, "output": 0}},
+    }
+    windows = {"begin": "2025-06-10", "end": "2025-06-11"}
+    strategy = {"name": "paid", "overrides": {"llm_config": llm}}
+    return {"name": "paid", "pairs": [PAIR], "windows": windows, "strategies": [strategy], "baselines": []} | more
+
+
+def test_what_it_may_cost_is_said_first_and_at_the_budget_it_ends_with_nothing_half_kept(
+    home, tmp_path, scripted_server, monkeypatch
+):
+    monkeypatch.setenv("PAID_KEY", "none")
+    with scripted_server() as server:
+        server.script = [as_the_rule]
+        plan = opened(paid_plan(server, budget=0.5), home)
+        told = estimate_of_plan(plan, tmp_path)
+        assert told[0].startswith("paid: Estimate: 48 decisions, up to") and told[-1] == "The plan's budget is 0.5."
+        with pytest.raises(BudgetSpent, match=r"paid.all.r0.w00 cost .* and may cost 0.5"):
+            lab.evaluate(plan, userdir=tmp_path)
+    assert not list(tmp_path.glob("evaluations/*/cells/*.json"))
 
 
 RUN = "import sys; from candlegraph.freqtrade_bridge.commands.main import main; sys.exit(main(sys.argv[1:]))"

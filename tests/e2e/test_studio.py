@@ -107,7 +107,7 @@ def test_studio_runs_the_graph_from_a_full_snapshot(server, sample):
     url, folder = server
     pair = sample.pairs[0]
     candles = {timeframe: read_candles(sample.datadir, pair, timeframe) for timeframe in TIMEFRAMES}
-    as_of = candles["30m"]._dates.iloc[-500].to_pydatetime()
+    as_of = candles["30m"]._candle(-499)
     snapshot = snapshot_of(pair, as_of, candles, Account(equity=1000, free=1000, open_positions=0))
     given = {"snapshot": json.loads(snapshot.model_dump_json())}
     found = asyncio.run(updates_of(url, given, {"user_data_dir": str(folder / "user")}))

@@ -39,6 +39,8 @@ ANCESTOR = json.dumps(
 )  # fmt: skip
 
 CLI, COMMANDS, REEMBED = "e2e/test_cli.py", "freqtrade_bridge/test_memory_commands.py", "memory/test_reembed.py"
+LEAKAGE = "freqtrade_bridge/probing/test_leakage.py"
+CALIBRATION = "freqtrade_bridge/probing/test_calibration.py"
 WHATIF = "freqtrade_bridge/probing/test_whatif.py"
 SCENARIOS = "freqtrade_bridge/probing/test_scenarios.py"
 REPORT = "freqtrade_bridge/report/test_report_command.py"
@@ -126,6 +128,15 @@ ELSEWHERE = {
     **dict.fromkeys(
         [("whatif", name) for name in ("--leverage", "--stop-atr")],
         (WHATIF, "test_leverage_and_stop_of_every_entry_can_be_others"),
+    ),
+    **dict.fromkeys(
+        [("leakage", name) for name in ("run_name", "--userdir", "--model", "--config", "--decisions")],
+        (LEAKAGE, "test_too_short_a_run_and_a_model_without_an_answer_are_told"),
+    ),
+    ("leakage", "--json"): (LEAKAGE, "test_an_honest_model_is_not"),
+    **dict.fromkeys(
+        [("calibration", name) for name in ("run_name", "--userdir", "--json")],
+        (CALIBRATION, "test_a_run_is_told_what_its_confidence_was_worth"),
     ),
     ("whatif", "--without"): (WHATIF, "test_without_the_reviewing_model_the_first_answer_counts"),
     **dict.fromkeys(

@@ -83,3 +83,24 @@ def _add_recorded(command: ArgumentParser) -> None:
     """Let the command be told which run."""
     command.add_argument("run_name", nargs="?", metavar="RUN", help=f"a run, or a part of its name; {NEWEST}")
     add_userdir(command)
+
+
+def add_leakage(command: ArgumentParser) -> None:
+    """Let the command be told which run, which model, and how many decisions."""
+    _add_recorded(command)
+    command.add_argument(
+        "--model", help="policy, local, or a name that your endpoint knows; default: the configuration's"
+    )
+    add_config(command, "freqtrade configuration files, whose llm_config is tried")
+    command.add_argument(
+        "--decisions", type=at_least_one, default=100, help="at most so many, each asked four times; default: 100"
+    )
+    command.add_argument("--json", action="store_true", help="as JSON")
+    command.set_defaults(run=later(f"{HERE}.leakage:print_leakage"))
+
+
+def add_calibration(command: ArgumentParser) -> None:
+    """Let the command be told which run."""
+    _add_recorded(command)
+    command.add_argument("--json", action="store_true", help="as JSON, with every bin")
+    command.set_defaults(run=later(f"{HERE}.calibration:print_calibration"))

@@ -54,10 +54,14 @@ def models_of(arguments: Namespace) -> list[Tried]:
 
 
 def answered(tried: Tried, scenarios: Sequence[Scenario], runs: int) -> tuple[Replies, ...]:
-    """Return a model's answers."""
+    """Return a model's answers; raise ConfigError, with the reason, where none came at all."""
     with working(f"{tried.name}: {len(scenarios)} situations"):
         asking = ask_all(scenarios, tried.context, runs=runs, at_once=tried.at_once)
-        return loop_thread().submit(asking).result()
+        found = loop_thread().submit(asking).result()
+    replies = [reply for one in found for reply in one.all if reply.is_asked]
+    if replies and not any(reply.calls for reply in replies):
+        raise ConfigError(f"scenarios: {tried.name} never answered: {replies[0].fault}")
+    return found
 
 
 def chosen(arguments: Namespace) -> list[Scenario]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
+from candlegraph.freqtrade_bridge.commands.reporting.cutoff import lines_of, parted_run
 from candlegraph.freqtrade_bridge.commands.reporting.market import RunSpan, market_of
 from candlegraph.freqtrade_bridge.commands.reporting.report import datadirs
 from candlegraph.freqtrade_bridge.commands.reporting.runs import FoundRun, find_run, results_in
@@ -14,6 +15,7 @@ from candlegraph.freqtrade_bridge.report.entries import FEWEST, MatchedRun, matc
 from candlegraph.freqtrade_bridge.report.listing import console, print_json
 from candlegraph.freqtrade_bridge.report.result import read_result
 from candlegraph.freqtrade_bridge.truth.edge import Edge, edge_of
+from candlegraph.freqtrade_bridge.truth.parted import Parted
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.settings.places import BACKTEST, DATABASE
 from candlegraph.memory.books.ledger import Ledger
@@ -28,21 +30,18 @@ def print_evaluation(arguments: Namespace) -> None:
     ledger = Ledger(database) if database.is_file() else None
     with working("judging the run beside random agents"):
         found = find_run(userdir, ledger, arguments.run_name)
-        edge = edge_of_run(arguments, found)
+        matched = _matched(arguments, found)
+        edge, parts = edge_of(matched.r, matched.agents().mean_r), parted_run(found.archive, matched)
     tried = trials(userdir, ledger)
     if arguments.json:
-        print_json({"run": found.name, "backtests_here": tried, **edge.model_dump()})
+        known = None if parts is None else parts.model_dump(mode="json")
+        print_json({"run": found.name, "backtests_here": tried, **edge.model_dump(), "cutoff": known})
         return
-    console().print("\n".join(told(found.name, edge, tried)), soft_wrap=True)
-
-
-def edge_of_run(arguments: Namespace, found: FoundRun) -> Edge:
-    """Return what the run's trades say; raise ConfigError where nothing can be said of it."""
-    matched = _matched(arguments, found)
-    return edge_of(matched.r, matched.agents().mean_r)
+    console().print("\n".join(told(found.name, edge, tried, parts)), soft_wrap=True)
 
 
 def _matched(arguments: Namespace, found: FoundRun) -> MatchedRun:
+    """Return the run beside its agents; raise ConfigError where nothing can be said of it."""
     if found.archive is None:
         raise ConfigError(f"evaluate: {found.name}: expected a backtest; a running account has no candles to draw from")
     result = read_result(found.archive)
@@ -68,7 +67,7 @@ def trials(userdir: Path, ledger: Ledger | None) -> int:
     return max(count_of(TrialBook(userdir).trials()), known)
 
 
-def told(name: str, edge: Edge, tried: int) -> list[str]:
+def told(name: str, edge: Edge, tried: int, parts: Parted | None = None) -> list[str]:
     """Return the judgement first, then what it is made of; R is a trade's net result over its loss at the stop."""
     between = "none, too few trades" if edge.interval is None else "{:+.2f} to {:+.2f} R".format(*edge.interval)
     lines = [
@@ -80,6 +79,7 @@ def told(name: str, edge: Edge, tried: int) -> list[str]:
     ]
     if edge.needed is not None and edge.needed > edge.trades:
         lines.append(f"  would need         about {edge.needed:,} trades to show {edge.mean_r:+.2f} R")
+    lines += [] if parts is None else lines_of(parts)
     if tried > 1:
         lines.append(f"  tried here         {tried} backtests; the best of {tried} looks better than it is")
     return [*lines, f"  what this says     {PAGE}"]

@@ -32,7 +32,6 @@ def print_evaluation(arguments: Namespace) -> None:
 def print_plan(arguments: Namespace) -> None:
     """Evaluate a plan, say how far it is on stderr, and print what it says."""
     from candlegraph.freqtrade_bridge.lab.evaluation import evaluating
-    from candlegraph.freqtrade_bridge.lab.evaluation.page import write_evaluation
     from candlegraph.freqtrade_bridge.lab.evaluation.verdict import told
 
     plan = evaluating.opened(arguments.run_name, arguments.userdir)
@@ -41,12 +40,11 @@ def print_plan(arguments: Namespace) -> None:
     found = evaluating.evaluate(
         plan, userdir=arguments.userdir, jobs=arguments.jobs or 1, on_ray=arguments.ray, tell=_say
     )
-    page = write_evaluation(found.folder / "evaluation.html", found.evaluation)
     if arguments.json:
         print_json(found.evaluation.model_dump(mode="json"))
         return
     console().print("\n".join(told(found.evaluation)), soft_wrap=True)
-    console().print(f"Page: {page}", soft_wrap=True)
+    console().print(f"Page: {found.page}", soft_wrap=True)
 
 
 def _say(done: int, total: int, key: str) -> None:

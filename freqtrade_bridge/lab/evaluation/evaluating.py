@@ -5,26 +5,26 @@ plan -> folder of its content -> chains that are not finished -> cells -> evalua
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from candlegraph.freqtrade_bridge.commands.arguments import MONTH, USERDIR
-from candlegraph.freqtrade_bridge.decisions.estimate import estimate_of, is_paid, lines
 from candlegraph.freqtrade_bridge.host.trials import Begun, Ended, TrialBook
 from candlegraph.freqtrade_bridge.lab.evaluation.cells import CellFiles, Chain, chains_of
 from candlegraph.freqtrade_bridge.lab.evaluation.plan import EvaluationPlan, plan_of, read_plan
-from candlegraph.freqtrade_bridge.lab.evaluation.processes import Tell, run_chains
-from candlegraph.freqtrade_bridge.lab.evaluation.result import EvaluatedLine, Evaluation
-from candlegraph.freqtrade_bridge.lab.evaluation.running import Job
 from candlegraph.freqtrade_bridge.lab.given import given_of
-from candlegraph.freqtrade_bridge.loopback.month import write_month
-from candlegraph.graph.settings.context import minutes_of
+from candlegraph.graph.settings.context import Language, minutes_of
 from candlegraph.graph.settings.settings import settings_of
 
+if TYPE_CHECKING:
+    from candlegraph.freqtrade_bridge.lab.evaluation.result import EvaluatedLine, Evaluation
+
+Tell = Callable[[int, int, str], None]
+"""Is told after each chain how many are done, of how many, and which it was."""
 FOLDER = "evaluations"
-RESULT = "evaluation.json"
+RESULT, PAGE = "evaluation.json", "evaluation.html"
 
 
 class Evaluated(NamedTuple):
@@ -32,6 +32,7 @@ class Evaluated(NamedTuple):
 
     evaluation: Evaluation
     folder: Path
+    page: Path
 
 
 def evaluate(
@@ -43,6 +44,10 @@ def evaluate(
     tell: Tell = lambda done, total, key: None,
 ) -> Evaluated:
     """Evaluate a plan, a file's or a table's, and return what it says; what was finished before is not run again."""
+    from candlegraph.freqtrade_bridge.lab.evaluation.page import write_evaluation  # with it the statistics: seconds
+    from candlegraph.freqtrade_bridge.lab.evaluation.processes import run_chains  # loads freqtrade: seconds
+    from candlegraph.freqtrade_bridge.lab.evaluation.running import Job
+
     home = Path(userdir).resolve()
     read = opened(plan, home)
     folder = folder_of(read, home)
@@ -52,7 +57,7 @@ def evaluate(
     evaluation = judged(read, files, chains, home)
     end_trials(read, evaluation, home)
     (folder / RESULT).write_text(evaluation.model_dump_json(indent=1), encoding="utf-8")
-    return Evaluated(evaluation, folder)
+    return Evaluated(evaluation, folder, write_evaluation(folder / PAGE, evaluation, language_of(read)))
 
 
 def folder_of(plan: EvaluationPlan, userdir: Path) -> Path:
@@ -68,6 +73,8 @@ def opened(plan: str | Path | Mapping[str, Any] | EvaluationPlan, userdir: Path)
         read = plan_of(plan, Path("plan")) if isinstance(plan, Mapping) else read_plan(Path(plan))
     if read.datadir is not None:
         return read
+    from candlegraph.freqtrade_bridge.loopback.month import write_month  # loads freqtrade
+
     return read.model_copy(update={"datadir": write_month(userdir / "data" / MONTH).datadir})
 
 
@@ -81,6 +88,8 @@ def judged(plan: EvaluationPlan, files: CellFiles, chains: tuple[Chain, ...], us
 
 def estimate_of_plan(plan: EvaluationPlan, userdir: Path) -> list[str]:
     """Return what the cells that are missing may ask and cost; nothing where no model is paid for."""
+    from candlegraph.freqtrade_bridge.decisions.estimate import estimate_of, is_paid, lines  # loads freqtrade
+
     told, chains = [], CellFiles(folder_of(plan, userdir.resolve())).missing(chains_of(plan))
     for tested in plan.strategies:
         given = given_of(plan.config or None, tested.model, None, tested.stronger)
@@ -95,6 +104,11 @@ def estimate_of_plan(plan: EvaluationPlan, userdir: Path) -> list[str]:
         ]
     limit = "No budget in the plan limits it." if plan.budget is None else f"The plan's budget is {plan.budget:g}."
     return [*told, limit] if told else []
+
+
+def language_of(plan: EvaluationPlan) -> Language:
+    """Return the language of the prompts, which is that of the page."""
+    return settings_of(given_of(plan.config or None, None, None).config).context_config.language
 
 
 def begin_trials(plan: EvaluationPlan, userdir: Path) -> None:

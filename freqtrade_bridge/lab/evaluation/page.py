@@ -72,6 +72,9 @@ def _tiles(found: Evaluation, line: EvaluatedLine, words: ReportWords) -> Iterat
     if (chosen := found.selection) is not None and chosen.deflated is not None:
         many = words("tile.deflated.detail", n=chosen.trials)
         yield Tile("deflated", number(chosen.deflated), many, chosen.deflated)
+    elif line.sums is not None:
+        liquidated = f"{words('eval.liquidations')} {line.sums.liquidations}"
+        yield Tile("trades", f"{line.sums.trades:,}", liquidated, float(line.sums.trades))
 
 
 def _between(interval: tuple[float, float] | None, words: ReportWords) -> str:
@@ -111,6 +114,8 @@ def _against(found: Evaluation, words: ReportWords) -> str:
             low, high = (percent(end, signed=True) for end in one.interval)
             told = [percent(one.mean, signed=True), f"{low} … {high}"]
             rows.append([escape(f"{line.name} − {words(f'eval.{name}')}"), *map(escape, told), _bar(one, widest)])
+    if not rows:
+        return f"<p>{escape(words('eval.few_days'))}</p>"
     return table(["", words("eval.difference"), words("eval.interval"), ""], rows)
 
 

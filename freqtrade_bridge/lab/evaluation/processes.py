@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
 from candlegraph.freqtrade_bridge.lab.evaluation.cells import Chain
+from candlegraph.freqtrade_bridge.lab.evaluation.evaluating import Tell
 from candlegraph.freqtrade_bridge.lab.evaluation.running import Job, run_chain
 from candlegraph.graph.schema.errors import ConfigError
-
-Tell = Callable[[int, int, str], None]
-"""Is told after each chain how many are done, of how many, and which it was."""
 
 
 def run_chains(job: Job, chains: Sequence[Chain], tell: Tell, *, on_ray: bool) -> None:

@@ -191,6 +191,27 @@ def test_a_backtest_is_judged_in_a_sentence_and_in_numbers(userdir, capsys):
     assert known["backtests_here"] == 1
 
 
+def test_what_was_made_before_the_models_cutoff_stands_apart(userdir, capsys, tmp_path):
+    (archive,) = (userdir / "backtest_results").glob("*.zip")
+    cutoff = (BEGIN + 96 * CANDLE).date()
+    copied = tmp_path / archive.name
+    shutil.copy(archive, copied)
+    with zipfile.ZipFile(copied, "a") as files:
+        files.writestr(f"{archive.stem}_config.json", json.dumps({"llm_config": {"knowledge_cutoff": str(cutoff)}}))
+    words = [str(copied), "--userdir", userdir]
+    _, as_json = evaluated(capsys, *words, "--json")
+    known = json.loads(as_json.out)
+    parts = known["cutoff"]
+    assert parts["cutoff"] == str(cutoff) and parts["before"]["trades"] > 0
+    assert parts["before"]["trades"] + parts["after"]["trades"] == known["trades"]
+    both = [part for part in (parts["before"], parts["after"]) if part["trades"]]
+    assert sum(part["trades"] * part["mean_r"] for part in both) == pytest.approx(known["trades"] * known["mean_r"])
+    _, told = evaluated(capsys, *words)
+    assert f"  until {cutoff}" in told.out and "the model may have read of it" in told.out
+    _, without = evaluated(capsys, NAMESPACE, "--userdir", userdir)
+    assert "until" not in without.out
+
+
 def test_what_has_no_candles_or_is_no_backtest_is_not_judged(userdir, capsys, tmp_path):
     status, told = evaluated(capsys, "dry_run", "--userdir", userdir)
     assert (status, "expected a backtest" in told.err) == (1, True)

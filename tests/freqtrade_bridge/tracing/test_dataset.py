@@ -8,6 +8,7 @@ from collectors import collecting, shown_to
 from candlegraph.freqtrade_bridge.commands.main import main
 from candlegraph.freqtrade_bridge.decisions.inputs import DecisionInputs
 from candlegraph.freqtrade_bridge.decisions.records import Records
+from candlegraph.freqtrade_bridge.scenarios.corrected import corrected_in
 
 OBJECTION = {"reviewer 1": '{"verdict": "veto", "reason": "against the trend"}'}
 
@@ -95,6 +96,8 @@ def test_a_dataset_of_langsmith_comes_back_with_what_a_person_filled_in(kept, tm
     lines = {line["decision_id"]: line for line in map(json.loads, target.read_text().splitlines())}
     assert set(lines) == set(kept) and lines[kept[1]]["admissible"] == ["wait"]
     assert DecisionInputs.model_validate(lines[kept[2]]["inputs"]).snapshot.position is not None
+    scenarios, still_open = corrected_in(target)
+    assert [(one.name, one.admissible) for one in scenarios] == [(kept[1][:8], ("wait",))] and still_open == 2
 
 
 def corrected(example):
