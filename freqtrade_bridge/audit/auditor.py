@@ -6,7 +6,7 @@ And within the loop of a fill: the stop is on the exchange before freqtrade's ow
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -88,8 +88,8 @@ class Auditor:
 
     def _states(self, seen: Look, pairs: Sequence[str]) -> list[PairState]:
         trades = {trade.pair: trade for trade in Trade.get_open_trades()}
-        ours = dict.fromkeys([*pairs, *trades, *self._holds.pairs, *_traded_before(seen)])
-        return [self._state(pair, seen, trades.get(pair)) for pair in ours]
+        watched = dict.fromkeys([*pairs, *trades, *self._holds.pairs])
+        return [self._state(pair, seen, trades.get(pair)) for pair in (*watched, *_traded_before(seen, watched))]
 
     def _state(self, pair: str, seen: Look, trade: Trade | None) -> PairState:
         position, stops = seen.position(pair), seen.stops_of(pair)
@@ -194,7 +194,9 @@ class Auditor:
             self._exits.pop(trade.id, None)
 
 
-def _traded_before(seen: Look) -> list[str]:
-    """Return the pairs on the exchange that freqtrade has traded before: all others are none of our business."""
+def _traded_before(seen: Look, watched: Collection[str]) -> list[str]:
+    """Return the other pairs on the exchange that freqtrade has traded before: the rest is none of our business."""
     shown = dict.fromkeys([*(one.pair for one in seen.positions), *(one.pair for one in seen.stops)])
-    return [pair for pair in shown if Trade.get_trades([Trade.pair == pair]).first() is not None]
+    return [
+        pair for pair in shown if pair not in watched and Trade.get_trades([Trade.pair == pair]).first() is not None
+    ]

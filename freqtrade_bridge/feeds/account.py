@@ -167,8 +167,9 @@ class WalletWatch:
 
         Not before every open trade has a price: without their losses the peak would be too high for ever.
         """
-        wallet = self._wallet()
-        if all(trade.pair in self.prices for trade in Trade.get_trades_proxy(is_open=True)):
+        trades = Trade.get_trades_proxy(is_open=True)
+        wallet = self._wallet(trades)
+        if all(trade.pair in self.prices for trade in trades):
             self.measured = self._guard.observe(wallet, now)
         else:
             self.measured = wallet.model_copy(update={"halted": self._guard.halt or UNPRICED})
@@ -176,12 +177,14 @@ class WalletWatch:
 
     def account(self) -> Account:
         """Return the wallet of this moment, with day and drawdown as they were measured last."""
-        return self._wallet().model_copy(update={name: getattr(self.measured, name) for name in MEASURED})
+        return self._wallet(Trade.get_trades_proxy(is_open=True)).model_copy(
+            update={name: getattr(self.measured, name) for name in MEASURED}
+        )
 
-    def _wallet(self) -> Account:
+    def _wallet(self, trades: Iterable[Trade]) -> Account:
         return account_of(
             self._wallets,
-            Trade.get_trades_proxy(is_open=True),
+            trades,
             self.prices,
             str(self._config["stake_currency"]),
             int(self._config["max_open_trades"]),

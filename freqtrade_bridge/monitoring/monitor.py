@@ -61,13 +61,14 @@ class Monitor:
 
     def looped(self, now: datetime) -> None:
         """Look at the bot after a loop."""
-        beat, before = self._pulse.beat(now), self._last
+        held = held_trades()
+        beat, before = self._pulse.beat(now, held), self._last
         self._last = beat
         if beat.as_of is not None and (before is None or beat.decided != before.decided):
             self._decided(beat.as_of)
         if before is not None:
             self._turns.look_back(before, beat)
-        self._notes.looped(held_trades())
+        self._notes.looped(held)
         self._look_for_a_hand()
         self._turns.look(checks(beat, shutil.disk_usage(self._context.user_data_dir).free, now))
 

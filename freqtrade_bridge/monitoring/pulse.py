@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -56,11 +56,11 @@ class Pulse:
         self._loop_limit = 2 * float(throttle) + deadline + SLACK
         self._candle_limit = float(throttle) + deadline + LATEST.total_seconds()
 
-    def beat(self, now: datetime) -> Heartbeat:
-        """Write the heartbeat at `now`, and return it."""
+    def beat(self, now: datetime, held: Iterable[Trade]) -> Heartbeat:
+        """Write the heartbeat at `now`, with the trades that hold something, and return it."""
         if self._parts.book.decided != self._decided:
             self._decided, self._decided_at = dict(self._parts.book.decided), now
-        beat = self._taken(now)
+        beat = self._taken(now, held)
         self._file.keep(beat)
         return beat
 
@@ -68,7 +68,7 @@ class Pulse:
         """Take in what the weekly comparison found; any thread may call this."""
         self.drift = drift
 
-    def _taken(self, now: datetime) -> Heartbeat:
+    def _taken(self, now: datetime, held: Iterable[Trade]) -> Heartbeat:
         account, pause = self._parts.wallet.measured, self._parts.pause
         return Heartbeat(
             namespace=self._context.namespace,
@@ -88,7 +88,7 @@ class Pulse:
             equity=account.equity,
             drawdown_pct=account.drawdown_pct,
             day_profit_pct=account.day_profit_pct,
-            trades=tuple(self._held(trade) for trade in held_trades()),
+            trades=tuple(map(self._held, held)),
             drift=self.drift,
         )
 
