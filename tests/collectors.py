@@ -28,7 +28,7 @@ class Viewing(BaseHTTPRequestHandler):
         elif where.path == "/datasets":
             self.answer([{"id": PROJECT, "name": "d", "created_at": "2025-01-01T00:00:00Z"}])
         else:
-            self.answer([{"id": PROJECT}])
+            self.answer(self.server.projects)
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["content-length"]))
@@ -96,10 +96,10 @@ def value_of(value):
 
 
 @contextmanager
-def collecting(status=202, waits=None):
+def collecting(status=202, waits=None, projects=({"id": PROJECT},)):
     """Serve both protocols until the block ends."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Viewing) as server:
-        server.requests, server.status, server.waits = [], status, waits
+        server.requests, server.status, server.waits, server.projects = [], status, waits, projects
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield Collector(server)
         server.shutdown()

@@ -1,5 +1,6 @@
 """A market that teaches: an up-trend whose pull-backs look like entries, and four times in five are traps."""
 
+import backtests
 import numpy as np
 import pandas as pd
 
@@ -14,6 +15,13 @@ RISE, PULL_BACK = (8, 0.016), (3, -0.006)
 TRAP, RELEASE = ((1, -0.030), (4, 0.022)), ((2, 0.028), (3, -0.036))
 """(candles, log return) of the parts of one episode; both ends give the same in sum, so the trend goes on."""
 NOISE, WICK = 0.0006, 0.0006
+OFF = ("claims", "against_trend", "reward_to_risk", "near_level", "cooldown", "repeated_reason")
+FREE = {  # nothing but the memory keeps the rule from its setup
+    "max_daily_loss_pct": 100,
+    "emergency_stop_loss": -1,
+    "checks": dict.fromkeys((*OFF, "no_progress", "profit_erosion"), "off"),
+}
+CONTEXT = {"timeframes": ["30m", "1h", "4h"]}
 
 
 def trap_series(number: int, seed: int = 2) -> CandleSeries:
@@ -37,3 +45,16 @@ def episode(is_trap: bool) -> np.ndarray:
     """Return the log returns of one episode."""
     parts = (RISE, PULL_BACK, *(TRAP if is_trap else RELEASE))
     return np.concatenate([np.full(candles, move / candles) for candles, move in parts])
+
+
+def run(datadir, userdir, pairs, timerange, **experience):
+    """Backtest with nothing but the memory between the rule and its setup."""
+    return backtests.run(
+        datadir,
+        userdir,
+        pairs,
+        timerange,
+        risk_management=FREE,
+        context_config=CONTEXT,
+        experience_config=experience,
+    )

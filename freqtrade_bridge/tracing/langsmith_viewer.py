@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from langsmith import Client
-from langsmith.utils import LangSmithError, get_tracer_project
+from langsmith.utils import LangSmithError, LangSmithNotFoundError, get_tracer_project
 from requests.exceptions import RequestException
 from urllib3 import Retry
 
@@ -67,7 +67,11 @@ class LangSmithViewer:
         """Return the id of the project that the runs went to: LangSmith finds a run's feedback by it."""
         if self._project_id is None:
             answer = self._client.request_with_retries("GET", "/sessions", params={"name": self._project})
-            self._project_id = str(answer.json()[0]["id"])
+            match answer.json():
+                case [{"id": str(known)}, *_]:
+                    self._project_id = known
+                case _:
+                    raise LangSmithNotFoundError(f"no project {self._project}")
         return self._project_id
 
     def _batch(self, post: Sequence[Run] = (), patch: Sequence[Run] = ()) -> None:

@@ -14,7 +14,7 @@ from typing import Protocol
 from candlegraph.freqtrade_bridge.tracing.notes import Note
 
 logger = logging.getLogger(__name__)
-RESTS, ENDS_WITHIN = 5.0, 4.0
+RESTS, ENDS_WITHIN = 5.0, 3.0
 """Seconds after a failure until the next try; and what the end of the process waits for all viewers together."""
 AT_LAST = 0.2
 """Seconds in which a try that was ended says why it failed."""

@@ -1,10 +1,12 @@
 """The dry-run bot with a person behind it: an entry trades after a yes in time and near its price, else never."""
 
 import contextlib
+import uuid
 from datetime import UTC, datetime, timedelta
 
 import backtests
 import pytest
+from collectors import collecting, shown_to
 from freqtrade.exceptions import StrategyError
 from freqtrade.persistence import Trade
 from virtual_dry_run import VirtualDryRun
@@ -63,8 +65,8 @@ def trades():
     return Trade.get_trades().all()
 
 
-def test_an_approved_entry_trades_once(sample, caplog):
-    with asked(sample) as (run, request):
+def test_an_approved_entry_trades_once_and_its_answer_is_part_of_its_trace(sample, caplog, monkeypatch):
+    with collecting() as found, shown_to(monkeypatch, found.url), asked(sample) as (run, request):
         assert f"candlegraph approve {request.id[:10]}" in caplog.text
         assert trades() == []
         assert signal_of(run, request).reason == f"awaiting approval {request.id}"
@@ -77,6 +79,13 @@ def test_an_approved_entry_trades_once(sample, caplog):
         assert status_of(run, request) == "used"
         assert signal_of(run, request).action == request.action
         assert typed(run, "approve", request.id) == 1
+        run.bot.strategy.session._records._shown.close()
+    key = next(run["id"] for (run, *_) in found.runs() if run["outputs"]["signal"]["reason"].startswith("awaiting"))
+    own = [(span.name, told) for span, told in found.spans() if span.trace_id == uuid.UUID(key).bytes]
+    assert [name for name, _ in own][-2:] == ["approval", "fate"] and not any("error.type" in told for _, told in own)
+    assert own[-2][1]["candlegraph.action"] == request.action and own[-1][1]["candlegraph.fate"].startswith("filled")
+    patched = [run["outputs"]["signal"]["action"] for (run,) in found.runs("patch") if "outputs" in run]
+    assert patched == [request.action]
 
 
 @pytest.mark.parametrize(

@@ -27,10 +27,10 @@ name = "june"
 pairs = ["BTC/USDT:USDT"]
 memory = "carried"
 [windows]
-begin = 2025-06-10
-end = 2025-06-15
-length_days = 2
-purge_days = 1
+begin = 2025-06-17
+end = 2025-06-21
+length_days = 1
+purge_days = 2
 [[strategies]]
 name = "rule"
 model = "policy"
@@ -73,7 +73,7 @@ def test_strategy_and_baselines_are_judged_over_all_windows(found):
     assert said.verdict.startswith(("Edge shown", "No edge shown", "Too little data to tell"))
     assert len(rule.windows) == len(said.windows) == 2
     assert rule.returned == pytest.approx((1 + rule.windows[0]) * (1 + rule.windows[1]) - 1)
-    assert len(rule.equity) == len(said.days) == 5 and rule.equity[-1] == pytest.approx(1 + rule.returned)
+    assert len(rule.equity) == len(said.days) == 3 and rule.equity[-1] == pytest.approx(1 + rule.returned)
     assert wait.returned == 0 and hold.returned != 0
     assert rule.edge.trades == rule.sums.trades > 0
     assert all(low <= high for low, high in zip(rule.cone[0], rule.cone[2], strict=True))
@@ -122,7 +122,7 @@ def test_every_backtest_is_counted_when_it_begins_and_when_it_ends(found):
     first, second = TrialBook(found.folder / "runs" / "rule.all.r0").trials()[:2]
     result = read_result(archive_of(found, "rule.all.r0.w00"))
     assert first.ended.net == pytest.approx(result.profit_ratio) and first.ended.trades == result.trade_count
-    assert first.begun.model == "policy" and first.begun.days == 2
+    assert first.begun.model == "policy" and first.begun.days == 1
     assert first.begun.config != second.begun.config  # the second one reads the memory of the first
 
 
@@ -135,7 +135,7 @@ def test_the_page_says_the_verdict_first_and_the_terminal_the_same(home, found, 
     assert page.tiles["return"] == found.evaluation.lines[0].returned
     accounts = page.data["accounts"]
     assert [one["name"] for one in accounts["lines"]] == ["rule", "buy and hold", "EMA 50/200 cross"]
-    assert len(accounts["cone"]) == 3 and len(accounts["days"]) == 5
+    assert len(accounts["cone"]) == 3 and len(accounts["days"]) == 3
     main(["evaluate", str(home / "plan.toml"), "--userdir", str(home), "--json"])
     assert json.loads(capsys.readouterr().out) == found.evaluation.model_dump(mode="json")
 

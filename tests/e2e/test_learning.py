@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-import backtests
 import markets
 import pytest
 import trap
@@ -25,31 +24,12 @@ from candlegraph.memory.store import close_memory, open_memory
 
 TIMERANGE = "20251102-20251107"
 LEARNT_FROM = 10
-OFF = ("claims", "against_trend", "reward_to_risk", "near_level", "cooldown", "repeated_reason")
-FREE = {  # nothing but the memory keeps the rule from its setup
-    "max_daily_loss_pct": 100,
-    "emergency_stop_loss": -1,
-    "checks": dict.fromkeys((*OFF, "no_progress", "profit_erosion"), "off"),
-}
-CONTEXT = {"timeframes": ["30m", "1h", "4h"]}
 
 
 @pytest.fixture(scope="module")
 def trap_market(tmp_path_factory):
     series = {pair: trap.trap_series(number) for number, pair in enumerate(trap.PAIRS)}
     return markets.write(tmp_path_factory.mktemp("trap") / "data", series)
-
-
-def run(datadir, userdir, pairs, timerange, **experience):
-    return backtests.run(
-        datadir,
-        userdir,
-        pairs,
-        timerange,
-        risk_management=FREE,
-        context_config=CONTEXT,
-        experience_config=experience,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +39,9 @@ def runs(trap_market, tmp_path_factory):
     for name, use in (("on", True), ("off", False)):
         userdir = tmp_path_factory.mktemp(name)
         found.append(
-            run(trap_market, userdir, trap.PAIRS, TIMERANGE, use_experience=use, min_trades_for_learning=LEARNT_FROM)
+            trap.run(
+                trap_market, userdir, trap.PAIRS, TIMERANGE, use_experience=use, min_trades_for_learning=LEARNT_FROM
+            )
         )
     return found
 
@@ -168,7 +150,7 @@ def planted(trade, number, known_at):
 @pytest.fixture(scope="module")
 def lived(trap_market, tmp_path_factory):
     """Return the trades of a run that reads nothing but its own."""
-    plain = run(trap_market, tmp_path_factory.mktemp("plain"), (PAIR,), DAYS)
+    plain = trap.run(trap_market, tmp_path_factory.mktemp("plain"), (PAIR,), DAYS)
     context = plain.strategy.session.context
     memory = open_memory(context.database)
     stored = [memory.get(one + 1) for one in range(memory.stats(context.namespace)["total_experiences"])]
@@ -192,7 +174,7 @@ def poisoned(lived, trap_market, tmp_path_factory):
         }
         assert None not in ids
         rag = {"read_namespaces": readable}
-        made.append(run(trap_market, userdir, (PAIR,), DAYS, rag_config=rag, min_trades_for_learning=1))
+        made.append(trap.run(trap_market, userdir, (PAIR,), DAYS, rag_config=rag, min_trades_for_learning=1))
         return made[-1], ids
 
     yield make

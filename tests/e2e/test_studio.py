@@ -83,13 +83,19 @@ def server(tmp_path_factory):
         yield url, folder
 
 
-async def updates_of(url, given, context, graph="candlegraph"):
+MODES = ["values", "updates", "messages", "custom", "debug", "tasks"]
+
+
+async def updates_of(url, given, context, graph="candlegraph", modes=("updates",)):
+    """Return what each node wrote; every one of the modes that was asked for, but those of a model's words, arrives."""
     client = get_client(url=url)
-    found = []
-    async for event in client.runs.stream(None, graph, input=given, context=context, stream_mode=["updates"]):
+    found, arrived = [], set()
+    async for event in client.runs.stream(None, graph, input=given, context=context, stream_mode=list(modes)):
         assert event.event != "error", event.data
+        arrived.add(event.event)
         if event.event == "updates":
             found += [(node, written) for node, written in event.data.items()]
+    assert set(modes) - {"messages", "custom"} <= arrived
     return found
 
 
@@ -110,23 +116,32 @@ def test_studio_runs_the_graph_from_a_full_snapshot(server, sample):
     as_of = candles["30m"]._candle(-499)
     snapshot = snapshot_of(pair, as_of, candles, Account(equity=1000, free=1000, open_positions=0))
     given = {"snapshot": json.loads(snapshot.model_dump_json())}
-    found = asyncio.run(updates_of(url, given, {"user_data_dir": str(folder / "user")}))
+    found = asyncio.run(updates_of(url, given, {"user_data_dir": str(folder / "user")}, modes=MODES))
     assert [node for node, _ in found] == NODES
     assert dict(found)["reviewer"]["signal"]["source"] == "model"
     assert dict(found)["story"]["story"].splitlines()[-1].startswith("Decided: ")
 
 
-def test_the_schemas_that_studio_shows_name_input_and_context(server):
+@pytest.mark.parametrize(
+    "graph, given, nodes",
+    [
+        ("candlegraph", {"pair", "candle", "snapshot"}, set(NODES)),
+        ("reflection", {"trade", "trade_key"}, {"evaluate", "review", "remember", "reward"}),
+    ],
+)
+def test_the_drawing_and_the_schemas_that_studio_shows_name_nodes_input_and_context(server, graph, given, nodes):
     url, _ = server
 
-    async def schemas():
+    async def shown():
         client = get_client(url=url)
-        assistant, *_ = await client.assistants.search(graph_id="candlegraph")
-        return await client.assistants.get_schemas(assistant["assistant_id"])
+        assistant, *_ = await client.assistants.search(graph_id=graph)
+        own = assistant["assistant_id"]
+        return await client.assistants.get_graph(own), await client.assistants.get_schemas(own)
 
-    found = asyncio.run(schemas())
-    assert {"pair", "candle", "snapshot"} <= set(found["input_schema"]["properties"])
-    assert {"settings", "namespace", "datadir"} <= set(found["context_schema"]["properties"])
+    drawn, schemas = asyncio.run(shown())
+    assert nodes <= {one["id"] for one in drawn["nodes"]} and len(drawn["edges"]) > len(nodes)
+    assert given <= set(schemas["input_schema"]["properties"])
+    assert {"settings", "namespace", "datadir"} <= set(schemas["context_schema"]["properties"])
 
 
 def test_the_assistants_that_come_along_are_there_with_a_description(server, sample):
@@ -153,7 +168,8 @@ def test_the_assistants_that_come_along_are_there_with_a_description(server, sam
 
 def test_studio_runs_the_reflection_of_a_closed_trade(server):
     url, folder = server
-    found = asyncio.run(updates_of(url, {"trade": TRADE}, {"user_data_dir": str(folder / "user")}, "reflection"))
+    context = {"user_data_dir": str(folder / "user")}
+    found = asyncio.run(updates_of(url, {"trade": TRADE}, context, "reflection", MODES))
     assert [node for node, _ in found] == ["evaluate", "review", "remember", "reward"]
     assert dict(found)["remember"]["experience_id"] >= 1
     assert dict(found)["reward"]["reward"] < 0

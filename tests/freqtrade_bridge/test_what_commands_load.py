@@ -93,7 +93,3 @@ def test_the_statistics_of_evaluate_are_loaded_by_no_other_command():
     session = f"{PACKAGE}.session, {PACKAGE}.strategies.CandleGraphStrategy, {PACKAGE}.commands.reporting.report"
     found = loaded(f"import {others}, {session}, {PACKAGE}.lab, {PACKAGE}.lab.evaluation.running")
     assert not found & STATISTICS
-
-
-def test_a_plan_is_refused_before_anything_heavy_is_loaded():
-    assert not loaded(f"import {PACKAGE}.lab.evaluation.command, {PACKAGE}.lab") & {"freqtrade", "ccxt", *STATISTICS}

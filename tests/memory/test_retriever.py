@@ -13,6 +13,8 @@ from candlegraph.memory.transfer.langchain import ExperienceRetriever
 
 QUERY = json.dumps([1, 3, 0.5])
 PICKLES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
+PROCESSES = {"Parallel", "delayed"}
+"""Of joblib, which hands them what this program made; its `load` reads what anybody may have written."""
 
 
 @pytest.fixture
@@ -94,6 +96,7 @@ def test_no_module_of_ours_loads_a_pickle():
         text = file.read_text(encoding="utf-8")
         for node in ast.walk(ast.parse(text)):
             names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            if isinstance(node, ast.ImportFrom) and not {one.name for one in node.names} <= PROCESSES:
+                names.append(node.module or "")
             assert not PICKLES & {name.split(".")[0] for name in names}, file
         assert "load_local" not in text and "allow_pickle=True" not in text, file

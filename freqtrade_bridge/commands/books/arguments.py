@@ -10,6 +10,7 @@ from candlegraph.freqtrade_bridge.commands.arguments import (
     NEWEST,
     NEWEST_BOT,
     add_config,
+    add_json,
     add_output,
     add_userdir,
     at_least_one,
@@ -48,14 +49,14 @@ def add_drift(command: ArgumentParser) -> None:
     """Let the command be told whose decisions."""
     add_userdir(command)
     command.add_argument("--namespace", help=NEWEST_BOT)
-    command.add_argument("--json", action="store_true", help="for another program")
+    add_json(command, "every measure")
     command.set_defaults(run=later(f"{HERE}.drift:print_drift"))
 
 
 def _add_bot(command: ArgumentParser, name: str) -> None:
     add_userdir(command)
     command.add_argument("--namespace", help="live or dry_run; default: the bot that was last heard of")
-    command.add_argument("--json", action="store_true", help="all that is known, for another program")
+    add_json(command, "all that is known")
     command.set_defaults(run=later(f"{HERE}.{name}:print_{name}"))
 
 
@@ -65,7 +66,7 @@ def add_why(command: ArgumentParser) -> None:
     command.add_argument("pair", metavar="PAIR")
     command.add_argument("--at", type=utc, help="close time of the candle, UTC; default: all since the last trade")
     command.add_argument("--namespace", help=NEWEST)
-    command.add_argument("--json", action="store_true", help="the decisions that it tells of, for another program")
+    add_json(command, "the decisions that it tells of")
     command.set_defaults(run=later(f"{HERE}.why:print_why"))
 
 
@@ -96,7 +97,7 @@ def add_evaluate(command: ArgumentParser) -> None:
     command.add_argument("--jobs", type=at_least_one, help="of a plan: windows that run at once; default: 1")
     command.add_argument("--ray", action="store_true", help="of a plan: on the Ray cluster of RAY_ADDRESS, or one here")
     command.add_argument("--trials", action="store_true", help="list all backtests that were ever begun here")
-    command.add_argument("--json", action="store_true", help="as JSON, every number")
+    add_json(command, "every number")
     command.set_defaults(run=later("candlegraph.freqtrade_bridge.lab.evaluation.command:print_evaluation"))
 
 

@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from candlegraph.freqtrade_bridge.commands.arguments import USERDIR, at_least_one, later
+from candlegraph.freqtrade_bridge.commands.arguments import USERDIR, add_json, at_least_one, later
 from candlegraph.freqtrade_bridge.commands.operations.first_config import CURRENCIES, PROFILES
 from candlegraph.freqtrade_bridge.host.configuration_files import read_files
 from candlegraph.graph.schema.errors import ConfigError
@@ -33,7 +33,7 @@ def add_doctor(command: ArgumentParser) -> None:
         "--config", "-c", dest="files", type=Path, action="append", required=True, help="freqtrade configuration files"
     )
     command.add_argument("--userdir", dest="where", type=Path, help="default: the configuration's, else user_data")
-    command.add_argument("--json", action="store_true", help="the verdicts for another program")
+    add_json(command, "the verdicts")
     command.set_defaults(run=later("candlegraph.freqtrade_bridge.commands.doctor.report:print_doctor"))
 
 
@@ -85,7 +85,7 @@ def add_upgrade(command: ArgumentParser) -> None:
     _add_place(command)
     command.add_argument("--check", action="store_true", help="take the last 500 live decisions again; nobody is asked")
     command.add_argument("--namespace", help="default: live, else dry_run")
-    _add_json(command)
+    add_json(command, "the list")
     command.set_defaults(run=later(f"{HERE}.upgrade:print_upgrade"))
 
 
@@ -99,7 +99,7 @@ def add_clean(command: ArgumentParser) -> None:
     """Let the command be told whose regenerable files, and whether to remove them."""
     _add_place(command)
     command.add_argument("--yes", action="store_true", help="make a backup and remove them; without it they are listed")
-    _add_json(command)
+    add_json(command, "the list")
     command.set_defaults(run=later(f"{HERE}.clean:print_clean"))
 
 
@@ -111,12 +111,8 @@ def add_prune(command: ArgumentParser) -> None:
         "--days", type=at_least_one, metavar="N", help="older waits, holds, sentiment and cassette leave; 62 or more"
     )
     command.add_argument("--yes", action="store_true", help="remove them; without it they are listed")
-    _add_json(command)
+    add_json(command, "the list")
     command.set_defaults(run=later(f"{HERE}.prune:print_prune"))
-
-
-def _add_json(command: ArgumentParser) -> None:
-    command.add_argument("--json", action="store_true", help="the list for another program")
 
 
 def _add_place(command: ArgumentParser) -> None:

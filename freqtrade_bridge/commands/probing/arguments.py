@@ -5,7 +5,14 @@ from __future__ import annotations
 from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 
-from candlegraph.freqtrade_bridge.commands.arguments import NEWEST, add_config, add_userdir, at_least_one, later
+from candlegraph.freqtrade_bridge.commands.arguments import (
+    NEWEST,
+    add_config,
+    add_json,
+    add_userdir,
+    at_least_one,
+    later,
+)
 
 HERE = __package__
 
@@ -44,7 +51,7 @@ def add_scenarios(command: ArgumentParser) -> None:
         "--least", type=share, help="status 1 where a model's share of admissible answers is below, like 0.8"
     )
     command.add_argument("--wide", action="store_true", help="every situation that was missed, not the first ten")
-    command.add_argument("--json", action="store_true", help="as JSON, with every answer")
+    add_json(command, "every answer")
     command.set_defaults(run=later(f"{HERE}.scenarios:print_scenarios"))
 
 
@@ -68,7 +75,7 @@ def add_whatif(command: ArgumentParser) -> None:
         help="by the graph again: without past cases, or without the reviewing model",
     )
     command.add_argument("--wide", action="store_true", help="every changed decision, not the first ten")
-    command.add_argument("--json", action="store_true", help="as JSON, with every changed decision and trade")
+    add_json(command, "every changed decision and trade")
     command.set_defaults(run=later(f"{HERE}.whatif:print_whatif"))
 
 

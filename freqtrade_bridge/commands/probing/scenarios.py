@@ -81,7 +81,7 @@ def read_in(path: Path) -> Sequence[Scenario]:
     if not found.scenarios:
         raise ConfigError(f'scenarios: {path}: none of {found.open_lines} lines has "admissible" filled in by a person')
     if found.open_lines:
-        console().print(f"{path}: {found.open_lines} lines without an admissible answer are left out")
+        sys.stderr.write(f"{path}: {found.open_lines} lines without an admissible answer are left out\n")
     return found.scenarios
 
 

@@ -83,7 +83,9 @@ def judged(plan: EvaluationPlan, files: CellFiles, chains: tuple[Chain, ...], us
     from candlegraph.freqtrade_bridge.lab.evaluation.judged import evaluation_of
 
     assert plan.datadir is not None, "opened"
-    return evaluation_of(plan, list(files.all(chains)), TrialBook(userdir).trials(), plan.datadir)
+    own = {trial_of(plan, one.name) for one in plan.strategies}
+    others = [trial for trial in TrialBook(userdir).trials() if trial.begun.run not in own]
+    return evaluation_of(plan, list(files.all(chains)), others, plan.datadir)
 
 
 def estimate_of_plan(plan: EvaluationPlan, userdir: Path) -> list[str]:

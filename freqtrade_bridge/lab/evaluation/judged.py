@@ -32,7 +32,7 @@ Lines = Mapping[str, Sequence[Sequence[KeptCell]]]
 def evaluation_of(
     plan: EvaluationPlan, cells: Sequence[KeptCell], trials: Sequence[Trial], datadir: Path
 ) -> Evaluation:
-    """Return what the finished cells of a plan say; `trials`: all that were ever run here, this plan's among them."""
+    """Return what the finished cells of a plan say; `trials`: all others that were ever run here."""
     known = _by_line(cells)
     equities = {name: equity_of(_results(lines[0])) for name, lines in known.items()}
     some = next(iter(equities.values()))
@@ -149,7 +149,7 @@ def _selection(equities: Mapping[str, pd.Series], names: Sequence[str], trials: 
     known = [
         one.ended.sharpe for one in trials if one.ended and one.ended.sharpe is not None and _as_long(one, returns)
     ]
-    return selection_of(returns[[*names]], returns[others], max(count_of(tuple(trials)), len(names)), known)
+    return selection_of(returns[[*names]], returns[others], count_of(tuple(trials)) + len(names), known)
 
 
 def _as_long(trial: Trial, returns: pd.DataFrame) -> bool:

@@ -65,8 +65,8 @@ def _tiles(found: Evaluation, line: EvaluatedLine, words: ReportWords) -> Iterat
     )
     if (edge := line.edge) is not None:
         yield Tile("mean_r", f"{number(edge.mean_r, signed=True)} R", _between(edge.interval, words), edge.mean_r)
-        middle = words("tile.as_good.detail", middle=number(edge.agents_r, signed=True))
-        yield Tile("as_good", percent(edge.as_good, 0), middle, edge.as_good)
+        money = NONE if line.luck is None else percent(line.luck.as_good, 0)
+        yield Tile("as_good", percent(edge.as_good, 0), words("tile.as_good.detail", money=money), edge.as_good)
         power = words("tile.smallest_r.detail", n=f"{edge.trades:,}")
         yield Tile("smallest_r", f"{number(edge.smallest_r, signed=True)} R", power, edge.smallest_r)
     if (chosen := found.selection) is not None and chosen.deflated is not None:

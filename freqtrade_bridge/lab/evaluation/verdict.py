@@ -59,29 +59,30 @@ def told(found: Evaluation) -> list[str]:
     return [
         found.verdict,
         *found.doubts,
-        f"  plan               {found.name}, {len(found.windows)} windows from {first} to {last}",
+        f"  plan                {found.name}, {len(found.windows)} windows from {first} to {last}",
         *(text for line in found.tested for text in _strategy(line)),
-        *(f"  {line.name:18} {line.returned:+.2%}" for line in found.lines if line.kind == "baseline"),
+        *(f"  {line.name:19} {line.returned:+.2%}" for line in found.lines if line.kind == "baseline"),
         *([] if found.selection is None else _chosen(found.selection, len(found.tested))),
-        f"  what this says     {PAGE}",
+        f"  what this says      {PAGE}",
     ]
 
 
 def _strategy(line: EvaluatedLine) -> Iterator[str]:
-    yield f"  {line.name:18} {line.returned:+.2%}{_noise(line)}"
+    yield f"  {line.name:19} {line.returned:+.2%}{_noise(line)}"
     if (edge := line.edge) is not None:
         between = "none, too few trades" if edge.interval is None else "{:+.2f} to {:+.2f} R".format(*edge.interval)
-        yield f"    mean of a trade  {edge.mean_r:+.2f} R; 90% interval {between}"
-        yield f"    can be shown     {edge.smallest_r:+.2f} R and more, with so many trades (80% power)"
-        yield f"    random agents    {edge.agents_r:+.2f} R in the middle; {edge.as_good:.0%} did as well or better"
+        yield f"    mean of a trade   {edge.mean_r:+.2f} R; 90% interval {between}"
+        yield f"    can be shown      {edge.smallest_r:+.2f} R and more, with so many trades (80% power)"
+        money = "" if line.luck is None else f", in money {line.luck.as_good:.0%}"
+        yield f"    random agents     {edge.agents_r:+.2f} R in the middle; {edge.as_good:.0%} did as well{money}"
     for name, one in line.against.items():
         low, high = one.interval
-        yield f"    against {name:9}{one.mean:+.2%} in 30 days, 90% between {low:+.2%} and {high:+.2%}"
+        yield f"    against {name:9} {one.mean:+.2%} in 30 days, 90% between {low:+.2%} and {high:+.2%}"
     if line.ratios is not None:
-        yield f"    Sharpe           {_number(line.ratios.freqtrade.sharpe)} (ffn {_number(line.ratios.ffn.sharpe)})"
-        yield f"    drawdown         {line.ratios.freqtrade.drawdown:.2%}, at the ends of days"
+        yield f"    Sharpe            {_number(line.ratios.freqtrade.sharpe)} (ffn {_number(line.ratios.ffn.sharpe)})"
+        yield f"    drawdown          {line.ratios.freqtrade.drawdown:.2%}, at the ends of days"
     if line.sums is not None and line.sums.spent:
-        yield f"    money            {line.sums.spent:.4g}"
+        yield f"    money             {line.sums.spent:.4g}"
 
 
 def _noise(line: EvaluatedLine) -> str:
@@ -90,11 +91,11 @@ def _noise(line: EvaluatedLine) -> str:
 
 def _chosen(chosen: Selection, tested: int) -> Iterator[str]:
     deflated = "not defined" if chosen.deflated is None else f"{chosen.deflated:.2f}"
-    yield f"  deflated Sharpe    {deflated} ({chosen.best}, the best of {chosen.trials} backtests tried here)"
+    yield f"  deflated Sharpe     {deflated} ({chosen.best}, the best of {chosen.trials} backtests tried here)"
     if tested > 1 and chosen.spa is not None:
-        yield f"  several at once    SPA p = {chosen.spa:.2f}; may be the best: {', '.join(chosen.confidence_set)}"
+        yield f"  several at once     SPA p = {chosen.spa:.2f}; may be the best: {', '.join(chosen.confidence_set)}"
     if chosen.overfitting is not None:
-        yield f"  overfitting        {chosen.overfitting:.0%} (the best of one half is below the middle in the other)"
+        yield f"  overfitting         {chosen.overfitting:.0%} (the best of one half is below the middle in the other)"
 
 
 def _number(value: float | None) -> str:

@@ -1,11 +1,12 @@
 """What finished cells say together: accounts, differences, noise between repetitions, and what takes from a verdict."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from candlegraph.freqtrade_bridge.host.trials import Begun, Ended, Trial
 from candlegraph.freqtrade_bridge.lab.evaluation.cells import CellResult, KeptCell
 from candlegraph.freqtrade_bridge.lab.evaluation.judged import evaluation_of
 from candlegraph.freqtrade_bridge.lab.evaluation.plan import EvaluationPlan
@@ -18,6 +19,7 @@ SUMS = {
     "liquidations": 0, "candles": 100, "exposed": 25.0, "decisions": 100, "fallbacks": 0, "tokens": 400,
 }  # fmt: skip
 BEGIN = date(2024, 6, 1)
+AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def plan_of(**changes):
@@ -42,8 +44,25 @@ def both(strategy, seed, **more):
     return [cell(strategy, window, seed, **more) for window in (0, 1)]
 
 
-def judged(cells, **changes):
-    return evaluation_of(plan_of(**changes), cells, (), Path())
+def judged(cells, trials=(), **changes):
+    return evaluation_of(plan_of(**changes), cells, trials, Path())
+
+
+def trial(run, sharpe, days):
+    begun = Begun(run=run, at=AT, strategy="S", model="m", prompt="", config=run, pairs=("A",), timerange="", days=days)
+    return Trial(begun, Ended(run=run, at=AT, trades=9, net=0.1, sharpe=sharpe))
+
+
+def test_trials_are_counted_and_those_that_took_as_long_say_how_far_ratios_lie_apart():
+    cells = [*both("mine", 1), *both("hold", 2)]
+    alone = judged(cells).selection
+    assert (alone.trials, alone.hurdle) == (1, 0.0)
+    long = [trial("a", 3.0, 40), trial("b", -3.0, 30)]
+    many = judged(cells, [*long, trial("c", 90.0, 2), trial("d", None, 40)]).selection
+    assert many.trials == 5
+    own = judged(cells).lines[0].ratios.ffn.sharpe
+    assert many.deviation == pytest.approx(np.std([3.0, -3.0, own], ddof=1))
+    assert many.deflated < alone.deflated
 
 
 def test_a_window_goes_on_with_what_the_one_before_left_and_sums_are_of_all():

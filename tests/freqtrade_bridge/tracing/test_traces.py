@@ -151,6 +151,20 @@ def test_fate_outcome_score_and_reward_arrive_on_the_decisions_trace_once_known(
     assert events[0]["gen_ai.evaluation.score.value"] == -4 and events[3]["gen_ai.evaluation.score.label"] == "shrink"
 
 
+@pytest.mark.parametrize("projects", [[], {}, [{"name": "x"}]])
+def test_feedback_on_a_project_that_langsmith_does_not_know_is_dropped_and_told(
+    decided, closed, monkeypatch, caplog, projects
+):
+    rows, states, context = decided(2)
+    with collecting(projects=projects) as found, shown_to(monkeypatch, found.url, otlp=False):
+        traces = traces_of(settings_of({}))
+        traces.decided(rows[1:], states)
+        closed(traces, rows[1], states, context)
+        traces.close()
+    assert [(way.sent, way.dropped) for way in traces.ways] == [(2, 1)] and found.feedback() == []
+    assert "traces to LangSmith are dropped, this is said once: LangSmithNotFoundError" in caplog.text
+
+
 def test_a_persons_answer_is_a_step_of_the_same_trace(decided, shown):
     rows, states, context = decided(2)
     row = rows[1]
