@@ -26,6 +26,7 @@ from candlegraph.graph.schema.market import (
     TimeframeView,
     sign_of,
 )
+from candlegraph.tools.market.regime import MODERATE_ADX, STRONG_ADX, regime_of
 
 PAIR = "ABC/USDT:USDT"
 CANDLE = datetime(2025, 1, 1, tzinfo=UTC)
@@ -35,6 +36,8 @@ ATR_SHARE = {"30m": 0.005, "1h": 0.007, "4h": 0.014, "1d": 0.035}
 TREND = {"+": 1, "-": -1, "0": 0}
 EQUITY, STAKE = 10_000.0, 500.0
 USUAL_VOLUME = 1000.0
+WOBBLE = (0.2, -0.1, 0.15, -0.2, 0.1, -0.1)
+"""Older closes of a timeframe without a trend, ATR from the price."""
 LOCK = "StoplossGuard"
 VALUES = tuple(Indicators.model_fields)
 
@@ -85,7 +88,7 @@ def _view(one: WrittenSituation, number: int, timeframe: str) -> TimeframeView:
     """Return a timeframe; the main one has the numbers, the others follow their trend."""
     atr, price, sign, is_main = ATR_SHARE[timeframe] * one.price, one.price, TREND[one.trends[number]], number == 0
     below, above = one.wick if is_main else (0.5, 0.5)
-    away = one.closes if is_main and one.closes else tuple(-sign * step / 4 for step in range(6, 0, -1))
+    away = one.closes if is_main and one.closes else _drift(sign)
     return TimeframeView(
         timeframe=timeframe,
         candle=CANDLE,
@@ -101,6 +104,10 @@ def _view(one: WrittenSituation, number: int, timeframe: str) -> TimeframeView:
         patterns=one.patterns if is_main else (),
         past_indicators=PastIndicators(rsi=one.past_rsi, volume=6 * (USUAL_VOLUME,)) if is_main else PastIndicators(),
     )
+
+
+def _drift(sign: int) -> tuple[float, ...]:
+    return tuple(-sign * step / 4 for step in range(6, 0, -1)) if sign else WOBBLE
 
 
 def _indicators(one: WrittenSituation, number: int, timeframe: str, atr: float) -> Indicators:
@@ -187,7 +194,7 @@ def remembered(one: WrittenSituation, wording: int = 0) -> Lessons:
         return Lessons()
     sides = {"long": _side(past.long), "short": _side(past.short)}
     counted = {f"{side}_{name}": value for side, known in sides.items() for name, value in known.items()}
-    cases = tuple(_case(past, number, said_as(text, wording)) for number, text in enumerate(past.lessons, 1))
+    cases = tuple(_case(one, past, number, said_as(text, wording)) for number, text in enumerate(past.lessons, 1))
     ids = " ".join(case.label for case in cases) or ABSENT
     return Lessons(cases=cases, summary=ExperienceFacts.model_validate({**counted, "ids": ids}))
 
@@ -205,17 +212,24 @@ def _side(one: WrittenSide | None) -> dict[str, object]:
     }
 
 
-def _case(past: WrittenPast, number: int, lesson: str) -> Case:
-    """Return a past trade that ended as those of its side did on average."""
+def _case(one: WrittenSituation, past: WrittenPast, number: int, lesson: str) -> Case:
+    """Return a past trade in such a market that ended as those of its side did on average."""
     long, short = (0 if one is None else one.trades for one in (past.long, past.short))
     shown = past.long if long >= short else past.short
+    made = 0.0 if shown is None else shown.mean
     return Case(
         id=number,
         kind="trade",
         pair=PAIR,
         side="long" if long >= short else "short",
         similarity=0.95 - number / 100,
-        profit_pct=0.0 if shown is None else shown.mean,
+        profit_pct=made,
+        regime=regime_of(sum(TREND[sign] for sign in one.trends)),
+        trend_strength="strong" if one.adx >= STRONG_ADX else "moderate" if one.adx >= MODERATE_ADX else "weak",
+        rsi=one.rsi,
+        best_pct=max(0.5, made + 0.4),
+        worst_pct=min(-0.5, made - 0.2),
+        exit_reason="stop_loss" if made < 0 else "exit_signal",
         score=50,
         grade="C",
         entry_price=100.0 + number,

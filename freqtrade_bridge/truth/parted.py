@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ class PartOfRun(Frozen):
 
 
 class Parted(Frozen):
-    """A run on both sides of its model's knowledge cut-off; a trade counts where it ended."""
+    """A run on both sides of the last day that its model knows; a trade counts where it ended."""
 
     cutoff: date
     before: PartOfRun
@@ -30,7 +30,8 @@ class Parted(Frozen):
 
 def parted(r: Numbers, ended: NDArray[np.int64], cutoff: date) -> Parted:
     """Return both parts; `ended`: when each trade did, seconds since 1970."""
-    is_after = ended >= datetime(cutoff.year, cutoff.month, cutoff.day, tzinfo=UTC).timestamp()
+    last = datetime(cutoff.year, cutoff.month, cutoff.day, tzinfo=UTC)
+    is_after = ended >= (last + timedelta(days=1)).timestamp()
     return Parted(cutoff=cutoff, before=_part(r[~is_after]), after=_part(r[is_after]))
 
 

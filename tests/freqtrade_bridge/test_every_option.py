@@ -138,6 +138,7 @@ ELSEWHERE = {
         [("calibration", name) for name in ("run_name", "--userdir", "--json")],
         (CALIBRATION, "test_a_run_is_told_what_its_confidence_was_worth"),
     ),
+    ("whatif", "--config"): (WHATIF, "test_another_prompt_gets_what_the_cassette_has_for_it"),
     ("whatif", "--without"): (WHATIF, "test_without_the_reviewing_model_the_first_answer_counts"),
     **dict.fromkeys(
         [("whatif", name) for name in ("run_name", "--wide")],

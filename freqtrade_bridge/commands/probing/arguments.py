@@ -74,6 +74,7 @@ def add_whatif(command: ArgumentParser) -> None:
         choices=("memory", "reviewer"),
         help="by the graph again: without past cases, or without the reviewing model",
     )
+    add_config(command, "the run's configuration, whose cassette may hold answers to the other prompts")
     command.add_argument("--wide", action="store_true", help="every changed decision, not the first ten")
     add_json(command, "every changed decision and trade")
     command.set_defaults(run=later(f"{HERE}.whatif:print_whatif"))

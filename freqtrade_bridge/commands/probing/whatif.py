@@ -11,11 +11,13 @@ from candlegraph.freqtrade_bridge.commands.probing.recorded import (
     recorded_run,
 )
 from candlegraph.freqtrade_bridge.commands.waiting import working
+from candlegraph.freqtrade_bridge.host.configuration_files import read_files
 from candlegraph.freqtrade_bridge.report.listing import LONGEST, Entry, console, one_line, print_entries, print_json
 from candlegraph.freqtrade_bridge.whatif.changes import Changes, changes_of
 from candlegraph.freqtrade_bridge.whatif.course import ChangedDecision, Holds, WhatIf, whatif_of
 from candlegraph.freqtrade_bridge.whatif.regraphed import graphed_again
 from candlegraph.freqtrade_bridge.whatif.remade import Remade, Standing, gated_again
+from candlegraph.graph.settings.settings import settings_of
 
 SHOWN = 10
 PAGE = "docs/whatif.md"
@@ -38,7 +40,7 @@ def print_whatif(arguments: Namespace) -> None:
     changes = changes_of(arguments.set, arguments.leverage, arguments.stop_atr, arguments.without)
     run = recorded_run(arguments.userdir, arguments.run_name)
     with working(f"{len(run.given)} decisions"):
-        remade = again(run, changes, str(arguments.userdir))
+        remade = again(run, changes, arguments)
         made = net_results(closed_trades(arguments.userdir, run.name))
         found = whatif_of(remade, made, run.missing)
     if arguments.json:
@@ -47,10 +49,11 @@ def print_whatif(arguments: Namespace) -> None:
     print_found(run.name, found, wide=arguments.wide)
 
 
-def again(run: RecordedRun, changes: Changes, userdir: str) -> list[Remade]:
+def again(run: RecordedRun, changes: Changes, arguments: Namespace) -> list[Remade]:
     """Return the decisions as they would have been: by the gate alone, or by the graph where that is needed."""
     if changes.needs_graph:
-        return graphed_again(run.given, changes, userdir)
+        models = settings_of(read_files(arguments.config).merged).llm_config if arguments.config else None
+        return graphed_again(run.given, changes, str(arguments.userdir), models)
     return [gated_again(row, inputs, changes) for row, inputs in run.given]
 
 

@@ -35,7 +35,7 @@ def lines_of(found: Parted) -> list[str]:
     """Return both parts, each in a line of a terminal."""
     return [
         f"  until {found.cutoff}   {_told(found.before)}; the model may have read of it",
-        f"  from {found.cutoff}    {_told(found.after)}",
+        f"  after {found.cutoff}   {_told(found.after)}",
     ]
 
 

@@ -12,6 +12,7 @@ from candlegraph.freqtrade_bridge.decisions.runner import RunOutcome
 from candlegraph.freqtrade_bridge.scenarios.asking import ScenarioContext
 from candlegraph.freqtrade_bridge.scenarios.pictured import pictured, remembered
 from candlegraph.freqtrade_bridge.scenarios.written import WrittenAccount, packaged
+from candlegraph.freqtrade_bridge.whatif.changes import NO_MEMORY
 from candlegraph.graph.builder import graph
 from candlegraph.graph.nodes import loop_thread
 from candlegraph.graph.settings.settings import settings_of
@@ -29,11 +30,11 @@ BY_MODEL = {"llm_config": {"api_base": "http://127.0.0.1:9/v1", "model": "m"}}
 def record(tmp_path):
     """Return what lets a model decide in a written situation, and writes it down as a bot does."""
 
-    def go(name, model=None, namespace="dry_run", number=0, **blocks):
+    def go(name, model=None, namespace="dry_run", number=0, lessons=None, **blocks):
         written = WRITTEN[name]
         settings = settings_of({"context_config": {"timeframes": ["30m", "1h", "4h", "1d"]}, **blocks})
         context = ScenarioContext(
-            settings=settings, lessons=remembered(written), namespace=namespace, user_data_dir=str(tmp_path)
+            settings=settings, lessons=lessons or remembered(written), namespace=namespace, user_data_dir=str(tmp_path)
         ).with_model(model or PolicyModel())
         later = number * timedelta(minutes=30)
         seen = pictured(written)
@@ -124,6 +125,20 @@ def test_without_memory_the_rule_decides_again_and_a_model_would_have_to_be_aske
 def test_a_model_that_would_read_another_prompt_is_counted_and_not_guessed(record, asked, scripted, calling):
     record(WARNED, entering(scripted, calling), **BY_MODEL)
     assert asked("--without", "memory")["standings"] == {"asked_anew": 1}
+
+
+def test_another_prompt_gets_what_the_cassette_has_for_it(record, asked, scripted, calling, tmp_path):
+    recorded = {**BY_MODEL["llm_config"], "mode": "record", "cassette": str(tmp_path / "answers.sqlite")}
+    wait = ("signal_wait", {"pair": "ABC/USDT:USDT", "confidence_score": 70, "reason": "it lost before"})
+    record(WARNED, scripted(calling(wait)), llm_config=recorded)
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"llm_config": recorded}))
+    words = ["dry_run", "--without", "memory", "-c", str(config)]
+    found = asked(*words)
+    assert found["standings"] == {"asked_anew": 1} and "has no answer" in found["changed"][0]["why"]
+    record(WARNED, entering(scripted, calling), "backtest:bare", lessons=NO_MEMORY, llm_config=recorded)
+    (changed,) = asked(*words)["changed"]
+    assert (changed["was"], changed["now"]) == ("wait", "enter_long")
 
 
 def test_a_reader_is_told_what_changes_and_how_far_it_holds(record, tmp_path, capsys):

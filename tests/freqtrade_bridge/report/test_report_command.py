@@ -207,7 +207,7 @@ def test_what_was_made_before_the_models_cutoff_stands_apart(userdir, capsys, tm
     both = [part for part in (parts["before"], parts["after"]) if part["trades"]]
     assert sum(part["trades"] * part["mean_r"] for part in both) == pytest.approx(known["trades"] * known["mean_r"])
     _, told = evaluated(capsys, *words)
-    assert f"  until {cutoff}" in told.out and "the model may have read of it" in told.out
+    assert f"  after {cutoff}" in told.out and "the model may have read of it" in told.out
     _, without = evaluated(capsys, NAMESPACE, "--userdir", userdir)
     assert "until" not in without.out
 

@@ -1,9 +1,12 @@
 """Whether a run shows an edge, by stated rules: in words, with what so many trades can show at all."""
 
+from datetime import UTC, date, datetime
+
 import numpy as np
 import pytest
 
 from candlegraph.freqtrade_bridge.truth.edge import FEWEST, edge_of, interval_of
+from candlegraph.freqtrade_bridge.truth.parted import parted
 
 AGENTS = np.random.default_rng(1).normal(0.0, 0.1, 499)
 
@@ -63,3 +66,15 @@ def test_without_an_edge_one_is_shown_in_few_worlds():
 
 def test_trades_that_all_made_the_same_have_an_interval_without_width():
     assert interval_of(np.full(30, -0.002)) == pytest.approx((-0.002, -0.002))
+
+
+def test_a_trade_of_the_last_day_that_the_model_knows_is_none_of_after():
+    ends = [
+        datetime(2025, 3, 30, 12, tzinfo=UTC),
+        datetime(2025, 3, 31, 23, tzinfo=UTC),
+        datetime(2025, 4, 1, tzinfo=UTC),
+    ]
+    seconds = np.array([one.timestamp() for one in ends], dtype=np.int64)
+    found = parted(np.array([1.0, 2.0, 3.0]), seconds, date(2025, 3, 31))
+    assert (found.before.trades, found.before.mean_r) == (2, 1.5)
+    assert (found.after.trades, found.after.mean_r, found.after.interval) == (1, 3.0, None)
