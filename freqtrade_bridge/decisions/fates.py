@@ -166,10 +166,10 @@ class Fates:
     def expire(self, now: datetime, is_unsure: Callable[[str], bool]) -> None:
         """Settle what is left of candles that have passed, unless its order is still open.
 
-        `is_unsure` says of a pair that an order whose answer was lost may be on the exchange, and cannot be seen yet.
+        `is_unsure` says of a pair that an order that was let through may be on the exchange, and cannot be seen yet.
         """
         for one in self._of(lambda one: one.as_of + self._length <= now):
-            if not _works(one) and not is_unsure(one.pair):
+            if not _works(one) and not (one.stage == "ordered" and is_unsure(one.pair)):
                 self._lapse(one, now)
 
     def end(self, now: datetime) -> None:

@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 from freqtrade.enums import SignalDirection
+from freqtrade.exceptions import FreqtradeException
 from freqtrade.rpc import RPC, RPCException
 
 from candlegraph.freqtrade_bridge.loopback.account.books import Books
@@ -63,10 +64,10 @@ def _cancel_stops(books: Books, symbol: str) -> str:
 
 
 def force_entry(rpc: RPC, pair: str, number: float) -> str:
-    """Send /forceenter; return what freqtrade said."""
+    """Send /forceenter; return what freqtrade said, that its order got no answer too."""
     side = SignalDirection.LONG if number < 0.5 else SignalDirection.SHORT
     try:
         trade = rpc._rpc_force_entry(pair, None, order_side=side)
         return f"trade {trade.id}" if trade else "nothing"
-    except RPCException as error:
+    except (RPCException, FreqtradeException) as error:
         return str(error)
