@@ -7,10 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from freqtrade.data.btanalysis import get_backtest_resultlist
 from pages import Page
+from rich.console import Console
 
-from candlegraph.freqtrade_bridge.commands.backtest import backtest_and_report
+from candlegraph.freqtrade_bridge.commands.backtest import report
 from candlegraph.freqtrade_bridge.commands.main import main
-from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder
+from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder, run_backtest
 from candlegraph.freqtrade_bridge.loopback.configuration import base_config, offline_exchange
 from candlegraph.freqtrade_bridge.loopback.markets import markets_of_datadir
 from candlegraph.freqtrade_bridge.loopback.server import LoopbackExchange
@@ -28,7 +29,7 @@ def two_at_once(sample, tmp_path_factory):
 
     def page_of(pair):
         order = BacktestOrder(sample.datadir, userdir, (pair,), DAY)
-        return backtest_and_report(order, offline=True, is_sample=True)
+        return report(order, run_backtest(order, offline=True), Console(), is_sample=True)[0]
 
     with ThreadPoolExecutor(2) as pool:
         return userdir, dict(zip(sample.pairs[:2], pool.map(page_of, sample.pairs[:2]), strict=True))
