@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.schema.frozen import Frozen
@@ -76,7 +76,11 @@ def changes_of(rules: Sequence[str], leverage: float | None, stop: float | None,
     if wrong := [key for key, equals, value in pairs if not (key and equals and value)]:
         raise ConfigError(f"whatif: --set {wrong[0]}: expected KEY=VALUE, like max_leverage=3 or checks.cooldown=block")
     named = {key.removeprefix(f"{BLOCK}."): _value(value) for key, _, value in pairs}
-    found = Changes(rules=named, leverage=leverage, stop_atr=stop, without=frozenset(without))
+    try:
+        found = Changes(rules=named, leverage=leverage, stop_atr=stop, without=frozenset(without))
+    except ValidationError as e:
+        told = "; ".join(f"--{one['loc'][0]}: {one['msg']}".replace("_", "-") for one in e.errors())
+        raise ConfigError(f"whatif: {told}") from e
     if found == Changes():
         raise ConfigError("whatif: nothing is changed; expected --set KEY=VALUE, --leverage, --stop-atr or --without")
     found.settings({})

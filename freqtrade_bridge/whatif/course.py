@@ -126,9 +126,11 @@ def whatif_of(given: Sequence[Remade], made: Mapping[str, float], missing: int) 
 
 
 def cost_of(one: Placed, made: Mapping[str, float]) -> TradeCost | None:
-    """Return what a changed entry does to its trade; None where there was no trade, or its end is not known."""
+    """Return what a changed entry does to its trade; None where there is none, or none would be left."""
     row, signal = one.remade.row, one.remade.signal
-    if one.remade.standing != "changed" or not row.signal.is_entry or signal is None or row.decision_id not in made:
+    if one.remade.standing != "changed" or signal is None or one.holds == "no_position":
+        return None
+    if not row.signal.is_entry or row.decision_id not in made:
         return None
     known = {"decision_id": row.decision_id, "pair": row.pair, "opened_at": row.as_of, "made": made[row.decision_id]}
     return TradeCost(**known, share=_share(one.remade, signal))

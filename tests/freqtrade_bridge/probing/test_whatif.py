@@ -155,6 +155,8 @@ def test_a_reader_is_told_what_changes_and_how_far_it_holds(record, tmp_path, ca
         (["--set", "max_leverage"], "expected KEY=VALUE"),
         (["--set", "max_levrage=3"], "max_levrage"),
         (["--set", "max_leverage=-3"], "max_leverage"),
+        (["--leverage", "0.5"], "--leverage: Input should be greater than or equal to 1"),
+        (["--stop-atr", "-1"], "--stop-atr: Input should be greater than 0"),
     ],
 )
 def test_a_change_that_is_none_is_refused_before_anything_is_read(tmp_path, capsys, words, told):
