@@ -33,7 +33,7 @@ PRICES = ("key_support", "key_resistance", "stop_loss", "take_profit")
 LIKELY = {
     "confidence_score": st.floats(50, 100),
     "leverage": st.floats(1, 20),
-    "stake_amount": st.none() | st.floats(1, 1e4),
+    "stake_amount": st.floats(1, 1e4),
     "adjustment_pct": st.floats(5, 50),
 }
 """Arguments that get past the first limits, so that the later ones are tried too; anything else comes as well."""

@@ -192,7 +192,7 @@ ROWS = {
 }
 ELSEWHERE = {
     "stop_on_exchange": ("test_stops.py", "test_the_stop_rests_on_the_exchange_if_the_key_says_so"),
-    "approval.required": ("test_approval.py", "test_an_approved_entry_trades_once"),
+    "approval.required": ("test_approval.py", "test_an_approved_entry_trades_once_and_its_answer_is_part_of_its_trace"),
     "approval.expires_seconds": ("test_approval.py", "test_without_a_yes_in_time_and_near_the_price_nothing_trades"),
     "approval.max_drift_pct": ("test_approval.py", "test_without_a_yes_in_time_and_near_the_price_nothing_trades"),
 }
