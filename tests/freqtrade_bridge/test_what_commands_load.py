@@ -11,6 +11,7 @@ from candlegraph.freqtrade_bridge.commands.memory.arguments import ABLATION, ACT
 from candlegraph.graph.settings.places import DATABASE
 from candlegraph.memory.store import close_memory, open_memory
 
+COMMANDS = ("backtest", "demo", "trade", "decide", "check", "books.compare", "probing.whatif", "probing.arguments")
 STATISTICS = {"ffn", "sklearn", "arch", "matplotlib", "ray"}
 """Three to seven seconds, for `evaluate` alone."""
 HEAVY = STATISTICS | {
@@ -67,18 +68,6 @@ def test_a_backtest_loads_freqtrade_and_the_graph_in_its_own_process_only():
     assert not found & {"freqtrade", "ccxt", "langgraph", "langchain_core", "openai"}
 
 
-STATISTICS = {"scipy", "sklearn", "arch", "ffn"}
-
-
-def test_statistics_are_loaded_by_who_computes_them_alone():
-    """They take seconds; the what-if, the books and a backtest need none."""
-    names = ("probing.whatif", "probing.arguments", "books.compare", "backtest", "demo", "decide")
-    modules = ", ".join(f"{PACKAGE}.commands.{name}" for name in names)
-    code = f"import sys, {modules}; sys.exit(str({STATISTICS!r} & sys.modules.keys() or ''))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.stderr.strip() == "", done.stderr
-
-
 def test_a_run_on_the_rule_loads_no_client_of_an_endpoint():
     assert "openai" not in loaded(f"import {PACKAGE}.session")
 
@@ -89,7 +78,7 @@ def test_no_action_of_the_memory_but_the_ablation_loads_freqtrade():
 
 
 def test_the_statistics_of_evaluate_are_loaded_by_no_other_command():
-    others = ", ".join(f"{PACKAGE}.commands.{name}" for name in ("backtest", "demo", "trade", "books.compare", "check"))
+    others = ", ".join(f"{PACKAGE}.commands.{name}" for name in COMMANDS)
     session = f"{PACKAGE}.session, {PACKAGE}.strategies.CandleGraphStrategy, {PACKAGE}.commands.reporting.report"
     found = loaded(f"import {others}, {session}, {PACKAGE}.lab, {PACKAGE}.lab.evaluation.running")
     assert not found & STATISTICS
