@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 from langchain_core.messages import HumanMessage, SystemMessage
@@ -13,7 +12,7 @@ from candlegraph.agents.asking.typed import Answer, ask_typed
 from candlegraph.agents.prompt.briefing import market_text
 from candlegraph.freqtrade_bridge.decisions.inputs import DecisionInputs
 from candlegraph.freqtrade_bridge.leakage.masking import bare, bare_lessons, masked
-from candlegraph.freqtrade_bridge.scenarios.asking import Reply, ScenarioContext, reply_to
+from candlegraph.freqtrade_bridge.scenarios.asking import Reply, ScenarioContext, reply_to, some_at_a_time
 from candlegraph.freqtrade_bridge.scenarios.scenario import Told
 from candlegraph.graph.schema.errors import ModelError
 from candlegraph.graph.schema.frozen import Frozen
@@ -63,13 +62,7 @@ async def ask_matched(
     questions: Sequence[MatchedQuestion], context: ScenarioContext, at_once: int
 ) -> tuple[Matched, ...]:
     """Return what the context's model answers, some decisions at a time."""
-    free = asyncio.Semaphore(at_once)
-
-    async def one(question: MatchedQuestion) -> Matched:
-        async with free:
-            return await _matched(question, context)
-
-    return tuple(await asyncio.gather(*map(one, questions)))
+    return await some_at_a_time((_matched(one, context) for one in questions), at_once)
 
 
 async def _matched(question: MatchedQuestion, context: ScenarioContext) -> Matched:

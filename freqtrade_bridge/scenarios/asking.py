@@ -6,7 +6,8 @@ scenario -> graph, the memory's part already written -> reply; the same reworded
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Iterable, Sequence
+from typing import TypeVar
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.tools import BaseTool
@@ -26,6 +27,8 @@ from candlegraph.graph.schema.frozen import Frozen
 from candlegraph.graph.schema.lessons import Lessons
 from candlegraph.graph.settings.settings import Settings, settings_of
 from candlegraph.graph.state import CandleInput, CandleState
+
+Answered = TypeVar("Answered")
 
 
 class Reply(Frozen):
@@ -92,13 +95,18 @@ async def ask_all(
     scenarios: Sequence[Scenario], context: ScenarioContext, *, runs: int, at_once: int
 ) -> tuple[Replies, ...]:
     """Return what the context's model answers to every situation, some of them at a time."""
+    return await some_at_a_time((replies_to(one, context, runs) for one in scenarios), at_once)
+
+
+async def some_at_a_time(asked: Iterable[Awaitable[Answered]], at_once: int) -> tuple[Answered, ...]:
+    """Return what is answered, in the order in which it was asked; `at_once` are under way."""
     free = asyncio.Semaphore(at_once)
 
-    async def one(scenario: Scenario) -> Replies:
+    async def one(waited: Awaitable[Answered]) -> Answered:
         async with free:
-            return await replies_to(scenario, context, runs)
+            return await waited
 
-    return tuple(await asyncio.gather(*map(one, scenarios)))
+    return tuple(await asyncio.gather(*map(one, asked)))
 
 
 async def replies_to(scenario: Scenario, context: ScenarioContext, runs: int) -> Replies:

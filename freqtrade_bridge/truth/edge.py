@@ -7,6 +7,7 @@ driftless, autocorrelated, bull and regime worlds.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import ceil, sqrt
 from typing import Literal
 
@@ -66,12 +67,7 @@ def interval_of(r: Numbers) -> tuple[float, float]:
 
     `arch` does the arithmetic; a run whose trades all made the same has an interval without width.
     """
-    if not r.std():
-        return float(r.mean()), float(r.mean())
-    block = max(1, ceil(optimal_block_length(r)["stationary"].iloc[0]))
-    sampled = StationaryBootstrap(block, r, seed=np.random.default_rng(SEED))
-    found = sampled.conf_int(np.mean, reps=SAMPLES, method="studentized", size=CONFIDENCE, std_err_func=_error)
-    return float(found[0, 0]), float(found[1, 0])
+    return _interval(r, "studentized", _error)
 
 
 def paired_interval_of(gap: Numbers) -> tuple[float, float]:
@@ -79,11 +75,24 @@ def paired_interval_of(gap: Numbers) -> tuple[float, float]:
 
     Most such differences are 0; a studentised interval has no end then.
     """
-    if not gap.std():
-        return float(gap.mean()), float(gap.mean())
-    block = max(1, ceil(optimal_block_length(gap)["stationary"].iloc[0]))
-    sampled = StationaryBootstrap(block, gap, seed=np.random.default_rng(SEED))
-    found = sampled.conf_int(np.mean, reps=SAMPLES, method="percentile", size=CONFIDENCE)
+    return _interval(gap, "percentile")
+
+
+def between(interval: tuple[float, float] | None, unit: str, without: str) -> str:
+    """Return an interval as a terminal shows it; `without`: what stands where there is none."""
+    return without if interval is None else f"{interval[0]:+.2f} to {interval[1]:+.2f} {unit}"
+
+
+def _interval(
+    values: Numbers,
+    method: Literal["studentized", "percentile"],
+    error: Callable[[Numbers, Numbers], Numbers] | None = None,
+) -> tuple[float, float]:
+    if not values.std():
+        return float(values.mean()), float(values.mean())
+    block = max(1, ceil(optimal_block_length(values)["stationary"].iloc[0]))
+    sampled = StationaryBootstrap(block, values, seed=np.random.default_rng(SEED))
+    found = sampled.conf_int(np.mean, reps=SAMPLES, method=method, size=CONFIDENCE, std_err_func=error)
     return float(found[0, 0]), float(found[1, 0])
 
 

@@ -14,6 +14,7 @@ from candlegraph.freqtrade_bridge.host.configuration_files import read_files
 from candlegraph.freqtrade_bridge.leakage.asking import MatchedQuestion, ask_matched
 from candlegraph.freqtrade_bridge.leakage.judged import Leakage, leakage_of
 from candlegraph.freqtrade_bridge.report.listing import console, print_json
+from candlegraph.freqtrade_bridge.truth.edge import between
 from candlegraph.graph.nodes import loop_thread
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.memory.books.ledger import DecisionRow
@@ -82,12 +83,12 @@ def answered(tried: Tried, asked: Sequence[MatchedQuestion]) -> Leakage:
 
 def lines_of(found: Leakage) -> list[str]:
     """Return the judgement first, then what it is made of."""
-    between = "none, too few decisions" if found.interval is None else "{:+.2f} to {:+.2f} ATR".format(*found.interval)
+    interval = between(found.interval, "ATR", "none, too few decisions")
     lines = [
         f"{found.judgement.capitalize()}: {found.model}, {found.decisions} decisions, {found.horizon} candles each",
         f"  as it was          {found.plain:+.2f} ATR a decision went the way of its call",
         f"  in disguise        {found.disguised:+.2f} ATR: another name, price 100, no texts in either",
-        f"  difference         {found.difference:+.2f} ATR; 90% interval {between}",
+        f"  difference         {found.difference:+.2f} ATR; 90% interval {interval}",
         f"  can be shown       {found.smallest:+.2f} ATR and more, with so many decisions (80% power)",
         f"  same answer        {found.same.told}",
         f"  right only as it was {found.right.only_first} times, only in disguise {found.right.only_second}: "

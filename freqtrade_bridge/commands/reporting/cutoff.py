@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from candlegraph.freqtrade_bridge.report.entries import MatchedRun
+from candlegraph.freqtrade_bridge.truth.edge import between
 from candlegraph.freqtrade_bridge.truth.parted import Parted, PartOfRun, parted
 
 KEY = "knowledge_cutoff"
@@ -42,5 +43,4 @@ def lines_of(found: Parted) -> list[str]:
 def _told(part: PartOfRun) -> str:
     if part.mean_r is None:
         return "no trades"
-    between = "too few for an interval" if part.interval is None else "{:+.2f} to {:+.2f} R".format(*part.interval)
-    return f"{part.mean_r:+.2f} R, {part.trades} trades, {between}"
+    return f"{part.mean_r:+.2f} R, {part.trades} trades, {between(part.interval, 'R', 'too few for an interval')}"

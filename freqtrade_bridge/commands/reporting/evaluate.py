@@ -14,7 +14,7 @@ from candlegraph.freqtrade_bridge.host.trials import TrialBook, count_of
 from candlegraph.freqtrade_bridge.report.entries import FEWEST, MatchedRun, matched_run
 from candlegraph.freqtrade_bridge.report.listing import console, print_json
 from candlegraph.freqtrade_bridge.report.result import read_result
-from candlegraph.freqtrade_bridge.truth.edge import Edge, edge_of
+from candlegraph.freqtrade_bridge.truth.edge import Edge, between, edge_of
 from candlegraph.freqtrade_bridge.truth.parted import Parted
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.settings.places import BACKTEST, DATABASE
@@ -69,11 +69,10 @@ def trials(userdir: Path, ledger: Ledger | None) -> int:
 
 def told(name: str, edge: Edge, tried: int, parts: Parted | None = None) -> list[str]:
     """Return the judgement first, then what it is made of; R is a trade's net result over its loss at the stop."""
-    between = "none, too few trades" if edge.interval is None else "{:+.2f} to {:+.2f} R".format(*edge.interval)
     lines = [
         f"{edge.judgement.capitalize()}: {edge.trades} trades of {name}",
         f"  mean of a trade    {edge.mean_r:+.2f} R, standard deviation {edge.sd_r:.2f} (1 R: loss at the stop)",
-        f"  90% interval       {between}",
+        f"  90% interval       {between(edge.interval, 'R', 'none, too few trades')}",
         f"  random agents      {edge.agents_r:+.2f} R in the middle; {edge.as_good:.0%} did as well or better",
         f"  can be shown       {edge.smallest_r:+.2f} R and more, with so many trades (80% power)",
     ]

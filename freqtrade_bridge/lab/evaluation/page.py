@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from candlegraph.freqtrade_bridge.lab.evaluation.result import DailyDifference, EvaluatedLine, Evaluation
-from candlegraph.freqtrade_bridge.lab.evaluation.tables import Cells, costs_table, ratios_table, table
+from candlegraph.freqtrade_bridge.lab.evaluation.tables import Cells, costs_table, named, ratios_table, table
 from candlegraph.freqtrade_bridge.report.page import framed, verdict_html
 from candlegraph.freqtrade_bridge.report.verdict import FirstScreen, Tile
 from candlegraph.freqtrade_bridge.report.words import NONE, ReportWords, number, percent
@@ -82,11 +82,6 @@ def _between(interval: tuple[float, float] | None, words: ReportWords) -> str:
         return words("tile.mean_r.none")
     low, high = (number(one, signed=True) for one in interval)
     return words("tile.mean_r.detail", low=low, high=high)
-
-
-def named(line: EvaluatedLine, words: ReportWords) -> str:
-    """Return what a reader calls the line: a strategy by its name, a baseline in words."""
-    return words(f"eval.{line.name}") if line.kind == "baseline" else line.name
 
 
 def _accounts(found: Evaluation, words: ReportWords) -> dict[str, Any]:

@@ -19,6 +19,11 @@ SHARES = {"win_rate": 0, "exposure": 0, "fees": 2, "funding": 2}
 COUNTS = ("trades", "liquidations", "tokens_per_trade")
 
 
+def named(line: EvaluatedLine, words: ReportWords) -> str:
+    """Return what a reader calls the line: a strategy by its name, a baseline in words."""
+    return words(f"eval.{line.name}") if line.kind == "baseline" else line.name
+
+
 def table(head: Sequence[str], rows: Sequence[Cells], kind: str = "compare") -> str:
     """Return a table; the head is text, the cells are HTML."""
     titles = "".join(f'<th scope="col">{escape(one)}</th>' for one in head)
@@ -35,14 +40,13 @@ def _row(cells: Cells) -> str:
 def ratios_table(lines: Sequence[EvaluatedLine], words: ReportWords) -> str:
     """Return what both libraries say of each account."""
     head = ["", words("eval.return"), *(words(f"eval.{name}") for name in RATIOS)]
-    rows = [[*_named(line, words), *(_both(line, name) for name in RATIOS)] for line in lines]
+    rows = [[*_first_cells(line, words), *(_both(line, name) for name in RATIOS)] for line in lines]
     return table(head, rows)
 
 
-def _named(line: EvaluatedLine, words: ReportWords) -> list[str]:
-    name = words(f"eval.{line.name}") if line.kind == "baseline" else line.name
+def _first_cells(line: EvaluatedLine, words: ReportWords) -> list[str]:
     noise = "" if line.noise is None else f"<br><small>{escape(words('eval.noise', noise=percent(line.noise)))}</small>"
-    return [escape(name), percent(line.returned, signed=True) + noise]
+    return [escape(named(line, words)), percent(line.returned, signed=True) + noise]
 
 
 def _both(line: EvaluatedLine, name: str) -> str:
@@ -61,7 +65,7 @@ def _ratio(one: Ratios, name: str) -> str:
 def costs_table(lines: Sequence[EvaluatedLine], words: ReportWords) -> str:
     """Return how each traded and what it paid; a column a line, since there are more numbers than lines."""
     shown = [line for line in lines if line.sums is not None]
-    head = ["", *(words(f"eval.{line.name}") if line.kind == "baseline" else line.name for line in shown)]
+    head = ["", *(named(line, words) for line in shown)]
     rows = [[escape(words(f"eval.{name}")), *(_sum(line.sums, name) for line in shown)] for name in SUMS]
     return table(head, rows)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from candlegraph.freqtrade_bridge.lab.evaluation.result import EvaluatedLine, Evaluation
-from candlegraph.freqtrade_bridge.truth.edge import LEVEL
+from candlegraph.freqtrade_bridge.truth.edge import LEVEL, between
 from candlegraph.freqtrade_bridge.truth.selection import Selection
 
 SURE = 0.95
@@ -70,8 +70,8 @@ def told(found: Evaluation) -> list[str]:
 def _strategy(line: EvaluatedLine) -> Iterator[str]:
     yield f"  {line.name:19} {line.returned:+.2%}{_noise(line)}"
     if (edge := line.edge) is not None:
-        between = "none, too few trades" if edge.interval is None else "{:+.2f} to {:+.2f} R".format(*edge.interval)
-        yield f"    mean of a trade   {edge.mean_r:+.2f} R; 90% interval {between}"
+        interval = between(edge.interval, "R", "none, too few trades")
+        yield f"    mean of a trade   {edge.mean_r:+.2f} R; 90% interval {interval}"
         yield f"    can be shown      {edge.smallest_r:+.2f} R and more, with so many trades (80% power)"
         money = "" if line.luck is None else f", in money {line.luck.as_good:.0%}"
         yield f"    random agents     {edge.agents_r:+.2f} R in the middle; {edge.as_good:.0%} did as well{money}"
