@@ -31,7 +31,7 @@ from candlegraph.agents.prompt.last_call import last_call_line
 from candlegraph.agents.prompt.outside_text import plain, symbol
 from candlegraph.agents.prompt.phrases import WORDS, SectionName
 from candlegraph.agents.prompt.sections import Section, account_section, market_section, position_section
-from candlegraph.agents.prompt.timeframes import history_section, timeframes_section
+from candlegraph.agents.prompt.timeframes import history_section, series_names, texts_of, timeframes_section
 from candlegraph.agents.prompt.tokens import tokens_of, tool_tokens
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.schema.facts import ABSENT, ExperienceFacts, Facts
@@ -103,14 +103,15 @@ def brief_of(state: CandleState, settings: Settings, tools: Sequence[BaseTool]) 
 
 def sections_of(snapshot: MarketSnapshot, lessons: Lessons, config: ContextConfig) -> list[Section]:
     """Return the sections that have something to say, the first in priority first."""
-    words = WORDS[config.language]
+    words, views = WORDS[config.language], snapshot.timeframes
+    told = [texts_of(view, series_names(view.timeframe, config), words) for view in views]
     found = (
         market_section(snapshot.sentiment, words),
         position_section(snapshot.position, words, snapshot.last_call, lessons.self_scores),
         account_section(snapshot, words),
         cases_section(lessons, words),
-        timeframes_section(snapshot.timeframes, words),
-        history_section(snapshot.timeframes, config, words),
+        timeframes_section(views, told, words),
+        history_section(views, told, config, words),
     )
     return [section for section in found if section is not None]
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from candlegraph.agents.prompt.outside_text import symbol
 from candlegraph.agents.prompt.phrases import Words
 from candlegraph.agents.prompt.sections import Rendering, Section
-from candlegraph.graph.schema.indicators import PastIndicators, TimeframeFacts
+from candlegraph.graph.schema.indicators import PastIndicators
 from candlegraph.graph.schema.market import Level, TimeframeView
-from candlegraph.graph.schema.numbers import series, written
+from candlegraph.graph.schema.numbers import UNAVAILABLE, all_texts, texts
 from candlegraph.graph.settings.context import ContextConfig, Phrase
-from candlegraph.tools.market.indicators import past_macd_histogram, price_words, timeframe_facts, told_prices
+from candlegraph.tools.market.indicators import histories_of, price_words, told_prices
 from candlegraph.tools.market.regime import trend_of
 
 ALL_SERIES = tuple(PastIndicators.model_fields)
@@ -23,7 +23,7 @@ MAIN_SERIES = ("close", "rsi", "macd_histogram", "volume")
 DIGITS = 4
 """Of an indicator in a series; prices keep six."""
 LINES = 1024
-"""Kept of each kind: only one timeframe in two has a new candle, and its line is else the same."""
+"""Timeframes whose texts are kept: only one in two has a new candle, and is else the same."""
 
 TRENDS: dict[int, Phrase] = {
     1: {"en": "trend up", "zh": "上升趋势"},
@@ -94,31 +94,59 @@ FEWEST = 6
 """Values of a series are halved down to about so many, before series and timeframes are left out."""
 
 
-def timeframes_section(views: Sequence[TimeframeView], words: Words) -> Section:
+@dataclass(frozen=True)
+class Texts:
+    """One timeframe as text, each number written once; a section takes from it what it has room for.
+
+    `levels` lie beside the view's own, `prices` are the averages by what they are called, a series is oldest first.
+    """
+
+    trend: str
+    patterns: str
+    levels: tuple[str, ...]
+    prices: Mapping[str, str]
+    closes: tuple[str, ...]
+    series: Mapping[str, tuple[str, ...]]
+
+
+@lru_cache(maxsize=LINES)
+def texts_of(view: TimeframeView, names: tuple[str, ...], words: Words) -> Texts:
+    """Return all that can be said of a timeframe; `names` are the series that the history wants of it."""
+    trend = trend_of(view)
+    prices = told_prices(view, words.language)
+    known = histories_of(view, names)
+    return Texts(
+        TRENDS[trend][words.language],
+        " ".join([pattern_name(name, words) for name in view.patterns]),
+        tuple(texts([level.price for level in view.levels])),
+        {word: " ".join(told) for word, told in all_texts(prices).items()},
+        tuple(texts((*view.past_closes, view.close))),
+        {name: tuple(told) for name, told in all_texts(known, DIGITS).items()},
+    )
+
+
+def timeframes_section(views: Sequence[TimeframeView], told: Sequence[Texts], words: Words) -> Section:
     """Return every timeframe, from all that is known down to its trend and patterns; levels by the main one's close."""
     price = views[0].close
-    sides = [tuple(level.price < price for level in view.levels) for view in views]
 
     def renderings(room: int) -> Iterator[Rendering]:
         for detail in DETAILS:
-            lines = [view_line(view, detail, words, below) for view, below in zip(views, sides, strict=True)]
+            lines = [view_line(view, one, detail, words, price) for view, one in zip(views, told, strict=True)]
             yield Rendering("\n".join(lines), details_left(detail, words))
 
     return Section("multi_timeframe", words.timeframes, "timeframes", renderings)
 
 
-@lru_cache(maxsize=LINES)
-def view_line(view: TimeframeView, detail: Detail, words: Words, below: tuple[bool, ...]) -> str:
-    """Return one timeframe in one line; `below` says of each level whether it lies under the present price."""
-    parts = [TRENDS[trend_of(view)][words.language]]
-    if view.patterns:
-        parts.append(f"{PATTERNS[words.language]} {' '.join(pattern_name(name, words) for name in view.patterns)}")
-    parts += level_parts(view.levels[: detail.levels], below, words)
+def view_line(view: TimeframeView, told: Texts, detail: Detail, words: Words, price: float) -> str:
+    """Return one timeframe in one line; its levels by the side of the present price."""
+    parts = [told.trend]
+    if told.patterns:
+        parts.append(f"{PATTERNS[words.language]} {told.patterns}")
+    parts += level_parts(list(zip(view.levels, told.levels, strict=True))[: detail.levels], price, words)
     if detail.averages:
-        told = told_prices(view, words.language)
-        parts += [f"{word} {series(values)}" for word, values in told.items()]
+        parts += [f"{word} {averages}" for word, averages in told.prices.items()]
     if detail.closes:
-        parts.append(f"{CLOSES[words.language]} {series((*view.past_closes, view.close)[-detail.closes :])}")
+        parts.append(f"{CLOSES[words.language]} {' '.join(told.closes[-detail.closes :])}")
     return f"{view.timeframe}{words.colon}" + "; ".join(parts)
 
 
@@ -127,18 +155,15 @@ def pattern_name(name: str, words: Words) -> str:
     return CHINESE_PATTERNS.get(name, symbol(name)) if words.language == "zh" else symbol(name)
 
 
-def level_parts(levels: Sequence[Level], below: Sequence[bool], words: Words) -> list[str]:
+def level_parts(levels: Sequence[tuple[Level, str]], price: float, words: Words) -> list[str]:
     """Return the levels on each side of the price, the nearest first, with how often the market turned there."""
-    told = {True: list[Level](), False: list[Level]()}
-    for level, is_below in zip(levels, below, strict=False):
-        told[is_below].append(level)
-    shown = []
-    for is_below, word in ((True, SUPPORT), (False, RESISTANCE)):
-        nearest = sorted(told[is_below], key=lambda one: one.price, reverse=is_below)
-        prices = [f"{written(one.price)} x{one.touches}" for one in nearest]
-        if prices:
-            shown.append(f"{word[words.language]} {' '.join(prices)}")
-    return shown
+    below = sorted([one for one in levels if one[0].price < price], key=lambda one: one[0].price, reverse=True)
+    above = sorted([one for one in levels if one[0].price >= price], key=lambda one: one[0].price)
+    return [
+        f"{word[words.language]} " + " ".join([f"{told} x{level.touches}" for level, told in found])
+        for found, word in ((below, SUPPORT), (above, RESISTANCE))
+        if found
+    ]
 
 
 def details_left(detail: Detail, words: Words) -> str:
@@ -151,11 +176,13 @@ def details_left(detail: Detail, words: Words) -> str:
     return words.comma.join(left)
 
 
-def history_section(views: Sequence[TimeframeView], config: ContextConfig, words: Words) -> Section | None:
+def history_section(
+    views: Sequence[TimeframeView], told: Sequence[Texts], config: ContextConfig, words: Words
+) -> Section | None:
     """Return the indicators of the last candles, this one included, or nothing where none is wanted or known."""
-    wanted = [(view, config.points_of(view.timeframe)) for view in views]
-    known = [(view, names_of(view, config), points) for view, points in wanted if points]
-    if not any(history_line(*one, HistoryDetail(), words) for one in known):
+    wanted = [(view.timeframe, one, config.points_of(view.timeframe)) for view, one in zip(views, told, strict=True)]
+    known = [(timeframe, one, points) for timeframe, one, points in wanted if points]
+    if not any([history_line(*one, HistoryDetail(), words) for one in known]):
         return None
     most = max(points for _, _, points in known)
 
@@ -178,40 +205,20 @@ def spans(points: int) -> Iterator[HistoryDetail]:
         yield HistoryDetail(share, timeframes, is_whole=False)
 
 
-def names_of(view: TimeframeView, config: ContextConfig) -> tuple[str, ...]:
+def series_names(timeframe: str, config: ContextConfig) -> tuple[str, ...]:
     """Return the series that the history shows of a timeframe."""
-    chosen = config.multi_timeframe_history.get(view.timeframe)
+    chosen = config.multi_timeframe_history.get(timeframe)
     return tuple(ALL_SERIES if chosen is None else chosen.fields)
 
 
-def history_line(view: TimeframeView, names: tuple[str, ...], points: int, span: HistoryDetail, words: Words) -> str:
-    """Return the series of one timeframe in one line; empty where none is known."""
+def history_line(timeframe: str, told: Texts, points: int, span: HistoryDetail, words: Words) -> str:
+    """Return the series of one timeframe in one line, this candle's values last; empty where none is known."""
+    names = tuple(told.series)
     few = tuple(name for name in names if name in MAIN_SERIES) or names[:1]
-    return series_line(view, names if span.is_whole else few, math.ceil(points * span.share), words)
-
-
-@lru_cache(maxsize=LINES)
-def series_line(view: TimeframeView, names: tuple[str, ...], values: int, words: Words) -> str:
-    """Return the last `values` of each series, oldest first and this candle's last; in the units of the facts."""
-    now = timeframe_facts(view)
-    told = [(name, past_and_present(view, now, name)[-values:]) for name in names]
-    known = [(name, one) for name, one in told if any(value is not None for value in one)]
-    shown = [f"{name} {series(one, DIGITS)}" for name, one in known]
-    return f"{view.timeframe}{words.colon}" + "; ".join(shown) if shown else ""
-
-
-def past_and_present(view: TimeframeView, now: TimeframeFacts, name: str) -> tuple[float | None, ...]:
-    """Return a series up to this candle, in the unit that the facts give it."""
-    past = view.past_indicators
-    match name:
-        case "close":
-            return (*view.past_closes, view.close)
-        case "volume":
-            return (*past.volume, view.volume)
-        case "macd_histogram":
-            return (*past_macd_histogram(view), now.macd_histogram)
-        case _:
-            return (*getattr(past, name), getattr(now, name))
+    last = math.ceil(points * span.share)
+    shown = [(name, told.series[name][-last:]) for name in (names if span.is_whole else few)]
+    parts = [f"{name} {' '.join(values)}" for name, values in shown if any([one != UNAVAILABLE for one in values])]
+    return f"{timeframe}{words.colon}" + "; ".join(parts) if parts else ""
 
 
 def spans_left(span: HistoryDetail, timeframes: int, words: Words) -> str:

@@ -7,6 +7,8 @@ from decimal import Decimal
 
 DIGITS = 6
 """So that a coin at 0.0000085 keeps its digits."""
+UNAVAILABLE = "-"
+"""In a series, in place of a number."""
 STEP_DIGITS = 3
 """Of a change, where both values stand side by side."""
 
@@ -39,6 +41,16 @@ def step_lines(named: Mapping[str, Sequence[tuple[str, float | None, float | Non
     return tuple([f"{name} {line}" for name, line in lines.items() if line])
 
 
-def series(values: Sequence[float | None], digits: int = DIGITS) -> str:
-    """Return numbers in one compact line, oldest first; `-` where one was unavailable."""
-    return " ".join(["-" if value is None else written(value, digits) for value in values])
+def texts(values: Sequence[float | None], digits: int = DIGITS) -> list[str]:
+    """Return numbers as they are written, and where one was unavailable so."""
+    return [UNAVAILABLE if value is None else written(value, digits) for value in values]
+
+
+def all_texts(named: Mapping[str, Sequence[float | None]], digits: int = DIGITS) -> dict[str, list[str]]:
+    """Return numbers as they are written, by name."""
+    return {name: texts(values, digits) for name, values in named.items()}
+
+
+def series(values: Sequence[float | None]) -> str:
+    """Return numbers in one compact line, oldest first."""
+    return " ".join(texts(values))

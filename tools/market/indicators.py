@@ -191,9 +191,19 @@ def timeframe_facts(view: TimeframeView) -> TimeframeFacts:
     return TimeframeFacts(close=view.close, **{name: fact.of(view) for name, fact in FACTS.items()})
 
 
-def past_macd_histogram(view: TimeframeView) -> tuple[float | None, ...]:
+def histories_of(view: TimeframeView, names: Sequence[str]) -> dict[str, tuple[float | None, ...]]:
+    """Return series of `PastIndicators` up to this candle, oldest first, in the units of the facts."""
+    now, past = timeframe_facts(view), view.past_indicators
+    known: dict[str, tuple[float | None, ...]] = {
+        "close": (*view.past_closes, view.close),
+        "volume": (*past.volume, view.volume),
+        "macd_histogram": (*_past_macd_histogram(past), now.macd_histogram),
+    }
+    return {name: known.get(name) or (*getattr(past, name), getattr(now, name)) for name in names}
+
+
+def _past_macd_histogram(past: PastIndicators) -> tuple[float | None, ...]:
     """Return the older values of the MACD histogram, each in the ATR of its own candle, as the fact is."""
-    past = view.past_indicators
     return tuple([in_atr(value, 0, atr) for value, atr in zip(past.macd_histogram, past.atr, strict=False)])
 
 
