@@ -64,16 +64,18 @@ def question_of(context: Context, state: CandleState) -> Question:
     """Return what the memory is asked: flat how entries in such a market ended, in a position also how holding did."""
     assert state.situation is not None and state.facts is not None and state.snapshot is not None, "see above"
     rag, snapshot = context.settings.experience_config.rag_config, state.snapshot
+    space = space_of(state.facts)
+    namespaces, is_strict, memory = context.namespaces, context.is_backtest, context.memory
     return Question(
         situation=state.situation,
-        space=space_of(state.facts),
+        space=space,
         as_of=snapshot.as_of,
-        namespaces=context.namespaces,
+        namespaces=namespaces,
         kinds=ENTRIES if snapshot.position is None else RECALLED,
         threshold=rag.vector_store.similarity_threshold,
-        words=words_now_of(state.snapshot, state.facts) if context.memory.has_texts else {},
+        words=words_now_of(state.snapshot, state.facts) if memory.has_texts else {},
         weights=rag.spaces,
-        is_strict=context.is_backtest,
+        is_strict=is_strict,
         without=open_trade(context, snapshot),
     )
 
@@ -88,12 +90,12 @@ def open_trade(context: Context, snapshot: MarketSnapshot) -> TradeId | None:
     """Return which trade is open."""
     if snapshot.position is None:
         return None
-    return TradeId(context.namespaces[0], snapshot.pair, micros(snapshot.position.opened_at))
+    return TradeId(context.namespace, snapshot.pair, micros(snapshot.position.opened_at))
 
 
 def lessons_of(context: Context, asked: Question, facts: Facts) -> Lessons:
     """Return the cases to show, and what they and all trades say."""
-    config, memory = context.settings.experience_config, context.memory
+    config, memory, model = context.settings.experience_config, context.memory, context.model_name
     rules, places = config.rag_config.ranking, config.rag_config.vector_store.top_k
     similar = similar_trades(memory, asked, count=max(LOOKED_AT, 4 * places), most_of_a_day=rules.most_of_a_day)
     shown = placed(similar, places=places, least_losing=rules.least_losing, draw=drawn(asked.situation))
@@ -105,5 +107,5 @@ def lessons_of(context: Context, asked: Question, facts: Facts) -> Lessons:
     )
     enough = guidance.trades >= guidance.needed
     summary = with_patterns(summary_of(similar, cases), guidance) if enough else None
-    own = None if asked.without is None else told_to_model(reader.newest_first(asked.as_of), context.model_name)
+    own = None if asked.without is None else told_to_model(reader.newest_first(asked.as_of), model)
     return Lessons(cases=cases, summary=summary, guidance=guidance, similar=shown.similar, self_scores=own)

@@ -13,7 +13,7 @@ from langgraph.runtime import Runtime
 from candlegraph.graph.context import Context
 from candlegraph.graph.schema.facts import ABSENT, Facts
 from candlegraph.graph.schema.fate import Door, Refusal
-from candlegraph.graph.schema.market import MarketSnapshot, Position, TimeframeView, sign_of
+from candlegraph.graph.schema.market import SIGN, MarketSnapshot, Position, TimeframeView
 from candlegraph.graph.schema.signal import Source, stay
 from candlegraph.graph.settings.llm import Triage
 from candlegraph.graph.state import CandleState
@@ -117,7 +117,7 @@ def position_changed(position: Position, main: TimeframeView, record_from: float
     """Return why a position needs a look: it is young, near its stop, at its target, or a winner to remember."""
     if position.age_candles <= 1:
         return "the position is new"
-    sign = sign_of(position.side)
+    sign = SIGN[position.side]
     best, worst = (main.high, main.low) if position.side == "long" else (main.low, main.high)
     near = STOP_NEAR_ATR * (main.indicators.atr or 0.0)
     if position.stop is None or sign * (main.close - position.stop) <= near or sign * (worst - position.stop) <= 0:

@@ -25,7 +25,7 @@ from candlegraph.freqtrade_bridge.decisions.estimate import announce, candles_in
 from candlegraph.freqtrade_bridge.decisions.failures import Failures
 from candlegraph.freqtrade_bridge.decisions.fates import Fates, without_fate
 from candlegraph.freqtrade_bridge.decisions.last_calls import SAID_FOR
-from candlegraph.freqtrade_bridge.decisions.records import Records
+from candlegraph.freqtrade_bridge.decisions.records import AT_ONCE, Records
 from candlegraph.freqtrade_bridge.decisions.runner import Runner
 from candlegraph.freqtrade_bridge.feeds.account import AccountGuard, WalletWatch
 from candlegraph.freqtrade_bridge.feeds.candles import MarketFeed
@@ -174,7 +174,7 @@ class Session:
         """Write down what was learnt from a closed trade, and count what its reviewer cost."""
         if state.trade is not None and state.call is not None:
             self._spending.add(state.trade.known_at, (state.call,))
-        self._records.reflected(state)
+        self.records.reflected(state)
         if self.monitor is not None and isinstance(state.trade, ClosedTrade) and state.experience is not None:
             self.monitor.learnt(state.experience)
 
@@ -201,17 +201,18 @@ class Session:
         budget = context.settings.llm_config.budget
         self._spending = Spending.of(budget, self._ledger, context.namespace, datetime.now(UTC))
         self._runner = Runner(context)
-        self._records = Records(context, traces_of(context.settings))
+        together = AT_ONCE if self.is_backtest else 1
+        self.records = Records(context, traces_of(context.settings), at_once=together)
         self.book, self.known = DecisionBook(self.length), Known()
-        self.fates = Fates(self._records.fate, self._doors.closed, self.length, is_backtest=self.is_backtest)
+        self.fates = Fates(self.records.fate, self._doors.closed, self.length, is_backtest=self.is_backtest)
         self._failures = Failures(context, teller(provider), is_backtest=self.is_backtest)
-        self.answers = Answers(context, self._runner, self.book, self.known, self._records, self.fates, provider)
+        self.answers = Answers(context, self._runner, self.book, self.known, self.records, self.fates, provider)
 
     def _open_trades(self, fee: float, provider: Any) -> None:
         """Open what turns decisions into orders, follows the trades, and learns from them."""
         context, book, known, fates = self.context, self.book, self.known, self.fates
         rules, is_backtest = context.settings.risk_management, self.is_backtest
-        account, note = self._wallet.account, self._records.late_clamps
+        account, note = self._wallet.account, self.records.late_clamps
         self.plans = plans = Plans(rules, fee, known)
         self.orders = orders = Orders(rules, fee, book, known, plans, account, note, fates, self._doors.by_hand)
         self._watch = watch = PositionWatch(context, self.length, is_backtest=is_backtest)
@@ -240,7 +241,7 @@ class Session:
             self._feed, wallet, self._doors, mood, plans, watch, fates, failures.pause, self.length
         )
         self._acceptance = Acceptance(
-            context, self.book, self.known, self._records, fates, failures, spending, watch, is_backtest=is_backtest
+            context, self.book, self.known, self.records, fates, failures, spending, watch, is_backtest=is_backtest
         )
 
     def _recover(self, now: datetime) -> None:

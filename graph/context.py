@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
@@ -105,7 +105,7 @@ class Context(BaseModel):
         """Return which budget is used up."""
         return self._spent
 
-    async def ask(
+    def ask(
         self,
         role: Role,
         messages: Sequence[BaseMessage],
@@ -113,10 +113,10 @@ class Context(BaseModel):
         *,
         prompt_version: str,
         late_counts: bool = False,
-    ) -> AIMessage:
-        """Return a role's answer, which calls one of `tools` if the model obeys; raise ModelError if nobody answers."""
+    ) -> Coroutine[Any, Any, AIMessage]:
+        """Return what gives a role's answer: a call of one of `tools` if the model obeys; may raise ModelError."""
         model = self.models.bound(role, tools)
-        return await model.ainvoke(
+        return model.ainvoke(
             list(messages), prompt_version=prompt_version, deadline=self._deadline, late_counts=late_counts
         )
 

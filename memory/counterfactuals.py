@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 from pydantic import AwareDatetime, Field
@@ -21,7 +21,7 @@ from candlegraph.memory.learning.advice import paired
 from candlegraph.memory.learning.evidence import Span
 from candlegraph.memory.learning.track import Track
 from candlegraph.memory.storage.database import reading, writing
-from candlegraph.memory.storage.rows import EPOCH, micros
+from candlegraph.memory.storage.rows import micros, time_of
 from candlegraph.memory.storage.tables import counterfactuals, courses, experiences
 
 AT_ONCE = 100
@@ -80,7 +80,7 @@ def next_due(engine: Engine, namespace: str) -> datetime | None:
     query = select(func.min(counterfactuals.c.due_at)).select_from(join).where(experiences.c.namespace == namespace)
     with reading(engine) as connection:
         due_at = connection.scalar(query)
-    return None if due_at is None else _time(due_at)
+    return None if due_at is None else time_of(due_at)
 
 
 def pending(engine: Engine, namespace: str, before: datetime) -> Iterator[Pending]:
@@ -96,7 +96,7 @@ def pending(engine: Engine, namespace: str, before: datetime) -> Iterator[Pendin
         experience = Experience.model_validate_json(row.doc)
         assert isinstance(experience.source, ClosedTrade), "only closed trades have a table"
         track = Track.model_validate_json(row.course)
-        yield Pending(row.id, experience, experience.source, track, _time(row.due_at))
+        yield Pending(row.id, experience, experience.source, track, time_of(row.due_at))
 
 
 def complete(engine: Engine, one: Pending, table: Table, lesson: str) -> None:
@@ -128,10 +128,6 @@ def table_of_id(connection: Connection, experience_id: int) -> Table | None:
 def packed(table: Table | None) -> bytes | None:
     """Return a table as it is stored."""
     return None if table is None else zlib.compress(table.model_dump_json().encode(), level=1)
-
-
-def _time(stored: int) -> datetime:
-    return EPOCH + timedelta(microseconds=stored)
 
 
 def _update(connection: Connection, experience_id: int, **values: object) -> None:

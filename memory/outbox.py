@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import ColumnElement, Connection, Engine, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, select
 
 from candlegraph.graph.schema.errors import MemoryStoreError
 from candlegraph.graph.schema.experience import ClosedTrade, Closing, Experience, PartialExit
@@ -18,7 +18,7 @@ from candlegraph.memory.counterfactual.table import Table
 from candlegraph.memory.counterfactuals import insert_table
 from candlegraph.memory.learning.track import Track, write_tracks
 from candlegraph.memory.storage.database import reading, writing
-from candlegraph.memory.storage.rows import insert_experience, micros
+from candlegraph.memory.storage.rows import insert_experience, micros, time_of
 from candlegraph.memory.storage.tables import courses, experiences, outbox, positions
 
 READ: TypeAdapter[ClosedTrade | PartialExit] = TypeAdapter(Closing)
@@ -48,6 +48,13 @@ def due(engine: Engine, namespace: str, before: datetime) -> list[str]:
     query = select(outbox.c.trade_key).where(known).order_by(outbox.c.known_at, outbox.c.pair, outbox.c.trade_key)
     with reading(engine) as connection:
         return list(connection.scalars(query))
+
+
+def next_known(engine: Engine, namespace: str) -> datetime | None:
+    """Return when the first trade that waits is known; None where none waits."""
+    with reading(engine) as connection:
+        first = connection.scalar(select(func.min(outbox.c.known_at)).where(outbox.c.namespace == namespace))
+    return None if first is None else time_of(first)
 
 
 def take(engine: Engine, namespace: str, trade_key: str) -> tuple[Closing, Track | None] | None:

@@ -77,6 +77,8 @@ class ExperienceMemory:
         self._cases: dict[int, Case] = {}
         self._seen_removals = 0
         self._none_waited: dict[str | None, int | None] = {}
+        self.enqueued = 0
+        """Trades and parts that this process has put into the outbox."""
         self._lock = threading.Lock()  # of the mirror; the database has its own
         if rag.database_url is None:
             self.follow()
@@ -172,6 +174,7 @@ class ExperienceMemory:
     def enqueue(self, trade: Closing, track: Track | None = None) -> None:
         """Keep a closed trade, and how it went, or a part of one, durably until it is learnt from."""
         outbox.enqueue(self._own, trade, track)
+        self.enqueued += 1
 
     def take(self, namespace: str, trade_key: str) -> tuple[Closing, Track | None] | None:
         """Return an enqueued trade with its track, None if it does not wait."""

@@ -39,7 +39,7 @@ from candlegraph.graph.schema.facts import (
     parse_facts,
 )
 from candlegraph.graph.schema.indicators import TimeframeFacts
-from candlegraph.graph.schema.market import Side, sign_of
+from candlegraph.graph.schema.market import SIGN, Side
 from candlegraph.graph.schema.numbers import significant
 
 RuleCall = tuple[str, dict[str, Any]]
@@ -214,7 +214,7 @@ def pattern_warning(facts: Facts, past: ExperienceFacts, side: Side) -> str | No
 
 
 def _entry(facts: Facts, side: Side) -> RuleCall:
-    sign = sign_of(side)
+    sign = SIGN[side]
     frames = list(facts.timeframes.values())
     atr = frames[min(1, len(frames) - 1)].atr or 0.0
     stake = significant(STAKE_SHARE * facts.account.equity)
@@ -243,7 +243,7 @@ def similar_told(past: ExperienceFacts | None, side: Side) -> str:
 
 def position_calls(facts: Facts, position: PositionFacts) -> list[RuleCall]:
     """Return what the rule does with an open position."""
-    sign = sign_of(position.side)
+    sign = SIGN[position.side]
     if reason := exit_reason(facts, position, sign):
         return [_exit(facts, position, reason)]
     if adjustment := adjustment_of(facts, position):

@@ -103,26 +103,23 @@ class Texts:
 
     trend: str
     patterns: str
-    levels: tuple[str, ...]
+    levels: Sequence[str]
     prices: Mapping[str, str]
-    closes: tuple[str, ...]
-    series: Mapping[str, tuple[str, ...]]
+    closes: Sequence[str]
+    series: Mapping[str, Sequence[str]]
 
 
 @lru_cache(maxsize=LINES)
 def texts_of(view: TimeframeView, names: tuple[str, ...], words: Words) -> Texts:
     """Return all that can be said of a timeframe; `names` are the series that the history wants of it."""
-    trend = trend_of(view)
-    prices = told_prices(view, words.language)
-    known = histories_of(view, names)
-    return Texts(
-        TRENDS[trend][words.language],
-        " ".join([pattern_name(name, words) for name in view.patterns]),
-        tuple(texts([level.price for level in view.levels])),
-        {word: " ".join(told) for word, told in all_texts(prices).items()},
-        tuple(texts((*view.past_closes, view.close))),
-        {name: tuple(told) for name, told in all_texts(known, DIGITS).items()},
-    )
+    trend = TRENDS[trend_of(view)][words.language]
+    prices, known = told_prices(view, words.language), histories_of(view, names)
+    patterns = " ".join([pattern_name(name, words) for name in view.patterns])
+    level_prices = [level.price for level in view.levels]
+    levels, closes = texts(level_prices), texts((*view.past_closes, view.close))
+    averages, series = all_texts(prices), all_texts(known, DIGITS)
+    told = {word: " ".join(values) for word, values in averages.items()}
+    return Texts(trend, patterns, levels, told, closes, series)
 
 
 def timeframes_section(views: Sequence[TimeframeView], told: Sequence[Texts], words: Words) -> Section:

@@ -11,7 +11,7 @@ from freqtrade.persistence import Order, Trade
 from sqlalchemy import select
 
 from candlegraph.freqtrade_bridge.audit.seen import HeldPosition, OpenTrade, OrderSide, SeenOrder, Stop
-from candlegraph.graph.schema.market import Side, sign_of
+from candlegraph.graph.schema.market import SIGN, Side
 
 Row = dict[str, Any]
 
@@ -107,5 +107,5 @@ def nearer(side: Side, one: float, other: float) -> float:
 
 def far_stop(position: HeldPosition) -> float:
     """Return half the way to where a position is lost: the widest stop of one that no plan is known of."""
-    lost_at = position.liquidation or position.mark * (1 - sign_of(position.side) / position.leverage)
+    lost_at = position.liquidation or position.mark * (1 - SIGN[position.side] / position.leverage)
     return (position.mark + lost_at) / 2

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 from pydantic import AwareDatetime, Field
 
 from candlegraph.graph.schema.frozen import Frozen
-from candlegraph.graph.schema.market import Price, Side, sign_of
+from candlegraph.graph.schema.market import SIGN, Price, Side
 
 SAME = 1e-6
 """Relative difference below which two amounts are one: exchanges count in steps, floats do not."""
@@ -65,7 +65,7 @@ class Stop(Frozen):
 
     def is_as_tight(self, side: Side, planned: float) -> bool:
         """Return whether it fires no later than a stop at `planned`, but for a hair that is rounding."""
-        return sign_of(side) * (self.trigger - planned) >= -TOLERANCE * planned
+        return SIGN[side] * (self.trigger - planned) >= -TOLERANCE * planned
 
 
 TOLERANCE = 0.0005

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -10,16 +9,14 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
+from langchain_core.messages import AIMessage, ToolMessage
 
-from candlegraph.agents.asking.transcript import fault_counts, prompt_hash, repairs
-from candlegraph.agents.models.engine import call_of
+from candlegraph.agents.asking.evidence import evidence_of
 from candlegraph.agents.prompt.files import deciding_version
 from candlegraph.freqtrade_bridge.decisions.inputs import DecisionInputs
 from candlegraph.freqtrade_bridge.decisions.runner import RunOutcome, decision_id
 from candlegraph.graph.context import Context
 from candlegraph.graph.reflection import ReflectionState
-from candlegraph.graph.schema.calls import CallRecord
 from candlegraph.graph.schema.errors import MemoryStoreError, ModelError
 from candlegraph.graph.schema.experience import ClosedTrade, Experience, RecordedDecision
 from candlegraph.graph.schema.fate import Fate
@@ -27,7 +24,7 @@ from candlegraph.graph.schema.frozen import digits
 from candlegraph.graph.schema.market import MarketSnapshot
 from candlegraph.graph.schema.signal import Clamp, TradeSignal
 from candlegraph.graph.state import CandleState
-from candlegraph.memory.books.ledger import DecisionRow, FunctionCall, Ledger
+from candlegraph.memory.books.ledger import DecisionRow, Ledger
 from candlegraph.memory.books.snapshots import SnapshotBook
 from candlegraph.memory.learning.report import experience_of_decision
 from candlegraph.memory.learning.track import Track
@@ -38,8 +35,8 @@ logger = logging.getLogger(__name__)
 
 DECISIONS, EXPERIENCES, REWARDS = "logs/llm_decisions.jsonl", "logs/trade_experience.jsonl", "rag/rewards.jsonl"
 
-LONGEST_REASONING = 4000
-LONGEST_ARGUMENTS = 4000
+AT_ONCE = 64
+"""Candles of a backtest that are stored together; live each is stored before its orders are."""
 
 Change = Literal["approval", "late answer", "fate"]
 """A person's answer, a model's that came after its deadline, and what became of the order."""
@@ -59,10 +56,17 @@ class Shown(Protocol):
 
 
 class Records:
-    """Writes the databases first, then the files for people; a full disk is said aloud and stops no trade."""
+    """Writes the databases first, then the files for people; a full disk is said aloud and stops no trade.
 
-    def __init__(self, context: Context, shown: Shown | None = None) -> None:
-        self._context, self._shown = context, shown
+    `at_once`: so many candles are stored together; what is known of one later stores all that wait.
+    """
+
+    def __init__(self, context: Context, shown: Shown | None = None, *, at_once: int = 1) -> None:
+        self._context, self._shown, self._at_once = context, shown, at_once
+        self._rows: list[DecisionRow] = []
+        self._states: dict[str, CandleState] = {}
+        self._waiting = 0
+        """Candles whose rows and states are still to be stored."""
         self._ledger = Ledger(context.database)
         self._prompts: dict[str, dict[str, Any]] = {}
         """Of the decisions whose lines are still to come."""
@@ -76,8 +80,20 @@ class Records:
     def decisions(self, rows: Sequence[DecisionRow], states: Mapping[str, CandleState]) -> None:
         """Store one candle's decisions, and what they were made from; `states` are how their runs ended, by id.
 
-        The line for people comes at once, or where an order should come of it as soon as it is known what did.
+        The line for people comes with them, or where an order should come of it as soon as it is known what did.
         """
+        self._rows += rows
+        self._states |= states
+        self._waiting += 1
+        if self._waiting >= self._at_once or any([row.error is not None for row in rows]):
+            self.store()
+
+    def store(self) -> None:
+        """Store what waits."""
+        rows, states = self._rows, self._states
+        self._rows, self._states, self._waiting = [], {}, 0
+        if not rows:
+            return
         self._ledger.append(rows)
         found = {key: DecisionInputs.of(state, self._context.settings) for key, state in states.items()}
         self._keep({key: one.model_dump_json(exclude_defaults=True) for key, one in found.items() if one is not None})
@@ -99,12 +115,14 @@ class Records:
     def late_clamps(self, decision_id: str, clamps: Sequence[Clamp]) -> None:
         """Add what the gate lowered at the order to the decision's row; a full disk stops no order."""
         try:
+            self.store()
             self._ledger.add_clamps(decision_id, clamps)
         except MemoryStoreError as e:
             logger.error("decision %s: late clamps could not be stored: %s", decision_id, e)
 
     def answered(self, signal: TradeSignal, change: Change, state: CandleState | None) -> DecisionRow | None:
         """Put what a person's answer made of an entry, or a late decision, into its row."""
+        self.store()
         row = self._ledger.answer(signal.decision_id, signal)
         if self._shown is not None and row is not None:
             self._shown.changed(row, change, state)
@@ -113,6 +131,7 @@ class Records:
     def fate(self, decision_id: str, fate: Fate) -> None:
         """Set what became of a decision in its row, and write its line for people."""
         try:
+            self.store()
             row = self._ledger.settle(decision_id, fate)
         except MemoryStoreError as e:
             logger.error("decision %s: its fate could not be stored (%s): %s", decision_id, fate.line, e)
@@ -128,6 +147,7 @@ class Records:
         self._write(EXPERIENCES, [state.experience.model_dump(mode="json") | _course(state.track)])
         self._write(REWARDS, [_reward_line(state.experience)])
         if self._shown is not None and state.trade.decision_id:
+            self.store()
             for row in self._ledger.beginning_with(state.trade.decision_id, state.trade.namespace):
                 self._shown.learnt(row, state)
 
@@ -145,7 +165,8 @@ def decision_row(
 ) -> DecisionRow:
     """Return the ledger row of one decision; a call that was refused at once has its fate."""
     state = outcome.state or CandleState()
-    calls, cases = model_calls(state), () if state.lessons is None else state.lessons.cases
+    cases = () if state.lessons is None else state.lessons.cases
+    inputs, said = inputs_hash(snapshot), evidence_of(state)
     return DecisionRow(
         decision_id=decision_id(context.namespace, snapshot.pair, snapshot.candle),
         namespace=context.namespace,
@@ -158,11 +179,11 @@ def decision_row(
         regime=None if state.facts is None else state.facts.regime,
         model=context.model_name,
         prompt_version=deciding_version(context.settings),
-        prompt_hash=prompt_hash(state.messages),
-        calls=len(calls),
-        repairs=repairs(state.messages),
-        tokens_in=sum(call.tokens_in for call in calls),
-        tokens_out=sum(call.tokens_out for call in calls),
+        prompt_hash=said.prompt_hash,
+        calls=len(said.calls),
+        repairs=said.repairs,
+        tokens_in=sum([call.tokens_in for call in said.calls]),
+        tokens_out=sum([call.tokens_out for call in said.calls]),
         latency_ms=outcome.latency_ms,
         case_ids=tuple(case.id for case in cases),
         similarities=tuple(case.similarity for case in cases),
@@ -170,13 +191,13 @@ def decision_row(
         error=None if outcome.error is None else f"{type(outcome.error).__name__}: {outcome.error}"[:500],
         mode=context.settings.llm_config.mode,
         depth=outcome.depth,
-        inputs_hash=inputs_hash(snapshot),
-        model_calls=calls,
+        inputs_hash=inputs,
+        model_calls=said.calls,
         tries=tuple(outcome.error.tries) if isinstance(outcome.error, ModelError) else (),
-        functions=functions(state.messages),
-        faults=fault_counts(state),
-        reasoning=reasoning(state.messages),
-        opinions=opinions(state),
+        functions=said.functions,
+        faults=said.faults,
+        reasoning=said.reasoning,
+        opinions=said.opinions,
         fate=fate_at_once(signal, now),
     )
 
@@ -263,53 +284,6 @@ def _reward_line(one: Experience) -> dict[str, Any]:
         "reward": one.reward,
         "reward_quality": one.reward_quality,
     }
-
-
-def model_calls(state: CandleState) -> tuple[CallRecord, ...]:
-    """Return the answered calls of all roles: view, debate, decision, critiques."""
-    before = [one.call for one in (state.view, state.bull, state.bear) if one is not None]
-    decided = [call for m in state.messages if isinstance(m, AIMessage) and (call := call_of(m)) is not None]
-    return (*before, *decided, *(critique.call for critique in state.critiques))
-
-
-def functions(messages: Sequence[AnyMessage]) -> tuple[FunctionCall, ...]:
-    """Return what the deciding model called that could be read, and whether it was executed."""
-    found = []
-    for place, message in enumerate(messages):
-        if isinstance(message, AIMessage):
-            executed = _executed(messages[place + 1 :])
-            found += [
-                FunctionCall(name=c["name"], arguments=_shortened(c["args"]), accepted=c["id"] in executed)
-                for c in message.tool_calls
-            ]
-    return tuple(found)
-
-
-def _executed(following: Sequence[AnyMessage]) -> set[str]:
-    """Return the calls that were executed before the model spoke again: ids need not be unique beyond that."""
-    replies = takewhile(lambda m: not isinstance(m, AIMessage), following)
-    return {m.tool_call_id for m in replies if isinstance(m, ToolMessage) and m.status == "success"}
-
-
-def _shortened(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Return arguments fit to be kept: a refused call may hold anything of any length."""
-    if len(json.dumps(arguments, default=str)) <= LONGEST_ARGUMENTS:
-        return arguments
-    return {str(name)[:80]: str(value)[:80] for name, value in list(arguments.items())[:20]}
-
-
-def reasoning(messages: Sequence[AnyMessage]) -> str:
-    """Return the deciding model's thoughts."""
-    thoughts = [str(m.additional_kwargs.get("reasoning_content") or "") for m in messages if isinstance(m, AIMessage)]
-    return "\n\n".join(one for one in thoughts if one)[:LONGEST_REASONING]
-
-
-def opinions(state: CandleState) -> dict[str, str]:
-    """Return what the other roles said, as JSON by role."""
-    said = {"analyst": state.view, "bull": state.bull, "bear": state.bear}
-    found = {role: one.model_dump_json(exclude={"call"}) for role, one in said.items() if one is not None}
-    critiques = {f"reviewer {n}": one.model_dump_json(exclude={"call"}) for n, one in enumerate(state.critiques, 1)}
-    return found | critiques
 
 
 def inputs_hash(snapshot: MarketSnapshot) -> str:

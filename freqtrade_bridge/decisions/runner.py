@@ -76,13 +76,14 @@ class Runner:
         """Return an outcome per pair; at the deadline (seconds, None = none) the missing ones are TimeoutErrors."""
         asked_until = None if deadline is None else time.monotonic() + deadline * (1 - MARGIN)
         context = self._context.for_candle(depth=allowance.depth, deadline=asked_until, spent=allowance.spent)
+        depth = context.depth
         for pair, snapshot in snapshots.items():
             self._drop(pair)
-            self._pending[pair] = (snapshot, loop_thread().submit(self._one(snapshot, context)))
+            self._pending[pair] = (snapshot, loop_thread().submit(self._one(snapshot, context, depth)))
         concurrent.futures.wait([self._pending[pair][1] for pair in snapshots], timeout=deadline)
         done = {pair: outcome for pair, (_, outcome) in self._finished(snapshots).items()}
         error = TimeoutError(f"no decision within {deadline} s")
-        late = RunOutcome(error=error, latency_ms=1000 * (deadline or 0), depth=context.depth)
+        late = RunOutcome(error=error, latency_ms=1000 * (deadline or 0), depth=depth)
         return {pair: done.get(pair, late) for pair in snapshots}
 
     def collect(self) -> dict[str, tuple[MarketSnapshot, RunOutcome]]:
@@ -108,9 +109,9 @@ class Runner:
             future.cancel()
             logger.warning("%s: the decision of candle %s came too late and is dropped", pair, snapshot.candle)
 
-    async def _one(self, snapshot: MarketSnapshot, context: Context) -> RunOutcome:
+    async def _one(self, snapshot: MarketSnapshot, context: Context, depth: Depth) -> RunOutcome:
         async with self._limit:
-            return await self._outcome(snapshot.pair, partial(self._invoke, snapshot, context), context.depth)
+            return await self._outcome(snapshot.pair, partial(self._invoke, snapshot, context), depth)
 
     async def _outcome(
         self, pair: str, work: Callable[[], Coroutine[Any, Any, CandleState]], depth: Depth

@@ -53,7 +53,10 @@ def _backtest(original: Any) -> Any:
         if hasattr(self.strategy, "decided_columns") and self.strategy.protections:
             # Configured is meant: freqtrade's backtest would leave them out without a word.
             self.enable_protections = self.config["enable_protections"] = True
-        result = original(self, processed, start_date, end_date)
+        try:
+            result = original(self, processed, start_date, end_date)
+        finally:  # a person may have stopped it, or a failure
+            getattr(self.strategy, "store_decisions", lambda: None)()
         if hasattr(self.strategy, "decided_columns"):
             _raise_failure(self.strategy)
             self.strategy.backtest_ended(end_date, result)

@@ -11,11 +11,11 @@ import pandas as pd
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 
+from candlegraph.agents.asking.evidence import opinions
 from candlegraph.agents.asking.transcript import allowed_tools
 from candlegraph.agents.decision import opening_of
 from candlegraph.agents.prompt.files import DECIDING
 from candlegraph.freqtrade_bridge.decisions.inputs import DecisionInputs
-from candlegraph.freqtrade_bridge.decisions.records import opinions
 from candlegraph.freqtrade_bridge.decisions.replayed import state_again
 from candlegraph.freqtrade_bridge.frames.tables import shown_cases
 from candlegraph.freqtrade_bridge.host.configuration_files import over

@@ -15,7 +15,7 @@ from pandas import DataFrame, Series
 
 from candlegraph.agents.prompt.outside_text import plain
 from candlegraph.freqtrade_bridge.host.columns import DECIDED
-from candlegraph.graph.schema.market import Side, sign_of
+from candlegraph.graph.schema.market import SIGN, Side
 from candlegraph.memory.books.ledger import DecisionRow, Ledger
 from candlegraph.memory.books.snapshots import kept_docs
 
@@ -82,7 +82,7 @@ def _side(row: DecisionRow) -> int:
         return 0
     held = None if row.state == "flat" else row.state
     side = row.signal.entry_side or held
-    return 0 if side is None else sign_of(side)
+    return 0 if side is None else SIGN[side]
 
 
 def _entry(row: DecisionRow) -> FilledEntry | None:

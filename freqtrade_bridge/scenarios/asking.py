@@ -13,9 +13,9 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.tools import BaseTool
 from pydantic import Field
 
+from candlegraph.agents.asking.evidence import model_calls
 from candlegraph.agents.asking.transcript import proposal_of, repairs
 from candlegraph.agents.prompt.budget import SEPARATOR
-from candlegraph.freqtrade_bridge.decisions.records import model_calls
 from candlegraph.freqtrade_bridge.scenarios.scenario import Scenario, Told
 from candlegraph.freqtrade_bridge.scenarios.written import Answer
 from candlegraph.graph.builder import graph

@@ -13,7 +13,7 @@ from pydantic import PrivateAttr
 
 from candlegraph.agents.models.policy import PolicyModel
 from candlegraph.graph.schema.facts import Facts, parse_facts
-from candlegraph.graph.schema.market import sign_of
+from candlegraph.graph.schema.market import SIGN
 
 Foil = Literal["random", "always-long", "always-wait"]
 FOILS: tuple[Foil, ...] = get_args(Foil)
@@ -61,6 +61,6 @@ def arguments_of(name: str, facts: Facts, adjustment_pct: float = -50.0) -> dict
         return {**said, **sure, "trade_score": 50.0}
     if name in ("signal_wait", "signal_hold"):
         return {**said, **sure}
-    sign = sign_of("long" if name == "signal_entry_long" else "short")
+    sign = SIGN["long" if name == "signal_entry_long" else "short"]
     strength = {"trend_strength": facts.trend_strength, "leverage": LEVERAGE, "stop_loss": price * (1 - sign * FAR)}
     return {**said, **levels, **sure, **strength}

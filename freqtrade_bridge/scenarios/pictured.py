@@ -15,6 +15,7 @@ from candlegraph.graph.schema.facts import ABSENT, ExperienceFacts
 from candlegraph.graph.schema.indicators import Indicators, PastIndicators
 from candlegraph.graph.schema.lessons import Case, Lessons
 from candlegraph.graph.schema.market import (
+    SIGN,
     Account,
     Level,
     Lock,
@@ -24,7 +25,6 @@ from candlegraph.graph.schema.market import (
     Reading,
     Sentiment,
     TimeframeView,
-    sign_of,
 )
 from candlegraph.tools.market.regime import MODERATE_ADX, STRONG_ADX, regime_of
 
@@ -139,7 +139,7 @@ def _levels(one: WrittenSituation, atr: float) -> tuple[Level, ...]:
 
 
 def _position(held: WrittenPosition, price: float, atr: float, wording: int) -> Position:
-    sign = sign_of(held.side)
+    sign = SIGN[held.side]
     entry = price / (1 + sign * held.profit / 100 / held.leverage)
     stop = entry * (1 - sign * 0.02) if held.stop is None else price - sign * held.stop * atr
     return Position(

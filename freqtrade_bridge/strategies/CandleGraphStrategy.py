@@ -189,6 +189,10 @@ class CandleGraphStrategy(IStrategy):
         self.session.fates.look([pair], current_time)
         return columns_of(self.session.book.unused(pair, current_time))
 
+    def store_decisions(self) -> None:
+        """Store what a backtest has decided and not stored yet."""
+        self.session.records.store()
+
     def backtest_ended(self, end: datetime, result: dict[str, Any]) -> None:
         """Learn from what the end of the data closed, settle what it left open, and note what came of the run."""
         from candlegraph.freqtrade_bridge.host.tried import ended

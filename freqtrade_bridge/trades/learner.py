@@ -64,16 +64,27 @@ class Learner:
         self._thread: threading.Thread | None = None
         self._not_before: dict[str, datetime] = {}
         self._next_due: datetime | None = BEGINNING
+        self._seen = -1
+        """Trades that had been put into the outbox when a backtest read it last; `_next_closed`: due later."""
+        self._next_closed: datetime | None = None
 
     def learn(self, now: datetime) -> None:
         """Learn from the trades known by `now`; raise BridgeError for a failure in a backtest, live log it."""
         if self._is_backtest:
             self._complete(self._pending(now))
-            for key in outbox.due(self._engine, self._context.namespace, now):
-                self._one(key, self._path(key, now), now)
+            self._empty_outbox(now)
             self._embed(now)
         elif not self.is_busy:
             self._start(now)
+
+    def _empty_outbox(self, now: datetime) -> None:
+        """Learn from what is due in a backtest; its outbox, which nobody else fills, is read when there is reason."""
+        memory, namespace = self._context.memory, self._context.namespace
+        if memory.enqueued == self._seen and (self._next_closed is None or now < self._next_closed):
+            return
+        for key in outbox.due(self._engine, namespace, now):
+            self._one(key, self._path(key, now), now)
+        self._seen, self._next_closed = memory.enqueued, outbox.next_known(self._engine, namespace)
 
     def _start(self, now: datetime) -> None:
         """Learn in a thread of its own, where there is something to be learnt."""

@@ -11,13 +11,13 @@ from freqtrade.strategy import stoploss_from_absolute
 from candlegraph.freqtrade_bridge.decisions.book import Known
 from candlegraph.graph.schema.market import (
     PUNCTUAL,
+    SIGN,
     Frozen,
     Price,
     Regime,
     Side,
     Strength,
     TimeframeView,
-    sign_of,
 )
 from candlegraph.graph.schema.scene import Scene
 from candlegraph.graph.schema.signal import Clamp
@@ -96,7 +96,7 @@ def rescue_plan(side: Side, entry_price: float, leverage: float, basis: StopBasi
     half = 0.5 * entry_price / leverage
     derived = derived_stop(side, entry_price, basis, multiple)
     distance = half if derived is None else min(half, abs(entry_price - derived))
-    stop = entry_price - sign_of(side) * distance
+    stop = entry_price - SIGN[side] * distance
     return Plan(
         side=side,
         stop=stop,

@@ -43,7 +43,7 @@ class PositionWatch:
 
     def of(self, trade: Trade) -> Track:
         """Return the trade's track; of one that was never followed, what freqtrade has seen of it."""
-        known = self._tracker.of(self._key(trade))
+        known = self._tracker.tracks.get(self._key(trade))
         return self._begun(trade, None) if known is None else known
 
     def entered(self, trade: Trade, plan: Plan, state: CandleState | None, opening: Opening | None) -> None:
@@ -154,7 +154,7 @@ class PositionWatch:
         return self._keys[trade.id]
 
     def _by_id(self, trade_id: int) -> Track | None:
-        return self._tracker.of(self._keys.get(trade_id, ""))
+        return self._tracker.tracks.get(self._keys.get(trade_id, ""))
 
 
 def market_of(state: CandleState | None) -> MarketState | None:

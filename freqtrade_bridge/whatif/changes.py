@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 from candlegraph.graph.schema.errors import ConfigError
 from candlegraph.graph.schema.frozen import Frozen
 from candlegraph.graph.schema.lessons import Lessons
-from candlegraph.graph.schema.market import MarketSnapshot, sign_of
+from candlegraph.graph.schema.market import SIGN, MarketSnapshot
 from candlegraph.graph.schema.signal import Proposal
 from candlegraph.graph.settings.settings import Settings, settings_of
 from candlegraph.tools.risk.stops import stop_atr
@@ -62,7 +62,7 @@ class Changes(Frozen):
         changed: dict[str, float] = {} if self.leverage is None else {"leverage": self.leverage}
         atr, side = stop_atr(snapshot), given.entry_side
         if self.stop_atr is not None and atr and side is not None:
-            changed["stop"] = snapshot.price - sign_of(side) * self.stop_atr * atr
+            changed["stop"] = snapshot.price - SIGN[side] * self.stop_atr * atr
         return given.model_copy(update=changed)
 
     def lessons(self, then: Lessons | None) -> Lessons | None:

@@ -15,6 +15,8 @@ from candlegraph.graph.schema.frozen import Frozen as Frozen
 from candlegraph.graph.schema.indicators import Indicators, PastIndicators
 
 Side = Literal["long", "short"]
+SIGN: dict[Side, int] = {"long": 1, "short": -1}
+"""What a rise of the price is to a trade of that side."""
 Price = Annotated[float, Field(gt=0)]
 
 PUNCTUAL = timedelta(minutes=1)
@@ -160,11 +162,6 @@ class MarketSnapshot(Frozen):
     def currency(self) -> str:
         """Return what the margin is counted in."""
         return self.pair.rpartition(":")[2].rpartition("/")[2]
-
-
-def sign_of(side: Side) -> int:
-    """Return +1 for long, -1 for short."""
-    return 1 if side == "long" else -1
 
 
 def utc_minute(time: datetime) -> str:

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, Self
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from candlegraph.graph.schema.market import Frozen, Price, Side, sign_of
+from candlegraph.graph.schema.market import SIGN, Frozen, Price, Side
 
 ClosedBy = Literal["exit", "stop", "target", "liquidation"]
 """`exit`: at a moment that somebody chose: the model, a rule, a person."""
@@ -117,7 +117,7 @@ class TradePath(Opening):
     @property
     def sign(self) -> int:
         """Return 1 of a long, -1 of a short."""
-        return sign_of(self.side)
+        return SIGN[self.side]
 
     @property
     def length(self) -> int:
@@ -132,7 +132,7 @@ class TradePath(Opening):
 
 def risk_of(opening: Opening, side: Side) -> float | None:
     """Return the distance to the planned stop in price units; None without one on the losing side."""
-    away = 0.0 if opening.stop is None else sign_of(side) * (opening.entry_price - opening.stop)
+    away = 0.0 if opening.stop is None else SIGN[side] * (opening.entry_price - opening.stop)
     return away if away > 0 else None
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from candlegraph.graph.schema.experience import ClosedTrade, Experience
 from candlegraph.graph.schema.lessons import Kind
-from candlegraph.graph.schema.market import Side, sign_of
+from candlegraph.graph.schema.market import SIGN, Side
 from candlegraph.graph.settings.experience import RewardMode
 from candlegraph.memory.learning.evidence import Span
 from candlegraph.memory.learning.setups import Setup, setup_of_trade
@@ -85,7 +85,7 @@ def net_r_of(trade: ClosedTrade) -> float | None:
         return trade.profit_pct / trade.risk_pct
     if trade.planned_stop is None:
         return None
-    away = sign_of(trade.side) * (trade.entry_price - trade.planned_stop) / trade.entry_price
+    away = SIGN[trade.side] * (trade.entry_price - trade.planned_stop) / trade.entry_price
     return trade.profit_pct / (100 * trade.leverage * (away + 2 * FEE)) if away > 0 else None
 
 

@@ -8,7 +8,7 @@ No date and no pair, so that equal trades teach in equal words.
 from __future__ import annotations
 
 from candlegraph.graph.schema.experience import ClosedTrade, Experience, Occasion, PartialExit, RecordedDecision
-from candlegraph.graph.schema.market import Frozen, sign_of
+from candlegraph.graph.schema.market import SIGN, Frozen
 from candlegraph.graph.settings.context import Language
 from candlegraph.memory.counterfactual.lessons import course_told, lesson_of
 from candlegraph.memory.counterfactual.phrases import SIDES
@@ -140,7 +140,7 @@ def has_turned(track: Track | None) -> bool:
     """Return whether the timeframes stood clearly more against the trade at the exit than at the entry."""
     if track is None or track.comparison is None:
         return False
-    sign = sign_of(track.side)
+    sign = SIGN[track.side]
     return sign * track.comparison.alignment_change <= -TURNED_BY
 
 

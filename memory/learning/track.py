@@ -8,8 +8,9 @@ Prices come from the high and low of every closed candle, so that a bot that loo
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Literal
 
 from pydantic import AwareDatetime, Field
@@ -143,10 +144,8 @@ class PositionTracker:
             docs = connection.scalars(select(positions.c.doc).where(positions.c.namespace == namespace)).all()
         found = [Track.model_validate_json(doc) for doc in docs]
         self._tracks = {track.trade_key: track for track in found}
-
-    def of(self, trade_key: str) -> Track | None:
-        """Return the track of an open trade; None for one that was opened before it could be followed."""
-        return self._tracks.get(trade_key)
+        self.tracks: Mapping[str, Track] = MappingProxyType(self._tracks)
+        """Of open trades by their keys; one that was opened before it could be followed has none."""
 
     def open(self) -> tuple[Track, ...]:
         """Return all tracks: of open trades, and of those that were closed while the bot was away."""

@@ -33,6 +33,11 @@ def micros(time: datetime) -> int:
     return (time - EPOCH) // timedelta(microseconds=1)
 
 
+def time_of(stored: int) -> datetime:
+    """Return the time of `micros`."""
+    return EPOCH + timedelta(microseconds=stored)
+
+
 def counters_of(connection: Connection) -> dict[str, int]:
     """Return how far each kind of row has been written; as text, since it is asked at every decision."""
     return {key: value for key, value in connection.exec_driver_sql("select key, value from meta")}

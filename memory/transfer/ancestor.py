@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import AfterValidator, AliasChoices, AliasPath, BaseModel, BeforeValidator, ConfigDict, Field
 
 from candlegraph.graph.schema.experience import ANCESTOR, ClosedTrade, Experience
-from candlegraph.graph.schema.market import sign_of
+from candlegraph.graph.schema.market import SIGN
 from candlegraph.memory.learning.report import experience_of
 from candlegraph.memory.transfer.files import FieldError
 
@@ -172,7 +172,7 @@ def fees_pct(fee: float, leverage: float, moved: float) -> float:
 def net_pct_at(trade: ClosedTrade, price: float, fee: float) -> float:
     """Return the net profit of a close at a price; a loss ends with the margin."""
     moved = price / trade.entry_price
-    gross = 100 * trade.leverage * sign_of(trade.side) * (moved - 1)
+    gross = 100 * trade.leverage * SIGN[trade.side] * (moved - 1)
     return max(gross - fees_pct(fee, trade.leverage, moved), -100.0)
 
 

@@ -79,7 +79,7 @@ def test_an_approved_entry_trades_once_and_its_answer_is_part_of_its_trace(sampl
         assert status_of(run, request) == "used"
         assert signal_of(run, request).action == request.action
         assert typed(run, "approve", request.id) == 1
-        run.bot.strategy.session._records._shown.close()
+        run.bot.strategy.session.records._shown.close()
     key = next(run["id"] for (run, *_) in found.runs() if run["outputs"]["signal"]["reason"].startswith("awaiting"))
     own = [(span.name, told) for span, told in found.spans() if span.trace_id == uuid.UUID(key).bytes]
     assert [name for name, _ in own][-2:] == ["approval", "fate"] and not any("error.type" in told for _, told in own)

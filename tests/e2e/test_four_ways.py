@@ -85,7 +85,7 @@ def test_fifty_decisions_agree_on_id_action_fate_and_cost_whoever_is_asked(sampl
         with VirtualDryRun(config, [market_of(pair, sample_series(pair))], START, userdir=userdir) as run:
             run.run_until(START + timedelta(minutes=30) * (COUNT - 1))
             trades = [one | asked(run, f"/trades/{one['trade_id']}/custom-data")[0] for one in traded(run)]
-            run.bot.strategy.session._records._shown.close()
+            run.bot.strategy.session.records._shown.close()
     rows = Ledger(userdir / DATABASE).rows("dry_run")
     books = {row.decision_id: (row.signal.name, row.fate_line if row.acts else None, row.cost) for row in rows}
     assert len(books) == COUNT and len({cost for *_, cost in books.values()}) == COUNT

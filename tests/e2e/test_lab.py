@@ -10,10 +10,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from candlegraph.agents.asking.transcript import prompt_hash
 from candlegraph.agents.models.policy import policy_calls
 from candlegraph.freqtrade_bridge import lab
 from candlegraph.freqtrade_bridge.commands.main import main
-from candlegraph.freqtrade_bridge.decisions.records import prompt_hash
 from candlegraph.freqtrade_bridge.frames.columns import COLUMNS, table
 from candlegraph.freqtrade_bridge.lab.engine import Watched
 from candlegraph.freqtrade_bridge.lab.progress import line_of

@@ -4,16 +4,16 @@ import json
 
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
-from candlegraph.agents.asking.transcript import prompt_hash
-from candlegraph.freqtrade_bridge.decisions.records import (
+from candlegraph.agents.asking.evidence import (
     LONGEST_ARGUMENTS,
     LONGEST_REASONING,
     functions,
-    inputs_hash,
     model_calls,
     opinions,
     reasoning,
 )
+from candlegraph.agents.asking.transcript import prompt_hash
+from candlegraph.freqtrade_bridge.decisions.records import inputs_hash
 from candlegraph.graph.schema.calls import CallRecord
 from candlegraph.graph.schema.opinions import AnalystView, Argument, Critique
 from candlegraph.graph.state import CandleState

@@ -120,9 +120,9 @@ def test_a_restart_finds_every_open_trade_of_its_own_namespace(engine):
     tracker.put(newest)
     PositionTracker(engine, "live", is_durable=True).put(track(namespace="live"))
     again = PositionTracker(engine, "dry_run", is_durable=True)
-    assert again.of("k") == newest
+    assert again.tracks.get("k") == newest
     assert {one.trade_key for one in again.open()} == {"k", "other"}
-    assert again.of("unknown") is None
+    assert again.tracks.get("unknown") is None
 
 
 def test_what_has_not_changed_is_not_written(engine):
@@ -138,12 +138,12 @@ def test_what_has_not_changed_is_not_written(engine):
 def test_a_backtest_writes_no_open_trade(engine):
     tracker = PositionTracker(engine, "backtest:a", is_durable=False)
     tracker.put(track(namespace="backtest:a"))
-    assert tracker.of("k") is not None and rows(engine) == []
+    assert tracker.tracks.get("k") is not None and rows(engine) == []
 
 
 def test_a_dropped_trade_is_followed_no_more_but_its_row_waits(engine):
     tracker = PositionTracker(engine, "dry_run", is_durable=True)
     tracker.put(track())
     tracker.drop("k")
-    assert tracker.of("k") is None
+    assert tracker.tracks.get("k") is None
     assert rows(engine) == [("dry_run", "k")]

@@ -62,9 +62,9 @@ def test_everything_is_there_in_a_long_market(make_snapshot):
 )
 def test_a_required_indicator_that_is_unavailable_is_named_with_its_timeframe(make_snapshot, required, absent):
     snapshot = without(make_snapshot(), "4h", absent)
-    assert missing_of(snapshot, CONFIG.timeframes, CONFIG.required_indicators) == [f"4h.{required}"]
+    assert missing_of(snapshot.timeframes, CONFIG.timeframes, CONFIG.required_indicators) == [f"4h.{required}"]
     others = [name for name in CONFIG.required_indicators if name != required]
-    assert missing_of(snapshot, CONFIG.timeframes, others) == []
+    assert missing_of(snapshot.timeframes, CONFIG.timeframes, others) == []
 
 
 def test_a_timeframe_that_is_unavailable_is_named(make_snapshot):

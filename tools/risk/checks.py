@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from candlegraph.graph.schema.facts import Facts
-from candlegraph.graph.schema.market import Frozen, MarketSnapshot, Position, Price, Side, sign_of
+from candlegraph.graph.schema.market import SIGN, Frozen, MarketSnapshot, Position, Price, Side
 from candlegraph.graph.schema.signal import Proposal
 from candlegraph.graph.settings.risk import Checks, Strictness
 from candlegraph.tools.market.frames import duration
@@ -94,7 +94,7 @@ def against_trend(subject: Subject, checks: Checks) -> str | None:
     """Return the trend of the two highest timeframes if it points the other way and the confidence is too low."""
     highest = sorted(subject.snapshot.timeframes, key=lambda view: duration(view.timeframe))[-2:]
     confidence, enough = subject.proposal.confidence, checks.against_trend_confidence
-    if sign_of(subject.side) * sum(trend_of(view) for view in highest) >= 0 or confidence >= enough:
+    if SIGN[subject.side] * sum(trend_of(view) for view in highest) >= 0 or confidence >= enough:
         return None
     names = " and ".join(view.timeframe for view in highest)
     return f"{subject.side} against the trend of {names} needs confidence {enough:g}, was {confidence:g}"
@@ -116,7 +116,7 @@ def near_level(subject: Subject, checks: Checks) -> str | None:
     level, atr = subject.level_ahead, subject.snapshot.main.indicators.atr
     if level is None or not atr:
         return None
-    distance = sign_of(subject.side) * (level - subject.snapshot.price) / atr
+    distance = SIGN[subject.side] * (level - subject.snapshot.price) / atr
     if distance >= checks.near_level_atr:
         return None
     kind = "resistance" if subject.side == "long" else "support"

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pydantic import Field
 
 from candlegraph.graph.schema.fate import Door, Refusal
-from candlegraph.graph.schema.market import Account, Frozen, Position, Price, Side, sign_of
+from candlegraph.graph.schema.market import SIGN, Account, Frozen, Position, Price, Side
 from candlegraph.graph.schema.signal import Clamp
 from candlegraph.graph.settings.risk import RiskManagement
 from candlegraph.tools.risk.stops import StopBasis, behind_named, derived_stop, is_protective
@@ -124,7 +124,7 @@ def _with_stop(plan: EntryPlan, rate: float, basis: StopBasis, rules: RiskManage
 def _with_target(plan: EntryPlan, rate: float) -> EntryPlan:
     """Drop a target on the losing side of `rate`: it would close the trade at once, or never."""
     target = plan.take_profit
-    if target is None or sign_of(plan.side) * (target - rate) > 0:
+    if target is None or SIGN[plan.side] * (target - rate) > 0:
         return plan
     why = f"target {target:.6g} is not on the winning side of {rate:.6g}"
     clamp = Clamp(key="take_profit", before=target, after=None, reason=why)
@@ -271,4 +271,4 @@ def _no_add(position: Position, rate: float, rules: RiskManagement) -> Refusal |
 def _loss_ratio(position: Position, price: float, limits: Limits) -> float:
     """Return the loss from `price` to the stop with fees, of the notional; at least the fees."""
     stop = position.stop or price
-    return max(0.0, sign_of(position.side) * (price - stop) / price) + 2 * limits.fee_ratio
+    return max(0.0, SIGN[position.side] * (price - stop) / price) + 2 * limits.fee_ratio

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from candlegraph.graph.schema.facts import Facts
-from candlegraph.graph.schema.market import Frozen, MarketSnapshot, Price, Side, sign_of
+from candlegraph.graph.schema.market import SIGN, Frozen, MarketSnapshot, Price, Side
 from candlegraph.graph.schema.signal import Proposal
 from candlegraph.graph.settings.risk import RiskManagement
 from candlegraph.tools.risk.claims import real_level
@@ -37,7 +37,7 @@ def derived_stop(side: Side, rate: float, basis: StopBasis, multiple: float) -> 
         return None
     stop = behind_named(side, rate, basis, multiple)
     if stop is None:
-        stop = rate - sign_of(side) * _next_distance(side, rate, basis, basis.atr, multiple)
+        stop = rate - SIGN[side] * _next_distance(side, rate, basis, basis.atr, multiple)
     return stop if stop > 0 and is_protective(side, stop, rate) else None
 
 
@@ -46,7 +46,7 @@ def behind_named(side: Side, rate: float, basis: StopBasis, multiple: float) -> 
     if basis.named is None or not basis.atr:
         return None
     distance = _behind(side, rate, basis.named, basis.atr)
-    stop = rate - sign_of(side) * distance
+    stop = rate - SIGN[side] * distance
     return stop if distance >= min(NEAREST, multiple) * basis.atr and stop > 0 else None
 
 
@@ -59,12 +59,12 @@ def _next_distance(side: Side, rate: float, basis: StopBasis, atr: float, multip
 
 def _behind(side: Side, rate: float, level: float, atr: float) -> float:
     """Return how far from `rate` a stop behind `level` lies."""
-    return sign_of(side) * (rate - level) + BEHIND_LEVEL * atr
+    return SIGN[side] * (rate - level) + BEHIND_LEVEL * atr
 
 
 def is_protective(side: Side, stop: float, rate: float) -> bool:
     """Return whether `stop` lies on the losing side of `rate`."""
-    return sign_of(side) * (rate - stop) > 0
+    return SIGN[side] * (rate - stop) > 0
 
 
 def tightened_stop(
@@ -81,7 +81,7 @@ def tightened_stop(
 
     One R is the distance from entry to the stop planned at entry. Break-even includes the fees of both sides.
     """
-    sign, risk = sign_of(side), abs(entry - initial_stop)
+    sign, risk = SIGN[side], abs(entry - initial_stop)
     gained = sign * (best - entry)
     candidates = [stop]
     if rules.break_even_after_r is not None and gained >= rules.break_even_after_r * risk:
