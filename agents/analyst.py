@@ -31,15 +31,15 @@ async def analyst(state: CandleState, runtime: Runtime[Context]) -> dict[str, An
     snapshot = state.snapshot
     if snapshot is None or None not in (state.pair, state.candle):  # a snapshot may be there from the candle before
         snapshot = await asyncio.to_thread(load_snapshot, state, context)
-    return cleared(state) | seen(snapshot, context, context.depth)
+    return cleared(state) | seen(snapshot, context)
 
 
-def seen(snapshot: MarketSnapshot, context: Context, depth: Depth) -> dict[str, Any]:
-    """Return what the analyst makes of a snapshot."""
+def seen(snapshot: MarketSnapshot, context: Context, depth: Depth | None = None) -> dict[str, Any]:
+    """Return what the analyst makes of a snapshot; `depth` None: as deep as the context has it."""
     config = context.settings.context_config
     possible = possible_of(snapshot, context.settings.risk_management)
     facts = facts_of(snapshot, config.timeframes, config.required_indicators, closed_lines(possible, snapshot))
-    terms = Terms.of(context.settings, depth, is_spent=context.spent is not None)
+    terms = Terms.of(context.settings, depth or context.depth, is_spent=context.spent is not None)
     known = {"snapshot": snapshot, "terms": terms, "facts": facts, "possible": possible}
     return known | {"situation": situation_of(facts)}
 

@@ -38,12 +38,17 @@ class Question(NamedTuple):
     """The trade that is decided about is none of its own past."""
 
 
-def similar_trades(memory: ExperienceMemory, asked: Question, *, count: int, most_of_a_day: int) -> list[Candidate]:
-    """Return up to `count` different trades, the most similar first; deeper is looked until there are as many."""
+def similar_trades(
+    memory: ExperienceMemory, reader: Outlines, asked: Question, *, count: int, most_of_a_day: int
+) -> list[Candidate]:
+    """Return up to `count` different trades, the most similar first; deeper is looked until there are as many.
+
+    `reader` holds the outlines of the namespaces that are asked.
+    """
     looked_at = 2 * count
     while True:
         found = nearest(memory, asked, looked_at)
-        alike = candidates(found, memory.outlines(asked.namespaces), asked)
+        alike = candidates(found, reader, asked)
         trades = spread(still_told(memory, alike, found), most_of_a_day)
         if len(trades) >= count or len(found) < looked_at:
             return trades[:count]
@@ -94,7 +99,8 @@ def candidates(found: Sequence[Case], reader: Outlines, asked: Question) -> list
 def still_told(memory: ExperienceMemory, alike: Sequence[Candidate], found: Sequence[Case]) -> list[Candidate]:
     """Return the candidates without trades that a cleanup took out: a moment that stayed would bring them back."""
     seen = {case.id for case in found}
-    told = seen | memory.cases([one.outline.id for one in alike if one.outline.id not in seen]).keys()
+    others = [one.outline.id for one in alike if one.outline.id not in seen]
+    told = seen | memory.cases(others).keys() if others else seen
     return [one for one in alike if one.outline.id in told]
 
 
@@ -105,9 +111,12 @@ def ended(outline: Outline, reader: Outlines, as_of: datetime) -> Outline | None
     return next((one for one in reader.course(outline.trade, as_of) if one.is_learnt), None)
 
 
-def cases_of(memory: ExperienceMemory, taken: Sequence[Candidate], asked: Question) -> tuple[Case, ...]:
+def cases_of(
+    memory: ExperienceMemory, reader: Outlines, taken: Sequence[Candidate], asked: Question
+) -> tuple[Case, ...]:
     """Return what is told of each trade: its end and its moments, as far as they were known and are still there."""
-    reader = memory.outlines(asked.namespaces)
+    if not taken:
+        return ()
     moments = {one: _moments(one, reader, asked.as_of) for one in taken}
     known = memory.cases([*(one.outline.id for one in taken), *(part for found in moments.values() for part in found)])
     told = ((one, _parts(one, [part for part in moments[one] if part in known])) for one in taken)

@@ -71,6 +71,10 @@ class ExperienceMemory:
         self._own = open_engine(self.path)
         self.engine = self._own if rag.database_url is None else open_shared(rag.database_url)
         self._texts = _text_space(self.engine, rag)
+        self.has_texts = self._texts is not None
+        """Whether a text model is configured."""
+        self.is_local = self.engine is self._own and not self.has_texts
+        """Whether no server is asked: neither for rows nor for the vectors of texts."""
         folder = index_folder(self.path, rag.vector_store.storage_path)
         self._mirror = Mirror(rag.vector_store.index_type, folder)
         self._outlines: dict[frozenset[str], Outlines] = {}
@@ -90,16 +94,6 @@ class ExperienceMemory:
             for one in self._outlines.values():
                 one.follow(connection, counters)
         self._say_missing()
-
-    @property
-    def is_local(self) -> bool:
-        """Return whether no server is asked: neither for rows nor for the vectors of texts."""
-        return self.engine is self._own and self._texts is None
-
-    @property
-    def has_texts(self) -> bool:
-        """Return whether a text model is configured."""
-        return self._texts is not None
 
     def add(self, experience: Experience) -> int | None:
         """Store durably; return the new id, or None if namespace, kind and key are there already."""

@@ -77,7 +77,9 @@ class RoleModels:
         return Rung(settings=settings, given=self._given, language=self._language)
 
     def _circuit(self, endpoint: str) -> Circuit:
-        return self._circuits.setdefault(endpoint, Circuit(self._config.breaker))
+        if endpoint not in self._circuits:
+            self._circuits.setdefault(endpoint, Circuit(self._config.breaker))
+        return self._circuits[endpoint]
 
 
 def _name(tool: BaseTool | type | dict[str, Any]) -> str:

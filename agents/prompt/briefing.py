@@ -89,16 +89,18 @@ def brief_of(state: CandleState, settings: Settings, tools: Sequence[BaseTool]) 
         last = None if state.snapshot.last_call is None else last_call_line(state.snapshot.last_call, words)
         fixed = compact_fixed(system, facts, tools, words, last)
         return Brief(system, compact_facts(facts, words, last), (), fixed)
+    system = asked_prompt("decision", settings)
     sections = sections_of(state.snapshot, lessons, config)
     titles = {one.name: one.title for one in sections}
     block = block_of(facts)
-    fixed = fixed_of(block, tools, titles, settings)
+    fixed = fixed_of(block, tools, titles, system, config)
     if facts.closed and shortfalls(fixed, config):  # what a budget was never asked for is the first to go
         block = block_of(facts.model_copy(update={"closed": {}}))
-        fixed = fixed_of(block, tools, titles, settings)
-    _refuse(shortfalls(fixed, config))
+        fixed = fixed_of(block, tools, titles, system, config)
+    if found := shortfalls(fixed, config):
+        raise too_little(found)
     parts = tuple(fitted(sections, fixed, config, words))
-    return Brief(asked_prompt("decision", settings), block.text, parts, fixed)
+    return Brief(system, block.text, parts, fixed)
 
 
 def sections_of(snapshot: MarketSnapshot, lessons: Lessons, config: ContextConfig) -> list[Section]:
@@ -139,24 +141,29 @@ def check_fits(settings: Settings, tools: Sequence[BaseTool], *, in_position: bo
     if settings.llm_config.prompt == "compact":
         refuse_policy(settings.llm_config.models_of("decision"))
         system = asked_prompt("compact", settings)
-        _refuse(shortfalls(compact_fixed(system, facts, tools, words), config))
-        return
-    _refuse(shortfalls(fixed_of(block_of(facts), tools, words.titles, settings), config))
+        fixed = compact_fixed(system, facts, tools, words)
+    else:
+        fixed = fixed_of(block_of(facts), tools, words.titles, asked_prompt("decision", settings), config)
+    if found := shortfalls(fixed, config):
+        raise too_little(found)
 
 
 def fixed_of(
-    block: FactsBlock, tools: Sequence[BaseTool], titles: Mapping[SectionName, str], settings: Settings
+    block: FactsBlock,
+    tools: Sequence[BaseTool],
+    titles: Mapping[SectionName, str],
+    system: str,
+    config: ContextConfig,
 ) -> Fixed:
     """Return the tokens that nothing can shorten."""
-    config = settings.context_config
     return Fixed(
-        system=tokens_of(asked_prompt("decision", settings)),
+        system=tokens_of(system),
         tools=tool_tokens(tools, config.language),
         facts=block.tokens,
         lines=left_out_tokens(titles, config, WORDS[config.language]),
     )
 
 
-def _refuse(found: Sequence[str]) -> None:
-    if found:
-        raise ConfigError("\n".join(found))
+def too_little(found: Sequence[str]) -> ConfigError:
+    """Return what is raised where keys allow less than what cannot be shortened."""
+    return ConfigError("\n".join(found))

@@ -136,12 +136,13 @@ def position_section(
     """
     if position is None:
         return None
-    reasons = quoted_lines(position.past_reasons, REASON_LENGTH)
-    warned = quoted_lines(all_said(position.past_warnings, words.language), REASON_LENGTH)
-    moved = plain_lines(changed(position.indicators_since_entry, words.language))
+    said = all_said(position.past_warnings, words.language)
+    since, moved = (changed(one, words.language) for one in (position.since_entry, position.indicators_since_entry))
+    reasons, warned = quoted_lines(position.past_reasons, REASON_LENGTH), quoted_lines(said, REASON_LENGTH)
+    since, moved, why = plain_lines(since), plain_lines(moved), quoted(position.entry_reason)
     last = [exit_line(words, self_scores), *last_lines(last_call, words)]
-    thesis = [*last, thesis_line(position, words)] if any(about_position(position)) else last
-    changes = change_lines(position, words)
+    thesis = [*last, f"{THESIS[words.language]}{words.colon}{why}"] if any(about_position(position)) else last
+    changes = change_lines(since, position.deepest_give_back_pct, words)
     warnings = named_lines(PAST_WARNINGS[words.language], warned, words)
     indicators = named_lines(INDICATORS_SINCE[words.language], moved, words)
 
@@ -181,17 +182,10 @@ def about_position(position: Position) -> tuple[object, ...]:
     return position.entry_reason, position.past_reasons, position.past_warnings, position.since_entry
 
 
-def thesis_line(position: Position, words: Words) -> str:
-    """Return why the trade was opened."""
-    return f"{THESIS[words.language]}{words.colon}{quoted(position.entry_reason)}"
-
-
-def change_lines(position: Position, words: Words) -> list[str]:
+def change_lines(since: Sequence[str], deepest: float, words: Words) -> list[str]:
     """Return what has clearly changed since the entry, and the deepest fall from the best profit."""
-    deepest = position.deepest_give_back_pct
     told = [DEEPEST_GIVE_BACK[words.language].format(deepest)] if deepest else []
-    moved = plain_lines(changed(position.since_entry, words.language))
-    return [*named_lines(SINCE_ENTRY[words.language], moved, words), *told]
+    return [*named_lines(SINCE_ENTRY[words.language], since, words), *told]
 
 
 def named_lines(name: str, lines: Sequence[str], words: Words) -> list[str]:

@@ -60,7 +60,7 @@ class Learner:
     def __init__(self, context: Context, learnt: Learnt, spent: Spent, paths: Paths, *, is_backtest: bool) -> None:
         self._context, self._learnt, self._spent, self._is_backtest = context, learnt, spent, is_backtest
         self._paths = paths
-        self._engine = open_engine(context.database)
+        self._engine, self._memory = open_engine(context.database), context.memory
         self._thread: threading.Thread | None = None
         self._not_before: dict[str, datetime] = {}
         self._next_due: datetime | None = BEGINNING
@@ -79,7 +79,7 @@ class Learner:
 
     def _empty_outbox(self, now: datetime) -> None:
         """Learn from what is due in a backtest; its outbox, which nobody else fills, is read when there is reason."""
-        memory, namespace = self._context.memory, self._context.namespace
+        memory, namespace = self._memory, self._context.namespace
         if memory.enqueued == self._seen and (self._next_closed is None or now < self._next_closed):
             return
         for key in outbox.due(self._engine, namespace, now):
@@ -89,7 +89,7 @@ class Learner:
     def _start(self, now: datetime) -> None:
         """Learn in a thread of its own, where there is something to be learnt."""
         keys, later = [(key, self._path(key, now)) for key in self._due(now)], self._pending(now)
-        if keys or later or self._context.memory.has_texts:
+        if keys or later or self._memory.has_texts:
             self._thread = threading.Thread(
                 target=self._each, args=(keys, later, now), name="candlegraph-reflection", daemon=True
             )
@@ -116,7 +116,7 @@ class Learner:
     def _path(self, key: str, now: datetime) -> TradePath | None:
         """Return the path of a trade that waits in the outbox; None where it has none yet, or cannot be read."""
         try:
-            found = self._context.memory.take(self._context.namespace, key)
+            found = self._memory.take(self._context.namespace, key)
         except MemoryStoreError:
             return None  # said by the graph, which takes it again
         trade, track = found or (None, None)
@@ -126,7 +126,7 @@ class Learner:
         """Return the trades of which more is known by now, with their candles; raise in a backtest, live log."""
         if self._next_due is None or now < self._next_due:
             return []
-        memory, namespace = self._context.memory, self._context.namespace
+        memory, namespace = self._memory, self._context.namespace
         try:
             found = memory.pending(namespace, now)
             ready = [Later(one, path) for one in found if (path := self._later_path(one, now)) is not None]
@@ -146,7 +146,7 @@ class Learner:
         if path is not None and reaches(path, one.trade, one.due_at):
             return path
         if now > one.due_at + GIVEN_UP_AFTER:
-            self._context.memory.give_up(one)
+            self._memory.give_up(one)
         return None
 
     def _complete(self, later: Sequence[Later]) -> None:
@@ -155,7 +155,7 @@ class Learner:
         for one, path in later:
             end = complete_at(one.trade)
             table = table_of(path, end if path.known_until >= end else first_known_at(one.trade))
-            self._context.memory.complete(one, table, language)
+            self._memory.complete(one, table, language)
 
     def _each(self, keys: Sequence[tuple[str, TradePath | None]], later: Sequence[Later], now: datetime) -> None:
         try:
@@ -174,7 +174,7 @@ class Learner:
     def _embed(self, now: datetime) -> None:
         """Give experiences the vectors of their words; what a text model refuses or cannot do now is tried later."""
         try:
-            step = self._context.memory.embed_waiting(EMBEDDED_AT_ONCE, now=now, namespace=self._context.namespace)
+            step = self._memory.embed_waiting(EMBEDDED_AT_ONCE, now=now, namespace=self._context.namespace)
         except MemoryStoreError as e:
             if self._is_backtest:
                 raise

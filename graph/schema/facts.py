@@ -127,7 +127,7 @@ class Facts(Frozen):
 
 def render_facts(facts: Facts) -> str:
     """Return the delimited block; numbers with six significant digits."""
-    lines = _lines(facts.model_dump(exclude={"timeframes"}), "")
+    lines = _lines(_flat(facts.model_dump(exclude={"timeframes"}), ""))
     for name, one in facts.timeframes.items():
         lines += _timeframe_lines(name, one)
     return "<facts>\n" + "\n".join(lines) + "\n</facts>"
@@ -135,11 +135,11 @@ def render_facts(facts: Facts) -> str:
 
 @lru_cache(maxsize=1024)  # only one timeframe in two has a new candle
 def _timeframe_lines(name: str, one: TimeframeFacts) -> tuple[str, ...]:
-    return tuple(_lines(one.model_dump(), f"{name}."))
+    return tuple(_lines(_flat(one.model_dump(), f"{name}.")))
 
 
-def _lines(tree: dict[str, Any], prefix: str) -> list[str]:
-    return [f"{key}: {ABSENT if value is None else shown(value)}" for key, value in _flat(tree, prefix)]
+def _lines(named: list[tuple[str, Any]]) -> list[str]:
+    return [f"{key}: {ABSENT if value is None else shown(value)}" for key, value in named]
 
 
 def _flat(tree: dict[str, Any], prefix: str) -> list[tuple[str, Any]]:

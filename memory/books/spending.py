@@ -39,6 +39,11 @@ class Spending:
         self.unpriced = 0
         """Calls whose cost nobody knows; they count as free."""
 
+    @property
+    def of_run(self) -> float:
+        """Return the money of this run, as far as it could be priced."""
+        return self._run
+
     @classmethod
     def of(cls, budget: Budget, ledger: Ledger, namespace: str, as_of: datetime) -> Spending:
         """Return what the namespace has spent in the month of `as_of`; the run itself begins with nothing."""
@@ -47,11 +52,6 @@ class Spending:
         for row in ledger.rows(namespace, since=first):
             spending._count(row.as_of, row.model_calls)
         return spending
-
-    @property
-    def of_run(self) -> float:
-        """Return the money of this run, as far as it could be priced."""
-        return self._run
 
     def add(self, as_of: datetime, calls: Sequence[CallRecord]) -> None:
         """Count the calls of a decision."""

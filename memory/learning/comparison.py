@@ -68,17 +68,15 @@ def market_state_of(facts: Facts, situation: tuple[float, ...] | None, space: st
 def compare(then: MarketState, now: MarketState) -> Comparison:
     """Return what has changed from `then` to `now`, over the timeframes that both know."""
     both = [(name, one, now.timeframes[name]) for name, one in then.timeframes.items() if name in now.timeframes]
+    values = {name: _indicators(a, b) for name, a, b in both}
     changes = [(name, change) for name, a, b in both for change in timeframe_changes(a, b)]
-    lines = lines_of([change for _, change in changes])
+    indicators, lines = step_lines(values), lines_of([change for _, change in changes])
     told = [f"{name} {line}" for (name, _), line in zip(changes, lines, strict=True)]
     return Comparison(
         price_move_pct=100 * (now.price / then.price - 1),
         alignment_change=now.alignment - then.alignment,
-        significant=(
-            *_market_changes(then, now),
-            *(f"{name} {line}" for (name, _), line in zip(changes, told, strict=True)),
-        ),
-        indicators=step_lines({name: _indicators(a, b) for name, a, b in both}),
+        significant=(*_market_changes(then, now), *told),
+        indicators=indicators,
         alike=_alike(then, now),
     )
 

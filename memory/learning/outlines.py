@@ -50,7 +50,8 @@ class Outlines:
     def asked(self, as_of: datetime, question: Callable[[Counts], Answer]) -> Answer:
         """Return what a question makes of the counts of all that was known before `as_of`; it must not keep them."""
         with self._lock:
-            return question(self._counted(_before(self._trades, as_of), _before(self._tables, as_of)))
+            until = micros(as_of)
+            return question(self._counted(_before(self._trades, until), _before(self._tables, until)))
 
     def of(self, ids: Sequence[int]) -> list[Outline | None]:
         """Return the outlines of experiences; None for one that was removed meanwhile."""
@@ -60,14 +61,15 @@ class Outlines:
     def newest_first(self, as_of: datetime) -> Iterator[Outline]:
         """Yield the closed trades known before `as_of` that something is learnt from, the newest first."""
         with self._lock:
-            trades, before = self._trades, _before(self._trades, as_of)
+            trades, before = self._trades, _before(self._trades, micros(as_of))
         return (trades[place] for place in range(before - 1, -1, -1))
 
     def course(self, trade: TradeId, as_of: datetime) -> list[Outline]:
         """Return what was known of a trade before `as_of`: what happened while it was open, and its end."""
         with self._lock:
             found = self._courses.get(trade, [])
-        return [one for one in found if one.known_at < micros(as_of)]
+        until = micros(as_of)
+        return [one for one in found if one.known_at < until]
 
     def later(self, experience_id: int, as_of: datetime) -> dict[str, str]:
         """Return the lesson that takes the place of an experience's own before `as_of`, by its name; none: nothing."""
@@ -134,9 +136,9 @@ class Outlines:
         return connection.execute(select(*columns).select_from(join).where(fresh & ours)).all()
 
 
-def _before(known: Sequence[Known], as_of: datetime) -> int:
+def _before(known: Sequence[Known], until: int) -> int:
     """Return how many were known before a time."""
-    return bisect_left(known, micros(as_of), key=attrgetter("known_at"))
+    return bisect_left(known, until, key=attrgetter("known_at"))
 
 
 def _is_late(known: Sequence[Known], fresh: Sequence[Known]) -> bool:
