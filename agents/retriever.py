@@ -50,10 +50,11 @@ def recalled(state: CandleState, context: Context) -> dict[str, Any]:
     if state.situation is None or state.facts is None or state.snapshot is None:
         return {"lessons": Lessons(unavailable="a component of the situation is unavailable")}
     then, memory, is_strict = context.recalled_then(state.facts), context.memory, context.is_backtest
+    namespaces = context.namespaces
     if then is not None:
         return {"lessons": then}
     try:
-        asked = question_of(context, state, has_texts=memory.has_texts, is_strict=is_strict)
+        asked = question_of(context, state, namespaces, has_texts=memory.has_texts, is_strict=is_strict)
         return {"lessons": lessons_of(context, memory, asked, state.facts)}
     except (EmbeddingError, MemoryStoreError) as e:
         if is_strict:  # a run must not differ because a memory was away
@@ -62,12 +63,14 @@ def recalled(state: CandleState, context: Context) -> dict[str, Any]:
         return {"lessons": Lessons(unavailable="the memory could not be read")}
 
 
-def question_of(context: Context, state: CandleState, *, has_texts: bool, is_strict: bool) -> Question:
+def question_of(
+    context: Context, state: CandleState, namespaces: tuple[str, ...], *, has_texts: bool, is_strict: bool
+) -> Question:
     """Return what the memory is asked: flat how entries in such a market ended, in a position also how holding did."""
     assert state.situation is not None and state.facts is not None and state.snapshot is not None, "see above"
     rag, snapshot = context.settings.experience_config.rag_config, state.snapshot
     return Question(
-        namespaces=context.namespaces,
+        namespaces=namespaces,
         situation=state.situation,
         space=space_of(state.facts),
         as_of=snapshot.as_of,

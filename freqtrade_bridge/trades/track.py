@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from freqtrade.persistence import Order, Trade
@@ -166,10 +166,8 @@ def market_of(state: CandleState | None) -> MarketState | None:
 
 def closed_since(
     candles: Candles, since: datetime, as_of: datetime, length: timedelta
-) -> Iterator[tuple[datetime, TimeframeView]]:
-    """Yield close time and view of the candles that closed after `since`, oldest first; broken ones are left out."""
+) -> list[tuple[datetime, TimeframeView]]:
+    """Return close time and view of the candles that closed after `since`, oldest first; broken ones are left out."""
     count = min(WINDOW, math.ceil((as_of - since) / length))
-    for back in range(count - 1, -1, -1):
-        closed_at = as_of - back * length
-        if (view := candles.view(closed_at)) is not None:
-            yield closed_at, view
+    closed_at = [as_of - back * length for back in range(count - 1, -1, -1)]
+    return [(time, view) for time in closed_at if (view := candles.view(time)) is not None]

@@ -245,7 +245,7 @@ def held(memory, make_experience, make_recorded):
 
 def asked_about(memory, **changes):
     asked = Question((1.0, 0.0, 0.0), "test-1", LATE, ("backtest:a",), RECALLED, threshold=0.0, **changes)
-    return asked, similar_trades(memory, asked, count=2, most_of_a_day=2)
+    return asked, similar_trades(memory, memory.outlines(asked.namespaces), asked, count=2, most_of_a_day=2)
 
 
 def test_a_trade_that_a_cleanup_took_out_takes_no_place_where_a_hold_of_it_stayed(held):
@@ -257,7 +257,7 @@ def test_a_trade_that_a_cleanup_took_out_takes_no_place_where_a_hold_of_it_staye
     asked, after = asked_about(memory)
     assert [one.outline.id for one in after] == [other]
     [place] = placed(after, places=1, least_losing=0, draw=0.9).taken
-    assert [case.id for case in cases_of(memory, [place], asked)] == [other]
+    assert [case.id for case in cases_of(memory, memory.outlines(asked.namespaces), [place], asked)] == [other]
 
 
 def test_an_open_trade_is_told_by_the_newest_hold_that_stayed(memory, make_recorded):
@@ -269,5 +269,5 @@ def test_an_open_trade_is_told_by_the_newest_hold_that_stayed(memory, make_recor
     with writing(memory.engine, "experiences") as (connection, revision):
         retire(connection, revision, [newest])
     asked, [one] = asked_about(memory)
-    [case] = cases_of(memory, [one], asked)
+    [case] = cases_of(memory, memory.outlines(asked.namespaces), [one], asked)
     assert (case.id, case.profit_pct, case.is_open) == (first, 1, True)

@@ -32,14 +32,11 @@ def test_a_trade_that_was_stored_before_a_case_told_so_much_is_read_and_found(me
         connection.execute(update(experiences).values(doc=json.dumps(old)))
     assert memory.get(number) == wanted
     asked = {"as_of": datetime(2026, 1, 1, tzinfo=UTC), "namespaces": ("backtest:a",), "threshold": 0.0}
-    (one,) = similar_trades(
-        memory,
-        Question((1.0, 0.0, 0.5), "test-1", kinds=("trade",), **asked),
-        count=5,
-        most_of_a_day=2,
-    )
+    question = Question((1.0, 0.0, 0.5), "test-1", kinds=("trade",), **asked)
+    reader = memory.outlines(question.namespaces)
+    (one,) = similar_trades(memory, reader, question, count=5, most_of_a_day=2)
     assert one.outline.id == number
-    (case,) = cases_of(memory, [one], Question((1.0, 0.0, 0.5), "test-1", kinds=("trade",), **asked))
+    (case,) = cases_of(memory, reader, [one], question)
     assert (case.regime, case.scene, case.self_evaluation, case.moments) == ("trend_up", None, "", ())
 
 

@@ -42,8 +42,8 @@ def _market_of(
     views: tuple[TimeframeView, ...], timeframes: tuple[str, ...], required: tuple[IndicatorName, ...]
 ) -> Mapping[str, Any]:
     """Return the facts of the market alone."""
-    price, alignment = views[0].close, alignment_of(views)
-    levels = [level.price for view in views for level in view.levels]
+    price, levels = views[0].close, [level.price for view in views for level in view.levels]
+    alignment = alignment_of(views)
     known = {
         "price": price,
         "regime": regime_of(alignment),

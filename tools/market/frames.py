@@ -143,7 +143,7 @@ def view_of(timeframe: str, candle: datetime, window: NDArray[np.float64], past:
     """
     opened, high, low, close, volume = window
     series = series_of(high, low, close, volume)
-    indicators = newest_of(series)
+    indicators, past_indicators = newest_of(series), past_indicators_of(series, volume, past)
     turns = swings(high, highest=True) + swings(low, highest=False)
     return TimeframeView(
         timeframe=timeframe,
@@ -158,7 +158,7 @@ def view_of(timeframe: str, candle: datetime, window: NDArray[np.float64], past:
         indicators=indicators,
         levels=levels_of(turns, close[-1], indicators.atr),
         patterns=patterns_of(opened, high, low, close),
-        past_indicators=past_indicators_of(series, volume, past),
+        past_indicators=past_indicators,
     )
 
 

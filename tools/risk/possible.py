@@ -22,7 +22,7 @@ def possible_of(snapshot: MarketSnapshot, rules: RiskManagement) -> Possible:
     """Return what an entry, or in a position an adjustment, can still do."""
     position = snapshot.position
     if position is None:
-        return Possible(long=entry_refusal(snapshot, "long", rules), short=entry_refusal(snapshot, "short", rules))
+        return entries_of(snapshot, rules)
     price = snapshot.price
     most = most_reduction_pct(position, snapshot.limits, price)
     return Possible(
@@ -32,15 +32,14 @@ def possible_of(snapshot: MarketSnapshot, rules: RiskManagement) -> Possible:
     )
 
 
-def entry_refusal(snapshot: MarketSnapshot, side: Side, rules: RiskManagement) -> Refusal | None:
-    """Return why no entry on `side` can be made now, the longest-lasting reasons first."""
+def entries_of(snapshot: MarketSnapshot, rules: RiskManagement) -> Possible:
+    """Return why no entry of either side can be made now, the longest-lasting reasons first."""
     account = snapshot.account
-    return (
-        halt_of(account, rules)
-        or pause_of(snapshot)
-        or lock_of(snapshot, side)
-        or no_entry(account, rules)
-        or _no_room(account, snapshot.limits, rules)
+    first = halt_of(account, rules) or pause_of(snapshot)
+    last = first or no_entry(account, rules) or _no_room(account, snapshot.limits, rules)
+    return Possible(
+        long=first or lock_of(snapshot, "long") or last,
+        short=first or lock_of(snapshot, "short") or last,
     )
 
 
