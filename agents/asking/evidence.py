@@ -19,7 +19,7 @@ LONGEST_REASONING = 4000
 LONGEST_ARGUMENTS = 4000
 
 
-class Evidence(NamedTuple):
+class KeptOfRun(NamedTuple):
     """What stays of a run's messages and opinions."""
 
     calls: tuple[CallRecord, ...]
@@ -31,10 +31,10 @@ class Evidence(NamedTuple):
     faults: dict[str, int]
 
 
-def evidence_of(state: CandleState) -> Evidence:
+def evidence_of(state: CandleState) -> KeptOfRun:
     """Return what is kept of a run, also of one that failed on its way."""
     messages = state.messages
-    return Evidence(
+    return KeptOfRun(
         model_calls(state),
         functions(messages),
         reasoning(messages),

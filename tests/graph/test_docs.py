@@ -193,7 +193,7 @@ def test_the_prompt_page_names_what_four_timeframes_need(language):
     config = ContextConfig(language=language)
     facts = wide_facts(config.timeframes, in_position=True)
     tools = [*POSITION_TOOLS, *MEMORY_TOOLS]
-    fixed = fixed_of(block_of(facts), tools, WORDS[language].titles, Settings(context_config=config))
+    fixed = fixed_of(block_of(facts), tools, WORDS[language].titles, prompt_text("decision", language), config)
     assert f"{fixed.total:,}" in (ROOT / "docs" / "prompt.md").read_text(encoding="utf-8")
 
 

@@ -23,7 +23,7 @@ READ = {
     for path, text in CODE.items()
 }
 ONCE = {
-    "the sign of a side": r"1 if [\w.]+ == \"long\" else -1",
+    "the sign of a side": r"\"long\": 1, \"short\": -1|1 if [\w.]+ == \"long\" else -1",
     "what is punctual": r"^PUNCTUAL\b.*=",
     "room in a budget": r"def with_room\(",
     "where the prompts are": r"texts/\{",
