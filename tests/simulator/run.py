@@ -136,11 +136,11 @@ class Simulation(Stormy):
         return bool(PairLocks.get_pair_locks(pair, self.now()))
 
 
-def simulate(world: World, kinds: tuple[Kind, ...] = KINDS) -> Report:
+def simulate(world: World, kinds: tuple[Kind, ...] = KINDS, *, is_wired: bool = True) -> Report:
     """Run a world and return what came of it; nothing is logged, since that costs a tenth of the time."""
     logging.disable(logging.CRITICAL)
     try:
         with Simulation(world, kinds) as run:
-            return run.run()
+            return run.run(is_wired=is_wired)
     finally:
         logging.disable(logging.NOTSET)
