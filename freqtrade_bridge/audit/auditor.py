@@ -16,6 +16,7 @@ from candlegraph.freqtrade_bridge.audit.account import LiveAccount, RequestRefus
 from candlegraph.freqtrade_bridge.audit.books import (
     Stops,
     forget_stop,
+    nearer,
     on_grid,
     open_trade_of,
     real,
@@ -27,7 +28,7 @@ from candlegraph.freqtrade_bridge.audit.following import Follower
 from candlegraph.freqtrade_bridge.audit.hands import Hands
 from candlegraph.freqtrade_bridge.audit.holds import Holds
 from candlegraph.freqtrade_bridge.audit.judge import SETTLES, judge
-from candlegraph.freqtrade_bridge.audit.results import copy_result, settle
+from candlegraph.freqtrade_bridge.audit.results import copy_result, lost_additions, settle
 from candlegraph.freqtrade_bridge.audit.seen import Action, HeldPosition, Look, PairState, StopState
 from candlegraph.freqtrade_bridge.audit.telling import Reporter, Send
 from candlegraph.freqtrade_bridge.audit.unknown import Unknown
@@ -146,6 +147,8 @@ class Auditor:
             return False
         if action.kind == "set_stop" and not self.fills.is_on_exchange:
             return True
+        if action.kind == "cancel_surplus" and action.pair in self._waits:
+            return True  # what should take its place may not be there: the next look decides
         if not self._hands.carry_out(action, state.now):
             self._waits[action.pair] = "the auditor could not put its books right yet"
         return True
@@ -160,10 +163,12 @@ class Auditor:
             return str(e)
 
     def _priced(self, action: Action, position: HeldPosition | None) -> Action:
-        """Return the action with the price of a stop that no plan gives."""
+        """Return the action with the price of a stop that no plan gives, no wider than what it has already."""
         if action.kind != "protect_unknown" or position is None:
             return action
-        price = on_grid(self._bot.exchange, action.pair, self._stops.unknown(position), position.side)
+        derived = self._stops.unknown(position)
+        wanted = derived if action.price is None else nearer(position.side, derived, action.price)
+        price = on_grid(self._bot.exchange, action.pair, wanted, position.side)
         return action.model_copy(update={"price": price})
 
     # -- what the strategy's callbacks say and ask --------------------------------------------------------------------
@@ -184,14 +189,28 @@ class Auditor:
         """Note why freqtrade is about to send an exit, should its answer be lost."""
         self._exits[trade_id] = tag
 
-    def filled(self, trade: Trade) -> None:
-        """Let the books of a trade that has just closed hold its true result; `trade` is the callback's copy."""
+    def filled(self, trade: Trade, now: datetime) -> None:
+        """Let the books of a trade that has just closed hold its true result; `trade` is the callback's copy.
+
+        An addition whose answer was lost may have been closed along with it, before a look could show it.
+        """
         if not trade.is_open:
             kept = real(trade)
+            if self._stops.awaits(trade.id):
+                self._find_lost(kept, now)
             if missing := settle(kept, self._account):
                 logger.info("%s: trade %s: %+.2f that freqtrade had not booked", trade.pair, trade.id, missing)
             copy_result(kept, trade)
             self._exits.pop(trade.id, None)
+
+    def _find_lost(self, trade: Trade, now: datetime) -> None:
+        """Set the fates of the additions to a trade that were filled without an answer."""
+        try:
+            orders = lost_additions(trade, self._account)
+        except (RequestRefused, RequestUnanswered) as e:
+            logger.warning("%s: trade %s: what became of its addition is not known: %s", trade.pair, trade.id, e)
+            return
+        self._stops.found(trade.pair, orders, trade.leverage or 1.0, now)
 
 
 def _traded_before(seen: Look, watched: Collection[str]) -> list[str]:

@@ -28,7 +28,10 @@ class Stops(Protocol):
     def expect(self, pair: str, side: Side, since: datetime) -> None:
         """Get the plan of a lost entry ready: its fill is about to be booked."""
 
-    def found(self, position: HeldPosition, orders: Sequence[SeenOrder], now: datetime) -> None:
+    def awaits(self, trade_id: int) -> bool:
+        """Return whether an addition to a trade was let through, and no order of it is known."""
+
+    def found(self, pair: str, orders: Sequence[SeenOrder], leverage: float, now: datetime) -> None:
         """Note that orders of the bot were filled and that their answers were lost."""
 
 

@@ -85,7 +85,10 @@ def _of_trade(state: PairState, trade: OpenTrade, amount: float) -> Kept:
 
 
 def _of_unknown(state: PairState, position: HeldPosition, rest: Sequence[Stop], amount: float) -> Kept:
-    """Yield a stop for what no trade knows of the position; return the stops that cover it by themselves."""
+    """Yield a stop for what no trade knows of the position; return the stops that cover it by themselves.
+
+    Where they do not, one stop takes the place of them all, no wider than any: an exchange allows only so many.
+    """
     kept, left = [], amount
     for stop in rest:
         if not exceeds(left, 0):
@@ -93,7 +96,9 @@ def _of_unknown(state: PairState, position: HeldPosition, rest: Sequence[Stop], 
         kept.append(stop)
         left = 0.0 if stop.closes_all else left - stop.amount
     if exceeds(left, 0):
-        yield Action(kind="protect_unknown", pair=state.pair, side=position.side, amount=left)
+        tightest = (max if position.side == "long" else min)((one.trigger for one in kept), default=None)
+        yield Action(kind="protect_unknown", pair=state.pair, side=position.side, amount=amount, price=tightest)
+        kept = []
     yield Action(kind="ask_person", pair=state.pair, side=position.side, amount=amount)
     return kept
 

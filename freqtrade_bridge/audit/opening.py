@@ -76,11 +76,16 @@ class PlannedStops:
         if (plan := self._plan(pair, side, since)) is not None:
             self._orders.expect(pair, plan)
 
-    def found(self, position: HeldPosition, orders: Sequence[SeenOrder], now: datetime) -> None:
+    def awaits(self, trade_id: int) -> bool:
+        """Return whether an addition to a trade was let through, and no order of it is known."""
+        return self._fates.awaits(trade_id)
+
+    def found(self, pair: str, orders: Sequence[SeenOrder], leverage: float, now: datetime) -> None:
         """Set the fates of the calls whose orders these are."""
         for one in orders:
-            order = FoundOrder(one.id, one.at, one.side, one.filled, one.price or position.entry, position.leverage)
-            self._fates.found(position.pair, order, now)
+            if one.price is not None:  # a filled order has one
+                order = FoundOrder(one.id, one.at, one.side, one.filled, one.price, leverage)
+                self._fates.found(pair, order, now)
 
     def _plan(self, pair: str, side: Side, at: datetime) -> Plan | None:
         plan = self._orders.on_its_way(pair)

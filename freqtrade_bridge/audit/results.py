@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from freqtrade.persistence import Order, Trade
 
 from candlegraph.freqtrade_bridge.audit.account import LiveAccount, RequestRefused, RequestUnanswered
-from candlegraph.freqtrade_bridge.audit.seen import SeenFill, SeenIncome, exceeds
+from candlegraph.freqtrade_bridge.audit.seen import SeenFill, SeenIncome, SeenOrder, exceeds
 from candlegraph.freqtrade_bridge.host.tags import LIQUIDATION
 
 logger = logging.getLogger(__name__)
@@ -112,7 +112,7 @@ def _its(trade: Trade, account: LiveAccount, fills: Sequence[SeenFill]) -> list[
     entered, closed = _amounts(trade, its)
     if not exceeds(closed, entered):
         return its
-    known |= _lost(trade, account)
+    known |= {one.id for one in lost_additions(trade, account)}
     with_lost = [one for one in fills if one.order_id in known]
     entered, closed = _amounts(trade, with_lost)
     return its if exceeds(entered, closed) else with_lost
@@ -128,11 +128,11 @@ def _numbers(trade: Trade, account: LiveAccount) -> set[str]:
     return found
 
 
-def _lost(trade: Trade, account: LiveAccount) -> set[str]:
-    """Return the numbers of the bot's orders, in the direction of a trade, whose answers were lost."""
+def lost_additions(trade: Trade, account: LiveAccount) -> tuple[SeenOrder, ...]:
+    """Return the bot's filled orders, in the direction of a trade, whose answers were lost; raise RequestUnanswered."""
     listed = account.orders(trade.pair, trade.open_date_utc - EARLIER)
-    sent = {one.id for one in listed if one.sender == "bot" and one.filled and one.side == trade.entry_side}
-    return {one for one in sent if Order.order_by_id(one, trade.pair) is None}
+    sent = [one for one in listed if one.sender == "bot" and one.filled and one.side == trade.entry_side]
+    return tuple(one for one in sent if Order.order_by_id(one.id, trade.pair) is None)
 
 
 def _cut(trade: Trade, its: Iterable[SeenFill]) -> Iterator[SeenFill]:

@@ -45,7 +45,9 @@ def found_told(action: Action) -> str:
     if action.kind == "set_stop":
         return f"no stop on the exchange covered the {action.side} of {action.amount:g} (trade {action.trade_id})"
     if action.kind == "protect_unknown":
-        return f"a {action.side} of {action.amount:g} that no trade knows is on the exchange, without a stop"
+        return (
+            f"a {action.side} of {action.amount:g} that no trade knows is on the exchange, without a stop for all of it"
+        )
     if action.kind == "follow_position":
         return f"{action.amount:g} of trade {action.trade_id} is not on the exchange any more"
     assert action.stop is not None, "every other action is about a stop"

@@ -65,7 +65,7 @@ class Unknown:
         if is_sure:
             self._hold(position, excess, cause, now)
             if cause == "answer_lost":
-                self._stops.found(position, orders, now)
+                self._stops.found(position.pair, orders, position.leverage, now)
         return WAITS
 
     def _origins(self, position: HeldPosition, excess: float, now: datetime) -> tuple[SeenOrder, ...]:

@@ -125,9 +125,9 @@ class Fates:
         self._change(decision_id, refusal=refusal)
 
     def hold_back(self, trade_id: int, refusal: Refusal) -> None:
-        """Note that the newest addition to a trade was refused at the last moment."""
+        """Note that the newest addition to a trade was refused at the last moment: its order was not let through."""
         for one in self._of(lambda one: one.signal.trade_id == trade_id and one.signal.wanted.grows)[-1:]:
-            self._change(one.id, refusal=refusal)
+            self._change(one.id, stage="sized", refusal=refusal)
 
     def reached(self, decision_id: str, stage: Stage) -> None:
         """Note how far it came; an earlier refusal counts no more."""
@@ -162,6 +162,11 @@ class Fates:
         )
         if ours:
             self._set(ours[-1], _fate_of(ours[-1], order, now))
+
+    def awaits(self, trade_id: int) -> bool:
+        """Return whether an addition to a trade was let through, and no order of it is known."""
+        let_through = self._of(lambda one: one.signal.trade_id == trade_id and one.stage == "ordered")
+        return any(one.signal.wanted.grows for one in let_through)
 
     def expire(self, now: datetime, is_unsure: Callable[[str], bool]) -> None:
         """Settle what is left of candles that have passed, unless its order is still open.

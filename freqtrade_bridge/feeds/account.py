@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from freqtrade.persistence import Trade
+from sqlalchemy import func, select
 
 from candlegraph.freqtrade_bridge.trades.plan import Plan
 from candlegraph.graph.schema.errors import MemoryStoreError
@@ -141,15 +142,21 @@ def candles_since_loss(pair: str, as_of: datetime, length: timedelta) -> int | N
 
     The candle of the close counts, not its minute: a backtest stamps an exit inside a candle with its open.
     """
-    lost = [
-        trade.close_date_utc
-        for trade in Trade.get_trades_proxy(pair=pair, is_open=False)
-        if trade.close_profit is not None and trade.close_profit < 0
-    ]
-    if not lost:
+    lost = _last_loss(pair)
+    if lost is None:
         return None
     seconds = length.total_seconds()
-    return max(0, int(as_of.timestamp() // seconds - max(lost).timestamp() // seconds))
+    return max(0, int(as_of.timestamp() // seconds - lost.timestamp() // seconds))
+
+
+def _last_loss(pair: str) -> datetime | None:
+    """Return when the pair's last losing trade closed; a database is not made to load every trade for that."""
+    if Trade.use_db:
+        lost = (Trade.pair == pair, Trade.is_open.is_(False), Trade.close_profit < 0)
+        at: datetime | None = Trade.session.scalar(select(func.max(Trade.close_date)).where(*lost))
+        return None if at is None else at.replace(tzinfo=UTC)
+    closed = Trade.get_trades_proxy(pair=pair, is_open=False)
+    return max((trade.close_date_utc for trade in closed if (trade.close_profit or 0.0) < 0), default=None)
 
 
 class WalletWatch:

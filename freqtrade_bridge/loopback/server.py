@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from candlegraph.freqtrade_bridge.loopback.exchange import Clock, exchange_app
 from candlegraph.freqtrade_bridge.loopback.markets import Market
@@ -22,9 +22,8 @@ START_SECONDS = 20
 class LoopbackServer:
     """An app at `url` while the `with` block lasts, on a free port; `options` are uvicorn's."""
 
-    def __init__(self, app: FastAPI, **options: Any) -> None:
-        self.app = app
-        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", **options)
+    def __init__(self, app: ASGIApp, **options: Any) -> None:
+        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", proxy_headers=False, **options)
         self._server = uvicorn.Server(config)
         self._listening: socket.socket | None = None
         self._thread: threading.Thread | None = None
@@ -64,7 +63,8 @@ class LoopbackExchange(LoopbackServer):
     """The public exchange: market data and metadata."""
 
     def __init__(self, markets: Iterable[Market], clock: Clock | None = None) -> None:
-        super().__init__(exchange_app(markets, clock or RealClock()))
+        self.app = exchange_app(markets, clock or RealClock())
+        super().__init__(self.app)
 
 
 class RealClock:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections import Counter
 from dataclasses import dataclass, field
 
-from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 @dataclass
@@ -31,10 +31,13 @@ def under_maintenance() -> Response:
     return HTMLResponse("<html><body><h1>503 Service Unavailable</h1></body></html>", 503)
 
 
-def watch(app: FastAPI) -> None:
-    """Count each request in `app.state.hits`, and answer none while the exchange is down."""
+class Watched:
+    """An app whose requests are counted in `hits`, and not answered while the exchange is down."""
 
-    @app.middleware("http")
-    async def door(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
-        app.state.hits[f"{request.method} {request.url.path}"] += 1
-        return under_maintenance() if app.state.trouble.is_down else await answer(request)
+    def __init__(self, app: ASGIApp, hits: Counter[str], trouble: Trouble) -> None:
+        self._app, self._hits, self._trouble = app, hits, trouble
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        self._hits[f"{scope.get('method')} {scope.get('path')}"] += 1
+        await (under_maintenance() if self._trouble.is_down else self._app)(scope, receive, send)

@@ -8,7 +8,7 @@ from freqtrade.enums import RunMode
 from freqtrade.exceptions import OperationalException
 from freqtrade.persistence import Order, PairLocks, Trade
 from freqtrade.strategy import IStrategy, stoploss_from_absolute
-from pandas import DataFrame
+from pandas import DataFrame, set_option
 
 from candlegraph.freqtrade_bridge.commands.check import check_loaded
 from candlegraph.freqtrade_bridge.commands.failures import told
@@ -130,6 +130,8 @@ class CandleGraphStrategy(IStrategy):
         from candlegraph.freqtrade_bridge.host.tried import begun
         from candlegraph.freqtrade_bridge.session import Session
 
+        # The labels of a frame's few columns, kept by Arrow, are a third of what freqtrade's refresh of a pair costs.
+        set_option("mode.string_storage", "python")
         context = self.open_context(namespace_of(self.config["runmode"]))
         blank_secrets(self.config)
         self.max_open_trades = self.config["max_open_trades"] = slots(self.config, context.settings.risk_management)
@@ -340,14 +342,14 @@ class CandleGraphStrategy(IStrategy):
     @fail_closed()
     def order_filled(self, pair: str, trade: Trade, order: Order, current_time: datetime, **kwargs: Any) -> None:
         """Keep the plan at the entry, learn at the exit."""
-        self._settle(trade=trade)
+        self._settle(trade=trade, now=current_time)
         self.session.fills.filled(trade, order, current_time)
 
     @fail_closed()
-    def _settle(self, trade: Trade) -> None:
+    def _settle(self, trade: Trade, now: datetime) -> None:
         """Let a closed trade's books hold what the exchange paid; live only."""
         if self.session.audit is not None:
-            self.session.audit.filled(trade)
+            self.session.audit.filled(trade, now)
 
     @fail_closed()
     def custom_stoploss(

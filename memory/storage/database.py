@@ -14,7 +14,20 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import SecretStr, ValidationError
-from sqlalchemy import Connection, Engine, Table, create_engine, event, func, insert, inspect, make_url, select, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Table,
+    bindparam,
+    create_engine,
+    event,
+    func,
+    insert,
+    inspect,
+    make_url,
+    select,
+    update,
+)
 from sqlalchemy.engine import URL, Dialect
 from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, OperationalError
 from sqlalchemy.schema import CreateIndex, CreateTable
@@ -45,6 +58,8 @@ WAITS: dict[str, Any] = {
 }
 """So long nobody waits for a shared database; a statement gets a minute, since the first one reads all vectors."""
 Counter = Literal["experiences", "embeddings", "outbox", "decisions", "account", "proposals", "audits"]
+COUNTED = update(meta).where(meta.c.key == bindparam("counter")).values(value=meta.c.value + 1).returning(meta.c.value)
+"""Counts up, and gives the new number; made once, since making it costs more than it does."""
 
 _engines: dict[Path | URL, Engine] = {}
 _unprepared: set[Engine] = set()
@@ -105,10 +120,8 @@ def writing(engine: Engine, counter: Counter) -> Iterator[tuple[Connection, int]
     Counting up comes first: it holds the row until the commit, so that numbers are in the order of commits, on any
     database, and whoever reads up to a number has missed nothing.
     """
-    ours = meta.c.key == counter
     with _used(engine), engine.begin() as connection:
-        counted = update(meta).where(ours).values(value=meta.c.value + 1).returning(meta.c.value)
-        yield connection, connection.execute(counted).scalar_one()
+        yield connection, connection.execute(COUNTED, {"counter": counter}).scalar_one()
 
 
 def database_path(engine: Engine) -> Path:

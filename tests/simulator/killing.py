@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from urllib.parse import urlsplit
 
 import freqtrade.freqtradebot
 import requests
@@ -54,6 +55,6 @@ def kill_at_answer(session: requests.Session, wanted: Callable[[str, str], bool]
     def killer(response: requests.Response, **options: Any) -> None:
         if wanted(str(response.request.method), str(response.request.url)):
             session.hooks["response"].clear()
-            raise Killed(f"after {response.request.method} {str(response.request.url).split('?')[0]}")
+            raise Killed(f"after {response.request.method} {urlsplit(str(response.request.url)).path}")
 
     session.hooks["response"].append(killer)

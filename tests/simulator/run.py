@@ -24,6 +24,7 @@ from simulator.stormy import FIRST_CLOSE, Report, Stormy
 from simulator.world import LENGTH, World
 
 from candlegraph.freqtrade_bridge.loopback.account.books import Books
+from candlegraph.freqtrade_bridge.loopback.series import TIMEFRAME_MS
 
 CONFIG = {
     "strategy": "SimulatedStrategy",
@@ -125,22 +126,28 @@ class Simulation(Stormy):
             if not stranger(books, symbol, held.get(symbol)):
                 continue
             known = before.get(symbol, Strange(self.now()))
-            orders = len(openings(books, 0, person.BY_HAND).get(symbol, []))
+            orders = self._own_orders(books, symbol)
             self._strange[symbol] = known.seen_again(symbol, orders, is_locked=self._is_locked(symbol))
             if self.now() - known.since >= TIDIED_AFTER:
                 self._impure.add(symbol)
                 self.note(f"a person tidies {symbol} up: {person.flatten(books, symbol)}")
+
+    def _own_orders(self, books: Books, symbol: str) -> int:
+        """Return how many opening orders the bot has had filled, but for candles in which a person forced an entry."""
+        forced = {int(at.timestamp() * 1000) for pair, at in self._forced if symbol_of(pair) == symbol}
+        placed = [one.created_at for one in openings(books, 0, person.BY_HAND).get(symbol, [])]
+        return sum(at - at % TIMEFRAME_MS["30m"] not in forced for at in placed)
 
     def _is_locked(self, symbol: str) -> bool:
         pair = next(market.pair for market in self.markets if market.symbol == symbol)
         return bool(PairLocks.get_pair_locks(pair, self.now()))
 
 
-def simulate(world: World, kinds: tuple[Kind, ...] = KINDS) -> Report:
+def simulate(world: World, kinds: tuple[Kind, ...] = KINDS, *, is_wired: bool = True) -> Report:
     """Run a world and return what came of it; nothing is logged, since that costs a tenth of the time."""
     logging.disable(logging.CRITICAL)
     try:
         with Simulation(world, kinds) as run:
-            return run.run()
+            return run.run(is_wired=is_wired)
     finally:
         logging.disable(logging.NOTSET)

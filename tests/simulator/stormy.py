@@ -21,6 +21,7 @@ from simulator.invariants import Violation, symbol_of
 from simulator.killing import Killed, kill_at_answer, killed_at
 from simulator.mind import Mind
 from simulator.storm import WAITS, Blow
+from simulator.wire import Wire
 from simulator.world import LENGTH, START, World
 from virtual_live import VirtualLive
 
@@ -64,12 +65,14 @@ class Stormy(VirtualLive):
         self._ledger_until = FIRST_CLOSE
         self._seen: set[str] = set()
         self._wanted: set[tuple[str, datetime]] = set()
+        self._wire: Wire | None = None
 
     # -- the run ------------------------------------------------------------------------------------------------------
 
-    def run(self) -> Report:
-        """Run to the end."""
+    def run(self, *, is_wired: bool = True) -> Report:
+        """Run to the end; `is_wired` says whether a bot that has begun reaches the exchange without sockets."""
         began = time.process_time()
+        self._wire = Wire(self.exchange.door.app(self.exchange.public)) if is_wired else None
         script.decide = Mind(self.world, self.sleep).decide
         while self.now() < self.world.end:
             self._deliver()
@@ -79,6 +82,8 @@ class Stormy(VirtualLive):
         return self.report
 
     def _loop(self) -> None:
+        if self._wire is not None:
+            self.bot.exchange._api.session.mount("https://", self._wire)
         try:
             with killed_at(self._line) if self._line else nullcontext():
                 self.step()

@@ -22,7 +22,10 @@ class Stops:
     def expect(self, pair, side, since):
         pass
 
-    def found(self, position, orders, now):
+    def awaits(self, trade_id):
+        return False
+
+    def found(self, pair, orders, leverage, now):
         pass
 
 
@@ -42,7 +45,7 @@ class AuditedStrategy(TimetableStrategy):
         return True
 
     def order_filled(self, pair, trade, order, current_time: datetime, **kwargs) -> None:
-        self.audit.filled(trade)
+        self.audit.filled(trade, current_time)
         if not trade.is_open:
             self.results = [*getattr(self, "results", []), trade.close_profit_abs]
 

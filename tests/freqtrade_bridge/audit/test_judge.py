@@ -186,6 +186,14 @@ def test_what_no_trade_knows_of_a_position_gets_a_stop_of_its_own():
     assert judge(state(3.0, [stop(1), stop(2, amount=2.0, trigger=90.0)], trade(ids=["1"]))) == (told,)
 
 
+def test_parts_that_no_trade_knows_share_one_stop_no_wider_than_any_that_they_had():
+    books = state(4.0, [stop(1), stop(2, trigger=97.0), stop(3, trigger=99.0)], trade(ids=["1"]))
+    new, told, *ended = judge(books)
+    assert (new.kind, new.amount, new.price) == ("protect_unknown", 3.0, 99.0)
+    assert told.kind == "ask_person"
+    assert [(one.kind, one.stop.id) for one in ended] == [("cancel_surplus", "2"), ("cancel_surplus", "3")]
+
+
 @pytest.mark.parametrize("known", [None, trade(ids=["1"])])
 def test_what_looks_unknown_right_after_a_fill_of_the_bot_is_neither_told_nor_touched(known):
     books = state(3.0, [stop(1), stop(2, amount=2.0)], known).model_copy(update={"is_fresh": True})
