@@ -14,8 +14,8 @@ from candlegraph.graph.settings.context import ContextConfig
 PAIR = "BTC/USDT:USDT"
 NAME = "BTC_USDT_USDT"
 AT = pd.Timestamp("2025-10-12", tz="UTC")
-"""Where the damage begins, or ends; a day is traded after it, and where it matters one before it."""
-DAY = pd.Timedelta(days=1)
+"""Where the damage begins, or ends; half a day is traded after it, and where it matters some hours before it."""
+DAY, HOUR = pd.Timedelta(days=1), pd.Timedelta(hours=1)
 PRICES = ["open", "high", "low", "close"]
 REQUIRED = ContextConfig().required_indicators
 
@@ -40,7 +40,7 @@ class Run:
 def backtest(sample, tmp_path, monkeypatch):
     """Return a runner: candle files through `damage(frame, timeframe)`, a model that enters whenever it may."""
 
-    def run(damage, begin=AT - DAY, kinds=("futures",), **overrides):
+    def run(damage, begin=AT, end=AT + DAY, kinds=("futures",), **overrides):
         target, seen = tmp_path / "data" / "futures", []
         target.mkdir(parents=True)
         for path in sorted((sample.datadir / "futures").glob(f"{NAME}-*.feather")):
@@ -52,7 +52,7 @@ def backtest(sample, tmp_path, monkeypatch):
             return script.leave(facts) if facts.position else enter(facts)
 
         monkeypatch.setattr(script, "decide", enter_or_leave)
-        timerange = f"{begin:%Y%m%d}-{AT + DAY:%Y%m%d}"
+        timerange = f"{begin.timestamp():.0f}-{end.timestamp():.0f}"
         result = backtests.run(target.parent, tmp_path / "user", (PAIR,), timerange, "ScriptStrategy", **overrides)
         rows = sorted(result.decisions(), key=lambda row: row.as_of)
         return Run(rows, [facts.missing for facts in seen], [facts.price for facts in seen], result.trades)
@@ -80,7 +80,7 @@ def assert_no_entry_while_missing(found):
 
 
 def test_good_candles_miss_nothing_and_are_traded(backtest):
-    run = backtest(unharmed, begin=AT)
+    run = backtest(unharmed)
     assert set(run.missing) == {ABSENT}
     assert len(run.trades) > 10
 
@@ -89,8 +89,8 @@ def test_a_gap_of_three_days_is_no_market_and_no_entry_follows_until_all_is_warm
     def gap(frame, timeframe):
         return frame[(frame["date"] < AT - 4 * DAY) | (frame["date"] >= AT - DAY)].reset_index(drop=True)
 
-    run = backtest(gap, begin=AT - 5 * DAY)
-    assert any(signal.action == "enter_long" for _, signal in run.between(AT - 5 * DAY, AT - 4 * DAY))
+    run = backtest(gap, begin=AT - 4 * DAY - 6 * HOUR, end=AT)
+    assert any(signal.action == "enter_long" for _, signal in run.between(AT - 4 * DAY - 6 * HOUR, AT - 4 * DAY))
     filled = [row for row in run.rows if AT - 4 * DAY + pd.Timedelta("6h30min") <= row.as_of <= AT - DAY]
     assert filled == [], "freqtrade's filling was taken for a market"
     after = run.between(AT - DAY + pd.Timedelta("30min"))
@@ -106,7 +106,7 @@ def test_the_longest_run_that_is_no_gap_is_a_setting(backtest, max_flat, is_gap)
         late = pd.Timedelta("8h")
         return frame[(frame["date"] < AT - late) | (frame["date"] >= AT)].reset_index(drop=True)
 
-    run = backtest(without_eight_hours, begin=AT, context_config={"max_flat_candles": max_flat})
+    run = backtest(without_eight_hours, end=AT + 16 * HOUR, context_config={"max_flat_candles": max_flat})
     after = run.between(AT + pd.Timedelta("8h"))
     if is_gap:
         assert_no_entry_while_missing(after)
@@ -119,7 +119,7 @@ def test_duplicate_rows_change_no_decision(sample, tmp_path, backtest):
     def twice(frame, timeframe):
         return pd.concat([frame, frame[frame["date"] >= AT - 30 * DAY]]).sort_values("date").reset_index(drop=True)
 
-    doubled = backtest(twice, begin=AT)
+    doubled = backtest(twice)
     prices = pd.read_feather(sample.datadir / "futures" / f"{NAME}-30m-futures.feather").set_index("date")["close"]
     assert len(doubled.rows) == len({row.as_of for row in doubled.rows})
     assert doubled.prices == pytest.approx([prices[row.candle] for row in doubled.rows], rel=1e-5)
@@ -134,8 +134,8 @@ def test_rows_without_numbers_make_their_timeframe_unavailable_until_it_is_warm_
             frame.loc[lost, [*PRICES, "volume"]] = np.nan
         return frame
 
-    run = backtest(emptied)
-    assert any(signal.action == "enter_long" for _, signal in run.between(AT - DAY, AT - pd.Timedelta("14h")))
+    run = backtest(emptied, begin=AT - 20 * HOUR, end=AT + 6 * HOUR)
+    assert any(signal.action == "enter_long" for _, signal in run.between(AT - 20 * HOUR, AT - 14 * HOUR))
     during = run.between(AT - pd.Timedelta("1h"), AT + pd.Timedelta("1h"))
     assert_no_entry_while_missing(during)
     assert {missing for missing, _ in during} == {"1h"}
@@ -149,15 +149,15 @@ def test_without_volume_an_indicator_of_volume_is_missing(backtest):
         frame.loc[frame["date"].between(AT, AT + DAY / 2), "volume"] = 0.0
         return frame
 
-    run = backtest(untraded, context_config={"required_indicators": [*REQUIRED, "mfi"]})
-    assert all(missing == ABSENT for missing, _ in run.between(AT - DAY, AT))
+    run = backtest(untraded, begin=AT - 6 * HOUR, end=AT + 12 * HOUR, context_config={"required_indicators": [*REQUIRED, "mfi"]})
+    assert all(missing == ABSENT for missing, _ in run.between(AT - 6 * HOUR, AT))
     quiet = run.between(AT + pd.Timedelta("7h"), AT + pd.Timedelta("12h"))
     assert_no_entry_while_missing(quiet)
     assert {missing for missing, _ in quiet} == {"30m.mfi"}
 
 
 def test_a_short_history_is_stated_and_not_traded(backtest):
-    run = backtest(lambda frame, timeframe: frame[frame["date"] >= AT - 60 * DAY].reset_index(drop=True), begin=AT)
+    run = backtest(lambda frame, timeframe: frame[frame["date"] >= AT - 60 * DAY].reset_index(drop=True), end=AT + 6 * HOUR)
     assert_no_entry_while_missing(run.between(AT))
     assert set(run.missing) == {"1d.ema_50 1d.rsi 1d.adx 1d.macd 1d.atr"}
     assert run.trades.empty
@@ -169,7 +169,7 @@ def test_a_coin_at_a_fraction_of_a_cent_is_traded_as_any_other(backtest):
         cheap[PRICES] = (cheap[PRICES] * 8.5e-6 / 92_000).round(10)
         return cheap
 
-    run = backtest(scaled, begin=AT, kinds=("futures", "mark"))
+    run = backtest(scaled, kinds=("futures", "mark"))
     assert set(run.missing) == {ABSENT}
     assert all(8e-6 < price < 9e-6 for price in run.prices)
     assert len(set(run.prices)) > 40, "the digits were lost"

@@ -22,7 +22,7 @@ from candlegraph.graph.settings.places import DATABASE
 from candlegraph.memory.books.account import AccountBook, AccountMark
 from candlegraph.memory.store import close_memory, open_memory
 
-DAYS, TIMERANGE = 3, "20251012-20251015"
+DAYS, TIMERANGE = 2, "20251012-20251014"
 PLANTED = "sk-planted-key-0123456789"
 
 

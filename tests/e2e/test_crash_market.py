@@ -81,7 +81,7 @@ def hour(number):
 
 def test_a_dry_run_closes_all_once_and_stays_halted_after_a_restart_until_a_reset(series, tmp_path, caplog):
     with dry_run(series, tmp_path, hour(5)) as run:
-        run.run_until(hour(12))
+        run.run_until(hour(10))
         guard = run.bot.strategy.session.guard
         assert guard.halt
         trades = Trade.get_trades().all()
@@ -92,11 +92,11 @@ def test_a_dry_run_closes_all_once_and_stays_halted_after_a_restart_until_a_rese
         count, halt = len(trades), guard.halt
     assert sum("all positions are closed" in record.message for record in caplog.records) == 1
     with dry_run(series, tmp_path, hour(13)) as run:
-        run.run_until(hour(15))
+        run.run_until(hour(14))
         assert run.bot.strategy.session.guard.halt == halt
         assert len(Trade.get_trades().all()) == count
         reset(tmp_path)
-        run.run_until(hour(17))
+        run.run_until(hour(15))
         assert run.bot.strategy.session.guard.halt is None
         assert not PairLocks.is_global_lock()
         assert len(Trade.get_trades().all()) > count

@@ -108,7 +108,7 @@ def test_in_a_dry_run_trades_orders_and_fates_add_up(sample, monkeypatch):
     start = datetime(2025, 10, 15, 0, 0, 2, tzinfo=UTC)
     config = {"strategy": "ScriptStrategy", "strategy_path": str(backtests.TEST_STRATEGIES)} | SMALL
     with VirtualDryRun(config, [market_of(pair, sample_series(pair)) for pair in sample.pairs[:2]], start) as run:
-        run.run_until(start + timedelta(hours=18))
+        run.run_until(start + timedelta(hours=16))
         context = run.bot.strategy.session.context
         rows = Ledger(context.database).rows(context.namespace)
         check_each_has_one(rows, rows[-1].as_of)
@@ -121,7 +121,7 @@ def test_in_a_dry_run_trades_orders_and_fates_add_up(sample, monkeypatch):
         assert sum(row.signal.is_entry for row in filled.values()) == len(Trade.get_trades().all())
         assert len(filled) > 5
         run.bot.state = State.PAUSED  # as `/pause` does
-        run.run_until(run.now() + timedelta(hours=4))
+        run.run_until(run.now() + timedelta(hours=2))
         newest = [row for row in Ledger(context.database).rows(context.namespace) if row.as_of > rows[-1].as_of]
         flat = {(row.signal.source, row.calls) for row in newest if row.state == "flat"}
         assert ("paused", 0) in flat

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 LENGTH = {"30m": "30min", "1h": "1h", "4h": "4h", "1d": "1D"}
-DAYS = 4
+DAYS = 3
 
 
 def copy_market(source, target, pairs, change):
@@ -63,7 +63,7 @@ def honest(market, tmp_path_factory):
 @pytest.mark.parametrize("change", [altered_after, pytest.param(cut_after, marks=pytest.mark.slow)])
 def test_the_future_changes_no_decision(honest, market, tmp_path, change):
     (full, timerange, begin), (datadir, pairs, _) = honest, market
-    moment = begin + pd.Timedelta(days=DAYS - 2, hours=1, minutes=30)
+    moment = begin + pd.Timedelta(days=DAYS - 1, hours=1, minutes=30)
     changed = copy_market(Path(datadir), tmp_path / "data", pairs, change(moment))
     other = backtests.run(changed, tmp_path / "user", pairs, timerange)
     # The backtester needs the candle that opens at a decision; where the data is cut at T, the last one is missing.

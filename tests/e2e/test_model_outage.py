@@ -69,14 +69,14 @@ def serving(model):
 
 
 @contextmanager
-def bot(sample, model, **llm):
+def bot(sample, model, place=0, **llm):
     with serving(model) as url:
         config = {
             "strategy": "CandleGraphStrategy",
             "strategy_path": str(STRATEGIES),
             "llm_config": {"api_base": url, "model": "m", "retry_times": 0, "breaker": {"failures": 1000}} | llm,
         }
-        pair = sample.pairs[0]
+        pair = sample.pairs[place]
         with VirtualDryRun(config, [market_of(pair, sample_series(pair))], START) as run:
             yield run
 
@@ -122,8 +122,8 @@ def test_one_failed_candle_less_pauses_nothing(sample):
 
 
 def test_while_the_model_is_down_a_position_is_held_and_its_stop_closes_it(sample):
-    model = Model()
-    with bot(sample, model) as run:
+    model, falls_soon = Model(), 1
+    with bot(sample, model, falls_soon) as run:
         candles(run, 1)
         run.step()
         (trade,) = Trade.get_trades().all()

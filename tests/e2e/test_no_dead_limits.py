@@ -10,7 +10,8 @@ import script
 
 from candlegraph.graph.settings.risk import Block, RiskManagement
 
-FOURTEEN_HOURS, DAY = "1764028800-1764079200", "20251125-20251126"
+SOME_CANDLES, FOURTEEN_HOURS, DAY = "1764028800-1764041400", "1764028800-1764079200", "20251125-20251126"
+"""From the same midnight on; most limits show at the first entry."""
 FREE = {"max_total_exposure": 500, "max_risk_per_trade_pct": 100, "max_daily_loss_pct": 100, "emergency_stop_loss": -1}
 OFF = {
     "checks": dict.fromkeys(
@@ -79,7 +80,7 @@ class Row(NamedTuple):
     scenario: Any = CALM
     base: dict[str, Any] = {}
     pairs: int = 1
-    timerange: str = FOURTEEN_HOURS
+    timerange: str = SOME_CANDLES
 
 
 def column(name):
@@ -123,8 +124,15 @@ ROWS = {
     "emergency_stop_loss": Row({"emergency_stop_loss": -0.005}, new_reason("emergency_stop")),
     "stop_atr_multiple": Row({"stop_atr_multiple": 1}, column("stop_loss_abs"), without_a_stop),
     "break_even_after_r": Row({"break_even_after_r": 0.2}, new_reason("trailing_stop_loss"), timerange=DAY),
-    "trailing_after_r": Row({"trailing_after_r": 0.2}, new_reason("trailing_stop_loss")),
-    "trailing_distance_r": Row({"trailing_distance_r": 0.3}, column("stop_loss_abs"), base={"trailing_after_r": 0.2}),
+    "trailing_after_r": Row(
+        {"trailing_after_r": 0.2}, new_reason("trailing_stop_loss"), timerange=FOURTEEN_HOURS
+    ),
+    "trailing_distance_r": Row(
+        {"trailing_distance_r": 0.3},
+        column("stop_loss_abs"),
+        base={"trailing_after_r": 0.2},
+        timerange=FOURTEEN_HOURS,
+    ),
     "liquidation_buffer": Row({"liquidation_buffer": 0.9}, lower("leverage")),
     "maintenance_margin_pct": Row({"maintenance_margin_pct": 20}, lower("leverage")),
     "allow_add_to_loser": Row(

@@ -20,7 +20,7 @@ from candlegraph.memory.storage.database import open_engine, reading
 from candlegraph.memory.storage.tables import experiences
 
 ROOT = Path(__file__).parents[2]
-LONG, SOME, SHORT = "20251010-20251031", "20251010-20251013", "20251115-20251116"
+LONG, SOME, SHORT = "20251010-20251031", "20251012-20251014", "20251115-20251116"
 UNEQUAL = {"decision_id", "namespace", "recorded_at", "latency_ms", "mode", "case_ids"}
 """What belongs to one run; `seconds` of the calls are kept with the answers, and equal."""
 
@@ -89,7 +89,7 @@ def without(known, *names):
     return {name: value for name, value in known.items() if name not in names}
 
 
-RUNS = [pytest.param(SOME, id="288"), pytest.param(LONG, id="2016", marks=pytest.mark.slow)]
+RUNS = [pytest.param(SOME, id="192"), pytest.param(LONG, id="2016", marks=pytest.mark.slow)]
 
 
 @pytest.fixture(scope="module", params=RUNS)

@@ -118,7 +118,7 @@ def test_an_entry_that_is_partly_filled_is_a_smaller_trade_with_a_stop_and_its_s
 
 
 def test_a_reversal_takes_two_candles_an_exit_and_then_an_entry(live):
-    with live({"00:30": "long", "01:00": "leave", "01:30": "short"}) as run:
+    with live({"00:30": "long", "01:00": "leave", "01:30": "short"}, loop_seconds=300) as run:
         run.run_until(at("01:35"))
         assert sent(run) == [("00:30", "BUY"), ("01:00", "SELL"), ("01:30", "SELL")]
         assert run.asked == ["00:00", "00:30", "01:00", "01:30"]
@@ -126,7 +126,8 @@ def test_a_reversal_takes_two_candles_an_exit_and_then_an_entry(live):
 
 @pytest.mark.parametrize("again", ["reload", "stop", "kill"])
 def test_a_candle_that_was_decided_is_not_decided_again_after_a_start(live, again):
-    with live({"00:30": "long", "01:00": "leave", "01:01": "long", "01:02": "long"}) as run:
+    later = dict.fromkeys(("01:05", "01:10", "01:15", "01:20"), "long")
+    with live({"00:30": "long", "01:00": "leave"} | later, loop_seconds=300) as run:
         run.run_until(at("01:01"))
         assert sent(run) == [("00:30", "BUY"), ("01:00", "SELL")]
         if again == "reload":
@@ -134,20 +135,20 @@ def test_a_candle_that_was_decided_is_not_decided_again_after_a_start(live, agai
         else:
             getattr(run, again)()
             run.begin()
-        run.run_until(at("01:05"))
+        run.run_until(at("01:21"))
         assert sent(run) == [("00:30", "BUY"), ("01:00", "SELL")]
         assert run.asked == ["00:00", "00:30", "01:00"]
 
 
 def test_an_exit_that_was_decided_and_not_carried_out_is_carried_out_after_a_restart(live):
-    with live({"00:30": "long", "01:00": "leave"}) as run:
-        run.run_until(at("00:59"))
+    with live({"00:30": "long", "01:00": "leave"}, loop_seconds=300) as run:
+        run.run_until(at("00:55"))
         run.exchange.plan(refused("POST /fapi/v1/order", -1000))
-        run.run_until(at("01:00"))
-        assert len(sent(run)) == 1
+        run.step()
+        assert run.now() > at("01:00") and len(sent(run)) == 1
         run.kill()
         run.begin()
-        run.run_until(at("01:04"))
+        run.run_until(at("01:15"))
         assert [side for _, side in sent(run)] == ["BUY", "SELL"] and run.asked == ["00:00", "00:30", "01:00"]
         assert rows(run)["01:00"].fate.kind == "filled"
 

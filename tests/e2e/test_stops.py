@@ -14,7 +14,7 @@ from candlegraph.freqtrade_bridge.loopback.markets import market_of
 from candlegraph.freqtrade_bridge.loopback.sample_market import sample_series
 
 PAIR = "ETH/USDT:USDT"
-FIRST, LAST = datetime(2025, 11, 3, tzinfo=UTC), datetime(2025, 11, 3, 22, tzinfo=UTC)
+FIRST, LAST = datetime(2025, 11, 3, tzinfo=UTC), datetime(2025, 11, 3, 14, tzinfo=UTC)
 """Chosen so that no stop is touched by less than what a loop of five minutes can miss."""
 TIMERANGE = f"{FIRST.timestamp():.0f}-{LAST.timestamp():.0f}"
 OPENS = FIRST + timedelta(minutes=30, seconds=2)
@@ -100,7 +100,7 @@ def test_the_stop_rests_on_the_exchange_if_the_key_says_so(series, wanted):
     rules = RULES | {"stop_on_exchange": wanted, "break_even_after_r": 0.2}
     seen = set()
     with dry_run(series, OPENS, rules, 600) as run:
-        run.run_until(FIRST + timedelta(hours=10))
+        run.run_until(FIRST + timedelta(hours=4))
         for trade in Trade.get_trades().all():
             for order in trade.orders:
                 if order.ft_order_side == "stoploss":

@@ -25,14 +25,19 @@ RUN = f"from {PACKAGE}.commands.main import main; status = main(sys.argv[1:])"
 
 def loaded(code, *words):
     """Return which of the heavy packages a fresh process has after `code`."""
-    code = f"import atexit, sys; atexit.register(lambda: print('loaded', *({HEAVY!r} & set(sys.modules)))); {code}"
+    return loaded_by_steps(f"import atexit; atexit.register(told); {code}", *words)[-1]
+
+
+def loaded_by_steps(code, *words):
+    """Return the same for each `told()` in `code`."""
+    code = f"import sys; told = lambda: print('loaded', *({HEAVY!r} & set(sys.modules))); {code}"
     # A plugin of pytest's coverage or LangSmith's tracing would load what the command does not.
     env = {name: value for name, value in os.environ.items() if not name.startswith(("COV_", "LANG"))}
     words = [sys.executable, "-c", code, *map(str, words)]
     done = subprocess.run(words, capture_output=True, text=True, check=False, env=env)
-    last = done.stdout.splitlines()[-1].split()
-    assert done.returncode == 0 and last[0] == "loaded", done.stderr
-    return set(last[1:])
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert done.returncode == 0 and lines[-1][0] == "loaded", done.stderr
+    return [set(line[1:]) for line in lines if line[:1] == ["loaded"]]
 
 
 @pytest.fixture(scope="module")
@@ -68,17 +73,15 @@ def test_a_backtest_loads_freqtrade_and_the_graph_in_its_own_process_only():
     assert not found & {"freqtrade", "ccxt", "langgraph", "langchain_core", "openai"}
 
 
-def test_a_run_on_the_rule_loads_no_client_of_an_endpoint():
-    assert "openai" not in loaded(f"import {PACKAGE}.session")
-
-
 def test_no_action_of_the_memory_but_the_ablation_loads_freqtrade():
     modules = {module for _, module, _, _ in ACTIONS} - {ABLATION}
     assert "freqtrade" not in loaded(f"import {', '.join(modules)}")
 
 
-def test_the_statistics_of_evaluate_are_loaded_by_no_other_command():
+def test_a_run_on_the_rule_loads_no_client_of_an_endpoint_and_no_command_but_evaluate_its_statistics():
     others = ", ".join(f"{PACKAGE}.commands.{name}" for name in COMMANDS)
-    session = f"{PACKAGE}.session, {PACKAGE}.strategies.CandleGraphStrategy, {PACKAGE}.commands.reporting.report"
-    found = loaded(f"import {others}, {session}, {PACKAGE}.lab, {PACKAGE}.lab.evaluation.running")
-    assert not found & STATISTICS
+    rest = f"{PACKAGE}.strategies.CandleGraphStrategy, {PACKAGE}.commands.reporting.report"
+    more = f"import {others}, {rest}, {PACKAGE}.lab, {PACKAGE}.lab.evaluation.running"
+    session, everything = loaded_by_steps(f"import {PACKAGE}.session; told(); {more}; told()")
+    assert "langgraph" in session and "openai" not in session
+    assert not everything & STATISTICS

@@ -39,6 +39,8 @@ os._Environ.__getitem__ = read
 for name in modules:
     importlib.import_module(name)
 %s
+if "freqtrade" in sys.modules:
+    seen.append("freqtrade was imported")
 print("\\n".join(seen))
 """
 
@@ -51,13 +53,8 @@ def fresh(code, *arguments, cwd):
     return done.stdout.strip()
 
 
-def test_the_graph_is_imported_without_freqtrade(tmp_path):
-    code = "import sys, candlegraph.graph.builder; print([m for m in sys.modules if m.split('.')[0] == 'freqtrade'])"
-    assert fresh(code, cwd=tmp_path) == "[]"
-
-
-def test_importing_opens_no_file_and_no_socket_and_reads_no_key(tmp_path):
-    assert len(MODULES) > 30
+def test_importing_opens_no_file_and_no_socket_reads_no_key_and_needs_no_freqtrade(tmp_path):
+    assert len(MODULES) > 30 and "candlegraph.graph.builder" in MODULES
     assert fresh(WATCHED % "", *MODULES, cwd=tmp_path) == ""
     assert list(tmp_path.iterdir()) == []
 
@@ -69,6 +66,7 @@ def test_importing_opens_no_file_and_no_socket_and_reads_no_key(tmp_path):
         ("import socket; socket.socket().close()", "socket.__new__"),
         ("os.environ.get('OPENAI_API_KEY')", "environment OPENAI_API_KEY"),
         ("import sqlite3; sqlite3.connect(':memory:').close()", "sqlite3.connect"),
+        ("import freqtrade", "freqtrade was imported"),
     ],
 )
 def test_the_watch_on_imports_notices(tmp_path, deed, noticed):
