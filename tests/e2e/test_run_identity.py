@@ -4,6 +4,7 @@ import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 
+import backtests
 import pytest
 from freqtrade.data.btanalysis import get_backtest_resultlist
 from pages import Page
@@ -15,6 +16,7 @@ from candlegraph.freqtrade_bridge.loopback.backtest import BacktestOrder, run_ba
 from candlegraph.freqtrade_bridge.loopback.configuration import base_config, offline_exchange
 from candlegraph.freqtrade_bridge.loopback.markets import markets_of_datadir
 from candlegraph.freqtrade_bridge.loopback.server import LoopbackExchange
+from candlegraph.freqtrade_bridge.session import Session
 from candlegraph.graph.settings.places import DATABASE
 from candlegraph.memory.books.ledger import Ledger
 
@@ -109,3 +111,19 @@ def test_the_pairs_of_the_command_line_are_the_pairs_decided_whatever_the_config
 def said_last(told):
     """Return candlegraph's own message, which comes after freqtrade's log."""
     return told.rpartition("candlegraph: ")[2]
+
+
+def test_a_backtest_that_a_person_stops_has_stored_all_that_it_decided(sample, tmp_path, monkeypatch):
+    decide, points = Session.decide, iter(range(20))
+
+    def until_stopped(*given):
+        if next(points, None) is None:
+            raise KeyboardInterrupt
+        decide(*given)
+
+    monkeypatch.setattr(Session, "decide", until_stopped)
+    with pytest.raises(KeyboardInterrupt):
+        backtests.run(sample.datadir, tmp_path, sample.pairs[:1], DAY)
+    ledger = Ledger(tmp_path / DATABASE)
+    (namespace,) = ledger.namespaces()
+    assert len(ledger.rows(namespace)) == 20
