@@ -191,6 +191,7 @@ class CandleGraphStrategy(IStrategy):
         self.session.fates.look([pair], current_time)
         return columns_of(self.session.book.unused(pair, current_time))
 
+    @fail_closed()
     def store_decisions(self) -> None:
         """Store what a backtest has decided and not stored yet."""
         self.session.records.store()
