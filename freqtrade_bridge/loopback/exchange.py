@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 
 from candlegraph.freqtrade_bridge.loopback.markets import Market
 from candlegraph.freqtrade_bridge.loopback.series import CandleSeries, length_of
-from candlegraph.freqtrade_bridge.loopback.trouble import Trouble, Watched
+from candlegraph.freqtrade_bridge.loopback.trouble import Trouble, Troubled
 from candlegraph.graph.schema.errors import CandleError, CandlegraphError
 
 FUNDING_MS = 8 * 3_600_000
@@ -41,7 +41,7 @@ def exchange_app(markets: Iterable[Market], clock: Clock) -> FastAPI:
     app = FastAPI(openapi_url=None)
     app.state.hits, app.state.unknown, app.state.trouble = Counter(), Counter(), Trouble()
     by_symbol = {market.symbol: market for market in markets}
-    app.add_middleware(Watched, hits=app.state.hits, trouble=app.state.trouble)
+    app.add_middleware(Troubled, hits=app.state.hits, trouble=app.state.trouble)
     _refuse_as_binance(app)
     _offer_metadata(app, by_symbol, clock)
     _offer_market_data(app, by_symbol, clock)

@@ -31,7 +31,7 @@ def under_maintenance() -> Response:
     return HTMLResponse("<html><body><h1>503 Service Unavailable</h1></body></html>", 503)
 
 
-class Watched:
+class Troubled:
     """An app whose requests are counted in `hits`, and not answered while the exchange is down."""
 
     def __init__(self, app: ASGIApp, hits: Counter[str], trouble: Trouble) -> None:
