@@ -149,7 +149,8 @@ def test_without_volume_an_indicator_of_volume_is_missing(backtest):
         frame.loc[frame["date"].between(AT, AT + DAY / 2), "volume"] = 0.0
         return frame
 
-    run = backtest(untraded, begin=AT - 6 * HOUR, end=AT + 12 * HOUR, context_config={"required_indicators": [*REQUIRED, "mfi"]})
+    with_volume = {"required_indicators": [*REQUIRED, "mfi"]}
+    run = backtest(untraded, begin=AT - 6 * HOUR, end=AT + 12 * HOUR, context_config=with_volume)
     assert all(missing == ABSENT for missing, _ in run.between(AT - 6 * HOUR, AT))
     quiet = run.between(AT + pd.Timedelta("7h"), AT + pd.Timedelta("12h"))
     assert_no_entry_while_missing(quiet)
@@ -157,7 +158,10 @@ def test_without_volume_an_indicator_of_volume_is_missing(backtest):
 
 
 def test_a_short_history_is_stated_and_not_traded(backtest):
-    run = backtest(lambda frame, timeframe: frame[frame["date"] >= AT - 60 * DAY].reset_index(drop=True), end=AT + 6 * HOUR)
+    def sixty_days(frame, timeframe):
+        return frame[frame["date"] >= AT - 60 * DAY].reset_index(drop=True)
+
+    run = backtest(sixty_days, end=AT + 6 * HOUR)
     assert_no_entry_while_missing(run.between(AT))
     assert set(run.missing) == {"1d.ema_50 1d.rsi 1d.adx 1d.macd 1d.atr"}
     assert run.trades.empty

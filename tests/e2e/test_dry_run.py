@@ -49,7 +49,7 @@ def ledger_of(bot):
 def test_a_dry_run_decides_and_trades_like_the_backtest(sample, tmp_path, monkeypatch):
     # Stops so far away that none is hit: one loop a candle does not see the lows between, the backtest does.
     monkeypatch.setattr(rule, "STOP_ATR", 12.0)
-    pairs, hours = sample.pairs[:2], 14
+    pairs, hours = sample.pairs[:2], 10
     first = START.replace(minute=0, second=0)
     last = first + timedelta(hours=hours)
     with dry_run(pairs) as run:

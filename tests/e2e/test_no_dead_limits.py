@@ -124,9 +124,7 @@ ROWS = {
     "emergency_stop_loss": Row({"emergency_stop_loss": -0.005}, new_reason("emergency_stop")),
     "stop_atr_multiple": Row({"stop_atr_multiple": 1}, column("stop_loss_abs"), without_a_stop),
     "break_even_after_r": Row({"break_even_after_r": 0.2}, new_reason("trailing_stop_loss"), timerange=DAY),
-    "trailing_after_r": Row(
-        {"trailing_after_r": 0.2}, new_reason("trailing_stop_loss"), timerange=FOURTEEN_HOURS
-    ),
+    "trailing_after_r": Row({"trailing_after_r": 0.2}, new_reason("trailing_stop_loss"), timerange=FOURTEEN_HOURS),
     "trailing_distance_r": Row(
         {"trailing_distance_r": 0.3},
         column("stop_loss_abs"),

@@ -1,6 +1,6 @@
 """Random answers: none raises into the bridge, every signal is within schema, state and gate.
 
-2,000 by default; `make test-all` asks for 10,000.
+500 by default; `make test-all` asks for 10,000.
 """
 
 import itertools

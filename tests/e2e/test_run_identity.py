@@ -20,7 +20,8 @@ from candlegraph.freqtrade_bridge.session import Session
 from candlegraph.graph.settings.places import DATABASE
 from candlegraph.memory.books.ledger import Ledger
 
-DAY = "20251012-20251013"
+DAY = "1760227200-1760241600"
+"""Four hours of 2025-10-12."""
 NO_KEY = {"llm_config": {"api_base": "http://127.0.0.1:9/v1", "model": "m", "api_key_env": "CANDLEGRAPH_NO_SUCH_KEY"}}
 
 
