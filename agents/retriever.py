@@ -49,12 +49,12 @@ def recalled(state: CandleState, context: Context) -> dict[str, Any]:
         return {"lessons": Lessons(unavailable="experience_config.use_experience is off")}
     if state.situation is None or state.facts is None or state.snapshot is None:
         return {"lessons": Lessons(unavailable="a component of the situation is unavailable")}
-    then, memory, is_strict = context.recalled_then(state.facts), context.memory, context.is_backtest
-    namespaces = context.namespaces
-    if then is not None:
+    is_strict = context.is_backtest
+    if (then := context.recalled_then(state.facts)) is not None:
         return {"lessons": then}
     try:
-        asked = question_of(context, state, namespaces, has_texts=memory.has_texts, is_strict=is_strict)
+        memory = context.memory
+        asked = question_of(context, state, context.namespaces, has_texts=memory.has_texts, is_strict=is_strict)
         return {"lessons": lessons_of(context, memory, asked, state.facts)}
     except (EmbeddingError, MemoryStoreError) as e:
         if is_strict:  # a run must not differ because a memory was away
