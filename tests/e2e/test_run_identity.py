@@ -115,7 +115,7 @@ def said_last(told):
 
 
 def test_a_backtest_that_a_person_stops_has_stored_all_that_it_decided(sample, tmp_path, monkeypatch):
-    decide, points = Session.decide, iter(range(20))
+    decide, points = Session.decide, iter(range(5))
 
     def until_stopped(*given):
         if next(points, None) is None:
@@ -127,4 +127,4 @@ def test_a_backtest_that_a_person_stops_has_stored_all_that_it_decided(sample, t
         backtests.run(sample.datadir, tmp_path, sample.pairs[:1], DAY)
     ledger = Ledger(tmp_path / DATABASE)
     (namespace,) = ledger.namespaces()
-    assert len(ledger.rows(namespace)) == 20
+    assert len(ledger.rows(namespace)) == 5
