@@ -196,8 +196,13 @@ class Books:
             self.earn("FUNDING_FEE", symbol, paid, at)
 
     def liquidate(self, symbol: str, price: Decimal, at: int) -> None:
-        """Close the position at `price`; what is left of its margin goes to the insurance fund."""
+        """Close the position at `price`; what is left of its margin goes to the insurance fund.
+
+        The exchange cancels the pair's open orders first: the wallet may be too small for them by now.
+        """
         position = self.position(symbol)
+        for waiting in [one for one in self.orders.values() if one.is_open and one.symbol == symbol]:
+            self.end(waiting, "CANCELED", at)
         side: OrderSide = "SELL" if position.sign > 0 else "BUY"
         left = cents(position.margin + position.profit(price))
         size, number = abs(position.amount), self.new_id()

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from markets import drawn, scaled
 
@@ -152,6 +152,7 @@ DEEDS = st.tuples(st.sampled_from(["buy", "sell", "limit", "stop", "close"]), st
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(deeds=st.lists(DEEDS, max_size=20))
+@example(deeds=[("sell", 1, 0), ("sell", 697, 0), ("sell", 900, 0), ("limit", 774, 0)])
 def test_whatever_is_done_the_wallet_is_the_sum_of_its_incomes_and_the_position_that_of_its_fills(
     make_books: MakeBooks, clock: Any, deeds: list[tuple[str, int, int]]
 ) -> None:
