@@ -24,7 +24,7 @@ from candlegraph.memory.learning.patterns import guidance_of, with_patterns
 from candlegraph.memory.learning.ranking import drawn, placed, summary_of
 from candlegraph.memory.learning.self_scores import told_to_model
 from candlegraph.memory.storage.rows import micros
-from candlegraph.memory.store import RECALLED, ExperienceMemory
+from candlegraph.memory.store import RECALLED
 from candlegraph.tools.market.scene import scene_of
 from candlegraph.tools.market.situation import space_of
 
@@ -49,26 +49,22 @@ def recalled(state: CandleState, context: Context) -> dict[str, Any]:
         return {"lessons": Lessons(unavailable="experience_config.use_experience is off")}
     if state.situation is None or state.facts is None or state.snapshot is None:
         return {"lessons": Lessons(unavailable="a component of the situation is unavailable")}
-    is_strict = context.is_backtest
     if (then := context.recalled_then(state.facts)) is not None:
         return {"lessons": then}
     try:
-        memory = context.memory
-        asked = question_of(context, state, context.namespaces, has_texts=memory.has_texts, is_strict=is_strict)
-        return {"lessons": lessons_of(context, memory, asked, state.facts)}
+        return {"lessons": lessons_of(context, question_of(context, state), state.facts)}
     except (EmbeddingError, MemoryStoreError) as e:
-        if is_strict:  # a run must not differ because a memory was away
+        if context.is_backtest:  # a run must not differ because a memory was away
             raise
         logger.error("%s: decided without memory: %s", state.snapshot.pair, e)
         return {"lessons": Lessons(unavailable="the memory could not be read")}
 
 
-def question_of(
-    context: Context, state: CandleState, namespaces: tuple[str, ...], *, has_texts: bool, is_strict: bool
-) -> Question:
+def question_of(context: Context, state: CandleState) -> Question:
     """Return what the memory is asked: flat how entries in such a market ended, in a position also how holding did."""
     assert state.situation is not None and state.facts is not None and state.snapshot is not None, "see above"
     rag, snapshot = context.settings.experience_config.rag_config, state.snapshot
+    namespaces, is_strict, memory = context.namespaces, context.is_backtest, context.memory
     return Question(
         namespaces=namespaces,
         situation=state.situation,
@@ -76,7 +72,7 @@ def question_of(
         as_of=snapshot.as_of,
         kinds=ENTRIES if snapshot.position is None else RECALLED,
         threshold=rag.vector_store.similarity_threshold,
-        words=words_now_of(state.snapshot, state.facts) if has_texts else {},
+        words=words_now_of(state.snapshot, state.facts) if memory.has_texts else {},
         weights=rag.spaces,
         is_strict=is_strict,
         without=open_trade(context, snapshot),
@@ -96,9 +92,10 @@ def open_trade(context: Context, snapshot: MarketSnapshot) -> TradeId | None:
     return TradeId(context.namespace, snapshot.pair, micros(snapshot.position.opened_at))
 
 
-def lessons_of(context: Context, memory: ExperienceMemory, asked: Question, facts: Facts) -> Lessons:
+def lessons_of(context: Context, asked: Question, facts: Facts) -> Lessons:
     """Return the cases to show, and what they and all trades say."""
-    config, reader = context.settings.experience_config, memory.outlines(asked.namespaces)
+    config, memory = context.settings.experience_config, context.memory
+    reader = memory.outlines(asked.namespaces)
     rules, places = config.rag_config.ranking, config.rag_config.vector_store.top_k
     similar = similar_trades(memory, reader, asked, count=max(LOOKED_AT, 4 * places), most_of_a_day=rules.most_of_a_day)
     shown = placed(similar, places=places, least_losing=rules.least_losing, draw=drawn(asked.situation))
