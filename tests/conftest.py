@@ -9,7 +9,6 @@ os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
 os.environ.pop("SSL_CERT_FILE", None)
 os.environ["SSL_CERT_DIR"] = os.path.dirname(__file__)
 
-import gc
 import json
 import shutil
 import socket
@@ -47,23 +46,11 @@ DAYS = 475
 AS_OF = START + timedelta(days=460, hours=13)
 FRAMES = {"30m": "30min", "1h": "1h", "4h": "4h", "1d": "1D"}
 RAM, ROOM = Path("/dev/shm"), 2 * 2**30
-GARBAGE = 10_000
-"""New objects before the collector looks at them; a backtest makes millions that no cycle holds."""
 
 # A commit waits for the disk, a hundred times a backtest; in RAM it does not. Docker's default of 64 MB is too small.
 if "TMPDIR" not in os.environ and RAM.is_dir() and os.access(RAM, os.W_OK) and shutil.disk_usage(RAM).free > ROOM:
     os.environ.setdefault("TIKTOKEN_CACHE_DIR", f"{tempfile.gettempdir()}/data-gym-cache")
     os.environ["TMPDIR"] = tempfile.tempdir = str(RAM)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_collection():
-    """Let the garbage collector pass over what was imported: 600 MB of modules, walked anew in every second test."""
-    gc.disable()
-    yield
-    gc.freeze()
-    gc.set_threshold(GARBAGE)
-    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)
