@@ -8,7 +8,7 @@ from freqtrade.enums import RunMode
 from freqtrade.exceptions import OperationalException
 from freqtrade.persistence import Order, PairLocks, Trade
 from freqtrade.strategy import IStrategy, stoploss_from_absolute
-from pandas import DataFrame, set_option
+from pandas import DataFrame
 
 from candlegraph.freqtrade_bridge.commands.check import check_loaded
 from candlegraph.freqtrade_bridge.commands.failures import told
@@ -130,8 +130,6 @@ class CandleGraphStrategy(IStrategy):
         from candlegraph.freqtrade_bridge.host.tried import begun
         from candlegraph.freqtrade_bridge.session import Session
 
-        # The labels of a frame's few columns, kept by Arrow, are a third of what freqtrade's refresh of a pair costs.
-        set_option("mode.string_storage", "python")
         context = self.open_context(namespace_of(self.config["runmode"]))
         blank_secrets(self.config)
         self.max_open_trades = self.config["max_open_trades"] = slots(self.config, context.settings.risk_management)
