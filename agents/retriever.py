@@ -64,17 +64,16 @@ def question_of(context: Context, state: CandleState) -> Question:
     """Return what the memory is asked: flat how entries in such a market ended, in a position also how holding did."""
     assert state.situation is not None and state.facts is not None and state.snapshot is not None, "see above"
     rag, snapshot = context.settings.experience_config.rag_config, state.snapshot
-    namespaces, is_strict, memory = context.namespaces, context.is_backtest, context.memory
     return Question(
-        namespaces=namespaces,
         situation=state.situation,
         space=space_of(state.facts),
         as_of=snapshot.as_of,
+        namespaces=context.namespaces,
         kinds=ENTRIES if snapshot.position is None else RECALLED,
         threshold=rag.vector_store.similarity_threshold,
-        words=words_now_of(state.snapshot, state.facts) if memory.has_texts else {},
+        words=words_now_of(state.snapshot, state.facts) if context.memory.has_texts else {},
         weights=rag.spaces,
-        is_strict=is_strict,
+        is_strict=context.is_backtest,
         without=open_trade(context, snapshot),
     )
 

@@ -5,13 +5,14 @@ What there is to know of a function stands in its declaration: name, action, arg
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from langchain_core.tools import StructuredTool
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 from pydantic.json_schema import WithJsonSchema
 
-from candlegraph.graph.schema.fate import Possible
+from candlegraph.graph.schema.fate import Possible, Refusal
 from candlegraph.graph.schema.market import Price, Strength
 from candlegraph.graph.schema.signal import Action, Move, Proposal
 from candlegraph.tools.risk.claims import LEVEL_ATR
@@ -124,12 +125,8 @@ class Signal(StructuredTool):
 
     action: Action
     when: Literal["flat", "in_position"]
-    closed_by: tuple[str, ...]
-    """The fields of `Possible` that are refusals where it can have no effect at a candle; none: it always has."""
-
-    def is_possible(self, possible: Possible) -> bool:
-        """Return whether it can have an effect."""
-        return not self.closed_by or any([getattr(possible, name) is None for name in self.closed_by])
+    closed_by: Callable[[Possible], Refusal | None] | None
+    """Why the function can have no effect at a candle, None: it can; of one that always has, no function."""
 
 
 def declared(
@@ -139,7 +136,7 @@ def declared(
     words: str,
     *,
     when: Literal["flat", "in_position"],
-    closed_by: tuple[str, ...] = (),
+    closed_by: Callable[[Possible], Refusal | None] | None = None,
 ) -> Signal:
     """Return a terminal function; `words` are written to the model: when to call it, and when not."""
 
@@ -175,7 +172,7 @@ signal_entry_long = declared(
     EntryArguments,
     "Open a long position now. Only when flat and the evidence favours a rise; give a stop_loss below the price.",
     when="flat",
-    closed_by=("long",),
+    closed_by=lambda possible: possible.long,
 )
 signal_entry_short = declared(
     "signal_entry_short",
@@ -183,7 +180,7 @@ signal_entry_short = declared(
     EntryArguments,
     "Open a short position now. Only when flat and the evidence favours a fall; give a stop_loss above the price.",
     when="flat",
-    closed_by=("short",),
+    closed_by=lambda possible: possible.short,
 )
 signal_wait = declared(
     "signal_wait",
@@ -205,7 +202,7 @@ adjust_position = declared(
     AdjustArguments,
     "Add to (+) or reduce (-) the open position by a percentage of its stake. Not for closing it: use signal_exit.",
     when="in_position",
-    closed_by=("add", "reduce"),
+    closed_by=lambda possible: possible.adjustment,
 )
 signal_hold = declared(
     "signal_hold",

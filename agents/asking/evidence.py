@@ -31,7 +31,7 @@ class KeptOfRun(NamedTuple):
     faults: dict[str, int]
 
 
-def evidence_of(state: CandleState) -> KeptOfRun:
+def kept_of(state: CandleState) -> KeptOfRun:
     """Return what is kept of a run, also of one that failed on its way."""
     messages = state.messages
     return KeptOfRun(

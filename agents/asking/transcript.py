@@ -42,7 +42,7 @@ def allowed_tools(state: CandleState) -> list[BaseTool]:
     position = None if state.snapshot is None else state.snapshot.position
     signals = FLAT_TOOLS if position is None else POSITION_TOOLS
     possible = state.possible
-    tools: list[BaseTool] = [one for one in signals if one.is_possible(possible)]
+    tools: list[BaseTool] = [one for one in signals if one.closed_by is None or one.closed_by(possible) is None]
     if memory_calls(state.messages) < state.terms.max_memory_calls:
         winning = position is not None and position.profit_pct >= state.terms.record_min_profit_pct
         tools += MEMORY_TOOLS if winning else ANYTIME_TOOLS

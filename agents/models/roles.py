@@ -78,7 +78,7 @@ class RoleModels:
 
     def _circuit(self, endpoint: str) -> Circuit:
         if endpoint not in self._circuits:
-            self._circuits.setdefault(endpoint, Circuit(self._config.breaker))
+            self._circuits[endpoint] = Circuit(self._config.breaker)
         return self._circuits[endpoint]
 
 

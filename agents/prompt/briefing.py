@@ -97,8 +97,7 @@ def brief_of(state: CandleState, settings: Settings, tools: Sequence[BaseTool]) 
     if facts.closed and shortfalls(fixed, config):  # what a budget was never asked for is the first to go
         block = block_of(facts.model_copy(update={"closed": {}}))
         fixed = fixed_of(block, tools, titles, system, config)
-    if found := shortfalls(fixed, config):
-        raise too_little(found)
+    _refuse(shortfalls(fixed, config))
     parts = tuple(fitted(sections, fixed, config, words))
     return Brief(system, block.text, parts, fixed)
 
@@ -144,8 +143,7 @@ def check_fits(settings: Settings, tools: Sequence[BaseTool], *, in_position: bo
         fixed = compact_fixed(system, facts, tools, words)
     else:
         fixed = fixed_of(block_of(facts), tools, words.titles, asked_prompt("decision", settings), config)
-    if found := shortfalls(fixed, config):
-        raise too_little(found)
+    _refuse(shortfalls(fixed, config))
 
 
 def fixed_of(
@@ -164,6 +162,6 @@ def fixed_of(
     )
 
 
-def too_little(found: Sequence[str]) -> ConfigError:
-    """Return what is raised where keys allow less than what cannot be shortened."""
-    return ConfigError("\n".join(found))
+def _refuse(found: Sequence[str]) -> None:
+    if found:
+        raise ConfigError("\n".join(found))

@@ -203,7 +203,9 @@ def spans(points: int) -> Iterator[HistoryDetail]:
 
 
 def series_names(timeframe: str, config: ContextConfig) -> tuple[str, ...]:
-    """Return the series that the history shows of a timeframe."""
+    """Return the series that the history shows of a timeframe; none where it shows no values."""
+    if not config.points_of(timeframe):
+        return ()
     chosen = config.multi_timeframe_history.get(timeframe)
     return tuple(ALL_SERIES if chosen is None else chosen.fields)
 

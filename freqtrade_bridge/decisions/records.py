@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 
 from langchain_core.messages import AIMessage, ToolMessage
 
-from candlegraph.agents.asking.evidence import evidence_of
+from candlegraph.agents.asking.evidence import kept_of
 from candlegraph.agents.prompt.files import deciding_version
 from candlegraph.freqtrade_bridge.decisions.inputs import DecisionInputs
 from candlegraph.freqtrade_bridge.decisions.runner import RunOutcome, decision_id
@@ -85,11 +85,11 @@ class Records:
         self._rows += rows
         self._states |= states
         self._waiting += 1
-        if self._waiting >= self._at_once or any([row.error is not None for row in rows]):
+        if self._waiting >= self._at_once or any(row.error is not None for row in rows):
             self.store()
 
     def store(self) -> None:
-        """Store what waits."""
+        """Store what waits; raise MemoryStoreError, which ends a backtest: live nothing waits."""
         rows, states = self._rows, self._states
         self._rows, self._states, self._waiting = [], {}, 0
         if not rows:
@@ -114,8 +114,8 @@ class Records:
 
     def late_clamps(self, decision_id: str, clamps: Sequence[Clamp]) -> None:
         """Add what the gate lowered at the order to the decision's row; a full disk stops no order."""
+        self.store()
         try:
-            self.store()
             self._ledger.add_clamps(decision_id, clamps)
         except MemoryStoreError as e:
             logger.error("decision %s: late clamps could not be stored: %s", decision_id, e)
@@ -130,8 +130,8 @@ class Records:
 
     def fate(self, decision_id: str, fate: Fate) -> None:
         """Set what became of a decision in its row, and write its line for people."""
+        self.store()
         try:
-            self.store()
             row = self._ledger.settle(decision_id, fate)
         except MemoryStoreError as e:
             logger.error("decision %s: its fate could not be stored (%s): %s", decision_id, fate.line, e)
@@ -166,7 +166,7 @@ def decision_row(
     """Return the ledger row of one decision; a call that was refused at once has its fate."""
     state = outcome.state or CandleState()
     cases = () if state.lessons is None else state.lessons.cases
-    inputs, said = inputs_hash(snapshot), evidence_of(state)
+    said = kept_of(state)
     return DecisionRow(
         decision_id=decision_id(context.namespace, snapshot.pair, snapshot.candle),
         namespace=context.namespace,
@@ -182,8 +182,8 @@ def decision_row(
         prompt_hash=said.prompt_hash,
         calls=len(said.calls),
         repairs=said.repairs,
-        tokens_in=sum([call.tokens_in for call in said.calls]),
-        tokens_out=sum([call.tokens_out for call in said.calls]),
+        tokens_in=sum(call.tokens_in for call in said.calls),
+        tokens_out=sum(call.tokens_out for call in said.calls),
         latency_ms=outcome.latency_ms,
         case_ids=tuple(case.id for case in cases),
         similarities=tuple(case.similarity for case in cases),
@@ -191,7 +191,7 @@ def decision_row(
         error=None if outcome.error is None else f"{type(outcome.error).__name__}: {outcome.error}"[:500],
         mode=context.settings.llm_config.mode,
         depth=outcome.depth,
-        inputs_hash=inputs,
+        inputs_hash=inputs_hash(snapshot),
         model_calls=said.calls,
         tries=tuple(outcome.error.tries) if isinstance(outcome.error, ModelError) else (),
         functions=said.functions,

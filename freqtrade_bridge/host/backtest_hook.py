@@ -50,16 +50,17 @@ def _validate_row(original: Any) -> Any:
 
 def _backtest(original: Any) -> Any:
     def backtest(self: Any, processed: Any, start_date: datetime, end_date: datetime) -> Any:
-        if hasattr(self.strategy, "decided_columns") and self.strategy.protections:
+        if not hasattr(self.strategy, "decided_columns"):
+            return original(self, processed, start_date, end_date)
+        if self.strategy.protections:
             # Configured is meant: freqtrade's backtest would leave them out without a word.
             self.enable_protections = self.config["enable_protections"] = True
         try:
             result = original(self, processed, start_date, end_date)
         finally:  # a person may have stopped it, or a failure
-            getattr(self.strategy, "store_decisions", lambda: None)()
-        if hasattr(self.strategy, "decided_columns"):
-            _raise_failure(self.strategy)
-            self.strategy.backtest_ended(end_date, result)
+            self.strategy.store_decisions()
+        _raise_failure(self.strategy)
+        self.strategy.backtest_ended(end_date, result)
         return result
 
     return backtest

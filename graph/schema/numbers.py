@@ -35,11 +35,6 @@ def step(name: str, then: float | None, now: float | None) -> str:
     return f"{name} {before} to {after}"
 
 
-def steps(found: Sequence[tuple[str, float | None, float | None]]) -> list[str]:
-    """Return changes as `step` does."""
-    return [step(*one) for one in found]
-
-
 def step_lines(named: Mapping[str, Sequence[tuple[str, float | None, float | None]]]) -> tuple[str, ...]:
     """Return a line of changes for each name; what is unavailable then and now is left out."""
     lines = {name: ", ".join([step(*one) for one in steps if one[1:] != (None, None)]) for name, steps in named.items()}

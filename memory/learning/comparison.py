@@ -6,12 +6,11 @@ facts -> MarketState -> compare -> lines of the facts' own keys, without pair an
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from candlegraph.graph.schema.facts import Facts
 from candlegraph.graph.schema.indicators import TimeframeFacts
 from candlegraph.graph.schema.market import Frozen, Price, Regime, Strength
-from candlegraph.graph.schema.numbers import step_lines, steps
+from candlegraph.graph.schema.numbers import step, step_lines
 from candlegraph.memory.storage.vectors import unit
 
 ATR_CHANGE, ADX_CHANGE = 0.5, 0.25
@@ -51,14 +50,6 @@ class Comparison(Frozen):
         return (f"price {self.price_move_pct:+.2f} %", *self.significant, *alike)
 
 
-class MarketChange(NamedTuple):
-    """One change that counts; without values the note says it all."""
-
-    name: str
-    note: str
-    values: tuple[float | None, float | None] | None = None
-
-
 def market_state_of(facts: Facts, situation: tuple[float, ...] | None, space: str) -> MarketState:
     """Return what of a candle's facts belongs to the market."""
     kept = facts.model_dump(include={"price", "regime", "trend_strength", "alignment", "timeframes"})
@@ -68,40 +59,29 @@ def market_state_of(facts: Facts, situation: tuple[float, ...] | None, space: st
 def compare(then: MarketState, now: MarketState) -> Comparison:
     """Return what has changed from `then` to `now`, over the timeframes that both know."""
     both = [(name, one, now.timeframes[name]) for name, one in then.timeframes.items() if name in now.timeframes]
-    values = {name: _indicators(a, b) for name, a, b in both}
-    changes = [(name, change) for name, a, b in both for change in timeframe_changes(a, b)]
-    indicators, lines = step_lines(values), lines_of([change for _, change in changes])
-    told = [f"{name} {line}" for (name, _), line in zip(changes, lines, strict=True)]
+    changes = [f"{name} {change}" for name, a, b in both for change in timeframe_changes(a, b)]
     return Comparison(
         price_move_pct=100 * (now.price / then.price - 1),
         alignment_change=now.alignment - then.alignment,
-        significant=(*_market_changes(then, now), *told),
-        indicators=indicators,
+        significant=(*_market_changes(then, now), *changes),
+        indicators=step_lines({name: _indicators(a, b) for name, a, b in both}),
         alike=_alike(then, now),
     )
 
 
-def lines_of(changes: Sequence[MarketChange]) -> list[str]:
-    """Return what a prompt says of changes."""
-    told = iter(steps([(one.name, *one.values) for one in changes if one.values is not None]))
-    return [f"{one.name if one.values is None else next(told)} {one.note}" for one in changes]
-
-
-def timeframe_changes(then: TimeframeFacts, now: TimeframeFacts) -> list[MarketChange]:
-    """Return the significant changes of one timeframe; what is unavailable then or now has not changed."""
-    found: list[MarketChange] = []
+def timeframe_changes(then: TimeframeFacts, now: TimeframeFacts) -> Iterator[str]:
+    """Yield the significant changes of one timeframe; what is unavailable then or now has not changed."""
     if (change := _relative(then.atr, now.atr)) is not None and abs(change) >= ATR_CHANGE:
-        found.append(MarketChange("atr", f"({change:+.0%})", (then.atr, now.atr)))
+        yield f"{step('atr', then.atr, now.atr)} ({change:+.0%})"
     known = [name for name, key in AVERAGES.items() if None not in (getattr(then, key), getattr(now, key))]
     if (before := _order(then, known)) != (after := _order(now, known)):
-        found.append(MarketChange("ema", f"{before} to {after}"))
+        yield f"ema {before} to {after}"
     if _crosses(then.rsi, now.rsi, RSI_LOW) or _crosses(then.rsi, now.rsi, RSI_HIGH):
-        found.append(MarketChange("rsi", "(40/60 crossed)", (then.rsi, now.rsi)))
+        yield f"{step('rsi', then.rsi, now.rsi)} (40/60 crossed)"
     if _crosses(then.macd_histogram, now.macd_histogram, 0):
-        found.append(MarketChange("macd_histogram", "(sign)", (then.macd_histogram, now.macd_histogram)))
+        yield f"{step('macd_histogram', then.macd_histogram, now.macd_histogram)} (sign)"
     if (why := _adx_change(then.adx, now.adx)) is not None:
-        found.append(MarketChange("adx", f"({why})", (then.adx, now.adx)))
-    return found
+        yield f"{step('adx', then.adx, now.adx)} ({why})"
 
 
 def _market_changes(then: MarketState, now: MarketState) -> Iterator[str]:

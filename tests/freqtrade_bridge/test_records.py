@@ -3,13 +3,16 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy.schema import DropTable
 
 from candlegraph.freqtrade_bridge.decisions.records import Records, decision_row
 from candlegraph.freqtrade_bridge.decisions.runner import RunOutcome
-from candlegraph.graph.schema.errors import ModelError
+from candlegraph.graph.schema.errors import MemoryStoreError, ModelError
 from candlegraph.graph.schema.fate import Fate
 from candlegraph.graph.schema.signal import Clamp, TradeSignal
 from candlegraph.memory.books.ledger import Ledger
+from candlegraph.memory.storage.database import open_engine
+from candlegraph.memory.storage.tables import decisions
 
 SIGNAL = TradeSignal(action="enter_long", confidence=70, reason="up", source="model")
 
@@ -63,3 +66,16 @@ def test_a_decision_that_failed_is_stored_at_once_with_those_before_it(context, 
     records = Records(context, at_once=9)
     rows = [decide(records, 0), decide(records, 1, error=ModelError("nobody answered", ()))]
     assert stored(context) == [row.candle for row in rows]
+
+
+@pytest.mark.parametrize("known", ["fate", "clamp"])
+def test_candles_that_cannot_be_stored_are_not_lost_without_a_word(context, decide, known):
+    records = Records(context, at_once=9)
+    row = decide(records, 0)
+    with open_engine(context.database).begin() as connection:
+        connection.execute(DropTable(decisions))
+    with pytest.raises(MemoryStoreError, match="decisions"):
+        if known == "fate":
+            records.fate(row.decision_id, Fate(kind="expired", at=row.as_of))
+        else:
+            records.late_clamps(row.decision_id, [])

@@ -1,7 +1,7 @@
 import pytest
 
 from candlegraph.graph.schema.indicators import TimeframeFacts
-from candlegraph.memory.learning.comparison import MarketState, compare, lines_of, timeframe_changes
+from candlegraph.memory.learning.comparison import MarketState, compare, timeframe_changes
 
 CALM = {
     "close": 100,
@@ -60,7 +60,7 @@ def market(price=100.0, timeframes=None, **changes):
     ],
 )
 def test_a_change_counts_from_its_stated_bound_on(then, now, line):
-    assert lines_of(timeframe_changes(facts(**then), facts(**now))) == ([] if line is None else [line])
+    assert list(timeframe_changes(facts(**then), facts(**now))) == ([] if line is None else [line])
 
 
 def test_changes_of_the_whole_market_stand_before_those_of_the_timeframes():
@@ -113,4 +113,4 @@ def test_situations_are_compared_in_one_space_only(now, alike):
 
 def test_large_numbers_are_written_without_an_exponent():
     then, now = (facts(atr=atr) for atr in (1352.76, 34142.8))
-    assert lines_of(timeframe_changes(then, now)) == ["atr 1350 to 34100 (+2424%)"]
+    assert list(timeframe_changes(then, now)) == ["atr 1350 to 34100 (+2424%)"]

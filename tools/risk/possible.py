@@ -23,10 +23,9 @@ def possible_of(snapshot: MarketSnapshot, rules: RiskManagement) -> Possible:
     position = snapshot.position
     if position is None:
         return entries_of(snapshot, rules)
-    price = snapshot.price
-    most = most_reduction_pct(position, snapshot.limits, price)
+    most = most_reduction_pct(position, snapshot)
     return Possible(
-        add=add_refusal(position, snapshot, price, rules),
+        add=add_refusal(position, snapshot, rules),
         reduce=None if most is None or most >= 1 else reduction_refusal(position, -1, snapshot),
         reduce_at_most_pct=most,
     )
@@ -78,18 +77,18 @@ def _no_room(account: Account, limits: OrderLimits, rules: RiskManagement) -> Re
     return too_small(key, f"the largest entry, {max(0.0, largest):.6g} with leverage,", limits.min_entry)
 
 
-def add_refusal(position: Position, snapshot: MarketSnapshot, price: float, rules: RiskManagement) -> Refusal | None:
+def add_refusal(position: Position, snapshot: MarketSnapshot, rules: RiskManagement) -> Refusal | None:
     """Return why nothing can be added to the position, at any confidence."""
     limits = Limits(rules=rules, min_notional=snapshot.limits.min_add)
-    return pause_of(snapshot) or size_add(position.stake, position, snapshot.account, price, limits).refusal
+    return pause_of(snapshot) or size_add(position.stake, position, snapshot.account, snapshot.price, limits).refusal
 
 
-def most_reduction_pct(position: Position, limits: OrderLimits, price: float) -> float | None:
+def most_reduction_pct(position: Position, snapshot: MarketSnapshot) -> float | None:
     """Return the largest reduction that leaves the exchange's minimum, in whole percent of the stake."""
-    least = limits.min_left
+    least = snapshot.limits.min_left
     if not least:
         return None
-    return float(max(0, min(MOST_PCT, math.floor(100 * (1 - least / value_of(position, price))))))
+    return float(max(0, min(MOST_PCT, math.floor(100 * (1 - least / value_of(position, snapshot.price))))))
 
 
 def reduction_refusal(position: Position, pct: float, snapshot: MarketSnapshot) -> Refusal | None:
