@@ -75,7 +75,7 @@ def _end(world: World, number: int, candle: int) -> Blow:
 
 
 def _held() -> str:
-    """Return what the process has, and how many blocks of it Python uses: the rest is code, or free and not returned."""
+    """Return what is resident and Python's blocks in use: without more of these the rest is room nobody gave back."""
     gc.collect()
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return f"{pages * 4096 / 1e6:.0f} MB, {sys.getallocatedblocks() / 1e6:.3f} million blocks"
