@@ -17,7 +17,14 @@ from typing import Any, TypeVar
 import ccxt
 from requests.adapters import HTTPAdapter
 
-from candlegraph.freqtrade_bridge.feeds.sentiment_record import Record, Recorded, read_record, record_file, sentiment_of
+from candlegraph.freqtrade_bridge.feeds.sentiment_record import (
+    NEWEST,
+    Record,
+    Recorded,
+    read_record,
+    record_file,
+    sentiment_of,
+)
 from candlegraph.graph.context import Context
 from candlegraph.graph.schema.errors import SentimentError
 from candlegraph.graph.schema.market import PUNCTUAL, Reading, Sentiment
@@ -135,8 +142,10 @@ class SentimentFeed:
             logger.error("sentiment %s %s could not be recorded: %s", *key, e)
 
     def _record(self, key: SourceOfPair) -> Record:
+        """Return the values of a source: the newest ones of a bot that asks, all where a backtest goes through them."""
         if key not in self._records:
-            self._records[key] = read_record(record_file(self._folder, *key))
+            newest = None if self._client is None else NEWEST
+            self._records[key] = read_record(record_file(self._folder, *key), newest)
         return self._records[key]
 
     def _journal(self, key: SourceOfPair) -> Journal:

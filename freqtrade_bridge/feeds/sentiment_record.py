@@ -10,6 +10,7 @@ from __future__ import annotations
 import bisect
 import json
 import logging
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -29,6 +30,8 @@ AHEAD = timedelta(minutes=5)
 """How far the clock of a source may be ahead; a value from the future would never be too old."""
 LOOK_BACK = 50
 """Lines that are searched for older values."""
+NEWEST = 2 * LOOK_BACK
+"""Values that a running bot keeps of a source: one has more than 1 kB, and 20 pairs bring 81 at each candle."""
 NEVER = "nothing was recorded by then"
 
 
@@ -50,10 +53,16 @@ class Record:
         self._values = sorted(values, key=_order)
         self._known_at = [one.known_at for one in self._values]
 
+    def __len__(self) -> int:
+        return len(self._values)
+
     def add(self, one: Recorded) -> None:
-        """Add a value that has just become known."""
-        bisect.insort(self._values, one, key=_order)
-        bisect.insort(self._known_at, one.known_at)
+        """Add a value that has just become known, and forget what is too old to be asked for after it."""
+        place = bisect.bisect(self._values, _order(one), key=_order)
+        self._values.insert(place, one)
+        self._known_at.insert(place, one.known_at)
+        old = max(0, place + 1 - NEWEST)
+        del self._values[:old], self._known_at[:old]
 
     def as_of(self, as_of: datetime, max_age: timedelta) -> Reading | str:
         """Return what was known at `as_of` with up to five older values, or why it is unavailable."""
@@ -109,9 +118,9 @@ def record_file(folder: Path, name: SentimentSource, pair: str) -> Path:
     return folder / f"{name}-{file_name(pair)}.jsonl"
 
 
-def read_record(path: Path) -> Record:
-    """Return a file's values; a line that is torn or not ours is left out and said."""
-    return Record(_lines(path)) if path.is_file() else Record()
+def read_record(path: Path, newest: int | None = None) -> Record:
+    """Return the values of a file's `newest` lines, None: of all; a torn or foreign line is left out and said."""
+    return Record(_lines(path, newest)) if path.is_file() else Record()
 
 
 def old_lines(path: Path, before: datetime) -> tuple[int, int]:
@@ -134,9 +143,10 @@ def _aged(path: Path, before: datetime) -> Iterator[tuple[bytes, bool]]:
             yield line, False
 
 
-def _lines(path: Path) -> Iterator[Recorded]:
+def _lines(path: Path, newest: int | None) -> Iterator[Recorded]:
     with path.open(encoding="utf-8", errors="replace") as file:
-        for number, line in enumerate(file, 1):
+        lines = enumerate(file, 1)
+        for number, line in lines if newest is None else deque(lines, newest):
             try:
                 yield Recorded.model_validate(json.loads(line))
             except (ValueError, ValidationError):

@@ -12,13 +12,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from candlegraph.freqtrade_bridge.feeds.sentiment import SentimentFeed, sentiment_client
-from candlegraph.freqtrade_bridge.feeds.sentiment_record import Record, Recorded, read_record, record_file, sentiment_of
+from candlegraph.freqtrade_bridge.feeds.sentiment_record import (
+    NEWEST,
+    Record,
+    Recorded,
+    read_record,
+    record_file,
+    sentiment_of,
+)
 from candlegraph.freqtrade_bridge.loopback.configuration import offline_exchange
 from candlegraph.freqtrade_bridge.loopback.markets import market_of
 from candlegraph.freqtrade_bridge.loopback.sample_market import sample_series
 from candlegraph.freqtrade_bridge.loopback.server import FixedClock, LoopbackExchange
 from candlegraph.graph.schema.errors import SentimentError
 from candlegraph.graph.settings.context import SentimentSettings
+from candlegraph.graph.settings.places import SENTIMENT
 from candlegraph.tools.market.sentiment import RANGES, load_markets, read_exchange, read_fear_greed, reading
 
 PAIR = "BTC/USDT:USDT"
@@ -246,6 +254,30 @@ def test_what_becomes_known_later_changes_nothing_and_the_order_of_lines_neither
     seed.shuffle(mixed)
     age = timedelta(minutes=90)
     assert Record(mixed).as_of(as_of, age) == Record(known).as_of(as_of, age)
+
+
+def test_a_running_bot_keeps_the_newest_values_and_shows_what_all_of_them_would(exchange, config, tmp_path):
+    times = [NOW + timedelta(minutes=30 * number) for number in range(NEWEST)]
+    lines = [recorded(-30 * number, number % 7).model_dump_json() for number in reversed(range(1, 3 * NEWEST))]
+    folder = tmp_path / SENTIMENT
+    folder.mkdir(parents=True)
+    record_file(folder, "book_imbalance", PAIR).write_text("\n".join(lines) + "\n")
+    settings = SentimentSettings(sources=["book_imbalance"], timeout=30)
+    live = SentimentFeed(settings, tmp_path, sentiment_client(config, 30))
+    shown, kept = {}, set()
+    for as_of in times:
+        shown[as_of] = live.of({PAIR: as_of}, as_of)
+        kept.add(len(live._records["book_imbalance", PAIR]))
+    assert kept == {NEWEST}
+    back = SentimentFeed(settings, tmp_path, None)
+    assert {as_of: back.of({PAIR: as_of}, as_of) for as_of in times} == shown
+    assert len(back._records["book_imbalance", PAIR]) == 3 * NEWEST - 1 + len(times)
+
+
+def test_what_a_clock_that_was_ahead_has_recorded_drives_no_newer_value_out():
+    record = Record([recorded(10_000 + number) for number in range(2 * NEWEST)])
+    record.add(recorded(0, 7.0))
+    assert record.as_of(NOW, timedelta(hours=1)).value == 7.0
 
 
 def test_a_torn_or_foreign_line_is_left_out_and_said(tmp_path, caplog):
