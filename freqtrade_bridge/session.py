@@ -251,6 +251,11 @@ class Session:
         self.fates.recover(rows, opened)
         for row in rows:
             self._recall(row, now)
+        for trade in self._watch.closed():
+            if self.audit is not None:
+                self.audit.filled(trade, now)
+            self.fills.missed(trade, now)
+            Trade.commit()
 
     def _recall(self, row: DecisionRow, now: datetime) -> None:
         """Let a candle that was decided before a restart keep its decision: nobody is asked twice, nothing done twice.

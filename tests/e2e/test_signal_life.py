@@ -9,8 +9,9 @@ from freqtrade.persistence import Trade
 from freqtrade.rpc import RPC
 from live_scenes import BTC, lost, refused
 from markets import drawn
+from simulator.killing import Killed, kill_at_answer
 from simulator.run import CONFIG
-from virtual_live import VirtualLive
+from virtual_live import WALLET, VirtualLive
 
 from candlegraph.freqtrade_bridge.loopback.account.faults import PartlyFilled, PlannedFault
 from candlegraph.freqtrade_bridge.loopback.account.orders import Partial
@@ -174,6 +175,24 @@ def test_an_exit_that_was_decided_and_not_carried_out_is_carried_out_after_a_res
         run.run_until(at("01:15"))
         assert [side for _, side in sent(run)] == ["BUY", "SELL"] and run.asked == ["00:00", "00:30", "01:00"]
         assert rows(run)["01:00"].fate.kind == "filled"
+
+
+def test_what_a_trade_gave_is_learnt_after_a_start_when_the_process_was_killed_right_after_its_close(live):
+    with live({"00:30": "long", "01:00": "leave"}, loop_seconds=900) as run:
+        run.run_until(at("00:59"))
+        kill_at_answer(run.bot.exchange._api.session, lambda method, url: "userTrades" in url and "limit=1000" in url)
+        with pytest.raises(Killed):
+            run.step()
+        (trade,) = Trade.get_trades().all()
+        assert not trade.is_open
+        run.kill()
+        run.begin()
+        run.step()
+        session = run.bot.strategy.session
+        session.learner.wait(30)
+        learnt = session.context.memory.get(1).source
+        assert learnt.exit_reason == "graph_exit" and learnt.decision_id
+        assert learnt.profit_abs == pytest.approx(float(run.books.wallet - WALLET), abs=0.005)
 
 
 def test_what_a_person_adds_past_the_gate_is_told_and_brought_back_to_size_at_the_next_loop(live):

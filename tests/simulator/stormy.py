@@ -149,12 +149,18 @@ class Stormy(VirtualLive):
             self._impure |= {symbol} if blow.kind in ("added_by_hand", "opened_by_hand") else set()
             self.note(f"  {person.act(self.books, blow.kind, symbol, blow.number)}")
         elif blow.kind == "forced_entry":
-            self._forced.add((blow.pair, FIRST_CLOSE + self._candle() * LENGTH))
-            self.note(f"  {person.force_entry(RPC(self.bot), blow.pair, blow.number)}")
+            self._force(blow)
         elif blow.kind in ("maintenance", "clock_skew", "stale_candles"):
             self._trouble(blow, symbol)
         else:
             self._end_process(blow)
+
+    def _force(self, blow: Blow) -> None:
+        self._forced.add((blow.pair, FIRST_CLOSE + self._candle() * LENGTH))
+        try:
+            self.note(f"  {person.force_entry(RPC(self.bot), blow.pair, blow.number)}")
+        except Killed as error:  # the death that waits for the next order
+            self._restart(f"killed: {error}", 1)
 
     def _trouble(self, blow: Blow, symbol: str) -> None:
         trouble = self.exchange.trouble
