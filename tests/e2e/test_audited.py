@@ -8,8 +8,8 @@ from freqtrade.rpc import RPC
 from live_scenes import BTC, at, drift, known_stops, late, living_stops, lost, refused, scene, timetable, unreceived
 
 from candlegraph.freqtrade_bridge.commands.main import main
-from candlegraph.freqtrade_bridge.loopback.account.orders import OrderRequest
-from candlegraph.freqtrade_bridge.loopback.account.placing import cancel_algo, close_by_hand, place
+from candlegraph.freqtrade_bridge.loopback.account.orders import AlgoRequest, OrderRequest
+from candlegraph.freqtrade_bridge.loopback.account.placing import cancel_algo, close_by_hand, place, place_algo
 
 RISING = {"00:00": 100_000.0, "00:30": 100_000.0, "06:00": 101_000.0, "16:00": 101_000.0}
 ENTER, THERE_AND_BACK = {"00:30": "enter_long"}, {"00:30": "enter_long", "01:30": "exit_long"}
@@ -256,9 +256,23 @@ def test_an_old_stop_stays_until_the_one_for_all_parts_of_a_stranger_is_there_an
         run.exchange.plan(unreceived("POST /fapi/v1/algoOrder"))
         run.step()
         assert stops(run) == [first]
+        assert run.bot.strategy.book.rows("live")[-1].done.startswith("its stop is not set yet, and entries")
         run.step()
         ((amount, trigger),) = stops(run)
         assert amount == 0.05 and trigger >= first[1]
+
+
+def test_a_persons_own_stop_for_a_part_of_their_position_stays_and_the_rest_gets_one_beside_it():
+    with audited({}, loop_seconds=300) as run:
+        run.run_until(at("00:09"))
+        opened_by_hand(run, "0.04")
+        own = {"side": "SELL", "type": "STOP_MARKET", "quantity": "0.01", "trigger": "99500", "client_id": "ios_1"}
+        place_algo(run.books, AlgoRequest(symbol="BTCUSDT", reduce_only=True, **own))
+        run.step()
+        run.step()
+        ((_, tight), (rest, wide)) = sorted(stops(run))
+        assert (tight, rest) == (99_500.0, 0.03) and wide < tight
+        assert len(run.books.algos) == 2
 
 
 @pytest.mark.slow
