@@ -21,8 +21,9 @@ from simulator.invariants import Violation, symbol_of
 from simulator.killing import Killed, kill_at_answer, killed_at
 from simulator.mind import Mind
 from simulator.storm import WAITS, Blow
-from simulator.wire import Wire
+from simulator.wire import wire
 from simulator.world import LENGTH, START, World
+from starlette.types import ASGIApp
 from virtual_live import VirtualLive
 
 from candlegraph.memory.books.ledger import DecisionRow, Ledger
@@ -65,14 +66,14 @@ class Stormy(VirtualLive):
         self._ledger_until = FIRST_CLOSE
         self._seen: set[str] = set()
         self._wanted: set[tuple[str, datetime]] = set()
-        self._wire: Wire | None = None
+        self._app: ASGIApp | None = None
 
     # -- the run ------------------------------------------------------------------------------------------------------
 
     def run(self, *, is_wired: bool = True) -> Report:
         """Run to the end; `is_wired` says whether a bot that has begun reaches the exchange without sockets."""
         began = time.process_time()
-        self._wire = Wire(self.exchange.door.app(self.exchange.public)) if is_wired else None
+        self._app = self.exchange.door.app(self.exchange.public) if is_wired else None
         script.decide = Mind(self.world, self.sleep).decide
         while self.now() < self.world.end:
             self._deliver()
@@ -82,8 +83,7 @@ class Stormy(VirtualLive):
         return self.report
 
     def _loop(self) -> None:
-        if self._wire is not None:
-            self.bot.exchange._api.session.mount("https://", self._wire)
+        self._rewire()
         try:
             with killed_at(self._line) if self._line else nullcontext():
                 self.step()
@@ -93,6 +93,11 @@ class Stormy(VirtualLive):
             self._is_disturbed = True
             self._restart(f"the process ended: {type(error).__name__}", PAUSE)
         self._line = 0
+
+    def _rewire(self) -> None:
+        """Let the bot of now reach the exchange without sockets: each start makes a new one."""
+        if self._app is not None:
+            wire(self.bot.exchange, self._app)
 
     def _restart(self, why: str, pause: float) -> None:
         self.note(why)
@@ -186,6 +191,7 @@ class Stormy(VirtualLive):
         if blow.kind == "killed_at_a_line":
             self._line = int(10 ** (1 + 3.5 * blow.number))
         elif blow.kind == "killed_after_an_order":
+            self._rewire()
             kill_at_answer(self.bot.exchange._api.session, _is_order)
         elif blow.kind == "reloaded":
             self.bot.state = State.RELOAD_CONFIG
