@@ -151,14 +151,20 @@ class Stormy(VirtualLive):
             return
         self.report.injected[blow.kind] += 1
         if "by_hand" in blow.kind:
-            self._impure |= {symbol} if blow.kind in ("added_by_hand", "opened_by_hand") else set()
-            self.note(f"  {person.act(self.books, blow.kind, symbol, blow.number)}")
+            self._act(blow, symbol)
         elif blow.kind == "forced_entry":
             self._force(blow)
         elif blow.kind in ("maintenance", "clock_skew", "stale_candles"):
             self._trouble(blow, symbol)
         else:
             self._end_process(blow)
+
+    def _act(self, blow: Blow, symbol: str) -> None:
+        """Do what a person does; only what they really added is theirs, and excuses the money of the pair."""
+        before = len(self.books.fills)
+        self.note(f"  {person.act(self.books, blow.kind, symbol, blow.number)}")
+        if blow.kind in ("added_by_hand", "opened_by_hand") and len(self.books.fills) > before:
+            self._impure.add(symbol)
 
     def _force(self, blow: Blow) -> None:
         self._forced.add((blow.pair, FIRST_CLOSE + self._candle() * LENGTH))
