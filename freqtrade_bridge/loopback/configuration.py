@@ -36,6 +36,7 @@ def offline_exchange(url: str, pairs: Sequence[str]) -> dict[str, Any]:
             "options": {"fetchMarkets": {"types": ["linear"]}},
             "urls": {"api": {name: f"{url}/{path}" for name, path in PATHS.items()}},
         },
+        "ccxt_async_config": {"timeout_on_exit": 0},  # ms: there is no far end whose good-bye is to be waited for
         "pair_whitelist": list(pairs),
         "pair_blacklist": [],
     }
