@@ -23,7 +23,7 @@ from candlegraph.freqtrade_bridge.commands.trade import own_api
 from candlegraph.freqtrade_bridge.host.run_name import VARIABLE
 from candlegraph.freqtrade_bridge.loopback.backtest import STRATEGIES, STRATEGY
 from candlegraph.freqtrade_bridge.loopback.configuration import base_config
-from candlegraph.freqtrade_bridge.loopback.trade import TradeOrder, staged
+from candlegraph.freqtrade_bridge.loopback.trade import TradeOrder, run_online, staged
 from candlegraph.memory.books.ledger import Ledger
 
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
@@ -64,6 +64,18 @@ def test_the_bot_trades_past_candles_as_if_they_were_todays_and_its_api_answers(
 def free_port():
     with socket.create_server(("127.0.0.1", 0)) as one:
         return one.getsockname()[1]
+
+
+@pytest.mark.parametrize("said, found", [({}, "131072"), ({"MALLOC_MMAP_THRESHOLD_": "7"}, "7")])
+def test_a_bot_gives_back_what_a_candle_took_unless_the_environment_says_otherwise(said, found, tmp_path, monkeypatch):
+    python, seen = tmp_path / "python", tmp_path / "seen.json"
+    python.write_text(f"#!{sys.executable} -SE\nimport json, os\njson.dump(dict(os.environ), open('{seen}', 'w'))\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    for name, value in said.items():
+        monkeypatch.setenv(name, value)
+    run_online(TradeOrder(tmp_path, tmp_path))
+    assert json.loads(seen.read_text())["MALLOC_MMAP_THRESHOLD_"] == found
 
 
 @pytest.mark.parametrize(
