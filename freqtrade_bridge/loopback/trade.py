@@ -41,8 +41,8 @@ OURS = dict.fromkeys(("--userdir", "--user-data-dir", "--config", "-c", "--datad
 OURS_OFFLINE = {"--db-url": "each run offline has a database of its own", "--dry-run": "offline is a dry-run anyway"}
 """Options of freqtrade that would part a run from its settings, each with the reason to refuse it."""
 ALLOCATOR = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "131072", "MALLOC_TRIM_THRESHOLD_": "131072"}
-"""glibc's malloc raises both bounds by itself: then what each candle takes and frees leaves holes between what stays,
-and a bot that needs no more grows by 0.1 MB a candle for days."""
+"""glibc's malloc raises both bounds by itself: then what each candle takes and frees leaves holes between what stays.
+Four pairs grew by 20 MB in 275 candles, with these by 6."""
 
 
 @dataclass(frozen=True)
