@@ -111,7 +111,9 @@ class DecidedCandles:
         known = self._known.get(pair, {})
         recent = sorted(known)[-MAY_CHANGE:]
         first = recent[0] if recent and self._since[pair] <= since else since
-        found = {**known, **self._with_stops(self._ledger.rows(self._namespace, since=first, pair=pair))}
+        found = dict(known)
+        for piece in self._ledger.pieces(self._namespace, since=first, pair=pair):
+            found |= self._with_stops(piece)
         self._since[pair], self._known[pair] = since, {at: one for at, one in found.items() if at >= since}
         return self._known[pair]
 

@@ -1,5 +1,7 @@
 """How long a signal lives: each row of the table in docs/live.md that no other test covers."""
 
+import gc
+import weakref
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -149,11 +151,12 @@ def test_a_reversal_takes_two_candles_an_exit_and_then_an_entry(live):
 
 
 @pytest.mark.parametrize("again", ["reload", "stop", "kill"])
-def test_a_candle_that_was_decided_is_not_decided_again_after_a_start(live, again):
+def test_after_a_start_a_decided_candle_is_not_decided_again_and_nothing_is_left_of_the_old_bot(live, again):
     later = dict.fromkeys(("01:05", "01:10", "01:15", "01:20"), "long")
     with live({"00:30": "long", "01:00": "leave"} | later, loop_seconds=300) as run:
         run.run_until(at("01:01"))
         assert sent(run) == [("00:30", "BUY"), ("01:00", "SELL")]
+        old = parts_of(run.bot)
         if again == "reload":
             run.bot.state = State.RELOAD_CONFIG
         else:
@@ -162,6 +165,14 @@ def test_a_candle_that_was_decided_is_not_decided_again_after_a_start(live, agai
         run.run_until(at("01:21"))
         assert sent(run) == [("00:30", "BUY"), ("01:00", "SELL")]
         assert run.asked == ["00:00", "00:30", "01:00"]
+        gc.collect()
+        assert [part() for part in old] == [None] * len(old)
+
+
+def parts_of(bot):
+    """Return weak references to what makes up a bot."""
+    parts = (bot, bot.exchange, bot.dataprovider, bot.strategy, bot.strategy.session, bot.strategy.session.monitor)
+    return [weakref.ref(part) for part in parts]
 
 
 def test_an_exit_that_was_decided_and_not_carried_out_is_carried_out_after_a_restart(live):
