@@ -38,6 +38,7 @@ from candlegraph.freqtrade_bridge.monitoring.monitor import Monitor
 from candlegraph.freqtrade_bridge.monitoring.pulse import Parts
 from candlegraph.freqtrade_bridge.tracing.traces import traces_of
 from candlegraph.freqtrade_bridge.trades.after_fill import AfterFill
+from candlegraph.freqtrade_bridge.trades.fills import trade_key_of
 from candlegraph.freqtrade_bridge.trades.learner import Learner
 from candlegraph.freqtrade_bridge.trades.orders import Orders
 from candlegraph.freqtrade_bridge.trades.plan import Plan, Plans
@@ -254,11 +255,17 @@ class Session:
         self.fates.recover(rows, opened)
         for row in rows:
             self._recall(row, now)
+        waiting = self.learner.due(now)
         for trade in self._watch.closed():
-            if self.audit is not None:
-                self.audit.filled(trade, now)
-            self.fills.missed(trade, now)
-            Trade.commit()
+            if trade_key_of(trade) not in waiting:
+                self._send_on(trade, now)
+
+    def _send_on(self, trade: Trade, now: datetime) -> None:
+        """Let the memory have a trade that a process killed at its close had booked, and not sent on."""
+        if self.audit is not None:
+            self.audit.filled(trade, now)
+        self.fills.missed(trade, now)
+        Trade.commit()
 
     def _recall(self, row: DecisionRow, now: datetime) -> None:
         """Let a candle that was decided before a restart keep its decision: nobody is asked twice, nothing done twice.

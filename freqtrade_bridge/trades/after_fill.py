@@ -66,7 +66,7 @@ class AfterFill:
             self._change(trade, order, now)
 
     def missed(self, trade: Trade, now: datetime) -> None:
-        """Send what a closed trade gave to the outbox, unless it is there: freqtrade does not call for it again."""
+        """Send what a closed trade gave to the outbox: freqtrade does not call for it again."""
         exits = [one for one in trade.orders if one.filled and not is_entry(trade, one)]
         if exits:
             self.filled(trade, exits[-1], now)

@@ -88,7 +88,7 @@ class Learner:
 
     def _start(self, now: datetime) -> None:
         """Learn in a thread of its own, where there is something to be learnt."""
-        keys, later = [(key, self._path(key, now)) for key in self._due(now)], self._pending(now)
+        keys, later = [(key, self._path(key, now)) for key in self.due(now)], self._pending(now)
         if keys or later or self._memory.has_texts:
             self._thread = threading.Thread(
                 target=self._each, args=(keys, later, now), name="candlegraph-reflection", daemon=True
@@ -105,7 +105,8 @@ class Learner:
         if self._thread is not None:
             self._thread.join(seconds)
 
-    def _due(self, now: datetime) -> list[str]:
+    def due(self, now: datetime) -> list[str]:
+        """Return the keys of the trades that wait to be learnt from; live, a database that fails is logged."""
         try:
             keys = outbox.due(self._engine, self._context.namespace, now)
         except MemoryStoreError as e:
