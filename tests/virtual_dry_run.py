@@ -13,10 +13,10 @@ from types import TracebackType
 from typing import Any
 
 import time_machine
-from freqtrade.commands.arguments import Arguments
 from freqtrade.enums import State
 from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.worker import Worker
+from freqtrade_once import parsed
 
 from candlegraph.freqtrade_bridge.loopback.configuration import base_config, offline_exchange, offline_sentiment
 from candlegraph.freqtrade_bridge.loopback.markets import Market
@@ -95,7 +95,7 @@ class VirtualDryRun:
             "context_config": offline_sentiment(self._config, self.exchange.url),
         }
         path.write_text(json.dumps(self._config | offline))
-        return Arguments(["trade", "--dry-run", "-c", str(path), "--userdir", str(userdir)]).get_parsed_arg()
+        return parsed(["trade", "--dry-run", "-c", str(path), "--userdir", str(userdir)])
 
     def _sleep(self, seconds: float) -> None:
         self._traveller.shift(timedelta(seconds=max(seconds, 0.001)))

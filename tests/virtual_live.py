@@ -18,11 +18,11 @@ from typing import Any
 import freqtrade.exchange.common
 import freqtrade.worker
 import time_machine
-from freqtrade.commands.arguments import Arguments
 from freqtrade.enums import State
 from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import Trade
 from freqtrade.worker import Worker
+from freqtrade_once import parsed
 
 from candlegraph.freqtrade_bridge.loopback.account.books import Books
 from candlegraph.freqtrade_bridge.loopback.account.server import AccountExchange
@@ -67,7 +67,7 @@ class VirtualLive:
         """Start a bot, the first or the next one."""
         arguments = ["trade", "-c", str(self._folder / "config.json"), "--userdir", str(self._folder)]
         self._state: State | None = None
-        self._worker = Worker(Arguments(arguments).get_parsed_arg())
+        self._worker = Worker(parsed(arguments))
         self._worker._sleep = self.after_loop  # type: ignore[method-assign]
         logging.getLogger("freqtrade").setLevel(logging.INFO)
 

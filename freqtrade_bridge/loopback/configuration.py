@@ -36,6 +36,8 @@ def offline_exchange(url: str, pairs: Sequence[str]) -> dict[str, Any]:
             "options": {"fetchMarkets": {"types": ["linear"]}},
             "urls": {"api": {name: f"{url}/{path}" for name, path in PATHS.items()}},
         },
+        # Each time it closes ccxt rests for 250 ms, so that an exchange far away hears of it.
+        "ccxt_async_config": {"timeout_on_exit": 0},
         "pair_whitelist": list(pairs),
         "pair_blacklist": [],
     }
