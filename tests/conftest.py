@@ -55,13 +55,14 @@ if "TMPDIR" not in os.environ and RAM.is_dir() and os.access(RAM, os.W_OK) and s
     os.environ.setdefault("TIKTOKEN_CACHE_DIR", f"{tempfile.gettempdir()}/data-gym-cache")
     os.environ["TMPDIR"] = tempfile.tempdir = str(RAM)
 
-# All that the tests import lives to the end: to look through it again and again is a twelfth of a session's time.
-gc.set_threshold(20_000, 10, 10)
 
-
-def pytest_collection_finish():
-    """Leave what is there now to itself."""
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Keep the garbage collector from what is imported, which lives to the end; of what the tests make it heeds all."""
+    gc.disable()
+    yield
     gc.freeze()
+    gc.enable()
 
 
 def interrupted(number, frame):
