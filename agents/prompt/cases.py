@@ -15,6 +15,8 @@ from candlegraph.graph.schema.market import Side
 
 WORTH_SAYING = 2.0
 """Evidence for or against from which on an undecided pattern leans to a side."""
+TOLD = 5
+"""Trades from which on their mean has an interval: of two it is so wide that it says nothing."""
 LESSON_LENGTH = 500
 """Characters: of a counterfactual lesson with what a model adds."""
 
@@ -114,7 +116,7 @@ def similar_lines(summary: ExperienceFacts, words: Words) -> list[str]:
 def similar_line(summary: ExperienceFacts, side: Side, words: Words) -> str:
     """Return how the similar closed trades of a side ended."""
     one = summary.of(side)
-    within = "" if one.within_pct is None else words.within.format(one.within_pct)
+    within = words.a_few if one.within_pct is None or one.cases < TOLD else words.within.format(one.within_pct)
     return words.similar.format(
         side=words.side_of(side), count=one.cases, rate=one.success_rate, profit=one.mean_profit_pct, within=within
     )

@@ -44,6 +44,7 @@ class Words:
     sides: tuple[str, str]
     similar: str
     within: str
+    a_few: str
     leaning: tuple[str, str]
     guidance: str
     no_trend: str
@@ -106,6 +107,7 @@ WORDS: dict[Language, Words] = {
         sides=("long", "short"),
         similar="{side}: {count} similar closed trades, {rate:.0%} of them won, mean profit {profit:+.2f} %{within}",
         within=" (±{:.2f}, 99% interval)",
+        a_few=" (too few to tell)",
         leaning=("{} (evidence for it {:.1f}, 20 proves it)", "{} (evidence against it {:.1f}, 20 proves it)"),
         guidance="all {trades} closed trades: net result {net:+.2f} (money); learning score {reward:+.4f} "
         "(not profit), recent trend {trend}; "
@@ -153,6 +155,7 @@ WORDS: dict[Language, Words] = {
         sides=("做多", "做空"),
         similar="{side}：{count} 笔相似的已平仓交易，胜率 {rate:.0%}，平均收益 {profit:+.2f} %{within}",
         within="（±{:.2f}，99% 置信区间）",
+        a_few="（笔数太少，看不出什么）",
         leaning=("{}（有利证据 {:.1f}，满 20 即证实）", "{}（不利证据 {:.1f}，满 20 即证实）"),
         guidance="全部 {trades} 笔已平仓交易：净结果 {net:+.2f}（资金）；学习评分 {reward:+.4f}（非盈利），"
         "近期趋势 {trend}；"

@@ -394,7 +394,7 @@ def test_what_is_learnt_stands_before_the_cases_with_warnings_first():
         "(10% to 36%), mean result -0.46 R, mean learning score -0.0123 (-0.0200 to -0.0040)",
         "favourable: long in range, trend strength weak, RSI 45-55, volatility calm, leverage 1-5x: 15 trades, 20% won "
         "(10% to 36%), mean result -0.46 R, mean learning score -0.0123 (-0.0200 to -0.0040)",
-        "short: 4 similar closed trades, 25% of them won, mean profit -1.50 % (±8.00, 99% interval)",
+        "short: 4 similar closed trades, 25% of them won, mean profit -1.50 % (too few to tell)",
         "all 36 closed trades: net result -31.20 (money); learning score +0.0194 (not profit), recent trend unknown; "
         "R: the loss at the first stop, fees included; in brackets: 80% intervals",
     ]
@@ -428,10 +428,14 @@ def test_an_undecided_pattern_says_to_which_side_it_leans(verdict, favour, again
 
 
 def test_the_mean_of_similar_trades_has_its_interval():
-    (line,) = similar_lines(SUMMARY, EN)
+    (line,) = similar_lines(SUMMARY.model_copy(update={"short_cases": 5}), EN)
     assert line.endswith("mean profit -1.50 % (±8.00, 99% interval)")
-    (line,) = similar_lines(SUMMARY.model_copy(update={"short_within_pct": None}), EN)
-    assert line.endswith("mean profit -1.50 %")
+
+
+@pytest.mark.parametrize("cases, within", [(1, None), (2, 414.2), (4, 8.0)])
+def test_of_a_few_similar_trades_it_is_said_that_they_tell_nothing(cases, within):
+    (line,) = similar_lines(SUMMARY.model_copy(update={"short_cases": cases, "short_within_pct": within}), EN)
+    assert line.endswith("mean profit -1.50 % (too few to tell)")
 
 
 def test_before_enough_trades_their_number_is_said_and_before_any_nothing():

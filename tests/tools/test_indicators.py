@@ -64,7 +64,7 @@ def window(request, make_frames):
     return frame.iloc[-WINDOW - 50 : -50].reset_index(drop=True)
 
 
-@pytest.mark.parametrize("flat", [0, 40])
+@pytest.mark.parametrize("flat", [0, 40, WINDOW])
 def test_averages_are_those_of_ta_to_the_last_bit(window, flat):
     frame = window.assign(close=window["close"].mask(window.index >= len(window) - flat, window["close"].iloc[-1]))
     series, close = series_of(*(frame[name].to_numpy() for name in ("high", "low", "close", "volume"))), frame["close"]

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from candlegraph.graph.schema.indicators import IndicatorName, Indicators, PastIndicators, TimeframeFacts
@@ -227,7 +226,9 @@ def told_prices(view: TimeframeView, language: Language) -> dict[str, list[float
 
 
 def _warmed_up(values: Values, needed: int) -> Values:
-    return np.where(np.arange(1, len(values) + 1) >= needed, values, math.nan)
+    known = values.astype(float)
+    known[: needed - 1] = math.nan
+    return known
 
 
 def _known(value: float) -> float | None:
