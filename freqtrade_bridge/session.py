@@ -90,19 +90,23 @@ class Session:
 
     # -- the decision point -------------------------------------------------------------------------------------------
 
-    def watch(self, now: datetime) -> None:
-        """Measure the account; beyond its limit the emergency stop fires."""
-        self._wallet.measure(now)
+    def watch(self, now: datetime, opened: Sequence[Trade]) -> None:
+        """Measure the account with its open trades; beyond its limit the emergency stop fires."""
+        self._wallet.measure(now, opened)
 
-    def decide(self, pairs: list[str], now: datetime) -> None:
-        """Decide every pair whose candle closed and has no decision yet; raise BridgeError for a failed pair."""
+    def decide(self, pairs: list[str], now: datetime, opened: Sequence[Trade]) -> None:
+        """Decide every pair whose candle closed and has no decision yet; raise BridgeError for a failed pair.
+
+        `opened` are all open trades: freqtrade reads and builds them anew at each question.
+        """
         self.learner.learn(now)
         self._acceptance.late(self._runner.collect(), now)
         self.fates.expire(now, self._is_unsure)
-        trades = {trade.pair: trade for trade in Trade.get_trades_proxy(is_open=True)}
+        trades = {trade.pair: trade for trade in opened}
         watched = list(dict.fromkeys([*pairs, *trades]))
         if due := self._due(watched, now):
             self._follow(trades, due, now)
+            self.watch(now, opened)
             self._decide(due, trades, watched, now)
         if not self.is_backtest:  # there the hook looks, at each pair's own turn
             self.fates.look(self.book.pairs, now)
@@ -120,7 +124,6 @@ class Session:
         self._wallet.prices.update({pair: view.close for pair, view in views.items()})
         self.plans.after_candles(trades, views)
         self._watch.candles_closed(trades, due, {pair: main[pair] for pair in views})
-        self.watch(now)
 
     def _decide(
         self, due: Mapping[str, datetime], trades: Mapping[str, Trade], watched: Sequence[str], now: datetime
@@ -251,6 +254,11 @@ class Session:
         self.fates.recover(rows, opened)
         for row in rows:
             self._recall(row, now)
+        for trade in self._watch.closed():
+            if self.audit is not None:
+                self.audit.filled(trade, now)
+            self.fills.missed(trade, now)
+            Trade.commit()
 
     def _recall(self, row: DecisionRow, now: datetime) -> None:
         """Let a candle that was decided before a restart keep its decision: nobody is asked twice, nothing done twice.

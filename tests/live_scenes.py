@@ -44,6 +44,11 @@ def lost(endpoint, nth=1):
     return PlannedFault(endpoint=endpoint, nth=nth, what=Unanswered(has_acted=True))
 
 
+def unreceived(endpoint):
+    """Return a fault: the request never reaches the exchange."""
+    return PlannedFault(endpoint=endpoint, what=Unanswered(has_acted=False))
+
+
 def refused(endpoint, code, times=1):
     return PlannedFault(endpoint=endpoint, times=times, what=PlannedRefusal(code=code))
 

@@ -65,9 +65,8 @@ class VirtualLive:
 
     def begin(self) -> None:
         """Start a bot, the first or the next one."""
-        arguments = ["trade", "-c", str(self._folder / "config.json"), "--userdir", str(self._folder)]
         self._state: State | None = None
-        self._worker = Worker(parsed(arguments))
+        self._worker = Worker(dict(self._arguments))
         self._worker._sleep = self.after_loop  # type: ignore[method-assign]
         logging.getLogger("freqtrade").setLevel(logging.INFO)
 
@@ -115,6 +114,8 @@ class VirtualLive:
             self.exchange = stack.enter_context(AccountExchange(self.markets, WALLET, self._folder))
             public = stack.enter_context(LoopbackExchange(self.markets))
             self._write_config(public.url)
+            arguments = ["trade", "-c", str(self._folder / "config.json"), "--userdir", str(self._folder)]
+            self._arguments = parsed(arguments)
             for module in (freqtrade.exchange.common, freqtrade.worker):
                 stack.callback(setattr, module, "time", module.time)
                 module.time = types.SimpleNamespace(sleep=self.sleep, time=time.time)  # type: ignore[attr-defined]

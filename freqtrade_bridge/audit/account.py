@@ -24,6 +24,7 @@ from candlegraph.freqtrade_bridge.audit.seen import (
     SeenIncome,
     SeenOrder,
     Stop,
+    sender_of,
 )
 from candlegraph.graph.schema.errors import BridgeError
 
@@ -232,6 +233,7 @@ class LiveAccount:
             placed_at=_time(row["createTime"]),
             closes_all=_is_true(row["closePosition"]),
             is_firing=row["algoStatus"] != "NEW",
+            is_by_hand=sender_of(row["clientAlgoId"] or "") == "person",
         )
 
 

@@ -40,6 +40,7 @@ logger = logging.getLogger(__name__)
 PATIENCE = 3
 """So many looks in a row may fail before somebody is woken."""
 NO_LOOK, BROKEN = "the exchange could not be looked at", "the auditor failed; its error is in the log"
+NOT_RIGHT, BARE = "the auditor could not put its books right yet", "a stop could not be set yet"
 BLIND_DONE = "no entry is made until it is; freqtrade goes on with its exits and stops"
 BLIND_TODO = "look at the positions and stops on the exchange yourself, and at the log for why"
 
@@ -129,7 +130,8 @@ class Auditor:
         rest = [action for action in judge(state) if action.kind != "follow_position"]
         asks = [action for action in rest if not self._is_done(self._priced(action, state.position), state)]
         excess = next((action.amount for action in asks if action.kind == "ask_person"), 0.0)
-        if why := self._unknown.settle(state, excess) or self._doubted(state):
+        is_bare = self._waits.get(state.pair) == BARE
+        if why := self._unknown.settle(state, excess, is_bare=is_bare) or self._doubted(state):
             self._waits[state.pair] = why
 
     def _followed(self, state: PairState) -> PairState:
@@ -150,7 +152,7 @@ class Auditor:
         if action.kind == "cancel_surplus" and action.pair in self._waits:
             return True  # what should take its place may not be there: the next look decides
         if not self._hands.carry_out(action, state.now):
-            self._waits[action.pair] = "the auditor could not put its books right yet"
+            self._waits[action.pair] = BARE if action.kind == "protect_unknown" else NOT_RIGHT
         return True
 
     def _doubted(self, state: PairState) -> str | None:

@@ -74,8 +74,7 @@ def _of_trade(state: PairState, trade: OpenTrade, amount: float) -> Kept:
         return known
     if single := next((one for one in known if one.covers(amount)), None):
         return [single]
-    others = [one for one in state.stops if one.closes(trade.side) and one not in known]
-    fits = [one for one in others if one.covers(amount) and one.is_as_tight(trade.side, trade.stop)]
+    fits = [one for one in _others(state, trade, known, amount) if one.is_as_tight(trade.side, trade.stop)]
     if fits:
         found = min(fits, key=lambda one: one.amount)
         yield Action(kind="take_over", pair=state.pair, side=trade.side, trade_id=trade.id, stop=found)
@@ -84,23 +83,36 @@ def _of_trade(state: PairState, trade: OpenTrade, amount: float) -> Kept:
     return []
 
 
-def _of_unknown(state: PairState, position: HeldPosition, rest: Sequence[Stop], amount: float) -> Kept:
-    """Yield a stop for what no trade knows of the position; return the stops that cover it by themselves.
+def _others(state: PairState, trade: OpenTrade, known: Sequence[Stop], amount: float) -> list[Stop]:
+    """Return the stops that cover a trade and that it does not know; of a person's own part no stop of theirs."""
+    is_all = state.position is not None and not exceeds(state.position.size, amount)
+    ours = [one for one in state.stops if is_all or not one.is_by_hand]
+    return [one for one in ours if one.closes(trade.side) and one.covers(amount) and one not in known]
 
-    Where they do not, one stop takes the place of them all, no wider than any: an exchange allows only so many.
+
+def _of_unknown(state: PairState, position: HeldPosition, rest: Sequence[Stop], amount: float) -> Kept:
+    """Yield a stop for what no trade knows of the position; return the stops that stay: a person's own, all of them.
+
+    Ours go where theirs that fire no later cover all. Where both do not, one of ours takes the place of ours, no
+    wider than any: an exchange allows only so many.
     """
-    kept, left = [], amount
+    theirs, kept = [one for one in rest if one.is_by_hand], list[Stop]()
     for stop in rest:
-        if not exceeds(left, 0):
-            break
-        kept.append(stop)
-        left = 0.0 if stop.closes_all else left - stop.amount
-    if exceeds(left, 0):
+        sooner = [one for one in theirs if one.is_as_tight(position.side, stop.trigger)]
+        if not stop.is_by_hand and exceeds(_bare(amount, [*sooner, *kept]), 0):
+            kept.append(stop)
+    if exceeds(_bare(amount, [*theirs, *kept]), 0):
         tightest = (max if position.side == "long" else min)((one.trigger for one in kept), default=None)
-        yield Action(kind="protect_unknown", pair=state.pair, side=position.side, amount=amount, price=tightest)
+        bare = _bare(amount, theirs)
+        yield Action(kind="protect_unknown", pair=state.pair, side=position.side, amount=bare, price=tightest)
         kept = []
     yield Action(kind="ask_person", pair=state.pair, side=position.side, amount=amount)
-    return kept
+    return [*theirs, *kept]
+
+
+def _bare(amount: float, stops: Sequence[Stop]) -> float:
+    """Return how much of an amount stops do not cover."""
+    return 0.0 if any(one.closes_all for one in stops) else max(0.0, amount - sum(one.amount for one in stops))
 
 
 def _surplus(state: PairState, kept: Sequence[Stop]) -> Iterator[Action]:

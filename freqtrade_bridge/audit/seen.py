@@ -44,7 +44,10 @@ class HeldPosition(Frozen):
 
 
 class Stop(Frozen):
-    """A conditional order that can only reduce; `is_firing`: its price was reached, its order is on its way."""
+    """A conditional order that can only reduce; `is_firing`: its price was reached, its order is on its way.
+
+    `is_by_hand`: a person set it, in the exchange's app or on its site.
+    """
 
     id: str
     pair: str
@@ -54,6 +57,7 @@ class Stop(Frozen):
     placed_at: AwareDatetime
     closes_all: bool = False
     is_firing: bool = False
+    is_by_hand: bool = False
 
     def closes(self, side: Side) -> bool:
         """Return whether it ends a position of that side."""
@@ -139,6 +143,13 @@ ActionKind = Literal[
 Sender = Literal["bot", "exchange", "person"]
 
 
+def sender_of(client_id: str) -> Sender:
+    """Return who sent an order, by the number that its sender gave it."""
+    if client_id.startswith(BY_EXCHANGE):
+        return "exchange"
+    return "bot" if client_id.startswith(BY_BOT) else "person"
+
+
 class SeenOrder(Frozen):
     """An order in the exchange's list of a pair; `row` is ccxt's."""
 
@@ -153,10 +164,8 @@ class SeenOrder(Frozen):
 
     @property
     def sender(self) -> Sender:
-        """Return who sent it, by the number that its sender gave it."""
-        if self.client_id.startswith(BY_EXCHANGE):
-            return "exchange"
-        return "bot" if self.client_id.startswith(BY_BOT) else "person"
+        """Return who sent it."""
+        return sender_of(self.client_id)
 
 
 class SeenFill(NamedTuple):

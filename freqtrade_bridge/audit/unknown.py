@@ -40,20 +40,23 @@ class Unknown:
         """Return whether something unknown was seen, and it is not sure yet what it is."""
         return pair in self._sighted and self._holds.of(pair) is None
 
-    def settle(self, state: PairState, excess: float) -> str | None:
-        """Take one look's unknown amount of a pair one step on; return why entries of the pair wait."""
+    def settle(self, state: PairState, excess: float, *, is_bare: bool) -> str | None:
+        """Take one look's unknown amount of a pair one step on; return why entries of the pair wait.
+
+        `is_bare`: its stop could not be set.
+        """
         hold = self._holds.of(state.pair)
         if not excess or state.position is None:
             self._sighted.discard(state.pair)
             return None if hold is None else self._gone(hold, state.now)
         self._missed.discard(state.pair)
         if hold is None:
-            return self._seen(state.position, excess, state.now)
+            return self._seen(state.position, excess, state.now, is_bare=is_bare)
         if hold.wanted is not None:
             self._decided(hold, state, excess)
         return WAITS
 
-    def _seen(self, position: HeldPosition, excess: float, now: datetime) -> str:
+    def _seen(self, position: HeldPosition, excess: float, now: datetime, *, is_bare: bool) -> str:
         """Hold a pair once it is sure that the position is there: a look may show what was closed a moment ago.
 
         An order of ours that is filled and in no trade is sure at once.
@@ -63,7 +66,7 @@ class Unknown:
         is_sure = position.pair in self._sighted or cause == "answer_lost"
         self._sighted.add(position.pair)
         if is_sure:
-            self._hold(position, excess, cause, now)
+            self._hold(position, excess, cause, now, is_bare=is_bare)
             if cause == "answer_lost":
                 self._stops.found(position.pair, orders, position.leverage, now)
         return WAITS
@@ -74,7 +77,7 @@ class Unknown:
         except (RequestRefused, RequestUnanswered):
             return ()
 
-    def _hold(self, position: HeldPosition, excess: float, cause: Cause, now: datetime) -> None:
+    def _hold(self, position: HeldPosition, excess: float, cause: Cause, now: datetime, *, is_bare: bool) -> None:
         hold = Hold(
             namespace=self._reporter.namespace,
             pair=position.pair,
@@ -86,7 +89,8 @@ class Unknown:
             cause=cause,
         )
         self._holds.keep(hold, now)
-        done = "it has a stop, and entries of the pair wait until you decide, also after a restart"
+        has = "its stop is not set yet" if is_bare else "it has a stop"
+        done = f"{has}, and entries of the pair wait until you decide, also after a restart"
         self._reporter.tell("position_unknown", hold.pair, now, hold_told(hold), done, choice_told(hold.pair))
 
     def _gone(self, hold: Hold, now: datetime) -> str | None:

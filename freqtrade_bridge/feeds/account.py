@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -169,12 +169,11 @@ class WalletWatch:
         self.prices: dict[str, float] = {}
         self.measured = Account(equity=0, free=0, open_positions=0)
 
-    def measure(self, now: datetime) -> Account:
+    def measure(self, now: datetime, trades: Sequence[Trade]) -> Account:
         """Return the account, with drawdown and day measured, and the emergency stop fired where it is due.
 
         Not before every open trade has a price: without their losses the peak would be too high for ever.
         """
-        trades = Trade.get_trades_proxy(is_open=True)
         wallet = self._wallet(trades)
         if all(trade.pair in self.prices for trade in trades):
             self.measured = self._guard.observe(wallet, now)

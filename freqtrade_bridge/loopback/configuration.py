@@ -36,8 +36,7 @@ def offline_exchange(url: str, pairs: Sequence[str]) -> dict[str, Any]:
             "options": {"fetchMarkets": {"types": ["linear"]}},
             "urls": {"api": {name: f"{url}/{path}" for name, path in PATHS.items()}},
         },
-        # Each time it closes ccxt rests for 250 ms, so that an exchange far away hears of it.
-        "ccxt_async_config": {"timeout_on_exit": 0},
+        "ccxt_async_config": {"timeout_on_exit": 0},  # ms: there is no far end whose good-bye is to be waited for
         "pair_whitelist": list(pairs),
         "pair_blacklist": [],
     }

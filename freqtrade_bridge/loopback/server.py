@@ -88,6 +88,7 @@ class LoopbackServer:
         self._stop()
 
     def _stop(self) -> None:
+        self._server.should_exit = True  # where it has not begun to serve yet
         if self._server.started:
             self._server.stop()
         if self._thread is not None:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 from pandas import DataFrame, Series
 
 from candlegraph.agents.prompt.outside_text import plain
@@ -110,7 +111,9 @@ class DecidedCandles:
         known = self._known.get(pair, {})
         recent = sorted(known)[-MAY_CHANGE:]
         first = recent[0] if recent and self._since[pair] <= since else since
-        found = {**known, **self._with_stops(self._ledger.rows(self._namespace, since=first, pair=pair))}
+        found = dict(known)
+        for piece in self._ledger.pieces(self._namespace, since=first, pair=pair):
+            found |= self._with_stops(piece)
         self._since[pair], self._known[pair] = since, {at: one for at, one in found.items() if at >= since}
         return self._known[pair]
 
@@ -131,7 +134,7 @@ def with_decided(frame: DataFrame, decided: Decided) -> DataFrame:
     """Return freqtrade's frame with what was decided on each of its candles; of another timeframe as it is."""
     if not decided or not _is_same_length(frame, decided):
         return frame
-    found = [decided.get(time.to_pydatetime()) for time in frame["date"]]
+    found = [decided.get(time) for time in frame["date"].array.to_pydatetime()]
     cells = [(None,) * len(COLUMNS) if one is None else one.cells for one in found]
     columns = dict(zip(COLUMNS, zip(*cells, strict=True), strict=True))
     made = {name: Series(told, frame.index, object if name in TEXTS else float) for name, told in columns.items()}
@@ -140,5 +143,5 @@ def with_decided(frame: DataFrame, decided: Decided) -> DataFrame:
 
 def _is_same_length(frame: DataFrame, decided: Decided) -> bool:
     one = next(iter(decided.values()))
-    spacing: timedelta = frame["date"].diff().min().to_pytimedelta() if len(frame) > 1 else one.as_of - one.candle
-    return spacing == one.as_of - one.candle
+    steps = np.diff(frame["date"].to_numpy("datetime64[ns]"))
+    return not len(steps) or bool(steps.min() == np.timedelta64(one.as_of - one.candle))

@@ -9,17 +9,18 @@ error: where nothing has changed, fewer than one look in 1000 finds any of them 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from math import log
 from statistics import fmean, median
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, Self, get_args
 
 import numpy as np
 from pydantic import Field
 
 from candlegraph.graph.schema.frozen import Frozen
 from candlegraph.graph.schema.signal import Action
+from candlegraph.graph.settings.llm import Depth
 from candlegraph.memory.books.ledger import DecisionRow
 
 Measure = Literal["actions", "confidence", "repairs", "latency"]
@@ -64,11 +65,34 @@ class DriftReport(Frozen):
         return f"{self.model} decides otherwise than in the weeks before: {told}; the model or the market has changed"
 
 
+class ComparedDecision(NamedTuple):
+    """What is compared of one decision. The whole row has 10 kB and more, and five weeks have tens of thousands."""
+
+    as_of: datetime
+    model: str
+    prompt_version: str
+    depth: Depth
+    action: Action
+    confidence: float
+    repairs: int
+    latency_ms: float
+
+    @classmethod
+    def of(cls, row: DecisionRow) -> Self:
+        """Return what is compared of a row."""
+        wanted, confidence = row.signal.wanted.action, row.signal.confidence
+        asked = row.as_of, row.model, row.prompt_version, row.depth
+        return cls(*asked, wanted, confidence, row.repairs, row.latency_ms)
+
+
+Day = Sequence[ComparedDecision]
+
+
 class Spans(NamedTuple):
     """Days with enough decisions, before and recent."""
 
-    before: Sequence[Sequence[DecisionRow]]
-    recent: Sequence[Sequence[DecisionRow]]
+    before: Sequence[Day]
+    recent: Sequence[Day]
 
 
 def monday_of(now: datetime) -> datetime:
@@ -77,11 +101,11 @@ def monday_of(now: datetime) -> datetime:
     return day - timedelta(days=day.weekday())
 
 
-def drift_of(rows: Sequence[DecisionRow], end: datetime) -> DriftReport:
+def drift_of(rows: Iterable[DecisionRow], end: datetime) -> DriftReport:
     """Return how the 7 days before `end` compare with the 28 before these; only of the newest model and prompt."""
-    asked = [row for row in rows if row.as_of < end and row.signal.source == "model" and row.model_calls]
-    newest = max(asked, key=lambda row: row.as_of, default=None)
-    same = [row for row in asked if newest is not None and _is_same(row, newest)]
+    asked = [ComparedDecision.of(row) for row in rows if row.as_of < end and _is_asked(row)]
+    newest = max(asked, key=lambda one: one.as_of, default=None)
+    same = [one for one in asked if newest is not None and _is_same(one, newest)]
     spans = Spans(_days(same, end - RECENT - BEFORE, end - RECENT), _days(same, end - RECENT, end))
     is_enough = len(spans.recent) >= LEAST_RECENT and len(spans.before) >= LEAST_BEFORE
     return DriftReport(
@@ -93,23 +117,27 @@ def drift_of(rows: Sequence[DecisionRow], end: datetime) -> DriftReport:
     )
 
 
-def _is_same(row: DecisionRow, newest: DecisionRow) -> bool:
+def _is_asked(row: DecisionRow) -> bool:
+    return row.signal.source == "model" and bool(row.model_calls)
+
+
+def _is_same(one: ComparedDecision, newest: ComparedDecision) -> bool:
     """Return whether a person changed nothing between the two: what he changes is no drift."""
-    return (row.model, row.prompt_version, row.depth) == (newest.model, newest.prompt_version, newest.depth)
+    return (one.model, one.prompt_version, one.depth) == (newest.model, newest.prompt_version, newest.depth)
 
 
-def _days(rows: Sequence[DecisionRow], begin: datetime, end: datetime) -> Sequence[Sequence[DecisionRow]]:
-    days: Mapping[date, list[DecisionRow]] = defaultdict(list)
-    for row in rows:
-        if begin <= row.as_of < end:
-            days[row.as_of.astimezone(UTC).date()].append(row)
+def _days(decisions: Sequence[ComparedDecision], begin: datetime, end: datetime) -> Sequence[Day]:
+    days: Mapping[date, list[ComparedDecision]] = defaultdict(list)
+    for one in decisions:
+        if begin <= one.as_of < end:
+            days[one.as_of.astimezone(UTC).date()].append(one)
     return [of_day for of_day in days.values() if len(of_day) >= LEAST_A_DAY]
 
 
 def _compared(name: Measure, spans: Spans) -> MeasureChange:
     values = np.array([VALUES[name](day) for day in (*spans.recent, *spans.before)])
     p = chance(values, len(spans.recent))
-    before, recent = ([row for day in span for row in day] for span in spans)
+    before, recent = ([one for day in span for one in day] for span in spans)
     told = TOLD[name]
     return MeasureChange(name=name, before=told(before), recent=told(recent), p=p, is_changed=p < ALPHA / len(MEASURES))
 
@@ -137,29 +165,29 @@ def chance(values: np.ndarray, recent: int, resamples: int = RESAMPLES) -> float
     return float(found.pvalue)
 
 
-def _shares(day: Sequence[DecisionRow]) -> list[float]:
-    counts = Counter[str](row.signal.wanted.action for row in day)
-    return [counts[action] / len(day) for action in ACTIONS]
+def _shares(decisions: Sequence[ComparedDecision]) -> list[float]:
+    counts = Counter[str](one.action for one in decisions)
+    return [counts[action] / len(decisions) for action in ACTIONS]
 
 
-def _seconds(rows: Sequence[DecisionRow]) -> float:
-    return median(row.latency_ms for row in rows) / 1000
+def _seconds(decisions: Sequence[ComparedDecision]) -> float:
+    return median(one.latency_ms for one in decisions) / 1000
 
 
-VALUES: Mapping[Measure, Callable[[Sequence[DecisionRow]], list[float]]] = {
+VALUES: Mapping[Measure, Callable[[Day], list[float]]] = {
     "actions": _shares,
-    "confidence": lambda day: [fmean(row.signal.confidence for row in day)],
-    "repairs": lambda day: [fmean(row.repairs for row in day)],
+    "confidence": lambda day: [fmean(one.confidence for one in day)],
+    "repairs": lambda day: [fmean(one.repairs for one in day)],
     "latency": lambda day: [log(max(_seconds(day), 1e-3))],
 }
-TOLD: Mapping[Measure, Callable[[Sequence[DecisionRow]], str]] = {
-    "actions": lambda rows: _mix(rows),
-    "confidence": lambda rows: f"{fmean(row.signal.confidence for row in rows):.1f}",
-    "repairs": lambda rows: f"{fmean(row.repairs for row in rows):.3f} a decision",
-    "latency": lambda rows: f"{_seconds(rows):.2g} s",
+TOLD: Mapping[Measure, Callable[[Sequence[ComparedDecision]], str]] = {
+    "actions": lambda span: _mix(span),
+    "confidence": lambda span: f"{fmean(one.confidence for one in span):.1f}",
+    "repairs": lambda span: f"{fmean(one.repairs for one in span):.3f} a decision",
+    "latency": lambda span: f"{_seconds(span):.2g} s",
 }
 
 
-def _mix(rows: Sequence[DecisionRow]) -> str:
-    shares = sorted(zip(_shares(rows), ACTIONS, strict=True), reverse=True)
+def _mix(decisions: Sequence[ComparedDecision]) -> str:
+    shares = sorted(zip(_shares(decisions), ACTIONS, strict=True), reverse=True)
     return " ".join(f"{action} {100 * share:.0f} %" for share, action in shares if share >= 0.005)

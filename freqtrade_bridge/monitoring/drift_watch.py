@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 from datetime import datetime
+from itertools import chain
 
 from candlegraph.freqtrade_bridge.host.chat import Tell
 from candlegraph.freqtrade_bridge.monitoring.drift import BEFORE, RECENT, drift_of, monday_of
@@ -43,11 +44,11 @@ class DriftWatch:
 
     def _look(self, monday: datetime, week: str) -> None:
         try:
-            rows = self._ledger.rows(self._namespace, since=monday - RECENT - BEFORE)
+            pieces = self._ledger.pieces(self._namespace, since=monday - RECENT - BEFORE)
+            report = drift_of(chain.from_iterable(pieces), monday)
         except MemoryStoreError as e:
             logger.error("the weekly comparison of decisions is left out: %s", e)
             return
-        report = drift_of(rows, monday)
         self._found(DriftFound(week=week, measures=tuple(one.name for one in report.changed)))
         if report.changed:
             logger.warning("drift: %s", report.line)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from candlegraph.freqtrade_bridge.monitoring.drift_watch import DriftWatch
 from candlegraph.freqtrade_bridge.monitoring.health import HealthCheck, checks, duration_told
 from candlegraph.freqtrade_bridge.monitoring.heartbeat import Heartbeat
 from candlegraph.freqtrade_bridge.monitoring.pings import Pings
-from candlegraph.freqtrade_bridge.monitoring.pulse import Parts, Pulse, held_trades
+from candlegraph.freqtrade_bridge.monitoring.pulse import Parts, Pulse
 from candlegraph.freqtrade_bridge.monitoring.sums import LedgerSums
 from candlegraph.freqtrade_bridge.monitoring.trade_notes import TradeNotes
 from candlegraph.freqtrade_bridge.monitoring.words import end_told, entry_told, start_told
@@ -59,9 +59,9 @@ class Monitor:
             self._serve()
         logger.info("%s", start_told(context, len(provider.current_whitelist()), parts.guard.halt))
 
-    def looped(self, now: datetime) -> None:
-        """Look at the bot after a loop."""
-        held = held_trades()
+    def looped(self, now: datetime, opened: Iterable[Trade]) -> None:
+        """Look at the bot after a loop; an open trade whose entry is not filled yet holds nothing and has no plan."""
+        held = [trade for trade in opened if trade.has_open_position]
         beat, before = self._pulse.beat(now, held), self._last
         self._last = beat
         if beat.as_of is not None and (before is None or beat.decided != before.decided):

@@ -25,11 +25,6 @@ SLACK = 120.0
 """Seconds that freqtrade's own work in a loop may take: orders, retries of the exchange."""
 
 
-def held_trades() -> list[Trade]:
-    """Return the trades that hold something: one whose entry is not filled yet has no plan either."""
-    return [trade for trade in Trade.get_trades_proxy(is_open=True) if trade.has_open_position]
-
-
 class Parts(NamedTuple):
     """What of a session is looked at."""
 

@@ -83,13 +83,16 @@ class LedgerSums:
     def now(self) -> DecisionSums:
         """Return the sums over all decisions; any thread may ask."""
         with self._lock:
-            rows = self._ledger.rows(self._namespace, since=self._from)
-            if not rows:
-                return self._settled
-            first_open = self._first_open(rows)
-            self._settled += sums_of([row for row in rows if row.candle < first_open])
-            self._from = first_open
-            return self._settled + sums_of([row for row in rows if row.candle >= first_open])
+            rows: list[DecisionRow] = []
+            for piece in self._ledger.pieces(self._namespace, since=self._from):
+                rows = self._settle([*rows, *piece])
+            return self._settled + sums_of(rows)
+
+    def _settle(self, rows: Sequence[DecisionRow]) -> list[DecisionRow]:
+        """Count the rows that can no longer change; return the others. Rows to come are of later candles."""
+        self._from = first_open = self._first_open(rows)
+        self._settled += sums_of([row for row in rows if row.candle < first_open])
+        return [row for row in rows if row.candle >= first_open]
 
     def _first_open(self, rows: Sequence[DecisionRow]) -> datetime:
         """Return the first candle whose rows may still change."""

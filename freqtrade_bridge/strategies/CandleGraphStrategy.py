@@ -1,5 +1,6 @@
 """Freqtrade strategy that asks the graph once per closed candle and pair; it looks decisions up, never decides."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -150,19 +151,20 @@ class CandleGraphStrategy(IStrategy):
         if self.is_chart:  # `plot-dataframe` calls this, too
             return
         self._audit(current_time=current_time)
-        self.session.watch(current_time)
+        opened = Trade.get_trades_proxy(is_open=True)
+        self.session.watch(current_time, opened)
         self._announce_halt(current_time)
-        self.session.decide(self.dp.current_whitelist(), current_time)
+        self.session.decide(self.dp.current_whitelist(), current_time, opened)
         self._announce_halt(current_time)
         # Freqtrade sees an entry that was approved late only where it analyses the candle again.
         self.process_only_new_candles = not self.session.answers.carry_out(current_time)
-        self._monitor()
+        self._monitor(opened=opened)
 
     @fail_closed()
-    def _monitor(self) -> None:
+    def _monitor(self, opened: Sequence[Trade]) -> None:
         """Say at the end of the loop how the bot is; a failure in here keeps nothing from being traded."""
         if self.session.monitor is not None:
-            self.session.monitor.looped(datetime.now(UTC))
+            self.session.monitor.looped(datetime.now(UTC), opened)
 
     @fail_closed()
     def _audit(self, current_time: datetime) -> None:

@@ -65,6 +65,12 @@ class AfterFill:
         else:
             self._change(trade, order, now)
 
+    def missed(self, trade: Trade, now: datetime) -> None:
+        """Send what a closed trade gave to the outbox, unless it is there: freqtrade does not call for it again."""
+        exits = [one for one in trade.orders if one.filled and not is_entry(trade, one)]
+        if exits:
+            self.filled(trade, exits[-1], now)
+
     def _open(self, trade: Trade, plan: Plan) -> None:
         snapshot, state = self._known.of(trade.pair)
         atr = None if snapshot is None else snapshot.main.indicators.atr

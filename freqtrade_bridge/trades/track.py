@@ -87,6 +87,11 @@ class PositionWatch:
         )
         self._keep(self.of(trade).after_change(change, trade.open_rate))
 
+    def closed(self) -> list[Trade]:
+        """Return the trades that are closed and followed still: the process was killed before their exit was noted."""
+        found = {key: Trade.session.get(Trade, int(key.rpartition("|")[2])) for key in self._tracker.tracks}
+        return [trade for key, trade in found.items() if trade and not trade.is_open and trade_key_of(trade) == key]
+
     def closing(self, trade: Trade, state: CandleState | None, now: datetime, *, stop_moved: bool) -> Track:
         """Return how the trade went, at its final exit, and follow it no more; `state`: the pair's newest decision."""
         track = self._sampled(self.of(trade), trade)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -29,6 +29,8 @@ class FunctionCall(Frozen):
     accepted: bool
 
 
+AT_ONCE = 100
+"""Rows of a piece: one takes 10 kB in RAM or more, and a month of 20 pairs has 29,000."""
 UNKNOWN = "not known yet"
 """The fate of a call that acts while its candle lasts."""
 
@@ -147,6 +149,12 @@ class Ledger:
 
     def rows(self, namespace: str, since: datetime | None = None, pair: str | None = None) -> tuple[DecisionRow, ...]:
         """Return the decisions of a namespace by candle, then pair; only candles that opened at `since` or later."""
+        return tuple(row for piece in self.pieces(namespace, since, pair) for row in piece)
+
+    def pieces(
+        self, namespace: str, since: datetime | None = None, pair: str | None = None
+    ) -> Iterator[Sequence[DecisionRow]]:
+        """Yield the same a piece at a time, for who looks at weeks of rows and keeps none of them."""
         own = select(decisions.c.doc).where(decisions.c.namespace == namespace)
         if since is not None:
             own = own.where(decisions.c.candle >= micros(since))
@@ -154,7 +162,8 @@ class Ledger:
             own = own.where(decisions.c.pair == pair)
         query = own.order_by(decisions.c.candle, decisions.c.pair, decisions.c.decision_id)
         with reading(self._engine) as connection:
-            return tuple(DecisionRow.model_validate_json(doc) for doc in connection.scalars(query))
+            for docs in connection.execution_options(yield_per=AT_ONCE).scalars(query).partitions():
+                yield [DecisionRow.model_validate_json(doc) for doc in docs]
 
     def beginning_with(self, digits: str, namespace: str | None = None) -> tuple[DecisionRow, ...]:
         """Return the decisions whose id begins so, of one namespace or of all."""

@@ -5,11 +5,11 @@ from decimal import Decimal
 import pytest
 from freqtrade.persistence import Trade
 from freqtrade.rpc import RPC
-from live_scenes import BTC, at, drift, known_stops, late, living_stops, lost, refused, scene, timetable
+from live_scenes import BTC, at, drift, known_stops, late, living_stops, lost, refused, scene, timetable, unreceived
 
 from candlegraph.freqtrade_bridge.commands.main import main
-from candlegraph.freqtrade_bridge.loopback.account.orders import OrderRequest
-from candlegraph.freqtrade_bridge.loopback.account.placing import cancel_algo, close_by_hand, place
+from candlegraph.freqtrade_bridge.loopback.account.orders import AlgoRequest, OrderRequest
+from candlegraph.freqtrade_bridge.loopback.account.placing import cancel_algo, close_by_hand, place, place_algo
 
 RISING = {"00:00": 100_000.0, "00:30": 100_000.0, "06:00": 101_000.0, "16:00": 101_000.0}
 ENTER, THERE_AND_BACK = {"00:30": "enter_long"}, {"00:30": "enter_long", "01:30": "exit_long"}
@@ -17,6 +17,16 @@ ENTER, THERE_AND_BACK = {"00:30": "enter_long"}, {"00:30": "enter_long", "01:30"
 
 def audited(signals, prices=RISING, changes=None, **options):
     return scene({BTC: timetable(signals, changes)}, {BTC: prices}, strategy="AuditedStrategy", **options)
+
+
+def opened_by_hand(run, quantity, side="BUY"):
+    place(run.books, OrderRequest(symbol="BTCUSDT", side=side, type="MARKET", quantity=Decimal(quantity)))
+
+
+def stops(run):
+    """Return amount and trigger of the living stops."""
+    living = [run.books.algos[number] for number in living_stops(run)]
+    return [(float(one.quantity), float(one.trigger)) for one in living]
 
 
 def kinds(run):
@@ -150,7 +160,7 @@ def test_a_lost_addition_that_is_closed_with_its_trade_is_in_the_trades_result()
 def test_a_position_opened_by_hand_is_protected_and_flattened_when_a_person_says_so():
     with audited({"01:00": "enter_long"}, loop_seconds=300) as run:
         run.run_until(at("00:29"))
-        place(run.books, OrderRequest(symbol="BTCUSDT", side="SELL", type="MARKET", quantity=Decimal("0.02")))
+        opened_by_hand(run, "0.02", "SELL")
         run.run_until(at("01:21"))
         assert len(living_stops(run)) == 1 and not Trade.get_trades().all()
         (hold,) = run.bot.strategy.book.holds("live")
@@ -233,6 +243,36 @@ def test_what_a_person_adds_beyond_a_stop_that_has_fired_is_not_left_without_one
         assert not run.books.positions or living_stops(run)
         run.step()
         assert not Trade.get_open_trades() and drift(run) == 0
+
+
+def test_an_old_stop_stays_until_the_one_for_all_parts_of_a_stranger_is_there_and_that_one_is_no_wider():
+    sinking = {"00:00": 100_000.0, "00:10": 100_000.0, "00:30": 98_500.0}
+    with audited({}, sinking, loop_seconds=300) as run:
+        run.run_until(at("00:09"))
+        opened_by_hand(run, "0.02")
+        run.step()
+        (first,) = stops(run)
+        opened_by_hand(run, "0.03")
+        run.exchange.plan(unreceived("POST /fapi/v1/algoOrder"))
+        run.step()
+        assert stops(run) == [first]
+        assert run.bot.strategy.book.rows("live")[-1].done.startswith("its stop is not set yet, and entries")
+        run.step()
+        ((amount, trigger),) = stops(run)
+        assert amount == 0.05 and trigger >= first[1]
+
+
+def test_a_persons_own_stop_for_a_part_of_their_position_stays_and_the_rest_gets_one_beside_it():
+    with audited({}, loop_seconds=300) as run:
+        run.run_until(at("00:09"))
+        opened_by_hand(run, "0.04")
+        own = {"side": "SELL", "type": "STOP_MARKET", "quantity": "0.01", "trigger": "99500", "client_id": "ios_1"}
+        place_algo(run.books, AlgoRequest(symbol="BTCUSDT", reduce_only=True, **own))
+        run.step()
+        run.step()
+        ((_, tight), (rest, wide)) = sorted(stops(run))
+        assert (tight, rest) == (99_500.0, 0.03) and wide < tight
+        assert len(run.books.algos) == 2
 
 
 @pytest.mark.slow

@@ -216,7 +216,7 @@ def test_the_address_is_called_once_after_each_decided_candle(bot):
     monitor_of(bot).pings.wait(10)
     before = len(bot.pings)
     assert before == bot.loops
-    monitor_of(bot).looped(bot.now())  # a loop without a new candle
+    monitor_of(bot).looped(bot.now(), Trade.get_trades_proxy(is_open=True))  # a loop without a new candle
     monitor_of(bot).pings.wait(10)
     assert len(bot.pings) == before
 

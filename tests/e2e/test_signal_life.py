@@ -1,5 +1,7 @@
 """How long a signal lives: each row of the table in docs/live.md that no other test covers."""
 
+import gc
+import weakref
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,8 +11,9 @@ from freqtrade.persistence import Trade
 from freqtrade.rpc import RPC
 from live_scenes import BTC, lost, refused
 from markets import drawn
+from simulator.killing import Killed, kill_at_answer
 from simulator.run import CONFIG
-from virtual_live import VirtualLive
+from virtual_live import WALLET, VirtualLive
 
 from candlegraph.freqtrade_bridge.loopback.account.faults import PartlyFilled, PlannedFault
 from candlegraph.freqtrade_bridge.loopback.account.orders import Partial
@@ -18,6 +21,7 @@ from candlegraph.freqtrade_bridge.loopback.markets import market_of
 from candlegraph.memory.books.ledger import Ledger
 
 PRICES = {"2025-11-20 00:00": 100_000.0, "2025-11-20 06:00": 100_600.0, "2025-11-20 12:00": 100_600.0}
+FALLING = {"2025-11-20 00:00": 100_000.0, "2025-11-20 01:00": 100_000.0, "2025-11-20 01:30": 95_000.0}
 START = datetime(2025, 11, 20, 0, 0, 2, tzinfo=UTC)
 
 
@@ -31,7 +35,7 @@ def at(clock):
 def live(monkeypatch):
     """Return a factory of live runs whose model follows `calls`, from the close of a candle to what it calls there."""
 
-    def make(calls, loop_seconds=60, **rules):
+    def make(calls, loop_seconds=60, prices=PRICES, **rules):
         asked = []
 
         def decide(facts):
@@ -39,11 +43,13 @@ def live(monkeypatch):
             name = calls.get(asked[-1], "stay")
             if name in ("long", "short") and facts.position is None:
                 return enter(facts, name)
+            if name == "add":
+                return script.adjust(facts, 30.0)
             return script.leave(facts) if name == "leave" else script.stay(facts)
 
         monkeypatch.setattr(script, "decide", decide)
         config = CONFIG | {"risk_management": CONFIG["risk_management"] | rules}
-        run = VirtualLive(config, [market_of(BTC, drawn(PRICES))], START, loop_seconds=loop_seconds)
+        run = VirtualLive(config, [market_of(BTC, drawn(prices))], START, loop_seconds=loop_seconds)
         run.asked = asked
         return run
 
@@ -105,6 +111,26 @@ def test_what_became_of_an_entry_whose_answer_was_lost_is_not_said_before_the_ex
         assert rows(run)["00:30"].fate.kind == "filled" and sent(run) == [("00:30", "BUY")]
 
 
+def test_an_addition_that_is_refused_at_the_last_moment_waits_for_no_order(live):
+    with live({"00:30": "long", "01:00": "add"}, loop_seconds=900) as run:
+        run.run_until(at("00:59"))
+        run.exchange.plan(refused("GET /fapi/v1/openAlgoOrders", -1021, times=99))
+        run.run_until(at("01:31"))
+        assert sent(run) == [("00:30", "BUY")]
+        fate = rows(run)["01:00"].fate
+        assert (fate.kind, fate.refusal.key) == ("refused", "auditor")
+
+
+def test_an_addition_whose_answer_is_lost_and_that_the_trades_stop_closes_is_said_to_be_filled(live):
+    with live({"00:30": "long", "01:00": "add"}, loop_seconds=900, prices=FALLING) as run:
+        run.run_until(at("00:59"))
+        run.exchange.plan(lost("POST /fapi/v1/order"))
+        run.run_until(at("01:16"))
+        assert [side for _, side in sent(run)][:2] == ["BUY", "BUY"]
+        assert not run.books.positions and not Trade.get_open_trades()
+        assert rows(run)["01:00"].fate.kind == "filled"
+
+
 def test_an_entry_that_is_partly_filled_is_a_smaller_trade_with_a_stop_and_its_signal_is_used(live):
     with live({"00:30": "long"}) as run:
         part = PartlyFilled(partial=Partial(ratio="0.4"))
@@ -125,11 +151,12 @@ def test_a_reversal_takes_two_candles_an_exit_and_then_an_entry(live):
 
 
 @pytest.mark.parametrize("again", ["reload", "stop", "kill"])
-def test_a_candle_that_was_decided_is_not_decided_again_after_a_start(live, again):
+def test_after_a_start_a_decided_candle_is_not_decided_again_and_nothing_is_left_of_the_old_bot(live, again):
     later = dict.fromkeys(("01:05", "01:10", "01:15", "01:20"), "long")
     with live({"00:30": "long", "01:00": "leave"} | later, loop_seconds=300) as run:
         run.run_until(at("01:01"))
         assert sent(run) == [("00:30", "BUY"), ("01:00", "SELL")]
+        old = parts_of(run.bot)
         if again == "reload":
             run.bot.state = State.RELOAD_CONFIG
         else:
@@ -138,6 +165,14 @@ def test_a_candle_that_was_decided_is_not_decided_again_after_a_start(live, agai
         run.run_until(at("01:21"))
         assert sent(run) == [("00:30", "BUY"), ("01:00", "SELL")]
         assert run.asked == ["00:00", "00:30", "01:00"]
+        gc.collect()
+        assert [part() for part in old] == [None] * len(old)
+
+
+def parts_of(bot):
+    """Return weak references to what makes up a bot."""
+    parts = (bot, bot.exchange, bot.dataprovider, bot.strategy, bot.strategy.session, bot.strategy.session.monitor)
+    return [weakref.ref(part) for part in parts]
 
 
 def test_an_exit_that_was_decided_and_not_carried_out_is_carried_out_after_a_restart(live):
@@ -151,6 +186,24 @@ def test_an_exit_that_was_decided_and_not_carried_out_is_carried_out_after_a_res
         run.run_until(at("01:15"))
         assert [side for _, side in sent(run)] == ["BUY", "SELL"] and run.asked == ["00:00", "00:30", "01:00"]
         assert rows(run)["01:00"].fate.kind == "filled"
+
+
+def test_what_a_trade_gave_is_learnt_after_a_start_when_the_process_was_killed_right_after_its_close(live):
+    with live({"00:30": "long", "01:00": "leave"}, loop_seconds=900) as run:
+        run.run_until(at("00:59"))
+        kill_at_answer(run.bot.exchange._api.session, lambda method, url: "userTrades" in url and "limit=1000" in url)
+        with pytest.raises(Killed):
+            run.step()
+        (trade,) = Trade.get_trades().all()
+        assert not trade.is_open
+        run.kill()
+        run.begin()
+        run.step()
+        session = run.bot.strategy.session
+        session.learner.wait(30)
+        learnt = session.context.memory.get(1).source
+        assert learnt.exit_reason == "graph_exit" and learnt.decision_id
+        assert learnt.profit_abs == pytest.approx(float(run.books.wallet - WALLET), abs=0.005)
 
 
 def test_what_a_person_adds_past_the_gate_is_told_and_brought_back_to_size_at_the_next_loop(live):

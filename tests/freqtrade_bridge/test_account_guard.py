@@ -99,7 +99,7 @@ def test_a_halt_that_could_not_be_stored_stays_and_is_stored_later(database):
     assert AccountBook(database).mark("dry_run").reason == one.halt
 
 
-def test_the_account_is_not_measured_before_every_open_trade_has_a_price(database, monkeypatch):
+def test_the_account_is_not_measured_before_every_open_trade_has_a_price(database):
     trade = SimpleNamespace(
         id=1,
         pair="BTC/USDT:USDT",
@@ -109,11 +109,10 @@ def test_the_account_is_not_measured_before_every_open_trade_has_a_price(databas
         calc_profit=lambda rate: rate - 400,
     )
     wallets = SimpleNamespace(get_total=lambda currency: 1000.0, get_available_stake_amount=lambda: 800.0)
-    monkeypatch.setattr(wallet_watch.Trade, "get_trades_proxy", staticmethod(lambda **which: [trade]))
     config = {"stake_currency": "USDT", "max_open_trades": 3}
     watch = wallet_watch.WalletWatch(config, wallets, guard(database))
-    assert watch.measure(NOON).halted == "an open trade has no price yet"
+    assert watch.measure(NOON, [trade]).halted == "an open trade has no price yet"
     assert AccountBook(database).mark("dry_run") is None
     watch.prices[trade.pair] = 300.0
-    assert watch.measure(NOON).halted is None
+    assert watch.measure(NOON, [trade]).halted is None
     assert AccountBook(database).mark("dry_run").peak == 900

@@ -3,7 +3,9 @@
 Nothing may be missed: no stop, no decision, no fate; and neither memory nor threads may grow.
 """
 
+import gc
 import logging
+import sys
 import threading
 from pathlib import Path
 
@@ -51,7 +53,7 @@ class DryRun(Stormy):
             self._tell(found)
         if candle >= self._shown:
             self._shown += SHOWN_EVERY
-            self.note(f"candle {candle}: {_resident_mb():.0f} MB, {threading.active_count()} threads")
+            self.note(f"candle {candle}: {_held()}, {threading.active_count()} threads")
         self.sleep(seconds)
 
     def _missed_stops(self) -> list[Violation]:
@@ -72,9 +74,11 @@ def _end(world: World, number: int, candle: int) -> Blow:
     return Blow(candle, True, kind, world.names[0], 0.1)
 
 
-def _resident_mb() -> float:
+def _held() -> str:
+    """Return what is resident and Python's blocks in use: without more of these the rest is room nobody gave back."""
+    gc.collect()
     pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * 4096 / 1e6
+    return f"{pages * 4096 / 1e6:.0f} MB, {sys.getallocatedblocks() / 1e6:.3f} million blocks"
 
 
 def dry_run(world: World, every: int = RESTARTED_EVERY) -> Report:

@@ -21,8 +21,9 @@ from simulator.invariants import Violation, symbol_of
 from simulator.killing import Killed, kill_at_answer, killed_at
 from simulator.mind import Mind
 from simulator.storm import WAITS, Blow
-from simulator.wire import Wire
+from simulator.wire import wire
 from simulator.world import LENGTH, START, World
+from starlette.types import ASGIApp
 from virtual_live import VirtualLive
 
 from candlegraph.memory.books.ledger import DecisionRow, Ledger
@@ -65,14 +66,14 @@ class Stormy(VirtualLive):
         self._ledger_until = FIRST_CLOSE
         self._seen: set[str] = set()
         self._wanted: set[tuple[str, datetime]] = set()
-        self._wire: Wire | None = None
+        self._app: ASGIApp | None = None
 
     # -- the run ------------------------------------------------------------------------------------------------------
 
     def run(self, *, is_wired: bool = True) -> Report:
         """Run to the end; `is_wired` says whether a bot that has begun reaches the exchange without sockets."""
         began = time.process_time()
-        self._wire = Wire(self.exchange.door.app(self.exchange.public)) if is_wired else None
+        self._app = self.exchange.door.app(self.exchange.public) if is_wired else None
         script.decide = Mind(self.world, self.sleep).decide
         while self.now() < self.world.end:
             self._deliver()
@@ -82,8 +83,7 @@ class Stormy(VirtualLive):
         return self.report
 
     def _loop(self) -> None:
-        if self._wire is not None:
-            self.bot.exchange._api.session.mount("https://", self._wire)
+        self._rewire()
         try:
             with killed_at(self._line) if self._line else nullcontext():
                 self.step()
@@ -93,6 +93,11 @@ class Stormy(VirtualLive):
             self._is_disturbed = True
             self._restart(f"the process ended: {type(error).__name__}", PAUSE)
         self._line = 0
+
+    def _rewire(self) -> None:
+        """Let the bot of now reach the exchange without sockets: each start makes a new one."""
+        if self._app is not None:
+            wire(self.bot.exchange, self._app)
 
     def _restart(self, why: str, pause: float) -> None:
         self.note(why)
@@ -146,15 +151,27 @@ class Stormy(VirtualLive):
             return
         self.report.injected[blow.kind] += 1
         if "by_hand" in blow.kind:
-            self._impure |= {symbol} if blow.kind in ("added_by_hand", "opened_by_hand") else set()
-            self.note(f"  {person.act(self.books, blow.kind, symbol, blow.number)}")
+            self._act(blow, symbol)
         elif blow.kind == "forced_entry":
-            self._forced.add((blow.pair, FIRST_CLOSE + self._candle() * LENGTH))
-            self.note(f"  {person.force_entry(RPC(self.bot), blow.pair, blow.number)}")
+            self._force(blow)
         elif blow.kind in ("maintenance", "clock_skew", "stale_candles"):
             self._trouble(blow, symbol)
         else:
             self._end_process(blow)
+
+    def _act(self, blow: Blow, symbol: str) -> None:
+        """Do what a person does; only what they really added is theirs, and excuses the money of the pair."""
+        before = len(self.books.fills)
+        self.note(f"  {person.act(self.books, blow.kind, symbol, blow.number)}")
+        if blow.kind in ("added_by_hand", "opened_by_hand") and len(self.books.fills) > before:
+            self._impure.add(symbol)
+
+    def _force(self, blow: Blow) -> None:
+        self._forced.add((blow.pair, FIRST_CLOSE + self._candle() * LENGTH))
+        try:
+            self.note(f"  {person.force_entry(RPC(self.bot), blow.pair, blow.number)}")
+        except Killed as error:  # the death that waits for the next order
+            self._restart(f"killed: {error}", 1)
 
     def _trouble(self, blow: Blow, symbol: str) -> None:
         trouble = self.exchange.trouble
@@ -180,6 +197,7 @@ class Stormy(VirtualLive):
         if blow.kind == "killed_at_a_line":
             self._line = int(10 ** (1 + 3.5 * blow.number))
         elif blow.kind == "killed_after_an_order":
+            self._rewire()
             kill_at_answer(self.bot.exchange._api.session, _is_order)
         elif blow.kind == "reloaded":
             self.bot.state = State.RELOAD_CONFIG

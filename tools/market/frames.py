@@ -96,12 +96,12 @@ def _columns(frame: pd.DataFrame) -> tuple[NDArray[np.int64], Numbers]:
 
     In numpy: pandas takes five times as long, and a bot reads some eighty frames at each close.
     """
-    opened = frame["date"].dt.as_unit("ns").astype("int64").to_numpy()
+    opened = frame["date"].to_numpy("datetime64[ns]").astype(np.int64)
     order = np.argsort(opened, kind="stable")
     is_last = np.ones(len(order), dtype=bool)
     is_last[:-1] = np.diff(opened[order]) != 0
     kept = order[is_last]
-    return opened[kept], np.ascontiguousarray(frame[COLUMNS[1:]].to_numpy(float)[kept].T)
+    return opened[kept], np.stack([frame[name].to_numpy(float)[kept] for name in COLUMNS[1:]])
 
 
 def unbroken_since(opened: NDArray[np.int64], numbers: Numbers, length: int, max_flat: int) -> NDArray[np.int64]:

@@ -44,8 +44,9 @@ def state(held, stops=(), known=None, asked=None):
 @st.composite
 def states(draw, alone=False):
     """Return any books of a pair: a position or none, any stops, and a trade that knows some of them or none."""
+    sides, triggers = st.sampled_from(["buy", "sell"]), st.sampled_from([90.0, 98.0, 99.0])
     stops = [
-        stop(number, draw(st.sampled_from(["buy", "sell"])), draw(amounts), draw(st.sampled_from([90.0, 98.0, 99.0])))
+        stop(number, draw(sides), draw(amounts), draw(triggers), is_by_hand=draw(st.booleans()))
         for number in range(draw(st.integers(0, 4)))
     ]
     side = draw(st.sampled_from(["long", "short"]))
@@ -192,6 +193,43 @@ def test_parts_that_no_trade_knows_share_one_stop_no_wider_than_any_that_they_ha
     assert (new.kind, new.amount, new.price) == ("protect_unknown", 3.0, 99.0)
     assert told.kind == "ask_person"
     assert [(one.kind, one.stop.id) for one in ended] == [("cancel_surplus", "2"), ("cancel_surplus", "3")]
+
+
+def by_hand(number, **changes):
+    return stop(number, is_by_hand=True, **changes)
+
+
+@given(states())
+def test_a_stop_that_a_person_set_for_a_part_of_their_own_stays_theirs(books):
+    if not any(action.kind == "ask_person" for action in judge(books)):
+        return
+    known = () if books.trade is None else books.trade.stop_ids
+    theirs = [one for one in books.stops if one.is_by_hand and one.id not in known]
+    *_, after = carried_out(books)
+    taken = () if after.trade is None else after.trade.stop_ids
+    left = {one.id for one in after.stops if one.id not in taken}
+    assert {one.id for one in theirs if one.closes(books.position.side)} <= left
+
+
+def test_what_a_persons_stops_leave_of_their_position_gets_one_of_ours_and_theirs_are_not_widened_for_it():
+    tight = by_hand(1, amount=0.5, trigger=99.0)
+    new, told = judge(state(2.0, [tight]))
+    assert (new.kind, new.amount, new.price) == ("protect_unknown", 1.5, None)
+    new, told, gone = judge(state(3.0, [tight, stop(2, amount=1.5, trigger=97.0)]))
+    assert (new.kind, new.amount, new.price, gone.stop.id) == ("protect_unknown", 2.5, 97.0, "2")
+    assert told.amount == 3.0
+
+
+@pytest.mark.parametrize(("trigger", "gone"), [(97.0, ["2"]), (95.0, ["2"]), (90.0, [])])
+def test_ours_goes_where_a_persons_stop_that_fires_no_later_covers_their_position(trigger, gone):
+    told, *ended = judge(state(2.0, [by_hand(1, amount=2.0, trigger=trigger), stop(2, amount=2.0, trigger=95.0)]))
+    assert told.kind == "ask_person" and [one.stop.id for one in ended] == gone
+
+
+def test_a_trade_does_not_take_over_the_stop_of_a_persons_own_part_but_one_set_for_its_position_it_does():
+    theirs = by_hand(1, trigger=99.0)
+    assert [one.kind for one in judge(state(2.0, [theirs], trade()))] == ["set_stop", "ask_person"]
+    assert [one.kind for one in judge(state(1.0, [theirs], trade()))] == ["take_over"]
 
 
 @pytest.mark.parametrize("known", [None, trade(ids=["1"])])
