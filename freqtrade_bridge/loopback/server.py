@@ -21,7 +21,7 @@ from candlegraph.graph.schema.errors import BridgeError
 START_SECONDS = 20
 
 
-class PromptServer(uvicorn.Server):
+class ObedientServer(uvicorn.Server):
     """Ends when it is told to: uvicorn's own looks ten times a second, and rests for another tenth."""
 
     def __init__(self, config: uvicorn.Config) -> None:
@@ -61,7 +61,7 @@ class LoopbackServer:
 
     def __init__(self, app: ASGIApp, **options: Any) -> None:
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", proxy_headers=False, **options)
-        self._server = PromptServer(config)
+        self._server = ObedientServer(config)
         self._listening: socket.socket | None = None
         self._thread: threading.Thread | None = None
 
