@@ -21,6 +21,8 @@ from freqtrade_once import parsed
 from candlegraph.freqtrade_bridge.loopback.configuration import base_config, offline_exchange, offline_sentiment
 from candlegraph.freqtrade_bridge.loopback.markets import Market
 from candlegraph.freqtrade_bridge.loopback.server import LoopbackExchange
+from candlegraph.graph.settings.places import DATABASE
+from candlegraph.memory.store import close_memory
 
 LOOP_SECONDS = 1800
 """One loop a candle: freqtrade sleeps until the next 30m candle, or this long."""
@@ -77,6 +79,7 @@ class VirtualDryRun:
             self._traveller = stack.enter_context(time_machine.travel(self.start, tick=False))
             stack.enter_context(self.exchange)
             folder = Path(stack.enter_context(TemporaryDirectory()))
+            stack.callback(close_memory, folder / DATABASE)
             self._worker = Worker(self._arguments(folder))
             stack.callback(self._worker.exit)
             self._worker._sleep = self._sleep  # type: ignore[method-assign]

@@ -29,6 +29,8 @@ from candlegraph.freqtrade_bridge.loopback.account.server import AccountExchange
 from candlegraph.freqtrade_bridge.loopback.configuration import base_config, offline_sentiment
 from candlegraph.freqtrade_bridge.loopback.markets import Market
 from candlegraph.freqtrade_bridge.loopback.server import LoopbackExchange
+from candlegraph.graph.settings.places import DATABASE
+from candlegraph.memory.store import close_memory
 
 WALLET = Decimal(10_000)
 
@@ -110,6 +112,7 @@ class VirtualLive:
     def __enter__(self) -> "VirtualLive":
         with ExitStack() as stack:
             self._folder = Path(stack.enter_context(TemporaryDirectory()))
+            stack.callback(close_memory, self._folder / DATABASE)
             self._traveller = stack.enter_context(time_machine.travel(self.start, tick=False))
             self.exchange = stack.enter_context(AccountExchange(self.markets, WALLET, self._folder))
             public = stack.enter_context(LoopbackExchange(self.markets))
