@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from freqtrade.commands.arguments import Arguments
 from freqtrade.commands.optimize_commands import setup_optimize_configuration
 from freqtrade.enums import RunMode
 from freqtrade.optimize.backtesting import Backtesting
+from freqtrade_once import parsed
 
 from candlegraph.freqtrade_bridge.loopback.backtest import STRATEGIES, BacktestOrder, offline_config
 from candlegraph.memory.books.ledger import DecisionRow, Ledger
@@ -40,7 +40,7 @@ def configured(datadir, userdir, pairs, timerange, strategy="CandleGraphStrategy
         path.write_text(json.dumps(settings))
         words = ["backtesting", "--config", str(path), "--strategy", strategy, "--userdir", str(userdir)]
         words += ["--datadir", str(datadir), "--timerange", timerange, "--cache", "none", "--export", "none"]
-        yield Arguments(words).get_parsed_arg()
+        yield parsed(words)
 
 
 def run(datadir, userdir, pairs, timerange, strategy="CandleGraphStrategy", **overrides) -> Backtest:

@@ -9,8 +9,10 @@ os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
 os.environ.pop("SSL_CERT_FILE", None)
 os.environ["SSL_CERT_DIR"] = os.path.dirname(__file__)
 
+import gc
 import json
 import shutil
+import signal
 import socket
 import tempfile
 import threading
@@ -32,6 +34,7 @@ from postgres import programs, served, served_somewhere
 from pydantic import PrivateAttr
 from sqlalchemy import NullPool, create_engine, make_url
 
+from candlegraph.agents.models import ladder
 from candlegraph.agents.models.profiles import forget_profiles
 from candlegraph.graph.context import Context
 from candlegraph.graph.schema.market import Account, Position
@@ -51,6 +54,25 @@ RAM, ROOM = Path("/dev/shm"), 2 * 2**30
 if "TMPDIR" not in os.environ and RAM.is_dir() and os.access(RAM, os.W_OK) and shutil.disk_usage(RAM).free > ROOM:
     os.environ.setdefault("TIKTOKEN_CACHE_DIR", f"{tempfile.gettempdir()}/data-gym-cache")
     os.environ["TMPDIR"] = tempfile.tempdir = str(RAM)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Keep the garbage collector from what is imported, which lives to the end; of what the tests make it heeds all."""
+    gc.disable()
+    yield
+    gc.freeze()
+    gc.enable()
+
+
+def interrupted(number, frame):
+    """End the session at Ctrl-C."""
+    raise KeyboardInterrupt
+
+
+# Where Python's own handler is in place `asyncio.run` asks for it once more at its end, which writes out all that was
+# returned (3 ms of a decision's 9), only to throw it away.
+signal.signal(signal.SIGINT, interrupted)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -122,6 +144,12 @@ def variables_stay():
 def nothing_is_learnt():
     """Forget what a test before has learnt of an endpoint: ports are used again."""
     forget_profiles()
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Let models be tried again at once: how long a pause is, tests/agents/test_ladder.py shows in virtual time."""
+    monkeypatch.setattr(ladder, "FIRST_PAUSE", 0.01)
 
 
 @pytest.fixture(scope="session")

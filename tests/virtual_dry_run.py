@@ -13,14 +13,16 @@ from types import TracebackType
 from typing import Any
 
 import time_machine
-from freqtrade.commands.arguments import Arguments
 from freqtrade.enums import State
 from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.worker import Worker
+from freqtrade_once import parsed
 
 from candlegraph.freqtrade_bridge.loopback.configuration import base_config, offline_exchange, offline_sentiment
 from candlegraph.freqtrade_bridge.loopback.markets import Market
 from candlegraph.freqtrade_bridge.loopback.server import LoopbackExchange
+from candlegraph.graph.settings.places import DATABASE
+from candlegraph.memory.store import close_memory
 
 LOOP_SECONDS = 1800
 """One loop a candle: freqtrade sleeps until the next 30m candle, or this long."""
@@ -77,6 +79,7 @@ class VirtualDryRun:
             self._traveller = stack.enter_context(time_machine.travel(self.start, tick=False))
             stack.enter_context(self.exchange)
             folder = Path(stack.enter_context(TemporaryDirectory()))
+            stack.callback(close_memory, folder / DATABASE)
             self._worker = Worker(self._arguments(folder))
             stack.callback(self._worker.exit)
             self._worker._sleep = self._sleep  # type: ignore[method-assign]
@@ -95,7 +98,7 @@ class VirtualDryRun:
             "context_config": offline_sentiment(self._config, self.exchange.url),
         }
         path.write_text(json.dumps(self._config | offline))
-        return Arguments(["trade", "--dry-run", "-c", str(path), "--userdir", str(userdir)]).get_parsed_arg()
+        return parsed(["trade", "--dry-run", "-c", str(path), "--userdir", str(userdir)])
 
     def _sleep(self, seconds: float) -> None:
         self._traveller.shift(timedelta(seconds=max(seconds, 0.001)))

@@ -18,17 +18,19 @@ from typing import Any
 import freqtrade.exchange.common
 import freqtrade.worker
 import time_machine
-from freqtrade.commands.arguments import Arguments
 from freqtrade.enums import State
 from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import Trade
 from freqtrade.worker import Worker
+from freqtrade_once import parsed
 
 from candlegraph.freqtrade_bridge.loopback.account.books import Books
 from candlegraph.freqtrade_bridge.loopback.account.server import AccountExchange
 from candlegraph.freqtrade_bridge.loopback.configuration import base_config, offline_sentiment
 from candlegraph.freqtrade_bridge.loopback.markets import Market
 from candlegraph.freqtrade_bridge.loopback.server import LoopbackExchange
+from candlegraph.graph.settings.places import DATABASE
+from candlegraph.memory.store import close_memory
 
 WALLET = Decimal(10_000)
 
@@ -110,13 +112,14 @@ class VirtualLive:
     def __enter__(self) -> "VirtualLive":
         with ExitStack() as stack:
             self._folder = Path(stack.enter_context(TemporaryDirectory()))
+            stack.callback(close_memory, self._folder / DATABASE)
             self._traveller = stack.enter_context(time_machine.travel(self.start, tick=False))
             self.exchange = stack.enter_context(AccountExchange(self.markets, WALLET, self._folder))
             public = stack.enter_context(LoopbackExchange(self.markets))
             stack.callback(setattr, self.exchange._server, "should_exit", True)  # it stops while the other one does
             self._write_config(public.url)
             arguments = ["trade", "-c", str(self._folder / "config.json"), "--userdir", str(self._folder)]
-            self._arguments = Arguments(arguments).get_parsed_arg()
+            self._arguments = parsed(arguments)
             for module in (freqtrade.exchange.common, freqtrade.worker):
                 stack.callback(setattr, module, "time", module.time)
                 module.time = types.SimpleNamespace(sleep=self.sleep, time=time.time)  # type: ignore[attr-defined]

@@ -19,7 +19,9 @@ class PolicyServer:
 
     def __init__(self, port: int = 0) -> None:
         self._server = ThreadingHTTPServer(("127.0.0.1", port), _Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, name="policy-server", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.05,), name="policy-server", daemon=True
+        )
 
     @property
     def url(self) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -19,12 +21,47 @@ from candlegraph.graph.schema.errors import BridgeError
 START_SECONDS = 20
 
 
+class ObedientServer(uvicorn.Server):
+    """Ends when it is told to: uvicorn's own looks ten times a second, and rests for another tenth."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._is_told = asyncio.Event()
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until `stop`."""
+        self._loop = asyncio.get_running_loop()
+        await super().serve(sockets)
+
+    async def main_loop(self) -> None:
+        """Wait for `stop`."""
+        await self._is_told.wait()
+
+    def stop(self) -> None:
+        """End, from another thread; only after it has started."""
+        self._loop.call_soon_threadsafe(self._is_told.set)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close what listens, and give those who are connected the time that the configuration gives them."""
+        for listening in (*self.servers, *(sockets or ())):
+            listening.close()
+        for connection in tuple(self.server_state.connections):
+            connection.shutdown()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.config.timeout_graceful_shutdown):
+                await self._last_words()
+
+    async def _last_words(self) -> None:
+        while self.server_state.connections or self.server_state.tasks:
+            await asyncio.sleep(0.001)
+
+
 class LoopbackServer:
     """An app at `url` while the `with` block lasts, on a free port; `options` are uvicorn's."""
 
     def __init__(self, app: ASGIApp, **options: Any) -> None:
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", proxy_headers=False, **options)
-        self._server = uvicorn.Server(config)
+        self._server = ObedientServer(config)
         self._listening: socket.socket | None = None
         self._thread: threading.Thread | None = None
 
@@ -51,7 +88,9 @@ class LoopbackServer:
         self._stop()
 
     def _stop(self) -> None:
-        self._server.should_exit = True
+        self._server.should_exit = True  # where it has not begun to serve yet
+        if self._server.started:
+            self._server.stop()
         if self._thread is not None:
             self._thread.join(10)
         if self._listening is not None:

@@ -131,7 +131,7 @@ def test_every_role_reads_the_facts_and_only_what_was_said_before_it(desk, at_de
 
 
 def test_bull_and_bear_are_asked_at_the_same_time(server, run, make_context, make_snapshot, right):
-    case, wait = {"tools": [("MakeCase", CASE)], "sleep": 1.5}, {"tools": [right(WAIT)]}
+    case, wait = {"tools": [("MakeCase", CASE)], "sleep": 0.8}, {"tools": [right(WAIT)]}
     server.script = [wait, {"tools": [("StateView", VIEW)]}, case, case, wait]
     llm = {"depth": "deep", "api_base": server.url, "model": "m", "api_key": "k"}
     context = make_context(llm_config=llm)
@@ -139,7 +139,7 @@ def test_bull_and_bear_are_asked_at_the_same_time(server, run, make_context, mak
     started = time.monotonic()
     state = run(context, make_snapshot())
     took = time.monotonic() - started
-    assert min(state.bull.call.seconds, state.bear.call.seconds) >= 1.5
+    assert min(state.bull.call.seconds, state.bear.call.seconds) >= 0.8
     assert took < state.bull.call.seconds + state.bear.call.seconds
 
 

@@ -16,6 +16,7 @@ from candlegraph.graph.schema.errors import ConfigError, ModelError
 from candlegraph.graph.settings.llm import LlmConfig, ModelSettings
 from candlegraph.graph.settings.network import advice_on, check_environment
 
+pytestmark = pytest.mark.usefixtures("impatient")
 WAIT, LONG, STATS = "signal_wait", "signal_entry_long", "query_rag_stats"
 
 
@@ -826,9 +827,9 @@ def test_tokens_that_cannot_be_counted_are_not(ask, wait, usage):
 @pytest.mark.parametrize(
     "item, seconds",
     [
-        ({"headers": {"Retry-After": "1.2s"}}, 1.2),
-        ({"raw": {"error": {"details": [{"retryDelay": "1.2s"}]}}}, 1.2),
-        ({"raw": {"error": {"message": "Please try again in 1200ms."}}}, 1.2),
+        ({"headers": {"Retry-After": "0.2s"}}, 0.2),
+        ({"raw": {"error": {"details": [{"retryDelay": "0.2s"}]}}}, 0.2),
+        ({"raw": {"error": {"message": "Please try again in 200ms."}}}, 0.2),
     ],
 )
 def test_a_server_may_say_in_its_own_words_how_long_to_wait(ask, server, right, item, seconds):

@@ -13,6 +13,7 @@ from candlegraph.agents.asking.transcript import fault_counts
 from candlegraph.freqtrade_bridge.decisions.runner import Runner
 from candlegraph.graph.schema.errors import ModelError
 
+pytestmark = pytest.mark.usefixtures("impatient")
 PAIR, OTHER = "BTC/USDT:USDT", "ETH/USDT:USDT"
 
 
@@ -212,11 +213,11 @@ def test_every_attempt_of_every_model_is_named(decided):
 
 
 def test_the_endpoint_says_how_long_to_wait(decided, wait):
-    busy = http(b"{}", status="429 Too Many Requests", Retry_After="1")
+    busy = http(b"{}", status="429 Too Many Requests", Retry_After="0.4")
     endpoint = Endpoint(busy, http(completion(wait)))
     with endpoint() as url:
         outcome = decided(url, retry_times=1)
-    assert outcome.error is None and outcome.latency_ms > 1000
+    assert outcome.error is None and outcome.latency_ms > 400
 
 
 def test_a_slow_drip_ends_with_the_attempts_timeout_however_short_its_reads(decided):

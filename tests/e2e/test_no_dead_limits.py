@@ -8,7 +8,9 @@ import backtests
 import pytest
 import script
 
+from candlegraph.graph.settings.places import DATABASE
 from candlegraph.graph.settings.risk import Block, RiskManagement
+from candlegraph.memory.store import close_memory
 
 SOME_CANDLES, FOURTEEN_HOURS, DAY = "1764028800-1764041400", "1764028800-1764079200", "20251125-20251126"
 """From the same midnight on; most limits show at the first entry."""
@@ -217,6 +219,7 @@ def trades_of(sample, tmp_path, row, rules):
             sample.datadir, folder, sample.pairs[: row.pairs], row.timerange, "ScriptStrategy", risk_management=settings
         )
         _ran[key] = result.trades
+        close_memory(folder / DATABASE)
     return _ran[key]
 
 

@@ -4,8 +4,6 @@ import json
 import re
 import shutil
 import socket
-import subprocess
-import sys
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,11 +13,12 @@ from freqtrade.exceptions import StrategyError
 from sqlalchemy import select
 
 from candlegraph.agents.models.policy_server import PolicyServer
+from candlegraph.agents.prompt import files
 from candlegraph.graph.schema.errors import BridgeError
 from candlegraph.memory.storage.database import open_engine, reading
 from candlegraph.memory.storage.tables import experiences
 
-ROOT = Path(__file__).parents[2]
+TEXTS = Path(files.__file__).with_name("texts")
 LONG, SOME, SHORT = "20251010-20251031", "20251012-20251014", "20251115-20251116"
 UNEQUAL = {"decision_id", "namespace", "recorded_at", "latency_ms", "mode", "case_ids"}
 """What belongs to one run; `seconds` of the calls are kept with the answers, and equal."""
@@ -134,41 +133,32 @@ def day(sample, tmp_path_factory):
     return pairs, recorded(sample, tmp_path_factory.mktemp("day"), pairs, SHORT)[1]
 
 
-EDITED_COPY = """
-import json, sys
-tests, copy, order = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
-sys.path[:0] = [copy, tests]
-import backtests
-from candlegraph.agents.prompt import briefing
-assert briefing.__file__.startswith(copy), briefing.__file__
-backtests.run(**order)
-"""
+@pytest.fixture
+def reworded(tmp_path, monkeypatch):
+    """Read the packaged prompts from a copy of them: `reworded(was, now)` writes other words into the decision's."""
+    copy = Path(shutil.copytree(TEXTS, tmp_path / "prompt" / "texts"))
+    monkeypatch.setattr(files, "files", lambda package: copy.parent)
+    files.prompt_text.cache_clear()
+
+    def write(was, now):
+        prompt = copy / "decision.en.md"
+        assert prompt.read_text().count(was) == 1
+        prompt.write_text(prompt.read_text().replace(was, now))
+
+    yield write
+    files.prompt_text.cache_clear()
 
 
-def edited_copy(folder, was, now):
-    """Copy the package, with other words in the decision's prompt."""
-    for package in ("agents", "freqtrade_bridge", "graph", "memory", "tools"):
-        shutil.copytree(ROOT / package, folder / "candlegraph" / package)
-    prompt = folder / "candlegraph" / "agents" / "prompt" / "texts" / "decision.en.md"
-    assert prompt.read_text().count(was) == 1
-    prompt.write_text(prompt.read_text().replace(was, now))
-
-
-def test_one_changed_word_of_a_prompt_stops_the_replay_at_the_first_candle(sample, tmp_path, day):
+def test_one_changed_word_of_a_prompt_stops_the_replay_at_the_first_candle(sample, tmp_path, day, reworded):
     pairs, config = day
-    edited_copy(tmp_path / "copy", "Weigh what speaks for", "Weigh what argues for")
-    order = {"datadir": str(sample.datadir), "userdir": str(tmp_path / "u"), "pairs": pairs, "timerange": SHORT}
-    order["llm_config"] = config | {"mode": "replay"}
-    words = [str(ROOT / "tests"), str(tmp_path / "copy"), json.dumps(order)]
-    done = subprocess.run(
-        [sys.executable, "-c", EDITED_COPY, *words], capture_output=True, text=True, check=False, cwd=tmp_path
-    )
-    assert done.returncode != 0
-    assert f"{pairs[0]} 2025-11-15 00:00 UTC: the decision failed: ReplayMiss" in done.stderr
+    reworded("Weigh what speaks for", "Weigh what argues for")
+    with pytest.raises(BridgeError) as stopped:
+        replayed(sample, tmp_path, pairs, SHORT, config)
+    assert f"{pairs[0]} 2025-11-15 00:00 UTC: the decision failed: ReplayMiss" in str(stopped.value)
     assert re.search(
         r"no answer of the decision model; changed since it was recorded: "
         r"prompt_version \(\w+ -> \w+\), system \(\w+ -> \w+\)$",
-        done.stderr,
+        str(stopped.value),
         re.M,
     )
 

@@ -9,6 +9,7 @@ import sys
 import time
 from datetime import timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 import pytest
@@ -86,38 +87,92 @@ def server(tmp_path_factory):
 MODES = ["values", "updates", "messages", "custom", "debug", "tasks"]
 
 
-async def updates_of(url, given, context, graph="candlegraph", modes=("updates",)):
-    """Return what each node wrote; every one of the modes that was asked for, but those of a model's words, arrives."""
-    client = get_client(url=url)
-    found, arrived = [], set()
-    async for event in client.runs.stream(None, graph, input=given, context=context, stream_mode=list(modes)):
-        assert event.event != "error", event.data
+class Ran(NamedTuple):
+    """What a run told: what each node wrote, in order; the error's data, None without one."""
+
+    found: list
+    error: dict | None
+
+
+async def run_of(url, given, context, graph="candlegraph", modes=("updates",)):
+    """Return what a run told; every one of the modes that was asked for, but those of a model's words, arrives."""
+    found, arrived, error = [], set(), None
+    async for event in get_client(url=url).runs.stream(
+        None, graph, input=given, context=context, stream_mode=list(modes)
+    ):
         arrived.add(event.event)
         if event.event == "updates":
             found += [(node, written) for node, written in event.data.items()]
-    assert set(modes) - {"messages", "custom"} <= arrived
+        error = event.data if event.event == "error" else error
+    assert error or set(modes) - {"messages", "custom"} <= arrived
+    return Ran(found, error)
+
+
+async def updates_of(url, given, context, **more):
+    """Return what each node wrote in a run that goes through."""
+    found, error = await run_of(url, given, context, **more)
+    assert error is None, error
     return found
 
 
-def test_studio_runs_the_graph_from_pair_and_candle(server, sample):
+WRONG = {
+    'expected a "snapshot", or "pair" and "candle"': ("candlegraph", {}, {}),
+    "nowhere": ("candlegraph", {"pair": "X/Y:Y", "candle": OPENED}, {"datadir": "nowhere"}),
+    "12:07 UTC is no open time of 30m": ("candlegraph", {"pair": "X/Y:Y", "candle": "2025-10-10T12:07Z"}, {}),
+    "lever": (
+        "candlegraph",
+        {"pair": "X/Y:Y", "candle": OPENED},
+        {"settings": {"risk_management": {"lever": 3}}},
+    ),
+    "no closed trade none waits in namespace studio": ("reflection", {"trade_key": "none"}, {}),
+    "namespace studio, was live": ("reflection", {"trade": TRADE | {"namespace": "live"}}, {"namespace": "live"}),
+}
+
+
+@pytest.fixture(scope="module")
+def ran(server, sample):
+    """Return what came of the runs that need nothing of each other; begun at once, since each waits for its turn."""
     url, folder = server
-    context = {"datadir": str(sample.datadir), "user_data_dir": str(folder / "user")}
-    given = {"pair": sample.pairs[0], "candle": "2025-10-10T12:00:00Z"}
-    found = asyncio.run(updates_of(url, given, context))
-    assert [node for node, _ in found] == NODES
+    ours = {"user_data_dir": str(folder / "user")}
+    chosen = {"pair": sample.pairs[0], "candle": OPENED}
+    known = {
+        "chosen": run_of(url, chosen, ours | {"datadir": str(sample.datadir)}),
+        "whole": run_of(url, {"snapshot": snapshot_in(sample)}, ours, modes=MODES),
+        "trade": run_of(url, {"trade": TRADE}, ours, "reflection", MODES),
+        "pinned": run_of(
+            url,
+            {"trade": TRADE | {"trade_key": "2"}},
+            {"user_data_dir": str(folder / "pinned"), "namespace": "live"},
+            "reflection",
+        ),
+    }
+    known |= {told: run_of(url, given, ours | context, graph) for told, (graph, given, context) in WRONG.items()}
+
+    async def at_once():
+        return await asyncio.gather(*known.values())
+
+    return dict(zip(known, asyncio.run(at_once()), strict=True))
+
+
+def snapshot_in(sample):
+    pair = sample.pairs[0]
+    candles = {timeframe: read_candles(sample.datadir, pair, timeframe) for timeframe in TIMEFRAMES}
+    snapshot = snapshot_of(
+        pair, candles["30m"]._candle(-499), candles, Account(equity=1000, free=1000, open_positions=0)
+    )
+    return json.loads(snapshot.model_dump_json())
+
+
+def test_studio_runs_the_graph_from_pair_and_candle(ran, sample):
+    found, error = ran["chosen"]
+    assert error is None and [node for node, _ in found] == NODES
     assert found[0][1]["facts"]["pair"] == sample.pairs[0]
     assert dict(found)["reviewer"]["signal"]["action"] in ("wait", "enter_long", "enter_short")
 
 
-def test_studio_runs_the_graph_from_a_full_snapshot(server, sample):
-    url, folder = server
-    pair = sample.pairs[0]
-    candles = {timeframe: read_candles(sample.datadir, pair, timeframe) for timeframe in TIMEFRAMES}
-    as_of = candles["30m"]._candle(-499)
-    snapshot = snapshot_of(pair, as_of, candles, Account(equity=1000, free=1000, open_positions=0))
-    given = {"snapshot": json.loads(snapshot.model_dump_json())}
-    found = asyncio.run(updates_of(url, given, {"user_data_dir": str(folder / "user")}, modes=MODES))
-    assert [node for node, _ in found] == NODES
+def test_studio_runs_the_graph_from_a_full_snapshot(ran):
+    found, error = ran["whole"]
+    assert error is None and [node for node, _ in found] == NODES
     assert dict(found)["reviewer"]["signal"]["source"] == "model"
     assert dict(found)["story"]["story"].splitlines()[-1].startswith("Decided: ")
 
@@ -166,11 +221,9 @@ def test_the_assistants_that_come_along_are_there_with_a_description(server, sam
     assert "决定：" in ran["story"] and "所见：" in ran["story"]
 
 
-def test_studio_runs_the_reflection_of_a_closed_trade(server):
-    url, folder = server
-    context = {"user_data_dir": str(folder / "user")}
-    found = asyncio.run(updates_of(url, {"trade": TRADE}, context, "reflection", MODES))
-    assert [node for node, _ in found] == ["evaluate", "review", "remember", "reward"]
+def test_studio_runs_the_reflection_of_a_closed_trade(ran):
+    found, error = ran["trade"]
+    assert error is None and [node for node, _ in found] == ["evaluate", "review", "remember", "reward"]
     assert dict(found)["remember"]["experience_id"] >= 1
     assert dict(found)["reward"]["reward"] < 0
 
@@ -197,40 +250,24 @@ def test_a_paused_run_is_changed_after_any_node_and_goes_on(server, sample, node
     url, folder = server
     context = {"datadir": str(sample.datadir), "user_data_dir": str(folder / "user")}
     given = {"pair": sample.pairs[0], "candle": "2025-10-10T12:00:00Z"}
-    straight = dict(asyncio.run(updates_of(url, given, context)))["reviewer"]["signal"]
-    assert asyncio.run(changed_and_resumed(url, given, context, nodes))["signal"] == straight
+
+    async def both_ways():
+        return await asyncio.gather(updates_of(url, given, context), changed_and_resumed(url, given, context, nodes))
+
+    straight, resumed = asyncio.run(both_ways())
+    assert resumed["signal"] == dict(straight)["reviewer"]["signal"]
 
 
-def test_studio_stays_in_its_namespace_whatever_the_context_says(server):
-    url, folder = server
-    context = {"user_data_dir": str(folder / "pinned"), "namespace": "live"}
-    found = asyncio.run(updates_of(url, {"trade": TRADE | {"trade_key": "2"}}, context, "reflection"))
-    assert dict(found)["remember"]["experience_id"] == 1
-    memory = ExperienceMemory(folder / "pinned" / DATABASE)
+def test_studio_stays_in_its_namespace_whatever_the_context_says(ran, server):
+    found, error = ran["pinned"]
+    assert error is None and dict(found)["remember"]["experience_id"] == 1
+    memory = ExperienceMemory(server[1] / "pinned" / DATABASE)
     assert memory.namespaces() == ("studio",)
 
 
-@pytest.mark.parametrize(
-    "graph, given, context, told",
-    [
-        ("candlegraph", {}, {}, 'expected a "snapshot", or "pair" and "candle"'),
-        ("candlegraph", {"pair": "X/Y:Y", "candle": OPENED}, {"datadir": "nowhere"}, "nowhere"),
-        ("candlegraph", {"pair": "X/Y:Y", "candle": "2025-10-10T12:07Z"}, {}, "12:07 UTC is no open time of 30m"),
-        ("candlegraph", {"pair": "X/Y:Y", "candle": OPENED}, {"settings": {"risk_management": {"lever": 3}}}, "lever"),
-        ("reflection", {"trade_key": "none"}, {}, "no closed trade none waits in namespace studio"),
-        ("reflection", {"trade": TRADE | {"namespace": "live"}}, {"namespace": "live"}, "namespace studio, was live"),
-    ],
-)
-def test_an_error_of_ours_arrives_with_its_text(server, graph, given, context, told):
-    url, folder = server
-
-    async def error():
-        known = {"user_data_dir": str(folder / "user")} | context
-        async for event in get_client(url=url).runs.stream(None, graph, input=given, context=known):
-            if event.event == "error":
-                return event.data
-
-    assert told in asyncio.run(error())["message"]
+@pytest.mark.parametrize("told", WRONG)
+def test_an_error_of_ours_arrives_with_its_text(ran, told):
+    assert told in ran[told].error["message"]
 
 
 RUNS = {"dry_run": ("long", "signal_hold", "fast"), "backtest:a": (None, "signal_entry_long", "deep")}

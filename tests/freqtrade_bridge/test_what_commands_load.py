@@ -63,25 +63,39 @@ def test_looking_at_the_memory_loads_no_market_and_no_model(userdir):
     assert loaded(RUN, "memory", "stats", "--userdir", userdir) == {*BOOKS, "faiss"}
 
 
-@pytest.mark.parametrize("module", ["ledger", "why", "account", "approvals"])
-def test_the_books_need_the_database_alone(module):
-    assert loaded(f"import {PACKAGE}.commands.books.{module}") <= BOOKS
+STEPS = {
+    "books": [f"{PACKAGE}.commands.books.{name}" for name in ("ledger", "why", "account", "approvals")],
+    "backtest": [f"{PACKAGE}.commands.backtest"],
+    "memory": sorted({module for _, module, _, _ in ACTIONS} - {ABLATION}),
+    "session": [f"{PACKAGE}.session"],
+    "everything": [
+        *(f"{PACKAGE}.commands.{name}" for name in COMMANDS),
+        *(f"{PACKAGE}.{name}" for name in ("strategies.CandleGraphStrategy", "commands.reporting.report")),
+        *(f"{PACKAGE}.{name}" for name in ("lab", "lab.evaluation.running")),
+    ],
+}
+"""What one process imports, one after the other: a package that is not there after a step belongs to none before."""
 
 
-def test_a_backtest_loads_freqtrade_and_the_graph_in_its_own_process_only():
-    found = loaded(f"import {PACKAGE}.commands.backtest")
-    assert not found & {"freqtrade", "ccxt", "langgraph", "langchain_core", "openai"}
+@pytest.fixture(scope="module")
+def after():
+    """Return which heavy packages are loaded after each step."""
+    code = "; ".join(f"import {', '.join(modules)}; told()" for modules in STEPS.values())
+    return dict(zip(STEPS, loaded_by_steps(code), strict=True))
 
 
-def test_no_action_of_the_memory_but_the_ablation_loads_freqtrade():
-    modules = {module for _, module, _, _ in ACTIONS} - {ABLATION}
-    assert "freqtrade" not in loaded(f"import {', '.join(modules)}")
+def test_the_books_need_the_database_alone(after):
+    assert after["books"] <= BOOKS
 
 
-def test_a_run_on_the_rule_loads_no_client_of_an_endpoint_and_no_command_but_evaluate_its_statistics():
-    others = ", ".join(f"{PACKAGE}.commands.{name}" for name in COMMANDS)
-    rest = f"{PACKAGE}.strategies.CandleGraphStrategy, {PACKAGE}.commands.reporting.report"
-    more = f"import {others}, {rest}, {PACKAGE}.lab, {PACKAGE}.lab.evaluation.running"
-    session, everything = loaded_by_steps(f"import {PACKAGE}.session; told(); {more}; told()")
-    assert "langgraph" in session and "openai" not in session
-    assert not everything & STATISTICS
+def test_a_backtest_loads_freqtrade_and_the_graph_in_its_own_process_only(after):
+    assert not after["backtest"] & {"freqtrade", "ccxt", "langgraph", "langchain_core", "openai"}
+
+
+def test_no_action_of_the_memory_but_the_ablation_loads_freqtrade(after):
+    assert "freqtrade" not in after["memory"]
+
+
+def test_a_run_on_the_rule_loads_no_client_of_an_endpoint_and_no_command_but_evaluate_its_statistics(after):
+    assert "langgraph" in after["session"] and "openai" not in after["session"]
+    assert not after["everything"] & STATISTICS

@@ -18,16 +18,21 @@ CODE = {
     for package in ("graph", "agents", "tools", "memory", "freqtrade_bridge")
     for path in sorted((ROOT / package).rglob("*.py"))
 }
-READ = {
-    path: {node.attr for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Attribute)}
-    for path, text in CODE.items()
-}
 ONCE = {
     "the sign of a side": r"\"long\": 1, \"short\": -1|1 if [\w.]+ == \"long\" else -1",
     "what is punctual": r"^PUNCTUAL\b.*=",
     "room in a budget": r"def with_room\(",
     "where the prompts are": r"texts/\{",
 }
+
+
+@pytest.fixture(scope="module")
+def read():
+    """Return the attributes that each module reads."""
+    return {
+        path: {node.attr for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Attribute)}
+        for path, text in CODE.items()
+    }
 
 
 @pytest.mark.parametrize("thing", ONCE)
@@ -44,16 +49,16 @@ OFFERED += [(outbox, name) for name in public(outbox) if vars(outbox)[name].__mo
 
 
 @pytest.mark.parametrize("owner, name", OFFERED, ids=lambda one: getattr(one, "__name__", one))
-def test_a_door_of_the_memory_is_used_by_more_than_tests(owner, name):
+def test_a_door_of_the_memory_is_used_by_more_than_tests(owner, name, read):
     home = Path(inspect.getfile(owner)).resolve()
     itself = r"\bself\." if inspect.isclass(owner) else r"(?<!def )(?<![.\w])"  # a call of another's is none of its own
     at_home = re.search(rf"{itself}{name}\(", CODE[home])
-    assert at_home or any(name in names for path, names in READ.items() if path != home)
+    assert at_home or any(name in names for path, names in read.items() if path != home)
 
 
 @pytest.mark.parametrize("name", [*TimeframeView.model_fields, *MarketSnapshot.model_fields])
-def test_what_a_snapshot_holds_is_read(name):
-    assert any(name in names for names in READ.values())
+def test_what_a_snapshot_holds_is_read(name, read):
+    assert any(name in names for names in read.values())
 
 
 def test_no_state_is_made_up_to_ask_for_a_safe_signal():
