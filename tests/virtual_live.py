@@ -116,7 +116,6 @@ class VirtualLive:
             self._traveller = stack.enter_context(time_machine.travel(self.start, tick=False))
             self.exchange = stack.enter_context(AccountExchange(self.markets, WALLET, self._folder))
             public = stack.enter_context(LoopbackExchange(self.markets))
-            stack.callback(setattr, self.exchange._server, "should_exit", True)  # it stops while the other one does
             self._write_config(public.url)
             arguments = ["trade", "-c", str(self._folder / "config.json"), "--userdir", str(self._folder)]
             self._arguments = parsed(arguments)

@@ -53,9 +53,6 @@ class Record:
         self._values = sorted(values, key=_order)
         self._known_at = [one.known_at for one in self._values]
 
-    def __len__(self) -> int:
-        return len(self._values)
-
     def add(self, one: Recorded) -> None:
         """Add a value that has just become known, and forget what is too old to be asked for after it."""
         place = bisect.bisect(self._values, _order(one), key=_order)

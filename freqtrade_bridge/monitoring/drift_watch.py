@@ -6,7 +6,6 @@ import logging
 import threading
 from collections.abc import Callable
 from datetime import datetime
-from itertools import chain
 
 from candlegraph.freqtrade_bridge.host.chat import Tell
 from candlegraph.freqtrade_bridge.monitoring.drift import BEFORE, RECENT, drift_of, monday_of
@@ -44,8 +43,7 @@ class DriftWatch:
 
     def _look(self, monday: datetime, week: str) -> None:
         try:
-            pieces = self._ledger.pieces(self._namespace, since=monday - RECENT - BEFORE)
-            report = drift_of(chain.from_iterable(pieces), monday)
+            report = drift_of(self._ledger.each(self._namespace, since=monday - RECENT - BEFORE), monday)
         except MemoryStoreError as e:
             logger.error("the weekly comparison of decisions is left out: %s", e)
             return

@@ -13,6 +13,7 @@ from freqtrade.persistence import Trade
 
 from candlegraph.agents.prompt.outside_text import plain
 from candlegraph.freqtrade_bridge.decisions.line import figure
+from candlegraph.freqtrade_bridge.trades.fills import trade_id_of
 from candlegraph.freqtrade_bridge.trades.plan import Plan, Plans
 from candlegraph.graph.schema.errors import MemoryStoreError
 from candlegraph.graph.schema.experience import Experience
@@ -40,7 +41,7 @@ class TradeNotes:
     def learnt(self, one: Experience) -> None:
         """Keep the score of a trade until the bot's own thread comes by; any thread may call this."""
         if one.scores is not None:
-            self._scored.append((int(one.key.rpartition("|")[2]), f"{one.scores.total:.0f} ({one.scores.grade})"))
+            self._scored.append((trade_id_of(one.key), f"{one.scores.total:.0f} ({one.scores.grade})"))
 
     def looped(self, trades: Iterable[Trade]) -> None:
         """Write the stops that have moved since the last loop, and the scores that have come."""

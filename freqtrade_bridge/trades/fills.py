@@ -23,6 +23,11 @@ def trade_key_of(trade: Trade) -> str:
     return f"{trade.pair}|{trade.open_date_utc.isoformat()}|{trade.id}"
 
 
+def trade_id_of(key: str) -> int:
+    """Return freqtrade's number of the trade that a key belongs to."""
+    return int(key.rpartition("|")[2])
+
+
 def is_entry(trade: Trade, order: Order) -> bool:
     """Return whether `order` opened or enlarged the trade."""
     return bool(order.ft_order_side == trade.entry_side)

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from freqtrade.persistence import Order, Trade
 
-from candlegraph.freqtrade_bridge.trades.fills import realised_by, trade_key_of
+from candlegraph.freqtrade_bridge.trades.fills import realised_by, trade_id_of, trade_key_of
 from candlegraph.freqtrade_bridge.trades.plan import Plan
 from candlegraph.graph.context import Context
 from candlegraph.graph.schema.errors import MemoryStoreError
@@ -89,7 +89,7 @@ class PositionWatch:
 
     def closed(self) -> list[Trade]:
         """Return the trades that are closed and followed still: the process was killed before their exit was noted."""
-        found = {key: Trade.session.get(Trade, int(key.rpartition("|")[2])) for key in self._tracker.tracks}
+        found = {key: Trade.session.get(Trade, trade_id_of(key)) for key in self._tracker.tracks}
         return [trade for key, trade in found.items() if trade and not trade.is_open and trade_key_of(trade) == key]
 
     def closing(self, trade: Trade, state: CandleState | None, now: datetime, *, stop_moved: bool) -> Track:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -149,12 +150,16 @@ class Ledger:
 
     def rows(self, namespace: str, since: datetime | None = None, pair: str | None = None) -> tuple[DecisionRow, ...]:
         """Return the decisions of a namespace by candle, then pair; only candles that opened at `since` or later."""
-        return tuple(row for piece in self.pieces(namespace, since, pair) for row in piece)
+        return tuple(self.each(namespace, since, pair))
+
+    def each(self, namespace: str, since: datetime | None = None, pair: str | None = None) -> Iterator[DecisionRow]:
+        """Return the same one by one, for who looks at weeks of rows and keeps none of them."""
+        return chain.from_iterable(self.pieces(namespace, since, pair))
 
     def pieces(
         self, namespace: str, since: datetime | None = None, pair: str | None = None
     ) -> Iterator[Sequence[DecisionRow]]:
-        """Yield the same a piece at a time, for who looks at weeks of rows and keeps none of them."""
+        """Yield the same some at a time."""
         own = select(decisions.c.doc).where(decisions.c.namespace == namespace)
         if since is not None:
             own = own.where(decisions.c.candle >= micros(since))

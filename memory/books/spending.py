@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from itertools import chain
 
 from candlegraph.graph.schema.calls import CallRecord
 from candlegraph.graph.schema.market import Frozen
@@ -50,7 +49,7 @@ class Spending:
         """Return what the namespace has spent in the month of `as_of`; the run itself begins with nothing."""
         spending = cls(budget)
         first = as_of.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-        for row in chain.from_iterable(ledger.pieces(namespace, since=first)):
+        for row in ledger.each(namespace, since=first):
             spending._count(row.as_of, row.model_calls)
         return spending
 

@@ -267,11 +267,11 @@ def test_a_running_bot_keeps_the_newest_values_and_shows_what_all_of_them_would(
     shown, kept = {}, set()
     for as_of in times:
         shown[as_of] = live.of({PAIR: as_of}, as_of)
-        kept.add(len(live._records["book_imbalance", PAIR]))
+        kept.add(len(live._records["book_imbalance", PAIR]._values))
     assert kept == {NEWEST}
     back = SentimentFeed(settings, tmp_path, None)
     assert {as_of: back.of({PAIR: as_of}, as_of) for as_of in times} == shown
-    assert len(back._records["book_imbalance", PAIR]) == 3 * NEWEST - 1 + len(times)
+    assert len(back._records["book_imbalance", PAIR]._values) == 3 * NEWEST - 1 + len(times)
 
 
 def test_what_a_clock_that_was_ahead_has_recorded_drives_no_newer_value_out():

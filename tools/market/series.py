@@ -96,7 +96,10 @@ def obv_slope(window: Window) -> Values:
 
 
 def _ema(values: Values, span: int) -> Values:
-    """Return the exponential average at each of `values`, from the first one on; to the last bit as pandas gives it."""
+    """Return the exponential average at each of `values`, from the first one on; to the last bit as pandas gives it.
+
+    Pandas divides by the sum of the weights, too, which is exactly 1 for every span in use.
+    """
     new = 1 / (1 + (span - 1) / 2)
     old = 1 - new
     if len(values) < 2:

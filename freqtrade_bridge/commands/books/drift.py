@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from argparse import Namespace
 from datetime import UTC, datetime
-from itertools import chain
 
 from candlegraph.freqtrade_bridge.commands.arguments import database_of
 from candlegraph.freqtrade_bridge.commands.books.ledger import namespace_of
@@ -28,7 +27,7 @@ def print_drift(arguments: Namespace) -> None:
     ledger = Ledger(database_of(arguments.userdir))
     namespace = namespace_of(ledger, arguments.namespace, is_bot=True)
     end = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    report = drift_of(chain.from_iterable(ledger.pieces(namespace, since=end - RECENT - BEFORE)), end)
+    report = drift_of(ledger.each(namespace, since=end - RECENT - BEFORE), end)
     if arguments.json:
         print_json(report.model_dump(mode="json") | {"namespace": namespace})
     elif report.measures:
